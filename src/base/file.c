@@ -1,0 +1,274 @@
+/* Whole files, folders, and the places of an installation. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+int file_read(const char *path, size_t max, char **data, size_t *len, struct assay_err *err)
+{
+    struct stat st;
+    char *buf = NULL;
+    size_t have = 0, cap;
+    ssize_t n;
+    int fd, rc = ASSAY_EFAIL;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be opened: %s", path, strerror(errno));
+    if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
+        assay_fail(err, ASSAY_EFAIL, "%s: is a folder, a file is wanted", path);
+        goto out;
+    }
+    cap = st.st_size > 0 && (size_t)st.st_size <= max ? (size_t)st.st_size + 1 : 4096;
+    for (;;) {
+        char *bigger = realloc(buf, cap + 1);
+
+        if (!bigger) {
+            assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to read it", path);
+            goto out;
+        }
+        buf = bigger;
+        n = read(fd, buf + have, cap - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
+            goto out;
+        }
+        if (n == 0)
+            break;
+        have += (size_t)n;
+        if (have > max) {
+            assay_fail(err, ASSAY_EFAIL, "%s: is larger than the %zu bytes allowed here", path, max);
+            goto out;
+        }
+        if (have == cap)
+            cap *= 2;
+    }
+    buf[have] = 0;
+    *data = buf;
+    if (len)
+        *len = have;
+    buf = NULL;
+    rc = ASSAY_OK;
+out:
+    free(buf);
+    close(fd);
+    return rc;
+}
+
+int file_whole_begin(struct file_whole *w, const char *path, struct assay_err *err)
+{
+    w->fd = -1;
+    if (snprintf(w->path, sizeof(w->path), "%s", path) >= (int)sizeof(w->path))
+        return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", path);
+    snprintf(w->temp, sizeof(w->temp), "%s.tmp.XXXXXX", w->path);
+    w->fd = mkostemp(w->temp, O_CLOEXEC);
+    if (w->fd < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", path, strerror(errno));
+    return ASSAY_OK;
+}
+
+int file_whole_write(struct file_whole *w, const void *data, size_t len, struct assay_err *err)
+{
+    const char *p = data;
+    ssize_t n;
+
+    while (len) {
+        n = write(w->fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
+        p += n;
+        len -= (size_t)n;
+    }
+    return ASSAY_OK;
+}
+
+int file_whole_commit(struct file_whole *w, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+
+    if (fchmod(w->fd, 0644) < 0 || fsync(w->fd) < 0)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
+    if (close(w->fd) < 0 && !rc)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
+    w->fd = -1;
+    if (!rc && rename(w->temp, w->path) < 0)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", w->path, strerror(errno));
+    if (rc)
+        unlink(w->temp);
+    return rc;
+}
+
+void file_whole_abandon(struct file_whole *w)
+{
+    if (w->fd < 0)
+        return;
+    close(w->fd);
+    unlink(w->temp);
+    w->fd = -1;
+}
+
+int file_write_whole(const char *path, const void *data, size_t len, struct assay_err *err)
+{
+    struct file_whole w;
+    int rc = file_whole_begin(&w, path, err);
+
+    if (!rc)
+        rc = file_whole_write(&w, data, len, err);
+    if (!rc)
+        rc = file_whole_commit(&w, err);
+    file_whole_abandon(&w);
+    return rc;
+}
+
+int file_make_dirs(const char *path, struct assay_err *err)
+{
+    char part[PATH_MAX];
+    size_t i, n = strlen(path);
+
+    if (!n || n >= sizeof(part))
+        return assay_fail(err, ASSAY_EFAIL, "'%s': not a usable folder name", path);
+    for (i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0777) < 0 && errno != EEXIST)
+            return assay_fail(err, ASSAY_EFAIL, "%s: the folder cannot be made: %s", part, strerror(errno));
+    }
+    if (!file_is_dir(path))
+        return assay_fail(err, ASSAY_EFAIL, "%s: is there, but is no folder", path);
+    return ASSAY_OK;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+int file_remove_tree(const char *path, struct assay_err *err)
+{
+    if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path, strerror(errno));
+    return ASSAY_OK;
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int64_t file_size(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+char *file_join(const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+
+    return text_format("%s%s%s", dir, n && dir[n - 1] != '/' ? "/" : "", name);
+}
+
+char *file_absolute(const char *path)
+{
+    char *full = realpath(path, NULL), *cwd;
+
+    if (full)
+        return full;
+    if (path[0] == '/')
+        return strdup(path);
+    cwd = getcwd(NULL, 0);
+    full = cwd ? file_join(cwd, path) : NULL;
+    free(cwd);
+    return full;
+}
+
+const char *file_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static char *user_dir(const char *own, const char *xdg, const char *below_home)
+{
+    const char *dir = getenv(own);
+
+    if (dir && *dir)
+        return strdup(dir);
+    dir = getenv(xdg);
+    if (dir && *dir)
+        return file_join(dir, "assay");
+    dir = getenv("HOME");
+    return text_format("%s/%s/assay", dir && *dir ? dir : "/tmp", below_home);
+}
+
+char *file_cache_dir(void)
+{
+    return user_dir("ASSAY_CACHE", "XDG_CACHE_HOME", ".cache");
+}
+
+char *file_store_dir(void)
+{
+    return user_dir("ASSAY_STORE", "XDG_DATA_HOME", ".local/share");
+}
+
+char *file_config_dir(void)
+{
+    return user_dir("ASSAY_CONFIG", "XDG_CONFIG_HOME", ".config");
+}
+
+char *file_prefix(void)
+{
+    const char *own = getenv("ASSAY_PREFIX");
+    char exe[PATH_MAX], *cut;
+    ssize_t n;
+
+    if (own && *own)
+        return file_absolute(own);
+    n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    if (n < 0)
+        return strdup("/usr/local");
+    exe[n] = 0;
+    if ((cut = strstr(exe, "/libexec/assay/")) || (cut = strstr(exe, "/bin/"))) {
+        char *last = cut, *more;
+
+        /* The last such part: the tree itself may live below a folder called bin. */
+        while ((more = strstr(last + 1, "/libexec/assay/")) || (more = strstr(last + 1, "/bin/")))
+            last = more;
+        *last = 0;
+    } else if ((cut = strrchr(exe, '/'))) {
+        *cut = 0;
+    }
+    return strdup(exe);
+}
+
+char *file_prefix_join(const char *below)
+{
+    char *prefix = file_prefix(), *path = prefix ? file_join(prefix, below) : NULL;
+
+    free(prefix);
+    return path;
+}

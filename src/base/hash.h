@@ -1,0 +1,19 @@
+/* SHA-256, as lower-case hex. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include "assay/types.h"
+
+#define HASH_HEX 65 /* 64 digits and the NUL */
+
+struct hash; /* a running SHA-256 */
+
+struct hash *hash_create(void); /* NULL: out of memory */
+void hash_add(struct hash *h, const void *data, size_t len);
+/* Also frees h. */
+void hash_take(struct hash *h, char hex[HASH_HEX]);
+
+void hash_bytes(const void *data, size_t len, char hex[HASH_HEX]);
+int hash_file(const char *path, char hex[HASH_HEX], struct assay_err *err);
+
+#endif

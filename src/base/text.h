@@ -1,0 +1,30 @@
+/* A string that grows, born with a maximum: what outgrows it is cut and remembered in `cut`, so a hostile
+ * input cannot eat the memory.  Allocation failure counts as cut too. */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include "assay/types.h"
+
+struct text {
+    char *s; /* always NUL-terminated; "" before the first append */
+    size_t len, cap, max;
+    bool cut;
+};
+
+void text_init(struct text *t, size_t max);
+void text_release(struct text *t);
+void text_clear(struct text *t);
+void text_add(struct text *t, const char *s);
+void text_addn(struct text *t, const char *s, size_t n);
+void text_addf(struct text *t, const char *fmt, ...) ASSAY_PRINTF(2, 3);
+/* The string, for free(); t is empty afterwards.  NULL when it was cut. */
+char *text_take(struct text *t);
+
+/* Like asprintf, but NULL on failure. */
+char *text_format(const char *fmt, ...) ASSAY_PRINTF(1, 2);
+
+/* The candidate nearest to `word` by edit distance (transpositions count one), or NULL when none is near
+ * enough to be meant.  `names` are n strings, `stride` bytes apart (sizeof(char *) for an array of them). */
+const char *text_nearest(const char *word, const void *names, size_t n, size_t stride);
+
+#endif

@@ -1,0 +1,29 @@
+/* Documents: YAML and JSON files as one kind of tree (jansson's json_t), with errors that name file, line
+ * and column.
+ *
+ * YAML: one document; mappings, sequences and scalars; plain scalars are typed as in YAML 1.2's core schema
+ * (null, true/false, integers, floats), quoted ones are strings.  Anchors, aliases, tags, duplicate keys and
+ * more than 64 levels are refused: none is needed here, and each has been somebody's surprise. */
+#ifndef BASE_TREE_H
+#define BASE_TREE_H
+
+#include <jansson.h>
+
+#include "assay/types.h"
+
+#define TREE_MAX_BYTES (16u << 20)
+
+/* `name` is what errors call the text. The caller json_decref()s *out. */
+int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out, struct assay_err *err);
+int tree_read_yaml(const char *path, json_t **out, struct assay_err *err);
+int tree_read_json(const char *path, json_t **out, struct assay_err *err);
+/* Pretty-printed with sorted keys and a last newline, by file_write_whole. */
+int tree_write_json(const char *path, const json_t *tree, struct assay_err *err);
+
+/* Members of an object, with a default for a missing one. */
+const char *tree_text(const json_t *object, const char *key, const char *otherwise);
+double tree_real(const json_t *object, const char *key, double otherwise);
+int64_t tree_int(const json_t *object, const char *key, int64_t otherwise);
+bool tree_bool(const json_t *object, const char *key, bool otherwise);
+
+#endif

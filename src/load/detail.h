@@ -1,0 +1,34 @@
+/* LoadGen's detail log as data, and LoadGen's accuracy log. */
+#ifndef LOAD_DETAIL_H
+#define LOAD_DETAIL_H
+
+#include <jansson.h>
+
+#include "assay/benchmark.h"
+
+/* All `:::MLLOG` lines: {key: value} (the last of each key), plus "errors" and "warnings" (arrays of texts)
+ * under their own members.  Strict: the first line must be an MLLOG line and every such line valid JSON; else
+ * an error with file:line. */
+struct detail {
+    json_t *values;
+    json_t *errors;
+    json_t *warnings;
+};
+int detail_read(const char *path, struct detail *d, struct assay_err *err);
+int detail_parse(const char *text, size_t len, const char *name, struct detail *d, struct assay_err *err);
+void detail_release(struct detail *d);
+double detail_real(const struct detail *d, const char *key, double otherwise);
+const char *detail_text(const struct detail *d, const char *key, const char *otherwise);
+
+/* mlperf_log_accuracy.json: entries point into memory owned by the struct. */
+struct accuracy_log {
+    struct assay_log_entry *entries;
+    uint64_t n;
+    uint8_t *bytes;
+};
+int accuracy_log_read(const char *path, struct accuracy_log *log, struct assay_err *err);
+int accuracy_log_parse(const char *text, size_t len, const char *name, struct accuracy_log *log,
+                       struct assay_err *err);
+void accuracy_log_release(struct accuracy_log *log);
+
+#endif
