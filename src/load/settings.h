@@ -98,12 +98,15 @@ struct settings_row {
     const char *help;
     int group;
     const char *conf_key; /* the key in user.conf ("min_duration"), NULL: none */
+    /* TEXT: what is allowed instead, or NULL when the value is fine.  NULL: any text is. */
+    const char *(*allowed)(const char *value);
 };
 const struct settings_row *settings_rows(size_t *count);
 const struct settings_row *settings_find(const char *name); /* NULL: none; for did-you-mean use text_nearest */
 
 int settings_init(struct settings *s, struct assay_err *err); /* defaults */
 void settings_release(struct settings *s);
+/* `to` is overwritten without being released; on failure it holds nothing. */
 int settings_copy(struct settings *to, const struct settings *from, struct assay_err *err);
 
 /* Parses, checks the limits and stores.  `where` names the source in errors ("--lanes", "job.yaml").
@@ -114,12 +117,18 @@ int settings_set(struct settings *s, const char *name, const char *value, int or
 int settings_set_real(struct settings *s, const char *name, double value, int origin, struct assay_err *err);
 int settings_origin_of(const struct settings *s, const char *name);
 
-/* A YAML mapping of names to values (user file, job file). */
+/* Adds one "name=value" to engine-options: what a repeated --option gives.  The first one of a higher origin
+ * starts a new list, so the command line replaces a file's options only as a whole. */
+int settings_add_option(struct settings *s, const char *assignment, int origin, const char *where,
+                        struct assay_err *err);
+
+/* A YAML mapping of names to values (user file, job file); engine-options may be a mapping too. */
 int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err);
 
 /* The value as text into out; "" for an unset text. */
 void settings_text(const struct settings *s, const struct settings_row *row, char *out, size_t size);
-/* {name: {"value": …, "origin": "…"}, …}: the record's block, and back. */
+/* {name: {"value": …, "origin": "…"}, …}: the record's block (NULL: out of memory), and back: from_json
+ * overwrites s like settings_init and takes value and origin as they stand; a missing row keeps its default. */
 json_t *settings_to_json(const struct settings *s);
 int settings_from_json(struct settings *s, const json_t *tree, struct assay_err *err);
 
