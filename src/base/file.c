@@ -47,7 +47,8 @@ int file_read(const char *path, size_t max, char **data, size_t *len, struct ass
             break;
         have += (size_t)n;
         if (have > max) {
-            assay_fail(err, ASSAY_EFAIL, "%s: is larger than the %zu bytes allowed here", path, max);
+            assay_fail(err, ASSAY_EFAIL, "%s: is larger than the %zu bytes allowed here", path,
+                       max);
             goto out;
         }
         if (have == cap)
@@ -87,7 +88,8 @@ int file_whole_write(struct file_whole *w, const void *data, size_t len, struct 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
+            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path,
+                              strerror(errno));
         p += n;
         len -= (size_t)n;
     }
@@ -104,7 +106,8 @@ int file_whole_commit(struct file_whole *w, struct assay_err *err)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
     w->fd = -1;
     if (!rc && rename(w->temp, w->path) < 0)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", w->path, strerror(errno));
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", w->path,
+                        strerror(errno));
     if (rc)
         unlink(w->temp);
     return rc;
@@ -145,7 +148,8 @@ int file_make_dirs(const char *path, struct assay_err *err)
         memcpy(part, path, i);
         part[i] = 0;
         if (mkdir(part, 0777) < 0 && errno != EEXIST)
-            return assay_fail(err, ASSAY_EFAIL, "%s: the folder cannot be made: %s", part, strerror(errno));
+            return assay_fail(err, ASSAY_EFAIL, "%s: the folder cannot be made: %s", part,
+                              strerror(errno));
     }
     if (!file_is_dir(path))
         return assay_fail(err, ASSAY_EFAIL, "%s: is there, but is no folder", path);

@@ -1,16 +1,18 @@
 /* Files that appear whole, folders, and where things are kept.
  *
- * Returned strings are malloc'ed unless said otherwise.  All functions may be called from any thread. */
+ * Returned strings are malloc'ed unless said otherwise.  All functions may be called from any
+ * thread. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
 #include "assay/types.h"
 
-/* Reads a whole file of at most max bytes; *data is malloc'ed and NUL-terminated behind its *len bytes. */
+/* Reads a whole file of at most max bytes; *data is malloc'ed and NUL-terminated behind its *len
+ * bytes. */
 int file_read(const char *path, size_t max, char **data, size_t *len, struct assay_err *err);
 
-/* Writes beside, syncs, renames: readers see the old file or the new one, never half.  On failure the old
- * file is as it was. */
+/* Writes beside, syncs, renames: readers see the old file or the new one, never half.  On failure
+ * the old file is as it was. */
 int file_write_whole(const char *path, const void *data, size_t len, struct assay_err *err);
 
 /* The same for content that is produced piece by piece: begin, write …, then commit or abandon. */
@@ -25,27 +27,29 @@ int file_whole_commit(struct file_whole *w, struct assay_err *err);
 void file_whole_abandon(struct file_whole *w); /* harmless after commit */
 
 int file_make_dirs(const char *path, struct assay_err *err); /* mkdir -p */
-int file_remove_tree(const char *path, struct assay_err *err); /* a missing one is fine; follows no link */
+int file_remove_tree(const char *path,
+                     struct assay_err *err); /* a missing one is fine; follows no link */
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 int64_t file_size(const char *path); /* -1: cannot be read */
 
 /* "dir/name"; NULL when out of memory. */
 char *file_join(const char *dir, const char *name);
-/* Absolute form without symbolic links; of a path that does not exist, made absolute by the working folder. */
+/* Absolute form without symbolic links; of a path that does not exist, made absolute by the working
+ * folder. */
 char *file_absolute(const char *path);
 /* Points into path: the part behind the last '/'. */
 const char *file_base(const char *path);
 
-/* The user's folders, by XDG rules with "assay" added (~/.cache/assay …); ASSAY_CACHE, ASSAY_STORE and
- * ASSAY_CONFIG override.  Not created. */
+/* The user's folders, by XDG rules with "assay" added (~/.cache/assay …); ASSAY_CACHE, ASSAY_STORE
+ * and ASSAY_CONFIG override.  Not created. */
 char *file_cache_dir(void);
 char *file_store_dir(void);
 char *file_config_dir(void);
 
-/* Where this installation is: the folder above the bin/ or libexec/ folder of the running executable;
- * ASSAY_PREFIX overrides.  Built and installed trees have the same shape:
- * bin/assay, libexec/assay/…, lib/assay/{engines,benchmarks,loadgen,runtimes}, share/assay/models. */
+/* Where this installation is: the folder above the bin/ or libexec/ folder of the running
+ * executable; ASSAY_PREFIX overrides.  Built and installed trees have the same shape: bin/assay,
+ * libexec/assay/…, lib/assay/{engines,benchmarks,loadgen,runtimes}, share/assay/models. */
 char *file_prefix(void);
 char *file_prefix_join(const char *below); /* "<prefix>/below" */
 

@@ -1,5 +1,5 @@
-/* A string that grows, born with a maximum: what outgrows it is cut and remembered in `cut`, so a hostile
- * input cannot eat the memory.  Allocation failure counts as cut too. */
+/* A string that grows, born with a maximum: what outgrows it is cut and remembered in `cut`, so a
+ * hostile input cannot eat the memory.  Allocation failure counts as cut too. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
@@ -23,8 +23,9 @@ char *text_take(struct text *t);
 /* Like asprintf, but NULL on failure. */
 char *text_format(const char *fmt, ...) ASSAY_PRINTF(1, 2);
 
-/* The candidate nearest to `word` by edit distance (transpositions count one), or NULL when none is near
- * enough to be meant.  `names` are n strings, `stride` bytes apart (sizeof(char *) for an array of them). */
+/* The candidate nearest to `word` by edit distance (transpositions count one), or NULL when none is
+ * near enough to be meant.  `names` are n strings, `stride` bytes apart (sizeof(char *) for an
+ * array of them). */
 const char *text_nearest(const char *word, const void *names, size_t n, size_t stride);
 
 #endif

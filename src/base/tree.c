@@ -19,7 +19,8 @@ struct builder {
 
 static int bad(struct builder *b, const yaml_mark_t *at, const char *what)
 {
-    return assay_fail(b->err, ASSAY_EUSAGE, "%s:%zu:%zu: %s", b->name, at->line + 1, at->column + 1, what);
+    return assay_fail(b->err, ASSAY_EUSAGE, "%s:%zu:%zu: %s", b->name, at->line + 1, at->column + 1,
+                      what);
 }
 
 /* A plain scalar's value by the core schema. */
@@ -145,7 +146,8 @@ static int build(struct builder *b, yaml_event_t *ev, int depth, json_t **out)
     }
 }
 
-int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out, struct assay_err *err)
+int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out,
+                    struct assay_err *err)
 {
     struct builder b = {.name = name, .err = err};
     yaml_event_t ev;
@@ -201,7 +203,8 @@ int tree_read_json(const char *path, json_t **out, struct assay_err *err)
     *out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
     free(text);
     if (!*out)
-        return assay_fail(err, ASSAY_EUSAGE, "%s:%d:%d: not valid JSON: %s", path, e.line, e.column, e.text);
+        return assay_fail(err, ASSAY_EUSAGE, "%s:%d:%d: not valid JSON: %s", path, e.line, e.column,
+                          e.text);
     return ASSAY_OK;
 }
 

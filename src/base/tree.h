@@ -1,9 +1,10 @@
-/* Documents: YAML and JSON files as one kind of tree (jansson's json_t), with errors that name file, line
- * and column.
+/* Documents: YAML and JSON files as one kind of tree (jansson's json_t), with errors that name
+ * file, line and column.
  *
- * YAML: one document; mappings, sequences and scalars; plain scalars are typed as in YAML 1.2's core schema
- * (null, true/false, integers, floats), quoted ones are strings.  Anchors, aliases, tags, duplicate keys and
- * more than 64 levels are refused: none is needed here, and each has been somebody's surprise. */
+ * YAML: one document; mappings, sequences and scalars; plain scalars are typed as in YAML 1.2's
+ * core schema (null, true/false, integers, floats), quoted ones are strings.  Anchors, aliases,
+ * tags, duplicate keys and more than 64 levels are refused: none is needed here, and each has been
+ * somebody's surprise. */
 #ifndef BASE_TREE_H
 #define BASE_TREE_H
 
@@ -14,7 +15,8 @@
 #define TREE_MAX_BYTES (16u << 20)
 
 /* `name` is what errors call the text. The caller json_decref()s *out. */
-int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out, struct assay_err *err);
+int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out,
+                    struct assay_err *err);
 int tree_read_yaml(const char *path, json_t **out, struct assay_err *err);
 int tree_read_json(const char *path, json_t **out, struct assay_err *err);
 /* Pretty-printed with sorted keys and a last newline, by file_write_whole. */

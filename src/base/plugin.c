@@ -1,0 +1,149 @@
+/* Finding and loading shared objects that export one entry function. */
+#include "base/plugin.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+
+/* Calls visit for every folder to look in until it returns true. */
+static bool each_folder(const struct plugin_kind *kind, bool (*visit)(const char *dir, void *ctx),
+                        void *ctx)
+{
+    const char *env = getenv(kind->env), *colon;
+    char *own, dir[1024];
+    bool found = false;
+
+    while (env && *env && !found) {
+        colon = strchr(env, ':');
+        snprintf(dir, sizeof(dir), "%.*s", (int)(colon ? colon - env : (long)strlen(env)), env);
+        if (*dir)
+            found = visit(dir, ctx);
+        env = colon ? colon + 1 : NULL;
+    }
+    own = found ? NULL : file_prefix_join(kind->folder);
+    if (own)
+        found = visit(own, ctx);
+    free(own);
+    return found;
+}
+
+static bool add_names(const char *dir, void *ctx)
+{
+    json_t *names = ctx;
+    DIR *d = opendir(dir);
+    struct dirent *e;
+
+    while (d && (e = readdir(d))) {
+        size_t n = strlen(e->d_name);
+
+        if (n > 3 && !strcmp(e->d_name + n - 3, ".so")) {
+            char name[256];
+
+            snprintf(name, sizeof(name), "%.*s", (int)(n - 3), e->d_name);
+            json_object_set_new(names, name, json_true());
+        }
+    }
+    if (d)
+        closedir(d);
+    return false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const char *x, *y;
+
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return strcmp(x, y);
+}
+
+json_t *plugin_list(const struct plugin_kind *kind)
+{
+    json_t *names = json_object(), *list = json_array(), *v;
+    const char **sorted, *key;
+    size_t n = 0, i;
+
+    each_folder(kind, add_names, names);
+    sorted = calloc(json_object_size(names) + 1, sizeof(*sorted));
+    if (sorted) {
+        json_object_foreach(names, key, v) sorted[n++] = key;
+        qsort(sorted, n, sizeof(*sorted), by_name);
+        for (i = 0; i < n; i++)
+            json_array_append_new(list, json_string(sorted[i]));
+    }
+    free(sorted);
+    json_decref(names);
+    return list;
+}
+
+struct search {
+    const char *name;
+    char *path; /* 1024 bytes */
+};
+
+static bool find_one(const char *dir, void *ctx)
+{
+    struct search *s = ctx;
+
+    snprintf(s->path, 1024, "%s/%s.so", dir, s->name);
+    return file_exists(s->path);
+}
+
+static int unknown(const struct plugin_kind *kind, const char *name, struct assay_err *err)
+{
+    json_t *list = plugin_list(kind), *v;
+    const char *names[64], *near;
+    size_t i, n = 0;
+    struct text all;
+    int rc;
+
+    text_init(&all, 256);
+    json_array_foreach(list, i, v)
+    {
+        if (n < 64)
+            names[n++] = json_string_value(v);
+        text_addf(&all, "%s%s", i ? ", " : "", json_string_value(v));
+    }
+    near = text_nearest(name, names, n, sizeof(names[0]));
+    if (near)
+        rc = assay_fail(err, ASSAY_EUSAGE, "there is no %s '%s'; did you mean '%s'?", kind->what,
+                        name, near);
+    else
+        rc = assay_fail(err, ASSAY_EUSAGE, "there is no %s '%s'; there are: %s", kind->what, name,
+                        all.len ? all.s : "none (is the installation complete?)");
+    text_release(&all);
+    json_decref(list);
+    return rc;
+}
+
+int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
+                char path[1024], struct assay_err *err)
+{
+    struct search s = {name, path};
+    const void *(*entry)(void);
+    void *object, *symbol;
+
+    if (strchr(name, '/'))
+        snprintf(path, 1024, "%s", name);
+    else if (!each_folder(kind, find_one, &s))
+        return unknown(kind, name, err);
+    if (!file_exists(path))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", path, kind->what);
+    object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!object)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be loaded as %s: %s", path, kind->what,
+                          dlerror());
+    symbol = dlsym(object, kind->symbol);
+    if (!symbol)
+        return assay_fail(err, ASSAY_EFAIL, "%s: is no %s: it does not export %s", path, kind->what,
+                          kind->symbol);
+    memcpy(&entry, &symbol, sizeof(entry));
+    *table = entry();
+    if (!*table)
+        return assay_fail(err, ASSAY_EFAIL, "%s: %s returned no table", path, kind->symbol);
+    return ASSAY_OK;
+}

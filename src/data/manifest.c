@@ -1,0 +1,266 @@
+/* Finds, reads and checks manifests, and picks the file that an engine can read. */
+#include "data/manifest.h"
+
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/tree.h"
+
+static const char *const frame_keys[] = {"schema", "name",      "benchmark",  "files",
+                                         "net",    "synthetic", "md5",        "sha256",
+                                         "input",  "output",    "source",     "licence",
+                                         "notes",  "precision", "preprocess", "reference_accuracy"};
+
+static bool is_manifest_name(const char *file)
+{
+    size_t n = strlen(file);
+
+    return n > 5 && (!strcmp(file + n - 5, ".yaml") || !strcmp(file + n - 4, ".yml"));
+}
+
+/* Checks what every manifest has; what is below input and output is the benchmark's. */
+static int check_frame(struct manifest *m, struct assay_err *err)
+{
+    const char *key, *near;
+    json_t *v, *files;
+
+    if (!json_is_object(m->tree))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: a manifest is a mapping of keys to values",
+                          m->file);
+    json_object_foreach(m->tree, key, v)
+    {
+        size_t i, n = sizeof(frame_keys) / sizeof(frame_keys[0]);
+
+        for (i = 0; i < n && strcmp(key, frame_keys[i]); i++)
+            ;
+        if (i < n)
+            continue;
+        near = text_nearest(key, frame_keys, n, sizeof(frame_keys[0]));
+        return assay_fail(err, ASSAY_EUSAGE, "%s: unknown key '%s'%s%s%s", m->file, key,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    if (tree_int(m->tree, "schema", 0) != 1)
+        return assay_fail(err, ASSAY_EUSAGE, "%s: 'schema: 1' is wanted", m->file);
+    m->name = tree_text(m->tree, "name", NULL);
+    m->benchmark = tree_text(m->tree, "benchmark", NULL);
+    m->net = tree_text(m->tree, "net", NULL);
+    m->synthetic = tree_bool(m->tree, "synthetic", m->net != NULL);
+    files = json_object_get(m->tree, "files");
+    if (!m->name || !*m->name || !m->benchmark || !*m->benchmark)
+        return assay_fail(err, ASSAY_EUSAGE, "%s: 'name' and 'benchmark' are wanted", m->file);
+    if (m->net && !m->synthetic)
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: a net has synthetic weights: 'synthetic: false' is not true",
+                          m->file);
+    if (!m->net == !json_is_object(files))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: one of 'files' (format: file) and 'net' is wanted", m->file);
+    json_object_foreach(files, key, v) if (!json_is_string(v)) return assay_fail(
+        err, ASSAY_EUSAGE, "%s: files: %s: a file name is wanted", m->file, key);
+    return ASSAY_OK;
+}
+
+static int read_manifest(const char *file, struct manifest *m, struct assay_err *err)
+{
+    int rc;
+
+    memset(m, 0, sizeof(*m));
+    m->file = file_absolute(file);
+    if (!m->file)
+        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", file);
+    rc = tree_read_yaml(m->file, &m->tree, err);
+    if (!rc)
+        rc = check_frame(m, err);
+    if (rc)
+        manifest_release(m);
+    return rc;
+}
+
+/* The folders that hold named manifests: the user's first. */
+static char *manifest_folder(int i)
+{
+    char *config, *dir;
+
+    if (i == 1)
+        return file_prefix_join("share/assay/models");
+    config = file_config_dir();
+    dir = config ? file_join(config, "models") : NULL;
+    free(config);
+    return dir;
+}
+
+int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
+{
+    const char *names[256], *near;
+    json_t *list, *v;
+    size_t i, n = 0;
+    int rc;
+
+    if (is_manifest_name(model) || strchr(model, '/')) {
+        if (!is_manifest_name(model))
+            return assay_fail(
+                err, ASSAY_EUSAGE,
+                "%s: a model is named by its manifest (a .yaml file that says how to feed it; "
+                "docs/models.md has an example)",
+                model);
+        return read_manifest(model, m, err);
+    }
+    for (i = 0; i < 2; i++) {
+        char *dir = manifest_folder((int)i),
+             *file = dir ? text_format("%s/%s.yaml", dir, model) : NULL;
+        bool there = file && file_exists(file);
+
+        rc = there ? read_manifest(file, m, err) : 0;
+        free(dir);
+        free(file);
+        if (there)
+            return rc;
+    }
+    list = manifest_list();
+    json_array_foreach(list, i, v) if (n < 256) names[n++] = tree_text(v, "name", "");
+    near = text_nearest(model, names, n, sizeof(names[0]));
+    rc = assay_fail(err, ASSAY_EUSAGE,
+                    "there is no model '%s'%s%s%s; `assay models` lists them, and the path of "
+                    "a .yaml manifest names your own",
+                    model, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    json_decref(list);
+    return rc;
+}
+
+void manifest_release(struct manifest *m)
+{
+    free(m->file);
+    json_decref(m->tree);
+    memset(m, 0, sizeof(*m));
+}
+
+static int file_md5(const char *path, char hex[33], struct assay_err *err)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    FILE *f = fopen(path, "rb");
+    unsigned char buf[65536], md[16] = {0};
+    size_t n;
+    int i, rc = ASSAY_EFAIL;
+
+    if (!f || !ctx || EVP_DigestInit_ex(ctx, EVP_md5(), NULL) != 1) {
+        assay_fail(err, ASSAY_EFAIL, "%s: its MD5 cannot be computed", path);
+        goto out;
+    }
+    while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+        EVP_DigestUpdate(ctx, buf, n);
+    EVP_DigestFinal_ex(ctx, md, NULL);
+    for (i = 0; i < 16; i++)
+        snprintf(hex + 2 * i, 3, "%02x", md[i]);
+    rc = ASSAY_OK;
+out:
+    if (f)
+        fclose(f);
+    EVP_MD_CTX_free(ctx);
+    return rc;
+}
+
+static int check_digest(const struct manifest *m, const char *path, const char *format,
+                        struct assay_err *err)
+{
+    const char *md5 = tree_text(json_object_get(m->tree, "md5"), format, NULL);
+    const char *sha = tree_text(json_object_get(m->tree, "sha256"), format, NULL);
+    char hex[HASH_HEX];
+    int rc = ASSAY_OK;
+
+    if (sha && !(rc = hash_file(path, hex, err)) && strcmp(hex, sha))
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "%s: is not the file that %s describes: SHA-256 %s, wanted %s", path,
+                        m->file, hex, sha);
+    if (!rc && md5 && !(rc = file_md5(path, hex, err)) && strcmp(hex, md5))
+        rc =
+            assay_fail(err, ASSAY_EFAIL, "%s: is not the file that %s describes: MD5 %s, wanted %s",
+                       path, m->file, hex, md5);
+    return rc;
+}
+
+int manifest_file(const struct manifest *m, const char *const *formats, char **path,
+                  const char **format, struct assay_err *err)
+{
+    json_t *files = json_object_get(m->tree, "files"), *v;
+    const char *name = NULL, *key;
+    struct text have;
+    char *dir;
+    int rc;
+
+    for (; *formats && !name; formats++)
+        if ((name = tree_text(files, *formats, NULL)))
+            *format = *formats;
+    if (!name) {
+        text_init(&have, 256);
+        json_object_foreach(files, key, v) text_addf(&have, "%s%s", have.len ? ", " : "", key);
+        rc = assay_fail(err, ASSAY_EUSAGE, "%s: has no file that this engine reads; it has: %s",
+                        m->file, have.s);
+        text_release(&have);
+        return rc;
+    }
+    dir = strdup(m->file);
+    if (!dir)
+        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", m->file);
+    *strrchr(dir, '/') = 0;
+    *path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    free(dir);
+    if (!*path)
+        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", m->file);
+    if (!file_exists(*path))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: the model file is missing (named by %s)", *path,
+                        m->file);
+    else
+        rc = check_digest(m, *path, *format, err);
+    if (rc) {
+        free(*path);
+        *path = NULL;
+    }
+    return rc;
+}
+
+static void list_folder(const char *dir, json_t *list)
+{
+    struct manifest m;
+    struct dirent *e;
+    DIR *d = opendir(dir);
+
+    while (d && (e = readdir(d))) {
+        char *file = is_manifest_name(e->d_name) ? file_join(dir, e->d_name) : NULL;
+        json_t *formats, *v;
+        const char *key;
+
+        if (file && !read_manifest(file, &m, NULL)) {
+            formats = json_array();
+            json_object_foreach(json_object_get(m.tree, "files"), key, v)
+                json_array_append_new(formats, json_string(key));
+            json_array_append_new(list,
+                                  json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", m.name,
+                                            "benchmark", m.benchmark, "file", m.file, "synthetic",
+                                            (int)m.synthetic, "formats", formats));
+            manifest_release(&m);
+        }
+        free(file);
+    }
+    if (d)
+        closedir(d);
+}
+
+json_t *manifest_list(void)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        char *dir = manifest_folder(i);
+
+        if (dir)
+            list_folder(dir, list);
+        free(dir);
+    }
+    return list;
+}

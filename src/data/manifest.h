@@ -1,0 +1,33 @@
+/* Model manifests: YAML files that describe one model for one benchmark.
+ *
+ * A manifest names its benchmark, its files by format, and what the benchmark needs to know
+ * (pre-processing, layout, label offset): the last is the benchmark's to read, here only the frame
+ * is checked. */
+#ifndef DATA_MANIFEST_H
+#define DATA_MANIFEST_H
+
+#include <jansson.h>
+
+#include "assay/types.h"
+
+struct manifest {
+    char *file;                   /* absolute path of the manifest */
+    json_t *tree;                 /* the whole document */
+    const char *name, *benchmark; /* point into tree */
+    const char *net;              /* synthetic weights by this net; NULL: real files */
+    bool synthetic;
+};
+
+/* `model` is a manifest's file (ends in .yaml/.yml or contains '/'), or a name found in
+ * share/assay/models or <config>/models. */
+int manifest_open(const char *model, struct manifest *m, struct assay_err *err);
+void manifest_release(struct manifest *m);
+/* The file for one of the engine's formats (NULL-terminated list): absolute path and format name,
+ * the first that both have.  Checks that it is there, and its md5/sha256 when the manifest gives
+ * one.  Not for nets. The caller frees *path. */
+int manifest_file(const struct manifest *m, const char *const *formats, char **path,
+                  const char **format, struct assay_err *err);
+/* Names of known manifests: array of {"name", "benchmark", "file", "synthetic", "formats"}. */
+json_t *manifest_list(void);
+
+#endif
