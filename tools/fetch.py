@@ -1,0 +1,490 @@
+#!/usr/bin/env python3
+"""Brings the third-party files of tools/deps.lock into build/deps.
+
+    fetch.py LOCK CACHE TARGET [--ort-include DIR]
+
+CACHE/ holds the downloads as they were published; TARGET/ what is unpacked from them.  A file is used only when
+its SHA-256 is the one in the lock, whether it was just downloaded or lay in the cache: a bad one is fetched again.
+Files and folders appear whole (written beside, then renamed), and two runs at once take turns.  Wheels and source
+distributions are located with pip's own package finder, so pip's configuration (index, proxy, certificates) holds;
+nothing of them is ever executed or installed.
+"""
+import argparse
+import contextlib
+import fcntl
+import glob
+import hashlib
+import http.client
+import logging
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+import zipfile
+
+COLUMNS = ("target", "kind", "name", "version", "arch", "bytes", "sha256", "file")
+FIRST_SEEN = "first-seen"
+
+
+class Unavailable(Exception):
+    """A file that cannot be had; the text says why."""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def size_text(size):
+    return "unknown size" if size is None else "%.1f MB" % (size / 1e6)
+
+
+def without_password(text):
+    return re.sub(r"//[^/@\s]*@", "//", str(text))
+
+
+class Row:
+    """One line of the lock file."""
+
+    def __init__(self, line):
+        fields = line.split()
+        if len(fields) != len(COLUMNS):
+            raise ValueError("%d columns instead of %d: %s" % (len(fields), len(COLUMNS), line))
+        for column, value in zip(COLUMNS, fields):
+            setattr(self, column, value)
+        self.bytes = None if self.bytes == "-" else int(self.bytes)
+        self.sha256 = self.sha256.lower()
+        self.url = self.file if "://" in self.file else None
+        if self.kind == "distro":
+            self.file = "%s-of-%s.deb" % (self.name, distribution())
+        self.file = self.file.rsplit("/", 1)[-1]
+
+    def fits(self):
+        return self.arch in ("any", platform.machine())
+
+
+def distribution():
+    with contextlib.suppress(OSError), open("/etc/os-release", encoding="utf-8") as f:
+        facts = dict(line.strip().split("=", 1) for line in f if "=" in line)
+        return "-".join(facts.get(k, "unknown").strip('"') for k in ("ID", "VERSION_ID"))
+    return "unknown"
+
+
+def read_lock(path):
+    with open(path, encoding="utf-8") as f:
+        return [Row(line) for line in f if line.strip() and not line.startswith("#")]
+
+
+# --- the cache of downloads ---------------------------------------------------------------------------------------
+
+
+def sha256_of(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        for block in iter(lambda: f.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class Cache:
+    """The user's folder of downloads, and the digests that were recorded at a first download."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.seen_path = os.path.join(folder, FIRST_SEEN)
+        os.makedirs(folder, exist_ok=True)
+
+    def path(self, row):
+        return os.path.join(self.folder, row.file)
+
+    def wanted(self, row):
+        """The digest that the file must have; None: nobody has seen it yet."""
+        if row.sha256 != FIRST_SEEN:
+            return row.sha256
+        with contextlib.suppress(OSError), open(self.seen_path, encoding="utf-8") as f:
+            for line in f:
+                digest, name = line.split()
+                if name == row.file:
+                    return digest
+        return None
+
+    def good(self, row):
+        path, wanted = self.path(row), self.wanted(row)
+        if wanted is None or not os.path.isfile(path):
+            return False
+        if sha256_of(path) == wanted:
+            return True
+        say("assay: %s in the cache is damaged: fetching it again" % row.file)
+        return False
+
+    def fetch(self, row):
+        say("assay: fetching %s (%s)" % (row.file, size_text(row.bytes)))
+        part = self.path(row) + ".part"
+        try:
+            FETCH[row.kind](row, part)
+            found, wanted = sha256_of(part), self.wanted(row)
+            if wanted is None:
+                say("assay: %s: first seen, SHA-256 %s recorded" % (row.file, found))
+                with open(self.seen_path, "a", encoding="utf-8") as f:
+                    f.write("%s %s\n" % (found, row.file))
+            elif found != wanted:
+                raise Unavailable("SHA-256 is %s instead of %s" % (found, wanted))
+            os.replace(part, self.path(row))
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
+
+
+@contextlib.contextmanager
+def only_one(folder):
+    with open(os.path.join(folder, ".lock"), "w", encoding="utf-8") as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("assay: waiting for another set-up to finish")
+            fcntl.flock(f, fcntl.LOCK_EX)
+        yield
+
+
+class Progress:
+    """One status line on a terminal; silence elsewhere."""
+
+    def __init__(self, total):
+        self.total, self.done, self.shown = total, 0, -1
+
+    def add(self, count):
+        self.done += count
+        percent = int(100 * self.done / self.total) if self.total else 0
+        if sys.stderr.isatty() and percent != self.shown:
+            end = "\n" if percent >= 100 else ""
+            sys.stderr.write("\r  %3d %% of %s%s" % (percent, size_text(self.total), end))
+            sys.stderr.flush()
+            self.shown = percent
+
+
+def write_stream(chunks, path, total):
+    progress = Progress(total)
+    with open(path, "wb") as f:
+        for chunk in chunks:
+            f.write(chunk)
+            progress.add(len(chunk))
+
+
+# --- pip: source distributions and wheels -------------------------------------------------------------------------
+
+
+def need_pip():
+    """pip may belong to another Python than the one in PATH: then go on there."""
+    try:
+        import pip  # noqa: F401  pylint: disable=import-outside-toplevel,unused-import
+    except ImportError:
+        system = "/usr/bin/python3"
+        if os.path.realpath(sys.executable) == os.path.realpath(system) or not os.path.exists(system):
+            raise Unavailable("this Python has no pip (package python3-pip)") from None
+        os.execv(system, [system] + sys.argv)
+
+
+def pip_options(row):
+    """Options of `pip download` that make exactly the file of this row acceptable, whatever Python runs this."""
+    options = ["--no-deps", "--no-input", "--retries", "2"]
+    if row.kind == "sdist":
+        return options + ["--no-binary", ":all:"]
+    tag, abi, where = row.file[: -len(".whl")].split("-")[-3:]
+    return options + ["--only-binary", ":all:", "--implementation", tag[:2], "--python-version", tag[2:],
+                      "--abi", abi, "--platform", where]
+
+
+class Complaints(logging.Handler):
+    """Keeps what pip says about pages that it could not read: it is the reason when nothing is found."""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.texts = []
+
+    def emit(self, record):
+        if record.getMessage().startswith("Could not fetch"):
+            self.texts.append(record.getMessage())
+
+
+def fetch_with_pip(row, path):
+    need_pip()
+    from pip._internal.cli.cmdoptions import make_target_python
+    from pip._internal.commands.download import DownloadCommand
+
+    complaints = Complaints()
+    logger = logging.getLogger("pip")
+    logger.addHandler(complaints)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    try:
+        command = DownloadCommand("download", "fetches one file")
+        options, _ = command.parse_args(pip_options(row))
+        with command.main_context():
+            session = command.get_default_session(options)
+            finder = command._build_package_finder(options=options, session=session,
+                                                   target_python=make_target_python(options),
+                                                   ignore_requires_python=True)
+            links = [c.link for c in finder.find_all_candidates(row.name)]
+            link = next((k for k in links if k.filename == row.file), None)
+            if link is None:
+                raise Unavailable((complaints.texts or ["pip finds no such file (index or find-links of pip's "
+                                                        "configuration)"])[-1])
+            reply = session.get(link.url_without_fragment, stream=True,
+                                headers={"Accept-Encoding": "identity"})
+            reply.raise_for_status()
+            write_stream(reply.iter_content(1 << 16), path, row.bytes)
+    except (Unavailable, OSError):
+        raise
+    except (Exception, SystemExit) as e:  # pip's insides differ from version to version
+        raise Unavailable("pip: %s: %s" % (type(e).__name__, e)) from e
+    finally:
+        logger.removeHandler(complaints)
+
+
+# --- apt: packages that are unpacked, never installed ---------------------------------------------------------------
+
+
+def run_quiet(command, **more):
+    """Output of a command, or Unavailable with its last words."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True, check=False, **more)
+    except OSError as e:
+        raise Unavailable("%s: %s" % (command[0], e.strerror)) from e
+    if done.returncode:
+        words = [w for w in done.stderr.splitlines() if w.startswith("E:")] or done.stderr.splitlines() or ["failed"]
+        raise Unavailable("%s: %s" % (command[0], words[-1]))
+    return done.stdout
+
+
+def debian_mirrors():
+    """The Debian mirrors of this machine's own apt sources, the likeliest first."""
+    form = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
+    known = run_quiet(["apt-get", "indextargets", "--format", form])
+    if " Debian" not in known and distribution().startswith("debian"):
+        # Lists were never downloaded here: origins are not known yet, but the sources are this distribution's.
+        known = run_quiet(["apt-get", "indextargets", "--no-release-info", "--format",
+                           "$(REPO_URI) $(RELEASE) $(COMPONENT) Debian"])
+    mirrors = []
+    for line in known.splitlines():
+        words = line.split()
+        if len(words) == 4 and words[2:] == ["main", "Debian"] and "security" not in words[1]:
+            mirrors.append(words[0])
+    return list(dict.fromkeys(mirrors))
+
+
+def apt_folders(root, source):
+    """Options that let apt-get work with folders of its own, leaving the system's lists and cache alone."""
+    for folder in ("lists/partial", "archives/partial"):
+        os.makedirs(os.path.join(root, folder))
+    listing = os.path.join(root, "sources.list")
+    with open(listing, "w", encoding="utf-8") as f:
+        f.write(source + "\n")
+    user = "root" if os.geteuid() == 0 else "_apt"
+    settings = {"Dir::Etc::SourceList": listing, "Dir::Etc::SourceParts": "/dev/null",
+                "Dir::Etc::Preferences": "/dev/null", "Dir::Etc::PreferencesParts": "/dev/null",
+                "Dir::State::Lists": root + "/lists", "Dir::Cache": root, "Dir::Cache::archives": root + "/archives",
+                "APT::Sandbox::User": user, "APT::Architecture": "amd64", "APT::Architectures": "amd64",
+                "Acquire::Languages": "none", "Acquire::Retries": "2",
+                "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false"}
+    return [word for name, value in settings.items() for word in ("-o", "%s=%s" % (name, value))]
+
+
+def take_deb(folder, path):
+    found = glob.glob(os.path.join(folder, "*.deb"))
+    if len(found) != 1:
+        raise Unavailable("apt-get downloaded no package file")
+    shutil.move(found[0], path)
+
+
+def fetch_deb(row, path):
+    keys = [k for k in glob.glob("/usr/share/keyrings/debian-archive-keyring.*") if k.endswith(("gpg", "pgp"))]
+    mirrors = debian_mirrors()
+    if not mirrors or not keys:
+        raise Unavailable("apt has no Debian mirror here")
+    problem = None
+    for mirror in mirrors:
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as root:
+            options = apt_folders(root, "deb [signed-by=%s] %s trixie main" % (sorted(keys)[0], mirror))
+            try:
+                run_quiet(["apt-get"] + options + ["update", "-q"])
+                run_quiet(["apt-get"] + options + ["download", "-q", "%s=%s" % (row.name, row.version)], cwd=root)
+                return take_deb(root, path)
+            except Unavailable as e:
+                problem = e
+    raise problem
+
+
+def fetch_distro(row, path):
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(path)) as root:
+        run_quiet(["apt-get", "-o", "APT::Sandbox::User=root", "download", "-q", row.name], cwd=root)
+        take_deb(root, path)
+
+
+def fetch_archive(row, path):
+    with urllib.request.urlopen(row.url, timeout=60) as reply:
+        total = reply.headers.get("Content-Length")
+        write_stream(iter(lambda: reply.read(1 << 16), b""), path, int(total) if total else None)
+
+
+FETCH = {"sdist": fetch_with_pip, "wheel": fetch_with_pip, "deb": fetch_deb, "distro": fetch_distro,
+         "archive": fetch_archive}
+
+# --- unpacking ------------------------------------------------------------------------------------------------------
+
+
+def inside(folder, name):
+    """Where a member of an archive goes; a name that leads outside is refused."""
+    path = os.path.normpath(os.path.join(folder, name))
+    if os.path.isabs(name) or not path.startswith(os.path.join(folder, "")):
+        raise Unavailable("%s leads out of the archive" % name)
+    return path
+
+
+def write_member(source, path, mode=0o644, mtime=None):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "xb") as f:
+        shutil.copyfileobj(source, f)
+    os.chmod(path, mode)
+    if mtime is not None:
+        os.utime(path, (mtime, mtime))
+
+
+def unpack_tar(path, folder):
+    """Regular files only, without the archive's top folder."""
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = member.name.split("/", 1)
+            if member.isdir():
+                continue
+            if not member.isreg() or len(name) < 2:
+                raise Unavailable("%s in the archive is no plain file" % member.name)
+            write_member(archive.extractfile(member), inside(folder, name[1]), mtime=member.mtime)
+
+
+def unpack_libraries(path, folder):
+    """The runtime's shared libraries and its licence texts; none of the Python modules."""
+    wanted = re.compile(r"onnxruntime/(capi/(?P<lib>libonnxruntime[^/]*\.so[^/]*)|LICENSE|ThirdPartyNotices\.txt)$")
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            match = wanted.match(member.filename)
+            if match:
+                name = os.path.basename(member.filename)
+                with archive.open(member) as source:
+                    write_member(source, inside(folder, name), 0o755 if match.group("lib") else 0o644)
+    if not glob.glob(os.path.join(folder, "libonnxruntime.so*")):
+        raise Unavailable("no libonnxruntime.so in it")
+
+
+def copy_headers(tree, folder):
+    """The folder of headers around onnxruntime_c_api.h, wherever it lies in tree."""
+    homes = [d for d, _, files in os.walk(tree) if "onnxruntime_c_api.h" in files]
+    if not homes:
+        raise Unavailable("no onnxruntime_c_api.h in it")
+    for header in sorted(glob.glob(os.path.join(min(homes, key=len), "*.h"))):
+        with open(header, "rb") as source:
+            write_member(source, os.path.join(folder, os.path.basename(header)), mtime=os.stat(header).st_mtime)
+
+
+def unpack_headers(path, folder):
+    with tempfile.TemporaryDirectory(dir=os.path.dirname(folder)) as tree:
+        if path.endswith(".deb"):
+            run_quiet(["dpkg-deb", "-x", path, tree])
+        else:
+            with tarfile.open(path) as archive:
+                for member in archive:
+                    if member.isreg() and member.name.endswith(".h"):
+                        write_member(archive.extractfile(member), inside(tree, member.name), mtime=member.mtime)
+        copy_headers(tree, folder)
+
+
+UNPACK = {"sdist": unpack_tar, "wheel": unpack_libraries, "deb": unpack_headers, "distro": unpack_headers,
+          "archive": unpack_headers}
+
+
+def install_folder(make, target):
+    """make(folder) fills a new folder, which then takes target's place at once."""
+    parent = os.path.dirname(target)
+    os.makedirs(parent, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".new-") as temp:
+        fresh = os.path.join(temp, "fresh")
+        os.mkdir(fresh)
+        make(fresh)
+        if os.path.lexists(target):
+            os.rename(target, os.path.join(temp, "old"))
+        os.rename(fresh, target)
+
+
+# --- the whole ------------------------------------------------------------------------------------------------------
+
+
+def obtain(cache, rows):
+    """The first of these alternatives that is in the cache, else the first that can be fetched."""
+    for row in rows:
+        if cache.good(row):
+            return row
+    reasons = []
+    for row in rows:
+        try:
+            cache.fetch(row)
+            return row
+        except (Unavailable, OSError, http.client.HTTPException) as e:
+            reasons.append("%s: %s" % (row.file, without_password(e)))
+    raise Unavailable("\n".join(reasons) or "tools/deps.lock has no file for %s" % platform.machine())
+
+
+def report(missing, cache):
+    lines = ["assay: cannot get %d third-party file%s:" % (len(missing), "s" if len(missing) > 1 else "")]
+    for rows, reason in missing:
+        lines.append("  %-58s %s" % (rows[0].file if rows else "?", size_text(rows[0].bytes) if rows else ""))
+        lines += ["      " + line for line in str(reason).splitlines()]
+    lines += ["What to do: connect this machine (or set up pip's index and apt's mirror) and run the command again,",
+              "or copy these files from a machine that has them into %s" % cache.folder]
+    if any(r and r[0].target == "onnxruntime/include" for r, _ in missing):
+        lines.append("(headers alone: name a folder with onnxruntime_c_api.h in ASSAY_ORT_INCLUDE)")
+    say("\n".join(lines))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lock")
+    parser.add_argument("cache")
+    parser.add_argument("target")
+    parser.add_argument("--ort-include", help="a folder with ONNX Runtime's C headers, instead of a download")
+    args = parser.parse_args()
+    targets = {}
+    for row in read_lock(args.lock):
+        targets.setdefault(row.target, []).extend([row] if row.fits() else [])
+    cache, folder, missing = Cache(args.cache), os.path.abspath(args.target), []
+    os.makedirs(folder, exist_ok=True)
+    with only_one(cache.folder), only_one(folder):
+        got = {}
+        for target, rows in targets.items():
+            if target == "onnxruntime/include" and args.ort_include:
+                continue
+            try:
+                got[target] = obtain(cache, rows)
+            except Unavailable as e:
+                missing.append((rows, e))
+        if missing:
+            report(missing, cache)
+            return 1
+        for target, row in got.items():
+            install_folder(lambda fresh, r=row: UNPACK[r.kind](cache.path(r), fresh), os.path.join(folder, target))
+        if args.ort_include:
+            install_folder(lambda fresh: copy_headers(args.ort_include, fresh), folder + "/onnxruntime/include")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (Unavailable, OSError, ValueError) as e:
+        say("assay: set-up failed: %s" % without_password(e))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
