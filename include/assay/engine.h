@@ -80,7 +80,7 @@ struct assay_model_desc {
  * has been called.
  *
  * Inputs: packed (inputs[i] is one dense tensor whose dims[0] is samples), or, when the engine has
- * ASSAY_CAP_GATHER, as rows: rows[i][s] is sample s of input i, without batch dimension; then
+ * ASSAY_CAP_GATHER, as rows: *rows[i][s] is sample s of input i, without batch dimension; then
  * inputs[i].data is NULL unless the rows happen to be contiguous.
  * Outputs: the engine fills outputs[o] (dtype, rank, dims, data, bytes) in the order of the graph's
  * description before it calls done; the data must stay valid until done returns. */
@@ -92,7 +92,7 @@ struct assay_batch {
     uint32_t input_count;
     uint32_t output_count;
     const struct assay_tensor *inputs;
-    const struct assay_tensor *const *rows; /* NULL: use inputs */
+    const struct assay_tensor *const *const *rows; /* [input][sample]; NULL: use inputs */
     struct assay_tensor *outputs;
     /* The engine calls this once: code ASSAY_OK, or an error with its text. */
     void (*done)(struct assay_batch *batch, int code, const struct assay_err *err);

@@ -1,0 +1,801 @@
+/* The batcher; see batch.h for the flow.
+ *
+ * Timing: a lane's clock is read once between two stages, so the stages of a lane add up to its
+ * wall time and a batch costs five clock reads.  Inline with tiny engines that is most of the cost;
+ * it is worth it, since these sums are what shows where time went. */
+#include "batch/batch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+#define DEFAULT_DEPTH  4
+#define MAX_INPUTS     16
+#define AGAIN_PAUSE_NS 50000
+
+/* Statistics have one writer at a time and may be read while it writes: plain sums, but whole
+ * words. */
+#define ADD(sum, n)                                                                                \
+    __atomic_store_n(&(sum), __atomic_load_n(&(sum), __ATOMIC_RELAXED) + (n), __ATOMIC_RELAXED)
+
+/* One batch in flight with all the memory that it needs. */
+struct slot {
+    struct assay_batch batch;
+    struct assay_tensor inputs[MAX_INPUTS];
+    const struct assay_tensor **rows[MAX_INPUTS]; /* [input][sample] */
+    void *packed[MAX_INPUTS];                     /* from ops.alloc; grows to need */
+    size_t packed_cap[MAX_INPUTS];
+    struct assay_tensor *outputs; /* the graph's */
+    struct assay_tensor *wanted;  /* the benchmark's order */
+    const struct batch_item *items;
+    struct batch_item *own_items; /* copy when queued */
+    struct batch_done *done;
+    unsigned char *responses;
+    struct lane *lane;
+    int code; /* of the completion, for drive */
+    struct assay_err err;
+    bool completed;
+};
+
+struct lane {
+    struct batcher *b;
+    pthread_t thread;
+    bool started;
+    uint32_t number;
+    struct slot *slots;
+    uint32_t slot_count;
+    /* Free slots; completions on engine threads give them back. */
+    pthread_mutex_t lock;
+    pthread_cond_t returned;
+    struct slot **idle;
+    uint32_t idle_count;
+    struct batch_stats stats; /* since the lane began; written under lock when async */
+};
+
+struct batcher {
+    struct batch_config config;
+    struct batch_ops ops;
+    uint32_t *output_map;
+    struct lane *lanes;
+    struct assay_tensor *views; /* [input * samples + index]; dtype 0: not made yet */
+
+    /* The queue: a ring that grows; head and tail count items since the start. */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct batch_item *ring;
+    size_t ring_size; /* a power of two */
+    size_t head, tail;
+    uint32_t sleepers;
+    bool flushed, stop;
+
+    struct batch_stats base; /* what the sums were at the last reset */
+    _Atomic int64_t reset_ns;
+    _Atomic uint64_t issued, completed;
+    _Atomic int failed;
+    pthread_mutex_t idle_lock;
+    pthread_cond_t idle;
+    _Atomic int idle_waiters;
+};
+
+static void batch_fail(struct batcher *b, const struct assay_err *err)
+{
+    if (atomic_exchange(&b->failed, 1))
+        return;
+    b->ops.fail(b->ops.ctx, err);
+    pthread_mutex_lock(&b->idle_lock);
+    pthread_cond_broadcast(&b->idle);
+    pthread_mutex_unlock(&b->idle_lock);
+}
+
+/* ---- views and packing
+ * ---------------------------------------------------------------------------------- */
+
+/* The view of a sample's input: made at first use, then read from the table.  Two lanes may make
+ * the same one at once: they write equal bytes, but to be clean a view is published by its dtype,
+ * last. */
+static const struct assay_tensor *batch_view(struct batcher *b, uint64_t index, uint32_t input,
+                                             struct assay_err *err)
+{
+    struct assay_tensor *view = &b->views[(uint64_t)input * b->config.samples + index], fresh;
+    int32_t have = __atomic_load_n(&view->dtype, __ATOMIC_ACQUIRE);
+
+    if (have > 0)
+        return view;
+    memset(&fresh, 0, sizeof(fresh));
+    if (b->ops.input(b->ops.ctx, index, input, &fresh, err))
+        return NULL;
+    pthread_mutex_lock(&b->idle_lock);
+    if (view->dtype == 0) {
+        view->rank = fresh.rank;
+        memcpy(view->dims, fresh.dims, sizeof(view->dims));
+        view->data = fresh.data;
+        view->bytes = fresh.bytes;
+        __atomic_store_n(&view->dtype, fresh.dtype, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&b->idle_lock);
+    return view;
+}
+
+static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_err *err)
+{
+    struct batcher *b = s->lane->b;
+    const struct assay_tensor **rows = s->rows[input];
+    size_t row = rows[0]->bytes, need = row * n;
+    unsigned char *to;
+    uint32_t i;
+
+    for (i = 1; i < n && (char *)rows[i]->data == (char *)rows[0]->data + i * row; i++)
+        ;
+    if (i == n) { /* already side by side: no copy */
+        s->inputs[input].data = rows[0]->data;
+        return ASSAY_OK;
+    }
+    if (s->packed_cap[input] < need) {
+        if (s->packed[input])
+            b->ops.release(b->ops.ctx, s->packed[input]);
+        s->packed[input] = b->ops.alloc(b->ops.ctx, row * b->config.max_batch);
+        s->packed_cap[input] = s->packed[input] ? row * b->config.max_batch : 0;
+        if (!s->packed[input])
+            return assay_fail(err, ASSAY_EFAIL,
+                              "not enough memory to pack a batch of %u samples (%zu bytes)", n,
+                              need);
+    }
+    to = s->packed[input];
+    for (i = 0; i < n; i++) {
+        if (rows[i]->bytes != row)
+            return assay_fail(err, ASSAY_EFAIL,
+                              "samples of different sizes (%zu and %zu bytes) in one batch, "
+                              "and the engine takes no ragged batches; use --batch 1",
+                              row, rows[i]->bytes);
+        memcpy(to + i * row, rows[i]->data, row);
+    }
+    s->inputs[input].data = to;
+    ADD(s->lane->stats.packed_bytes, need);
+    return ASSAY_OK;
+}
+
+/* Fills the batch's inputs from the slot's items. */
+static int slot_fill(struct slot *s, uint32_t n, struct assay_err *err)
+{
+    struct batcher *b = s->lane->b;
+    uint32_t input, i;
+    int rc;
+
+    for (input = 0; input < b->config.input_count; input++) {
+        struct assay_tensor *in = &s->inputs[input];
+        const struct assay_tensor *first;
+
+        for (i = 0; i < n; i++)
+            if (!(s->rows[input][i] = batch_view(b, s->items[i].index, input, err)))
+                return ASSAY_EFAIL;
+        first = s->rows[input][0];
+        if (first->rank + 1 > ASSAY_MAX_RANK)
+            return assay_fail(err, ASSAY_EFAIL, "sample %zu has too many dimensions",
+                              s->items[0].index);
+        in->dtype = first->dtype;
+        in->rank = first->rank + 1;
+        in->dims[0] = n;
+        memcpy(in->dims + 1, first->dims, first->rank * sizeof(in->dims[0]));
+        in->bytes = first->bytes * n;
+        in->data = NULL;
+        if (!b->config.gather && (rc = slot_pack(s, input, n, err)))
+            return rc;
+    }
+    s->batch.samples = n;
+    s->batch.graph = 0;
+    s->batch.inputs = s->inputs;
+    s->batch.input_count = b->config.input_count;
+    s->batch.rows = b->config.gather ? (const struct assay_tensor *const *const *)s->rows : NULL;
+    return ASSAY_OK;
+}
+
+/* ---- completion
+ * ----------------------------------------------------------------------------------------- */
+
+static void count_completed(struct batcher *b, uint32_t n)
+{
+    if (b->config.on_issuer) { /* one thread writes: no locked instruction in the hot path */
+        atomic_store_explicit(&b->completed,
+                              atomic_load_explicit(&b->completed, memory_order_relaxed) + n,
+                              memory_order_release);
+        return;
+    }
+    atomic_fetch_add(&b->completed, n);
+    if (atomic_load(&b->idle_waiters)) {
+        pthread_mutex_lock(&b->idle_lock);
+        pthread_cond_broadcast(&b->idle);
+        pthread_mutex_unlock(&b->idle_lock);
+    }
+}
+
+/* Turns the outputs into responses and hands them to LoadGen. */
+static void slot_respond(struct slot *s)
+{
+    struct batcher *b = s->lane->b;
+    struct batch_stats *st = &s->lane->stats;
+    size_t cap = b->config.response_bytes, bytes;
+    int64_t t0 = clock_ns(), t1, t2;
+    struct assay_err err = {0};
+    uint32_t i, n = s->batch.samples;
+
+    for (i = 0; i < b->config.wanted_outputs; i++)
+        s->wanted[i] = s->outputs[b->output_map[i]];
+    for (i = 0; i < n; i++) {
+        bytes = 0;
+        if (b->ops.respond(b->ops.ctx, s->items[i].index, s->wanted, b->config.wanted_outputs, i,
+                           s->responses + i * cap, cap, &bytes, &err)) {
+            batch_fail(b, &err);
+            return;
+        }
+        s->done[i] =
+            (struct batch_done){s->items[i].id, (uintptr_t)(s->responses + i * cap), bytes, 0};
+    }
+    t1 = clock_ns();
+    b->ops.complete(b->ops.ctx, s->done, n);
+    t2 = clock_ns();
+    if (b->config.async)
+        pthread_mutex_lock(&s->lane->lock);
+    ADD(st->respond_ns, t1 - t0);
+    ADD(st->complete_ns, t2 - t1);
+    ADD(st->batches, 1);
+    ADD(st->samples, n);
+    if (b->config.async)
+        pthread_mutex_unlock(&s->lane->lock);
+    count_completed(b, n);
+}
+
+static void slot_give_back(struct slot *s)
+{
+    struct lane *l = s->lane;
+
+    if (!l->b->config.async)
+        return; /* completed inside submit: the lane still has it in hand */
+    pthread_mutex_lock(&l->lock);
+    l->idle[l->idle_count++] = s;
+    pthread_cond_signal(&l->returned);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* The engine's completion: any thread. */
+static void slot_done(struct assay_batch *batch, int code, const struct assay_err *err)
+{
+    struct slot *s = batch->host;
+    struct batcher *b = s->lane->b;
+
+    if (atomic_load_explicit(&b->failed, memory_order_relaxed))
+        return;
+    if (code) {
+        struct assay_err why = {0};
+
+        assay_fail(&why, code, "%s",
+                   err && err->text[0] ? err->text : "an inference failed, without a reason");
+        batch_fail(b, &why);
+        return;
+    }
+    slot_respond(s);
+    slot_give_back(s);
+}
+
+/* Submits, waiting out ASSAY_EAGAIN: for a completion on this lane, or for a moment. */
+static int lane_submit(struct lane *l, struct slot *s, struct assay_err *err)
+{
+    struct batcher *b = l->b;
+    struct timespec pause = {0, AGAIN_PAUSE_NS};
+    int rc;
+
+    while ((rc = b->ops.submit(b->ops.ctx, &s->batch, err)) == ASSAY_EAGAIN) {
+        if (atomic_load(&b->failed))
+            return ASSAY_ESTOP;
+        if (b->config.async && b->ops.drain && l->idle_count + 1 < l->slot_count) {
+            struct timespec until;
+
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_nsec += AGAIN_PAUSE_NS * 20;
+            if (until.tv_nsec >= 1000000000)
+                until.tv_sec++, until.tv_nsec -= 1000000000;
+            pthread_mutex_lock(&l->lock);
+            if (l->idle_count + 1 < l->slot_count)
+                pthread_cond_timedwait(&l->returned, &l->lock, &until);
+            pthread_mutex_unlock(&l->lock);
+        } else {
+            nanosleep(&pause, NULL);
+        }
+    }
+    return rc;
+}
+
+/* Packs and submits the slot's first n items.  The slot is the completing thread's afterwards. */
+static void lane_run(struct lane *l, struct slot *s, uint32_t n)
+{
+    struct batcher *b = l->b;
+    struct assay_err err = {0};
+    int64_t t0 = clock_ns(), t1, t2;
+    int64_t inside = l->stats.respond_ns + l->stats.complete_ns;
+    int rc = slot_fill(s, n, &err);
+
+    t1 = clock_ns();
+    if (!rc)
+        rc = lane_submit(l, s, &err);
+    if (rc) {
+        if (rc != ASSAY_ESTOP)
+            batch_fail(b, &err);
+        return;
+    }
+    t2 = clock_ns();
+    if (b->config.async) {
+        pthread_mutex_lock(&l->lock);
+        ADD(l->stats.pack_ns, t1 - t0);
+        ADD(l->stats.engine_ns, t2 - t1);
+        pthread_mutex_unlock(&l->lock);
+    } else { /* done ran inside submit: its part is counted there */
+        ADD(l->stats.pack_ns, t1 - t0);
+        ADD(l->stats.engine_ns, t2 - t1 - (l->stats.respond_ns + l->stats.complete_ns - inside));
+    }
+}
+
+/* ---- benchmarks that drive
+ * ------------------------------------------------------------------------------- */
+
+static void driven_done(struct assay_batch *batch, int code, const struct assay_err *err)
+{
+    struct slot *s = batch->host;
+
+    pthread_mutex_lock(&s->lane->lock);
+    s->code = code;
+    if (code)
+        assay_fail(&s->err, code, "%s", err ? err->text : "an inference failed, without a reason");
+    s->completed = true;
+    pthread_cond_signal(&s->lane->returned);
+    pthread_mutex_unlock(&s->lane->lock);
+}
+
+static int drive_infer(void *ctx, uint32_t graph, uint32_t samples,
+                       const struct assay_tensor *inputs, uint32_t input_count,
+                       struct assay_tensor *outputs, uint32_t output_count, struct assay_err *err)
+{
+    struct slot *s = ctx;
+    struct lane *l = s->lane;
+    int64_t t0 = clock_ns();
+    int rc;
+
+    s->batch.graph = graph;
+    s->batch.samples = samples;
+    s->batch.inputs = inputs;
+    s->batch.input_count = input_count;
+    s->batch.rows = NULL;
+    s->batch.outputs = outputs;
+    s->batch.output_count = output_count;
+    s->batch.done = driven_done;
+    s->completed = false;
+    rc = lane_submit(l, s, err);
+    if (rc)
+        return rc;
+    pthread_mutex_lock(&l->lock);
+    while (!s->completed && !atomic_load(&l->b->failed))
+        pthread_cond_wait(&l->returned, &l->lock);
+    pthread_mutex_unlock(&l->lock);
+    ADD(l->stats.engine_ns, clock_ns() - t0);
+    ADD(l->stats.batches, 1);
+    if (!s->completed)
+        return ASSAY_ESTOP;
+    return s->code ? assay_fail(err, s->code, "%s", s->err.text) : ASSAY_OK;
+}
+
+static void lane_drive(struct lane *l, struct slot *s, uint32_t n)
+{
+    struct batcher *b = l->b;
+    struct assay_driver driver = {sizeof(driver), drive_infer, s};
+    struct assay_err err = {0};
+    uint32_t i;
+
+    for (i = 0; i < n && !atomic_load(&b->failed); i++) {
+        int64_t t0 = clock_ns(), engine = l->stats.engine_ns, t1;
+        size_t bytes = 0;
+        int rc = b->ops.drive(b->ops.ctx, s->items[i].index, &driver, s->responses,
+                              b->config.response_bytes, &bytes, &err);
+
+        if (rc) {
+            if (rc != ASSAY_ESTOP)
+                batch_fail(b, &err);
+            return;
+        }
+        t1 = clock_ns();
+        ADD(l->stats.respond_ns, t1 - t0 - (l->stats.engine_ns - engine));
+        s->done[0] = (struct batch_done){s->items[i].id, (uintptr_t)s->responses, bytes, 0};
+        b->ops.complete(b->ops.ctx, s->done, 1);
+        ADD(l->stats.complete_ns, clock_ns() - t1);
+        ADD(l->stats.samples, 1);
+        count_completed(b, 1);
+    }
+}
+
+/* ---- lanes
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void lane_handle(struct lane *l, struct slot *s, uint32_t n)
+{
+    if (l->b->ops.drive)
+        lane_drive(l, s, n);
+    else
+        lane_run(l, s, n);
+}
+
+static struct slot *lane_take_slot(struct lane *l)
+{
+    struct batcher *b = l->b;
+    struct slot *s = NULL;
+
+    if (!b->config.async || b->ops.drive)
+        return &l->slots[0];
+    pthread_mutex_lock(&l->lock);
+    while (!l->idle_count && !atomic_load(&b->failed))
+        pthread_cond_wait(&l->returned, &l->lock);
+    if (l->idle_count)
+        s = l->idle[--l->idle_count];
+    pthread_mutex_unlock(&l->lock);
+    return s;
+}
+
+/* Moves up to max_batch items from the queue into the slot; waits for the first, and up to wait_ns
+ * for more. 0: the batcher stops. */
+static uint32_t lane_take_items(struct lane *l, struct slot *s)
+{
+    struct batcher *b = l->b;
+    struct timespec until;
+    int64_t t0 = clock_ns();
+    size_t have;
+    uint32_t n = 0;
+
+    pthread_mutex_lock(&b->lock);
+    for (;;) {
+        while (b->head == b->tail && !b->stop) {
+            b->sleepers++;
+            pthread_cond_wait(&b->work, &b->lock);
+            b->sleepers--;
+        }
+        if (b->stop)
+            break;
+        have = b->tail - b->head;
+        if (b->config.wait_ns && !b->flushed && have < b->config.max_batch) {
+            clock_gettime(CLOCK_MONOTONIC, &until);
+            until.tv_sec += b->config.wait_ns / 1000000000;
+            until.tv_nsec += b->config.wait_ns % 1000000000;
+            if (until.tv_nsec >= 1000000000)
+                until.tv_sec++, until.tv_nsec -= 1000000000;
+            while (b->tail - b->head < b->config.max_batch && b->tail != b->head && !b->flushed &&
+                   !b->stop) {
+                int rc;
+
+                b->sleepers++;
+                rc = pthread_cond_timedwait(&b->work, &b->lock, &until);
+                b->sleepers--;
+                if (rc)
+                    break;
+            }
+            if (b->tail == b->head)
+                continue; /* another lane took them */
+            have = b->tail - b->head;
+        }
+        n = have < b->config.max_batch ? (uint32_t)have : b->config.max_batch;
+        for (uint32_t i = 0; i < n; i++)
+            s->own_items[i] = b->ring[(b->head + i) & (b->ring_size - 1)];
+        b->head += n;
+        break;
+    }
+    pthread_mutex_unlock(&b->lock);
+    s->items = s->own_items;
+    if (t0 < atomic_load(&b->reset_ns)) /* what it waited before the reset does not count */
+        t0 = atomic_load(&b->reset_ns);
+    ADD(l->stats.wait_ns, clock_ns() - t0);
+    return n;
+}
+
+static void *lane_main(void *arg)
+{
+    struct lane *l = arg;
+    struct slot *s;
+    char name[16];
+    uint32_t n;
+
+    snprintf(name, sizeof(name), "lane %u", l->number);
+    prctl(PR_SET_NAME, name);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s)))
+        lane_handle(l, s, n);
+    return NULL;
+}
+
+/* ---- issuing
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool queue_grow(struct batcher *b, size_t n)
+{
+    size_t have = b->tail - b->head, size = b->ring_size ? b->ring_size : 1024, i;
+    struct batch_item *ring;
+
+    while (size < have + n)
+        size *= 2;
+    if (size == b->ring_size)
+        return true;
+    ring = malloc(size * sizeof(*ring));
+    if (!ring)
+        return false;
+    for (i = 0; i < have; i++)
+        ring[(b->head + i) & (size - 1)] = b->ring[(b->head + i) & (b->ring_size - 1)];
+    free(b->ring);
+    b->ring = ring;
+    b->ring_size = size;
+    return true;
+}
+
+static void issue_queued(struct batcher *b, const struct batch_item *items, size_t n)
+{
+    struct assay_err err = {0};
+    uint32_t sleepers;
+    bool grown;
+    size_t i;
+
+    pthread_mutex_lock(&b->lock);
+    grown = queue_grow(b, n);
+    for (i = 0; grown && i < n; i++)
+        b->ring[(b->tail + i) & (b->ring_size - 1)] = items[i];
+    b->tail += grown ? n : 0;
+    b->flushed = false;
+    sleepers = b->sleepers;
+    pthread_mutex_unlock(&b->lock);
+    if (!grown) {
+        assay_fail(&err, ASSAY_EFAIL, "not enough memory to queue %zu samples", n);
+        batch_fail(b, &err);
+    } else if (sleepers) {
+        if (n > 1 || b->config.wait_ns)
+            pthread_cond_broadcast(&b->work);
+        else
+            pthread_cond_signal(&b->work);
+    }
+}
+
+void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
+{
+    struct lane *l = &b->lanes[0];
+    uint32_t part;
+
+    if (!b->config.on_issuer) {
+        atomic_fetch_add(&b->issued, n);
+        issue_queued(b, items, n);
+        return;
+    }
+    atomic_store_explicit(&b->issued, atomic_load_explicit(&b->issued, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+    while (n && !atomic_load_explicit(&b->failed, memory_order_relaxed)) {
+        part = n < b->config.max_batch ? (uint32_t)n : b->config.max_batch;
+        l->slots[0].items = items;
+        lane_handle(l, &l->slots[0], part);
+        items += part;
+        n -= part;
+    }
+}
+
+void batch_flush(struct batcher *b)
+{
+    if (b->config.on_issuer)
+        return;
+    pthread_mutex_lock(&b->lock);
+    b->flushed = true;
+    pthread_cond_broadcast(&b->work);
+    pthread_mutex_unlock(&b->lock);
+}
+
+void batch_wait_idle(struct batcher *b)
+{
+    pthread_mutex_lock(&b->idle_lock);
+    atomic_fetch_add(&b->idle_waiters, 1);
+    while (batch_outstanding(b) && !atomic_load(&b->failed))
+        pthread_cond_wait(&b->idle, &b->idle_lock);
+    atomic_fetch_sub(&b->idle_waiters, 1);
+    pthread_mutex_unlock(&b->idle_lock);
+}
+
+void batch_forget_views(struct batcher *b)
+{
+    memset(b->views, 0, b->config.samples * b->config.input_count * sizeof(*b->views));
+}
+
+uint64_t batch_completed(const struct batcher *b)
+{
+    return atomic_load_explicit(&b->completed, memory_order_acquire);
+}
+
+uint64_t batch_outstanding(const struct batcher *b)
+{
+    uint64_t done = batch_completed(b); /* first: it never passes issued */
+
+    return atomic_load(&b->issued) - done;
+}
+
+/* ---- statistics, making and ending
+ * ------------------------------------------------------------------------ */
+
+/* The lanes' sums since they began. */
+static void stats_sum(const struct batcher *b, struct batch_stats *sum)
+{
+    memset(sum, 0, sizeof(*sum));
+    for (uint32_t i = 0; i < b->config.lanes; i++) {
+        const struct batch_stats *s = &b->lanes[i].stats;
+
+        sum->batches += __atomic_load_n(&s->batches, __ATOMIC_RELAXED);
+        sum->samples += __atomic_load_n(&s->samples, __ATOMIC_RELAXED);
+        sum->packed_bytes += __atomic_load_n(&s->packed_bytes, __ATOMIC_RELAXED);
+        sum->wait_ns += __atomic_load_n(&s->wait_ns, __ATOMIC_RELAXED);
+        sum->pack_ns += __atomic_load_n(&s->pack_ns, __ATOMIC_RELAXED);
+        sum->engine_ns += __atomic_load_n(&s->engine_ns, __ATOMIC_RELAXED);
+        sum->respond_ns += __atomic_load_n(&s->respond_ns, __ATOMIC_RELAXED);
+        sum->complete_ns += __atomic_load_n(&s->complete_ns, __ATOMIC_RELAXED);
+    }
+}
+
+void batch_stats_get(const struct batcher *b, struct batch_stats *stats)
+{
+    stats_sum(b, stats);
+    stats->batches -= b->base.batches;
+    stats->samples -= b->base.samples;
+    stats->packed_bytes -= b->base.packed_bytes;
+    stats->wait_ns -= b->base.wait_ns;
+    stats->pack_ns -= b->base.pack_ns;
+    stats->engine_ns -= b->base.engine_ns;
+    stats->respond_ns -= b->base.respond_ns;
+    stats->complete_ns -= b->base.complete_ns;
+}
+
+void batch_stats_reset(struct batcher *b)
+{
+    stats_sum(b, &b->base);
+    atomic_store(&b->reset_ns, clock_ns());
+}
+
+static bool slot_init(struct slot *s, struct lane *l)
+{
+    const struct batch_config *c = &l->b->config;
+    uint32_t i, inputs = c->input_count ? c->input_count : 1;
+    const struct assay_tensor **rows = calloc((size_t)inputs * c->max_batch, sizeof(*rows));
+
+    s->lane = l;
+    s->rows[0] = rows;
+    for (i = 1; rows && i < c->input_count; i++)
+        s->rows[i] = rows + (size_t)i * c->max_batch;
+    s->outputs = calloc(c->output_count + 1, sizeof(*s->outputs));
+    s->wanted = calloc(c->wanted_outputs + 1, sizeof(*s->wanted));
+    s->own_items = calloc(c->max_batch, sizeof(*s->own_items));
+    s->done = calloc(c->max_batch, sizeof(*s->done));
+    s->responses = calloc(c->max_batch, c->response_bytes ? c->response_bytes : 1);
+    s->batch = (struct assay_batch){.size = sizeof(s->batch),
+                                    .lane = l->number,
+                                    .output_count = c->output_count,
+                                    .outputs = s->outputs,
+                                    .done = slot_done,
+                                    .host = s};
+    return rows && s->outputs && s->wanted && s->own_items && s->done && s->responses;
+}
+
+static bool lane_init(struct lane *l, struct batcher *b, uint32_t number)
+{
+    uint32_t i;
+
+    l->b = b;
+    l->number = number;
+    l->slot_count = b->config.async && !b->ops.drive ? b->config.depth : 1;
+    l->slots = calloc(l->slot_count, sizeof(*l->slots));
+    l->idle = calloc(l->slot_count, sizeof(*l->idle));
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->returned, NULL);
+    if (!l->slots || !l->idle)
+        return false;
+    for (i = 0; i < l->slot_count; i++) {
+        if (!slot_init(&l->slots[i], l))
+            return false;
+        l->idle[l->idle_count++] = &l->slots[i];
+    }
+    return true;
+}
+
+int batch_create(const struct batch_config *config, const struct batch_ops *ops,
+                 struct batcher **out, struct assay_err *err)
+{
+    struct batcher *b;
+    pthread_condattr_t monotonic;
+    uint32_t i;
+
+    if (config->input_count > MAX_INPUTS)
+        return assay_fail(err, ASSAY_EFAIL, "a model with %u inputs; at most %d are possible",
+                          config->input_count, MAX_INPUTS);
+    b = calloc(1, sizeof(*b));
+    if (!b)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory for the batcher");
+    b->config = *config;
+    b->ops = *ops;
+    if (!b->config.depth)
+        b->config.depth = DEFAULT_DEPTH;
+    pthread_mutex_init(&b->lock, NULL);
+    pthread_mutex_init(&b->idle_lock, NULL);
+    pthread_cond_init(&b->idle, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    b->output_map = calloc(config->wanted_outputs + 1, sizeof(*b->output_map));
+    b->views = calloc(config->samples * config->input_count + 1, sizeof(*b->views));
+    b->lanes = calloc(config->lanes, sizeof(*b->lanes));
+    if (!b->output_map || !b->views || !b->lanes)
+        goto no_memory;
+    memcpy(b->output_map, config->output_map, config->wanted_outputs * sizeof(*b->output_map));
+    for (i = 0; i < config->lanes; i++)
+        if (!lane_init(&b->lanes[i], b, i))
+            goto no_memory;
+    for (i = 0; i < config->lanes && !config->on_issuer; i++) {
+        if (pthread_create(&b->lanes[i].thread, NULL, lane_main, &b->lanes[i]))
+            goto no_memory;
+        b->lanes[i].started = true;
+    }
+    *out = b;
+    return ASSAY_OK;
+no_memory:
+    batch_destroy(b);
+    return assay_fail(err, ASSAY_EFAIL, "not enough memory or threads for %u lanes of %u samples",
+                      config->lanes, config->max_batch);
+}
+
+static void lane_release(struct lane *l)
+{
+    uint32_t i, k;
+
+    for (i = 0; l->slots && i < l->slot_count; i++) {
+        struct slot *s = &l->slots[i];
+
+        for (k = 0; k < MAX_INPUTS; k++)
+            if (s->packed[k])
+                l->b->ops.release(l->b->ops.ctx, s->packed[k]);
+        free(s->rows[0]);
+        free(s->outputs);
+        free(s->wanted);
+        free(s->own_items);
+        free(s->done);
+        free(s->responses);
+    }
+    free(l->slots);
+    free(l->idle);
+    if (l->b) {
+        pthread_mutex_destroy(&l->lock);
+        pthread_cond_destroy(&l->returned);
+    }
+}
+
+void batch_destroy(struct batcher *b)
+{
+    uint32_t i;
+
+    if (!b)
+        return;
+    pthread_mutex_lock(&b->lock);
+    b->stop = true;
+    pthread_cond_broadcast(&b->work);
+    pthread_mutex_unlock(&b->lock);
+    for (i = 0; b->lanes && i < b->config.lanes; i++)
+        if (b->lanes[i].started)
+            pthread_join(b->lanes[i].thread, NULL);
+    for (i = 0; b->lanes && i < b->config.lanes; i++)
+        lane_release(&b->lanes[i]);
+    pthread_mutex_destroy(&b->lock);
+    pthread_mutex_destroy(&b->idle_lock);
+    pthread_cond_destroy(&b->idle);
+    pthread_cond_destroy(&b->work);
+    free(b->lanes);
+    free(b->views);
+    free(b->output_map);
+    free(b->ring);
+    free(b);
+}
