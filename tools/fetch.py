@@ -459,7 +459,7 @@ def main():
     targets = {}
     for row in read_lock(args.lock):
         targets.setdefault(row.target, []).extend([row] if row.fits() else [])
-    cache, folder, missing = Cache(args.cache), os.path.abspath(args.target), []
+    cache, folder, missing = Cache(os.path.abspath(args.cache)), os.path.abspath(args.target), []
     os.makedirs(folder, exist_ok=True)
     with only_one(cache.folder), only_one(folder):
         got = {}

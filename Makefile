@@ -1,0 +1,59 @@
+# A thin front: set-up is tools/bootstrap, the build is CMake's.  `make help` lists the targets.
+PRESET  ?= release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+JOBS    ?=
+FUZZ_TIME ?= 60
+LINT    ?= changed
+
+BUILD = tools/build $(1) $(if $(JOBS),-j$(JOBS))
+
+.PHONY: all demo test test-asan test-tsan fuzz lint bench install uninstall deb clean help
+
+all: ## set up this machine and build
+	@tools/bootstrap
+	@$(call BUILD,$(PRESET))
+
+demo: all ## build, then the main job: ResNet-50, Offline, on synthetic weights and images
+	@build/$(PRESET)/bin/assay run resnet50 --scenario Offline
+
+test: all ## build and run every test
+	@tools/run-tests build/$(PRESET)
+
+test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tools/bootstrap
+	@$(call BUILD,asan)
+	@tools/run-tests build/asan
+
+test-tsan: ## the tests that have threads of ours, under ThreadSanitizer
+	@tools/bootstrap
+	@$(call BUILD,tsan)
+	@tools/run-tests build/tsan -L tsan
+
+fuzz: ## every fuzz target for FUZZ_TIME seconds (60)
+	@tools/bootstrap fuzz
+	@$(call BUILD,fuzz)
+	@tools/run-fuzz build/fuzz $(FUZZ_TIME)
+
+lint: ## layout, clang-tidy (LINT=all: every file), rooms, banned functions, public headers alone
+	@tools/bootstrap lint
+	@$(call BUILD,clang) --configure-only
+	@tools/lint $(LINT)
+
+bench: all ## the performance suite: ratios against bare LoadGen and the bare engine
+	@bench/run build/$(PRESET)
+
+install: all ## install below PREFIX (/usr/local); DESTDIR is put in front
+	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"
+
+uninstall: ## remove what the last `make install` of this tree put there
+	@xargs -r -d '\n' rm -fv < build/$(PRESET)/install_manifest.txt
+
+deb: all ## a Debian package in build/
+	@cd build/$(PRESET) && cpack -G DEB -B ..
+
+clean: ## remove everything built (the downloads stay in the user's cache)
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
