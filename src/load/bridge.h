@@ -63,6 +63,10 @@ struct load_bridge {
     uint64_t (*sequence)(uintptr_t id);
     int64_t (*start_ns)(uintptr_t id, int scenario);
     int64_t (*now)(void);
+    /* For samples in flight that are being completed now: writes now − start of each at table[sequence], where
+     * sequence < capacity.  Returns the highest sequence number written + 1. */
+    uint64_t (*latencies)(const struct load_response *responses, size_t n, int64_t *table,
+                          uint64_t capacity);
 };
 
 /* round: "v6.1" …, or NULL for the newest; errors name the rounds that are there. */

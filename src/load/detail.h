@@ -6,19 +6,23 @@
 
 #include "assay/benchmark.h"
 
-/* All `:::MLLOG` lines: {key: value} (the last of each key), plus "errors" and "warnings" (arrays of texts)
- * under their own members.  Strict: the first line must be an MLLOG line and every such line valid JSON; else
- * an error with file:line. */
+/* All `:::MLLOG` lines: {key: value} (the last of each key), plus "errors" and "warnings" (arrays
+ * of texts) under their own members.  Strict: the first line must be an MLLOG line and every such
+ * line valid JSON; else an error with file:line. */
 struct detail {
     json_t *values;
     json_t *errors;
     json_t *warnings;
 };
 int detail_read(const char *path, struct detail *d, struct assay_err *err);
-int detail_parse(const char *text, size_t len, const char *name, struct detail *d, struct assay_err *err);
+int detail_parse(const char *text, size_t len, const char *name, struct detail *d,
+                 struct assay_err *err);
 void detail_release(struct detail *d);
 double detail_real(const struct detail *d, const char *key, double otherwise);
 const char *detail_text(const struct detail *d, const char *key, const char *otherwise);
+/* A whole number of all 64 bits (values of more than 18 digits are kept as texts); false: there is
+ * none. */
+bool detail_u64(const struct detail *d, const char *key, uint64_t *out);
 
 /* mlperf_log_accuracy.json: entries point into memory owned by the struct. */
 struct accuracy_log {

@@ -3,7 +3,8 @@
  * VALID only if: LoadGen says VALID; no LoadGen error line; the mode and scenario are the ones asked for; the
  * seeds are those of the round; durations, counts and percentile are those asked for; early stopping is met
  * where it applies; performance_sample_count is the official one (or less only where the data set is smaller,
- * which is said).  The words: "VALID", "QUICK-VALID" (profile quick), "INVALID". */
+ * which is said).  The words: "VALID", "QUICK-VALID" (profile quick), "AUDIT-VALID" (a compliance test or any
+ * other setting that changes which samples are issued or logged), "INVALID".  Only "VALID" may be exported. */
 #ifndef LOAD_VERDICT_H
 #define LOAD_VERDICT_H
 
@@ -22,7 +23,8 @@ struct verdict {
     double value;
 };
 
-/* `mode` is the mode of this log (MODE_PERFORMANCE or MODE_ACCURACY; a submission run has both in one). */
+/* official is LoadGen's built-in configuration for the model and s->scenario; dataset_samples the size of the
+ * QSL.  On failure (out of memory only) v holds nothing. */
 int verdict_judge(const struct detail *d, const struct settings *s, const struct load_official *official,
                   uint64_t dataset_samples, struct verdict *v, struct assay_err *err);
 void verdict_release(struct verdict *v);
