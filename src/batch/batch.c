@@ -71,6 +71,7 @@ struct batcher {
     size_t ring_size; /* a power of two */
     size_t head, tail;
     uint32_t sleepers;
+    uint32_t limit; /* of a batch's samples, at most max_batch */
     bool flushed, stop;
 
     struct batch_stats base; /* what the sums were at the last reset */
@@ -462,14 +463,13 @@ static uint32_t lane_take_items(struct lane *l, struct slot *s)
         if (b->stop)
             break;
         have = b->tail - b->head;
-        if (b->config.wait_ns && !b->flushed && have < b->config.max_batch) {
+        if (b->config.wait_ns && !b->flushed && have < b->limit) {
             clock_gettime(CLOCK_MONOTONIC, &until);
             until.tv_sec += b->config.wait_ns / 1000000000;
             until.tv_nsec += b->config.wait_ns % 1000000000;
             if (until.tv_nsec >= 1000000000)
                 until.tv_sec++, until.tv_nsec -= 1000000000;
-            while (b->tail - b->head < b->config.max_batch && b->tail != b->head && !b->flushed &&
-                   !b->stop) {
+            while (b->tail - b->head < b->limit && b->tail != b->head && !b->flushed && !b->stop) {
                 int rc;
 
                 b->sleepers++;
@@ -482,7 +482,7 @@ static uint32_t lane_take_items(struct lane *l, struct slot *s)
                 continue; /* another lane took them */
             have = b->tail - b->head;
         }
-        n = have < b->config.max_batch ? (uint32_t)have : b->config.max_batch;
+        n = have < b->limit ? (uint32_t)have : b->limit;
         for (uint32_t i = 0; i < n; i++)
             s->own_items[i] = b->ring[(b->head + i) & (b->ring_size - 1)];
         b->head += n;
@@ -573,7 +573,7 @@ void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
     atomic_store_explicit(&b->issued, atomic_load_explicit(&b->issued, memory_order_relaxed) + n,
                           memory_order_relaxed);
     while (n && !atomic_load_explicit(&b->failed, memory_order_relaxed)) {
-        part = n < b->config.max_batch ? (uint32_t)n : b->config.max_batch;
+        part = n < b->limit ? (uint32_t)n : b->limit;
         l->slots[0].items = items;
         lane_handle(l, &l->slots[0], part);
         items += part;
@@ -601,9 +601,11 @@ void batch_wait_idle(struct batcher *b)
     pthread_mutex_unlock(&b->idle_lock);
 }
 
-void batch_forget_views(struct batcher *b)
+void batch_limit(struct batcher *b, uint32_t limit)
 {
-    memset(b->views, 0, b->config.samples * b->config.input_count * sizeof(*b->views));
+    pthread_mutex_lock(&b->lock);
+    b->limit = limit < b->config.max_batch ? limit : b->config.max_batch;
+    pthread_mutex_unlock(&b->lock);
 }
 
 uint64_t batch_completed(const struct batcher *b)
@@ -718,6 +720,7 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
         return assay_fail(err, ASSAY_EFAIL, "not enough memory for the batcher");
     b->config = *config;
     b->ops = *ops;
+    b->limit = config->max_batch;
     if (!b->config.depth)
         b->config.depth = DEFAULT_DEPTH;
     pthread_mutex_init(&b->lock, NULL);

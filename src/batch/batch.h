@@ -90,8 +90,8 @@ void batch_issue(struct batcher *b, const struct batch_item *items, size_t n);
 void batch_flush(struct batcher *b);
 /* Blocks until everything issued has been completed (or the batcher failed). */
 void batch_wait_idle(struct batcher *b);
-/* Between loads: forgets the cached views of samples. */
-void batch_forget_views(struct batcher *b);
+/* Batches of at most this many samples from now on (1 … max_batch); while nothing is in flight. */
+void batch_limit(struct batcher *b, uint32_t limit);
 /* Issued minus completed; any thread. */
 uint64_t batch_outstanding(const struct batcher *b);
 uint64_t batch_completed(const struct batcher *b);

@@ -1,4 +1,24 @@
-int main(void)
+/* assay-child: the helper process of assay.  `assay-child run JOB` does one run, `assay-child probe
+ * ENGINE` asks an engine about itself.  Only ever spawned by assay, so its arguments are not for
+ * people. */
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/host.h"
+#include "run/run.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    struct assay_err err = {0};
+    int rc = ASSAY_EUSAGE;
+
+    if (argc == 3 && !strcmp(argv[1], "run"))
+        rc = run_child(argv[2], &err);
+    else if (argc == 3 && !strcmp(argv[1], "probe"))
+        rc = engine_probe_here(argv[2], STDOUT_FILENO, &err);
+    else
+        assay_fail(&err, ASSAY_EUSAGE, "assay-child is started by assay, not by hand");
+    if (rc)
+        fprintf(stderr, "%s\n", err.text);
+    _exit(rc ? 3 : 0);
 }

@@ -1,0 +1,422 @@
+/* The child: one run in a process of its own.
+ *
+ * Order: map what the parent shares; data set (prepare); model (write the net when it is missing,
+ * open, check shapes); batcher; warm-up and calibration; LoadGen; accuracy; result.json.  Any
+ * failure writes one error where the parent finds it and ends the process at once by _exit: LoadGen
+ * crashes in exit handlers and engine threads may be anywhere, so nothing is torn down. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "net/net.h"
+#include "run/child.h"
+#include "run/run.h"
+
+struct child *child_the;
+
+void child_phase(struct child *c, int phase, const char *what, uint64_t total, double target_s)
+{
+    snprintf(c->shared->what, sizeof(c->shared->what), "%s", what);
+    atomic_store(&c->shared->done, 0);
+    atomic_store(&c->shared->total, total);
+    atomic_store(&c->shared->target_ns, (int64_t)(target_s * 1e9));
+    atomic_store(&c->shared->phase_since_ns, clock_ns());
+    atomic_store(&c->shared->phase, phase);
+}
+
+_Noreturn void child_fail(struct child *c, const struct assay_err *err)
+{
+    static _Atomic int once;
+
+    if (!atomic_exchange(&once, 1)) {
+        c->shared->error = *err;
+        atomic_store(&c->shared->failed, 1);
+        _exit(err->code == ASSAY_ESTOP ? 130 : 3);
+    }
+    for (;;) /* another thread is ending the process */
+        pause();
+}
+
+_Noreturn void child_fail_text(struct child *c, int code, const char *fmt, ...)
+{
+    struct assay_err err = {.code = code};
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(err.text, sizeof(err.text), fmt, ap);
+    va_end(ap);
+    child_fail(c, &err);
+}
+
+/* Something in this process called exit, which no part of ours does. */
+static void on_exit_called(void)
+{
+    if (child_the && !child_the->finished)
+        child_fail_text(child_the, ASSAY_EFAIL,
+                        "the engine %s (or a library of it) called exit in the middle of the "
+                        "run; what it printed is in engine.log",
+                        child_the->r.engine ? child_the->r.engine->name : "?");
+}
+
+static void on_progress(void *ctx, uint64_t done, uint64_t total)
+{
+    struct child *c = ctx;
+
+    atomic_store(&c->shared->total, total);
+    atomic_store(&c->shared->done, done);
+}
+
+static void on_log(void *ctx, int level, const char *text)
+{
+    static const char *const names[] = {"error", "warning", "info"};
+
+    (void)ctx;
+    fprintf(stderr, "%s: %s\n", level >= 0 && level < 3 ? names[level] : "log", text);
+}
+
+/* ---- data set
+ * -----------------------------------------------------------------------------------------------
+ */
+
+static int open_benchmark(struct child *c, struct assay_err *err)
+{
+    const struct settings *s = &c->r.s;
+    char *manifest = json_dumps(c->r.manifest.tree, JSON_COMPACT);
+    struct assay_benchmark_config config = {
+        .size = sizeof(config),
+        .dataset = s->dataset,
+        .manifest = manifest,
+        .cache_dir = c->r.cache,
+        .threads =
+            s->data_threads ? (uint32_t)s->data_threads : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+        .count = (uint64_t)s->count,
+        .seed = (uint64_t)s->seed,
+        .progress = on_progress,
+        .progress_ctx = c,
+        .stop = (const volatile int *)&c->shared->stop};
+    int rc;
+
+    if (!manifest)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    child_phase(c, PHASE_DATA, s->dataset ? s->dataset : "synthetic samples", 0, 0);
+    rc = c->r.benchmark->open(&config, &c->bench, err);
+    free(manifest);
+    if (rc)
+        return rc;
+    c->bench_desc.size = sizeof(c->bench_desc);
+    rc = c->r.benchmark->describe(c->bench, &c->bench_desc, err);
+    if (!rc)
+        rc = c->r.benchmark->prepare(c->bench, err);
+    if (!rc && c->bench_desc.output_count > sizeof(c->output_map) / sizeof(c->output_map[0]))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s wants %u outputs; at most 16 are possible",
+                        c->r.benchmark->name, c->bench_desc.output_count);
+    return rc;
+}
+
+/* ---- model
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static int make_net(struct child *c, struct assay_err *err)
+{
+    char *dir = file_join(c->r.cache, "nets");
+    int rc = dir ? file_make_dirs(dir, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    free(dir);
+    if (rc || !c->r.write_net)
+        return rc;
+    child_phase(c, PHASE_MODEL, "writing the net with synthetic weights", 0, 0);
+    return net_write(c->r.manifest.net, c->r.format, (uint64_t)c->r.s.seed, c->r.model_path, err);
+}
+
+/* Lanes, threads and the largest batch, where the user left them open. */
+static void choose_shape(struct child *c)
+{
+    const struct settings *s = &c->r.s;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    bool any = c->r.engine->caps & ASSAY_CAP_ANY_MODEL;
+
+    c->lanes = s->lanes ? (uint32_t)s->lanes : 1;
+    c->threads =
+        s->threads ? (uint32_t)s->threads : (uint32_t)(cpus / c->lanes > 0 ? cpus / c->lanes : 1);
+    if (s->batch)
+        c->max_batch = (uint32_t)s->batch;
+    else if (s->scenario == OFFLINE)
+        c->max_batch = any ? 1024 : 32; /* the most that the warm-up tries */
+    else if (s->scenario == MULTI_STREAM)
+        c->max_batch = (uint32_t)s->samples_per_query;
+    else
+        c->max_batch = 1;
+}
+
+static int open_engine(struct child *c, struct assay_err *err)
+{
+    const struct settings *s = &c->r.s;
+    char *runtime = engine_runtime_dir(c->r.engine->name);
+    struct assay_engine_config config = {.size = sizeof(config),
+                                         .model_path = c->r.model_path,
+                                         .format = c->r.format,
+                                         .device = s->device,
+                                         .precision = c->r.precision,
+                                         .runtime_dir = runtime,
+                                         .lanes = c->lanes,
+                                         .threads = c->threads,
+                                         .max_batch = c->max_batch,
+                                         .want_input_count = c->bench_desc.input_count,
+                                         .want_inputs = c->bench_desc.inputs,
+                                         .want_output_count = c->bench_desc.output_count,
+                                         .want_outputs = c->bench_desc.outputs,
+                                         .log = on_log};
+    const struct assay_model_desc *desc;
+    uint32_t lane;
+    int rc;
+
+    child_phase(c, PHASE_MODEL, c->r.model_path ? file_base(c->r.model_path) : c->r.engine->name, 0,
+                0);
+    rc = engine_parse_options(c->r.engine, s->engine_options, &c->values, &c->value_count,
+                              &c->value_storage, err);
+    config.values = c->values;
+    config.option_count = c->value_count;
+    if (!rc)
+        rc = engine_open(c->r.engine, &config, &c->engine, err);
+    if (rc)
+        return rc;
+    c->probe.size = sizeof(c->probe);
+    if (c->r.engine->probe)
+        c->r.engine->probe(runtime, &c->probe, NULL);
+    desc = engine_desc(c->engine);
+    if (desc->max_batch && desc->max_batch < c->max_batch) {
+        if (s->batch)
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "--batch %u: the model takes at most %u samples at once",
+                              c->max_batch, desc->max_batch);
+        c->max_batch = desc->max_batch;
+    }
+    rc = c->r.benchmark->drive
+             ? ASSAY_OK
+             : engine_check_shapes(c->engine, 0, c->bench_desc.inputs, c->bench_desc.input_count,
+                                   c->bench_desc.outputs, c->bench_desc.output_count, c->output_map,
+                                   err);
+    for (lane = 0; !rc && lane < c->lanes; lane++)
+        rc = engine_lane_open(c->engine, lane, err);
+    return rc;
+}
+
+/* ---- LoadGen
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/* Server's accuracy mode would keep to its schedule, hours at a low rate; its samples may as well
+ * come at once. */
+#define ACCURACY_QPS 1e6
+
+static int run_load(struct child *c, struct assay_err *err)
+{
+    struct settings *s = &c->r.s;
+    struct detail d = {0};
+    int rc = calibrate(c, err);
+
+    if (rc)
+        return rc;
+    if (s->scenario == SERVER && s->mode == MODE_ACCURACY && !(s->target_qps > 0))
+        rc = settings_set_real(s, "target-qps", ACCURACY_QPS, SETTINGS_MEASURED, err);
+    else if (s->scenario == SERVER && (s->mode == MODE_FIND_PEAK || !(s->target_qps > 0)))
+        return server_search(c, s->mode == MODE_FIND_PEAK, err);
+    if (!rc)
+        rc = attempt_run(c, s, &d, err);
+    detail_release(&d);
+    return rc;
+}
+
+static int score(struct child *c, json_t **out, struct assay_err *err)
+{
+    struct accuracy_log log = {0};
+    struct assay_score score = {.size = sizeof(score)};
+    char path[1200];
+    int rc;
+
+    child_phase(c, PHASE_SCORE, "accuracy", 0, 0);
+    snprintf(path, sizeof(path), "%s/mlperf_log_accuracy.json", c->dir);
+    rc = accuracy_log_read(path, &log, err);
+    if (!rc)
+        rc = c->r.benchmark->score(c->bench, log.entries, log.n, &score, err);
+    accuracy_log_release(&log);
+    if (rc)
+        return rc;
+    *out = json_pack("{s:s, s:f, s:s, s:I, s:I, s:s}", "metric", score.metric, "value", score.value,
+                     "unit", score.unit, "good", (json_int_t)score.good, "total",
+                     (json_int_t)score.total, "line", score.line);
+    /* NaN is "none", and JSON has no NaN. */
+    json_object_set_new(*out, "reference",
+                        score.reference == score.reference ? json_real(score.reference)
+                                                           : json_null());
+    json_object_set_new(*out, "target",
+                        score.target == score.target ? json_real(score.target) : json_null());
+    json_object_set_new(*out, "passed",
+                        score.target == score.target ? json_boolean(score.value >= score.target)
+                                                     : json_null());
+    return ASSAY_OK;
+}
+
+/* ---- result
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static json_t *file_digest(const char *path)
+{
+    char hex[HASH_HEX];
+
+    return path && *path && !hash_file(path, hex, NULL) ? json_string(hex) : json_null();
+}
+
+static json_t *options_json(const struct child *c)
+{
+    const struct assay_option *o = c->r.engine->options;
+    json_t *options = json_object();
+    uint32_t i;
+
+    for (i = 0; o && o[i].name && i < c->value_count; i++) {
+        const struct assay_value *v = &c->values[i];
+
+        json_object_set_new(options, o[i].name,
+                            v->s                             ? json_string(v->s)
+                            : o[i].type == ASSAY_OPTION_BOOL ? json_boolean(v->i != 0)
+                            : o[i].type == ASSAY_OPTION_REAL ? json_real(v->f)
+                                                             : json_integer(v->i));
+    }
+    return options;
+}
+
+static json_t *stages_json(const struct child *c)
+{
+    const struct batch_stats *st = &c->stages;
+    double wall = (double)c->run_wall_ns * c->lanes;
+
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I}", "wait_ns",
+                     (json_int_t)st->wait_ns, "pack_ns", (json_int_t)st->pack_ns, "engine_ns",
+                     (json_int_t)st->engine_ns, "respond_ns", (json_int_t)st->respond_ns,
+                     "complete_ns", (json_int_t)st->complete_ns, "lane_busy_fraction",
+                     wall > 0 ? (double)st->engine_ns / wall : 0, "batches",
+                     (json_int_t)st->batches, "mean_batch",
+                     st->batches ? (double)st->samples / (double)st->batches : 0, "packed_bytes",
+                     (json_int_t)st->packed_bytes, "wall_ns", (json_int_t)c->run_wall_ns);
+}
+
+static int write_result(struct child *c, json_t *accuracy, struct assay_err *err)
+{
+    const struct assay_model_desc *desc = engine_desc(c->engine);
+    char path[1200];
+    json_t *tree;
+    int rc;
+
+    tree = json_pack(
+        "{s:{s:s, s:s*, s:s, s:o}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, s:o, s:o, "
+        "s:s, s:s, s:o, s:i, "
+        "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}}",
+        "model", "format", c->r.format ? c->r.format : "none", "path", c->r.model_path, "precision",
+        c->r.precision, "sha256", file_digest(c->r.model_path), "dataset", "name",
+        c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash", c->bench_desc.dataset_hash,
+        "samples", (json_int_t)c->bench_desc.samples, "preprocess", c->bench_desc.preprocess,
+        "synthetic", (int)c->bench_desc.synthetic, "engine", "name", c->r.engine->name, "version",
+        c->probe.version, "library", c->probe.library, "library_sha256",
+        file_digest(c->probe.library), "plugin_sha256", file_digest(c->r.engine_file), "device",
+        desc->device ? desc->device : c->r.s.device, "precision",
+        desc->precision ? desc->precision : c->r.precision, "options", options_json(c), "lanes",
+        (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch, "settings",
+        settings_to_json(&c->r.s), "warmup", c->warmup, "trials", c->trials, "attempts",
+        c->attempts, "accuracy", accuracy, "stages", stages_json(c), "faults", "major",
+        (json_int_t)c->major_faults, "minor", (json_int_t)c->minor_faults);
+    if (!tree)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "the result cannot be put together (not UTF-8, or no memory)");
+    snprintf(path, sizeof(path), "%s/result.json", c->dir);
+    rc = tree_write_json(path, tree, err);
+    json_decref(tree);
+    return rc;
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------------- */
+
+static int map_shared(struct child *c, struct assay_err *err)
+{
+    c->shared =
+        mmap(NULL, sizeof(*c->shared), PROT_READ | PROT_WRITE, MAP_SHARED, RUN_SHARED_FD, 0);
+    c->latencies = mmap(NULL, RUN_LATENCIES_MAX * sizeof(*c->latencies), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_NORESERVE, RUN_LATENCIES_FD, 0);
+    if (c->shared == MAP_FAILED || c->latencies == MAP_FAILED)
+        return assay_fail(err, ASSAY_EUSAGE, "assay-child is started by assay, not by hand (%s)",
+                          strerror(errno));
+    return ASSAY_OK;
+}
+
+static int run_all(struct child *c, struct assay_err *err)
+{
+    json_t *accuracy = NULL;
+    int rc = open_benchmark(c, err);
+
+    if (!rc)
+        rc = make_net(c, err);
+    choose_shape(c);
+    if (!rc)
+        rc = open_engine(c, err);
+    if (!rc)
+        rc = sut_open(c, err);
+    if (rc)
+        return rc;
+    child_phase(c, PHASE_WARMUP, c->r.engine->name, 0, c->r.s.warmup_s);
+    atexit(on_exit_called); /* again: handlers run in reverse, this one before those of the engine's
+                               libraries */
+    rc = warmup(c, err);
+    if (!rc)
+        rc = run_load(c, err);
+    if (!rc && (c->r.s.mode == MODE_ACCURACY || c->r.s.mode == MODE_SUBMISSION))
+        rc = score(c, &accuracy, err);
+    if (!rc)
+        rc = write_result(c, accuracy, err);
+    return rc;
+}
+
+int run_child(const char *job_file, struct assay_err *err)
+{
+    static struct child c;
+    struct settings s;
+    json_t *job = NULL;
+    int rc;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGPIPE, SIG_IGN);
+    rc = map_shared(&c, err);
+    if (rc)
+        return rc;
+    child_the = &c;
+    c.trials = json_array();
+    c.attempts = json_array();
+    atexit(on_exit_called);
+    rc = tree_read_json(job_file, &job, err);
+    if (!rc)
+        snprintf(c.dir, sizeof(c.dir), "%s", tree_text(job, "dir", ""));
+    if (!rc)
+        rc = settings_from_json(&s, json_object_get(job, "settings"), err);
+    if (!rc)
+        rc = resolve(&s, &c.r, err);
+    if (!rc)
+        rc = monitor_start(&c, err);
+    if (!rc)
+        rc = run_all(&c, err);
+    if (rc)
+        child_fail(&c, err);
+    child_phase(&c, PHASE_DONE, "", 0, 0);
+    c.finished = true;
+    fflush(NULL);
+    _exit(0);
+}

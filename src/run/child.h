@@ -1,0 +1,88 @@
+/* The child's side of a run: what its files share.  One run lives in one process, so there is one
+ * struct child; child_fail and the exit handler reach it through child_the. */
+#ifndef RUN_CHILD_H
+#define RUN_CHILD_H
+
+#include "batch/batch.h"
+#include "engine/host.h"
+#include "load/detail.h"
+#include "run/resolve.h"
+#include "run/shared.h"
+
+/* The give-up switch of a trial: once more latencies are over the bound than a valid run may have,
+ * samples are held back, LoadGen sees too many outstanding queries and ends the trial early. */
+struct giveup {
+    bool armed;
+    int64_t bound_ns;
+    uint64_t allowed;      /* latencies over the bound that are still fine */
+    _Atomic uint64_t over; /* seen so far */
+    struct batch_item *held;
+    size_t held_count, held_size;
+};
+
+struct child {
+    struct resolved r;
+    struct run_shared *shared;
+    int64_t *latencies;
+    char dir[1100]; /* of the record's draft */
+
+    void *bench;
+    struct assay_benchmark_desc bench_desc;
+    struct engine *engine;
+    struct assay_value *values;
+    uint32_t value_count;
+    char *value_storage;
+    struct assay_engine_probe probe;
+    uint32_t lanes, threads, max_batch;
+    uint32_t output_map[16];
+    struct batcher *batcher;
+
+    bool warming; /* completions are counted, not given to LoadGen */
+    bool finished;
+    bool restore_affinity;
+    struct giveup giveup;
+
+    /* What the warm-up measured. */
+    double single_ns_median, single_ns_p99, single_ns_min;
+    double samples_per_second; /* all lanes, at the batch that will be used */
+    json_t *warmup, *trials, *attempts;
+
+    /* Of the last LoadGen run. */
+    struct batch_stats stages;
+    int64_t run_wall_ns;
+    long major_faults, minor_faults;
+};
+
+extern struct child *child_the;
+
+void child_phase(struct child *c, int phase, const char *what, uint64_t total, double target_s);
+/* Writes the error where the parent finds it and ends the process.  Any thread. */
+_Noreturn void child_fail(struct child *c, const struct assay_err *err);
+/* For errors that cannot be returned. */
+_Noreturn void child_fail_text(struct child *c, int code, const char *fmt, ...) ASSAY_PRINTF(3, 4);
+
+/* sut.c: the batcher with its stages, and one LoadGen run with settings s; LoadGen's files go to
+ * outdir. */
+int sut_open(struct child *c, struct assay_err *err);
+int sut_run(struct child *c, const struct settings *s, const char *outdir, struct assay_err *err);
+
+/* warmup.c: warms up every lane, finds the batch, measures. */
+int warmup(struct child *c, struct assay_err *err);
+/* Fills target_qps and expected latencies that nobody set, with origin MEASURED. */
+int calibrate(struct child *c, struct assay_err *err);
+/* Before a run: does LoadGen have the memory for what it will generate? */
+int check_memory(const struct child *c, const struct settings *s, struct assay_err *err);
+
+/* server.c: finds the highest load that holds, then runs it in full. */
+int server_search(struct child *c, bool find_peak, struct assay_err *err);
+
+/* attempt.c: one full run into the record's folder; what an earlier attempt left goes to
+ * attempts/<n>. */
+/* Moves LoadGen's files of the last run out of the way and notes why. */
+int attempt_put_aside(struct child *c, const char *why, struct assay_err *err);
+int attempt_run(struct child *c, const struct settings *s, struct detail *d, struct assay_err *err);
+
+/* monitor.c: the thread that publishes counters and sees stalls and the wish to stop. */
+int monitor_start(struct child *c, struct assay_err *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* The child's monitor thread: ten times a second it publishes the counters, looks whether the user
+ * wants to stop, and whether samples are outstanding without any progress.
+ *
+ * How long without progress is too long?  While a lane is inside an engine's hook the engine is
+ * working, and a sample may take minutes: only after half an hour is it called hung.  When no lane
+ * is inside a hook and samples are still outstanding, an asynchronous engine owes completions:
+ * twenty times its longest flight so far, at least ten seconds, and it has lost them.
+ * --stall-timeout-s replaces both. */
+#include <pthread.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "run/child.h"
+
+#define TICK_NS      100000000
+#define HUNG_S       1800.0
+#define LOST_LEAST_S 10.0
+#define LOST_FLIGHTS 20.0
+
+/* The longest that any lane has been inside the hook that runs now; 0: none is. */
+static int64_t inside_ns(const struct child *c, int64_t now, int64_t *longest_flight)
+{
+    int64_t most = 0;
+    uint32_t i;
+
+    *longest_flight = 0;
+    for (i = 0; i < c->lanes; i++) {
+        const struct engine_lane_stats *s = engine_stats(c->engine, i);
+        int64_t since = __atomic_load_n(&s->inside_since_ns, __ATOMIC_RELAXED);
+        int64_t flight = __atomic_load_n(&s->flight.max_ns, __ATOMIC_RELAXED);
+
+        if (since && now - since + 1 > most)
+            most = now - since + 1;
+        if (flight > *longest_flight)
+            *longest_flight = flight;
+    }
+    return most;
+}
+
+static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t outstanding)
+{
+    double own = c->r.s.stall_timeout_s, limit, idle = (double)idle_ns * 1e-9;
+    int64_t flight, inside = inside_ns(c, now, &flight);
+
+    if (inside) {
+        limit = own > 0 ? own : HUNG_S;
+        if ((double)inside * 1e-9 > limit && idle > limit)
+            child_fail_text(
+                c, ASSAY_EFAIL,
+                "the engine %s has been inside one call for %.0f s and is taken to hang, with %llu "
+                "samples outstanding (--stall-timeout-s sets the limit)",
+                c->r.engine->name, (double)inside * 1e-9, (unsigned long long)outstanding);
+        return;
+    }
+    limit = (double)flight * 1e-9 * LOST_FLIGHTS;
+    if (limit < LOST_LEAST_S)
+        limit = LOST_LEAST_S;
+    if (own > 0)
+        limit = own;
+    if (idle > limit)
+        child_fail_text(c, ASSAY_EFAIL,
+                        "the engine %s lost %llu responses: they are outstanding for %.0f s and no "
+                        "call into the "
+                        "engine is running (--stall-timeout-s sets the limit)",
+                        c->r.engine->name, (unsigned long long)outstanding, idle);
+}
+
+static void *monitor_main(void *arg)
+{
+    struct child *c = arg;
+    struct timespec tick = {0, TICK_NS};
+    uint64_t last = 0, completed, outstanding;
+    int64_t progress = clock_ns(), now;
+
+    for (;;) {
+        nanosleep(&tick, NULL);
+        now = clock_ns();
+        if (atomic_load(&c->shared->stop))
+            child_fail_text(c, ASSAY_ESTOP, "interrupted");
+        if (!c->batcher || atomic_load(&c->shared->phase) < PHASE_WARMUP ||
+            atomic_load(&c->shared->phase) > PHASE_RUN)
+            continue;
+        completed = batch_completed(c->batcher);
+        outstanding = batch_outstanding(c->batcher);
+        atomic_store(&c->shared->completed, completed);
+        atomic_store(&c->shared->issued, completed + outstanding);
+        if (completed != last || !outstanding) {
+            last = completed;
+            progress = now;
+        }
+        if (outstanding)
+            check_stall(c, now, now - progress, outstanding);
+    }
+    return NULL;
+}
+
+int monitor_start(struct child *c, struct assay_err *err)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, monitor_main, c))
+        return assay_fail(err, ASSAY_EFAIL, "the monitor thread cannot be started");
+    pthread_detach(thread);
+    return ASSAY_OK;
+}

@@ -1,0 +1,180 @@
+/* Settings, benchmark, model, engine and LoadGen brought together; see resolve.h. */
+#include "run/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "data/bench_host.h"
+#include "engine/host.h"
+#include "load/conf.h"
+#include "load/profile.h"
+#include "net/net.h"
+
+/* The file that a net is written to: one for each net, format, seed and program version. */
+static int net_file(struct resolved *r, struct assay_err *err)
+{
+    const char *const *formats = net_formats(NULL), *const * e;
+    size_t i;
+
+    for (e = r->engine->formats; *e && !r->format; e++)
+        for (i = 0; formats[i]; i++)
+            if (!strcmp(*e, formats[i]))
+                r->format = formats[i];
+    if (!r->format)
+        return assay_fail(err, ASSAY_EUNSUPPORTED,
+                          "the net '%s' cannot be written in any format that the engine "
+                          "%s reads; give a model with --model",
+                          r->manifest.net, r->engine->name);
+    r->model_path = text_format("%s/nets/%s-seed%lld-%s.%s", r->cache, r->manifest.net,
+                                (long long)r->s.seed, NET_REVISION, r->format);
+    if (!r->model_path)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    r->write_net = !file_exists(r->model_path);
+    return ASSAY_OK;
+}
+
+static int resolve_model(struct resolved *r, struct assay_err *err)
+{
+    const char *name = r->s.model ? r->s.model : r->benchmark->default_model;
+    const char *precision;
+    int rc;
+
+    if (!name)
+        return assay_fail(err, ASSAY_EUSAGE, "%s has no default model: give one with --model",
+                          r->benchmark->name);
+    rc = manifest_open(name, &r->manifest, err);
+    if (rc)
+        return rc;
+    if (strcmp(r->manifest.benchmark, r->benchmark->name))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", r->manifest.file,
+                          r->manifest.benchmark, r->benchmark->name);
+    precision = json_string_value(json_object_get(r->manifest.tree, "precision"));
+    r->precision = strdup(r->s.precision ? r->s.precision : precision ? precision : "fp32");
+    if (!r->precision)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (r->engine->caps & ASSAY_CAP_ANY_MODEL)
+        return ASSAY_OK;
+    if (r->manifest.net)
+        return net_file(r, err);
+    return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
+}
+
+static int check_scenario(const struct resolved *r, struct assay_err *err)
+{
+    const char *name = settings_scenario_names[r->s.scenario];
+    const char *const *p;
+
+    for (p = r->benchmark->scenarios; *p; p++)
+        if (!strcmp(*p, name))
+            return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE, "%s is not run in the %s scenario", r->benchmark->name,
+                      name);
+}
+
+static int check_options(const struct resolved *r, struct assay_err *err)
+{
+    struct assay_value *values = NULL;
+    char *storage = NULL;
+    uint32_t count;
+    int rc = engine_parse_options(r->engine, r->s.engine_options, &values, &count, &storage, err);
+
+    free(values);
+    free(storage);
+    return rc;
+}
+
+static int resolve_load(struct resolved *r, struct assay_err *err)
+{
+    const char *round = r->s.round;
+    int known = 0, rc;
+
+    if (!round && !strncmp(r->s.profile, "official:", 9))
+        round = r->s.profile + 9;
+    rc = load_open(round, &r->load, err);
+    if (!rc)
+        rc = r->load->official(r->benchmark->loadgen_model, (int)r->s.scenario, &r->official,
+                               &known, err);
+    if (!rc && r->s.user_conf)
+        rc = conf_read(r->s.user_conf, r->benchmark->loadgen_model, (int)r->s.scenario, &r->s, err);
+    if (!rc && r->s.audit_config && !file_exists(r->s.audit_config))
+        rc = assay_fail(err, ASSAY_EUSAGE, "--audit-config: %s is not there", r->s.audit_config);
+    return rc ? rc : profile_apply(&r->s, &r->official, err);
+}
+
+int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
+{
+    int rc;
+
+    memset(r, 0, sizeof(*r));
+    rc = settings_copy(&r->s, s, err);
+    if (rc)
+        return rc;
+    r->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    r->store = s->store ? file_absolute(s->store) : file_store_dir();
+    if (!r->cache || !r->store)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (!rc && !s->benchmark)
+        rc = assay_fail(err, ASSAY_EUSAGE, "which benchmark? for example: assay run resnet50");
+    if (!rc)
+        rc = bench_load(s->benchmark, &r->benchmark, r->benchmark_file, err);
+    if (!rc)
+        rc = check_scenario(r, err);
+    if (!rc && s->dataset && !file_is_dir(s->dataset))
+        rc = assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", s->dataset);
+    if (!rc && s->mode == MODE_FIND_PEAK && s->scenario != SERVER)
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "--mode find-peak is for --scenario Server; the other scenarios find "
+                        "their load by themselves");
+    if (!rc)
+        rc = engine_load(s->engine, &r->engine, r->engine_file, err);
+    if (!rc)
+        rc = check_options(r, err);
+    if (!rc)
+        rc = resolve_model(r, err);
+    if (!rc)
+        rc = resolve_load(r, err);
+    if (rc)
+        resolve_release(r);
+    return rc;
+}
+
+void resolve_release(struct resolved *r)
+{
+    settings_release(&r->s);
+    manifest_release(&r->manifest);
+    free(r->model_path);
+    free(r->precision);
+    free(r->cache);
+    free(r->store);
+    memset(r, 0, sizeof(*r));
+}
+
+json_t *resolve_plan(const struct resolved *r)
+{
+    json_t *steps = json_array();
+
+    if (r->write_net)
+        json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s",
+                                                  r->manifest.net, r->model_path));
+    json_array_append_new(
+        steps,
+        r->s.dataset
+            ? json_sprintf("pre-process %s into %s, if it is not there yet", r->s.dataset, r->cache)
+            : json_sprintf("make synthetic samples in %s, if they are not there yet", r->cache));
+    json_array_append_new(steps, json_string("warm up every lane and measure its rate, untimed"));
+    json_array_append_new(steps, json_sprintf("run LoadGen %s, %s, %s", r->load->version,
+                                              settings_scenario_names[r->s.scenario],
+                                              settings_mode_names[r->s.mode]));
+    json_array_append_new(steps, json_sprintf("keep the record in %s/runs", r->store));
+    return json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, s:s, s:s}, "
+                     "s:s, s:s, s:o, s:o}",
+                     "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
+                     r->manifest.name, "file", r->model_path, "format", r->format, "precision",
+                     r->precision, "synthetic", (int)r->manifest.synthetic, "dataset", "path",
+                     r->s.dataset, "synthetic", r->s.dataset == NULL, "engine", "name",
+                     r->engine->name, "plugin", r->engine_file, "device", r->s.device, "loadgen",
+                     r->load->version, "profile", r->s.profile, "settings", settings_to_json(&r->s),
+                     "steps", steps);
+}

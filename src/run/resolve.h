@@ -1,0 +1,34 @@
+/* Resolving: from settings to everything that a run needs to know, without touching anything. */
+#ifndef RUN_RESOLVE_H
+#define RUN_RESOLVE_H
+
+#include "assay/benchmark.h"
+#include "assay/engine.h"
+#include "data/manifest.h"
+#include "load/bridge.h"
+#include "load/settings.h"
+
+struct resolved {
+    struct settings s; /* with the profile's values */
+    const struct assay_benchmark *benchmark;
+    char benchmark_file[1024];
+    const struct assay_engine *engine;
+    char engine_file[1024];
+    struct manifest manifest;
+    char *model_path;   /* NULL: the engine needs none; of a net: where it is or will be written */
+    const char *format; /* of model_path */
+    char *precision;
+    bool write_net; /* model_path is not there yet */
+    const struct load_bridge *load;
+    struct load_official official;
+    char *cache;
+    char *store;
+};
+
+/* Also checks what can be checked early: the scenario is one of the benchmark's, the engine's
+ * options parse, the engine reads one of the model's formats, the data set's folder is there. */
+int resolve(const struct settings *s, struct resolved *r, struct assay_err *err);
+void resolve_release(struct resolved *r);
+json_t *resolve_plan(const struct resolved *r);
+
+#endif

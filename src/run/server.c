@@ -1,0 +1,175 @@
+/* Server: finds the highest load that holds the latency bound, then runs it in full.
+ *
+ * Search: from a guess by the warm-up, short trials go up or down until one passes and one fails,
+ * then bisect until the bracket is narrower than the wanted precision.  A trial passes when no more
+ * of its queries are over the bound than the full run could have: LoadGen's early stopping lets a
+ * run of n queries have about n (1 - p) - 2.33 sqrt(n p (1 - p)) of them (the normal approximation
+ * of its 99 % confidence bound).  A trial that has already failed ends early (struct giveup).  Then
+ * the full run at the load found; a run that fails backs off by the precision and repeats. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "run/child.h"
+
+#define TRIALS_MAX  40
+#define CONFIRM_MAX 12
+#define COARSE      0.05 /* precision where only a run that holds is wanted, not the peak */
+
+struct search {
+    struct child *c;
+    double trial_s, full_s;
+    double allowed_fraction; /* of the queries, over the bound */
+    double low, high;        /* passed, failed; 0: none yet */
+};
+
+/* Of n queries of the full run, the part that may be over the bound. */
+static double over_allowed(double n, double percentile)
+{
+    double p = 1 - percentile, f = p - 2.33 * sqrt(p * (1 - p) / (n > 1 ? n : 1));
+
+    return f > 0 ? f : 0;
+}
+
+static int trial(struct search *f, double qps, double seconds, bool *pass, struct assay_err *err)
+{
+    struct child *c = f->c;
+    struct settings s;
+    struct detail d = {0};
+    double bound_s = c->r.s.target_latency_ms * 1e-3, n, over, count, done_at;
+    char dir[1200], path[1300], what[96];
+    int rc = settings_copy(&s, &c->r.s, err), number = (int)json_array_size(c->trials) + 1;
+
+    if (rc)
+        return rc;
+    s.mode = MODE_PERFORMANCE;
+    s.target_qps = qps;
+    n = ceil(qps * seconds);
+    if (n < 100)
+        n = 100;
+    s.min_duration_ms = (int64_t)(n / qps * 1e3);
+    s.min_query_count = (int64_t)n;
+    s.max_async_queries = (int64_t)ceil(4 * qps * bound_s) + 64;
+    f->allowed_fraction = over_allowed(qps * f->full_s, s.target_latency_percentile);
+    c->giveup.armed = true;
+    c->giveup.bound_ns = (int64_t)(bound_s * 1e9);
+    c->giveup.allowed = (uint64_t)(n * f->allowed_fraction) + 1;
+    snprintf(dir, sizeof(dir), "%s/trials/%d", c->dir, number);
+    snprintf(path, sizeof(path), "%s/mlperf_log_detail.txt", dir);
+    snprintf(what, sizeof(what), "trial %d at %.4g queries/s", number, qps);
+    child_phase(c, PHASE_SEARCH, what, 0, (double)s.min_duration_ms * 1e-3);
+    rc = file_make_dirs(dir, err);
+    if (!rc)
+        rc = check_memory(c, &s, err);
+    if (!rc)
+        rc = sut_run(c, &s, dir, err);
+    c->giveup.armed = false;
+    if (!rc)
+        rc = detail_read(path, &d, err);
+    if (!rc) {
+        count = detail_real(&d, "result_query_count", 0);
+        over = (double)atomic_load(&c->giveup.over);
+        done_at = detail_real(&d, "result_99.00_percentile_latency_ns", 0);
+        *pass = count >= n && over <= floor(n * f->allowed_fraction);
+        json_array_append_new(c->trials, json_pack("{s:f, s:b, s:f, s:f, s:f, s:f}", "qps", qps,
+                                                   "valid", (int)*pass, "p99_ms", done_at * 1e-6,
+                                                   "over_bound", over, "queries", count, "seconds",
+                                                   (double)c->run_wall_ns * 1e-9));
+    }
+    detail_release(&d);
+    settings_release(&s);
+    return rc;
+}
+
+static int try_load(struct search *f, double qps, struct assay_err *err)
+{
+    bool pass = false;
+    int rc = trial(f, qps, f->trial_s, &pass, err);
+
+    if (rc)
+        return rc;
+    if (pass)
+        f->low = qps;
+    else
+        f->high = qps;
+    return ASSAY_OK;
+}
+
+static int bracket(struct search *f, double guess, struct assay_err *err)
+{
+    double least = guess * 1e-3, step = 1.2, qps = guess;
+    int rc, i;
+
+    for (i = 0; i < TRIALS_MAX && (!f->low || !f->high); i++) {
+        if (qps < least)
+            return assay_fail(err, ASSAY_EFAIL,
+                              "no load meets the bound: even %.3g queries/s are over %.3g ms; see "
+                              "the trials in the record",
+                              f->high, f->c->r.s.target_latency_ms);
+        if ((rc = try_load(f, qps, err)))
+            return rc;
+        qps = f->low ? f->low * step : f->high / step;
+        if (f->low && f->high)
+            break;
+        step = step < 2 ? step * 1.2 : 2;
+    }
+    return ASSAY_OK;
+}
+
+static int confirm(struct search *f, double precision, struct assay_err *err)
+{
+    struct child *c = f->c;
+    struct detail d = {0};
+    double qps = f->low;
+    int i, rc = ASSAY_OK;
+
+    for (i = 0; i < CONFIRM_MAX; i++) {
+        const char *valid;
+        bool ok;
+
+        if ((rc = settings_set_real(&c->r.s, "target-qps", qps, SETTINGS_MEASURED, err)))
+            return rc;
+        if (i && (rc = attempt_put_aside(c, "over the bound at this load; backed off", err)))
+            return rc;
+        if ((rc = attempt_run(c, &c->r.s, &d, err)))
+            return rc;
+        valid = detail_text(&d, "result_validity", "");
+        ok = !strcmp(valid, "VALID");
+        detail_release(&d);
+        if (ok)
+            return ASSAY_OK;
+        qps *= 1 - precision;
+    }
+    return ASSAY_OK; /* the last run stands, and the verdict says that it is INVALID and why */
+}
+
+int server_search(struct child *c, bool find_peak, struct assay_err *err)
+{
+    double full_s = (double)c->r.s.min_duration_ms * 1e-3,
+           bound_s = c->r.s.target_latency_ms * 1e-3;
+    double precision = find_peak ? c->r.s.peak_precision : fmax(c->r.s.peak_precision, COARSE);
+    struct search f = {.c = c, .full_s = full_s};
+    bool longer = false;
+    int rc;
+
+    f.trial_s = c->r.s.peak_trial_s > 0 ? c->r.s.peak_trial_s : fmin(fmax(full_s / 6, 1), 10);
+    if (f.trial_s < 20 * bound_s)
+        f.trial_s = 20 * bound_s;
+    if (f.trial_s > full_s)
+        f.trial_s = full_s;
+    rc = bracket(&f, 0.7 * c->samples_per_second, err);
+    while (!rc && f.high / f.low > 1 + precision && json_array_size(c->trials) < TRIALS_MAX) {
+        /* The last steps decide: give them more queries. */
+        if (find_peak && !longer && f.high / f.low < 1 + 4 * precision) {
+            f.trial_s = fmin(f.trial_s * 3, full_s);
+            longer = true;
+        }
+        rc = try_load(&f, sqrt(f.low * f.high), err);
+    }
+    if (rc)
+        return rc;
+    if (!find_peak)
+        f.low *= 1 - precision;
+    return confirm(&f, precision, err);
+}

@@ -1,0 +1,204 @@
+/* Spawning and watching the child; see supervise.h.
+ *
+ * The child runs in its own process group, so a Ctrl-C at the terminal reaches the parent alone,
+ * which then decides in what order things end. */
+#include "run/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "run/progress.h"
+
+extern char **environ;
+
+#define POLL_NS     20000000
+#define STOP_WAIT_S 5
+
+const char *const run_phase_names[] = {"starting", "data set", "model",    "warm-up",
+                                       "search",   "run",      "accuracy", "finished"};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+static int make_shared(struct supervised *s, struct assay_err *err)
+{
+    s->shared_fd = memfd_create("assay-shared", MFD_CLOEXEC);
+    s->latencies_fd = memfd_create("assay-latencies", MFD_CLOEXEC);
+    if (s->shared_fd < 0 || s->latencies_fd < 0 ||
+        ftruncate(s->shared_fd, sizeof(struct run_shared)) ||
+        ftruncate(s->latencies_fd, (off_t)(RUN_LATENCIES_MAX * sizeof(int64_t))))
+        return assay_fail(err, ASSAY_EFAIL, "shared memory cannot be made: %s", strerror(errno));
+    s->shared =
+        mmap(NULL, sizeof(struct run_shared), PROT_READ | PROT_WRITE, MAP_SHARED, s->shared_fd, 0);
+    s->latencies = mmap(NULL, RUN_LATENCIES_MAX * sizeof(int64_t), PROT_READ,
+                        MAP_SHARED | MAP_NORESERVE, s->latencies_fd, 0);
+    if (s->shared == MAP_FAILED || s->latencies == MAP_FAILED)
+        return assay_fail(err, ASSAY_EFAIL, "shared memory cannot be mapped: %s", strerror(errno));
+    return ASSAY_OK;
+}
+
+static int spawn(const char *job, const char *dir, const struct supervised *s, pid_t *pid,
+                 struct assay_err *err)
+{
+    char *exe = file_prefix_join("libexec/assay/assay-child"), log[1200];
+    char *argv[] = {exe, (char *)"run", (char *)job, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    sigset_t none, all;
+    int rc;
+
+    if (!exe || !file_exists(exe)) {
+        rc = assay_fail(err, ASSAY_EFAIL, "%s is missing: the installation is incomplete",
+                        exe ? exe : "assay-child");
+        free(exe);
+        return rc;
+    }
+    snprintf(log, sizeof(log), "%s/engine.log", dir);
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND,
+                                     0644);
+    posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+    posix_spawn_file_actions_adddup2(&files, s->shared_fd, RUN_SHARED_FD);
+    posix_spawn_file_actions_adddup2(&files, s->latencies_fd, RUN_LATENCIES_FD);
+    posix_spawnattr_init(&attr);
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attr, &none);
+    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                        POSIX_SPAWN_SETSIGDEF);
+    rc = posix_spawn(pid, exe, &files, &attr, argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attr);
+    if (rc)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s cannot be started: %s", exe, strerror(rc));
+    free(exe);
+    return rc;
+}
+
+/* The last line that the child printed, for crashes that explain themselves there. */
+static void last_words(const char *dir, char out[200])
+{
+    char path[1200], *text = NULL, *line;
+    size_t len;
+
+    out[0] = 0;
+    snprintf(path, sizeof(path), "%s/engine.log", dir);
+    if (file_read(path, 16 << 20, &text, &len, NULL))
+        return;
+    while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+        text[--len] = 0;
+    line = strrchr(text, '\n');
+    if (len)
+        snprintf(out, 200, "; its last words: %.160s", line ? line + 1 : text);
+    free(text);
+}
+
+static int how_it_ended(int status, const char *dir, const struct supervised *s,
+                        struct assay_err *err)
+{
+    int phase = atomic_load(&s->shared->phase);
+    const char *where = run_phase_names[phase >= 0 && phase < PHASE_COUNT ? phase : 0];
+    char words[200];
+
+    if (atomic_load(&s->shared->failed)) {
+        *err = s->shared->error;
+        return err->code;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && phase == PHASE_DONE)
+        return ASSAY_OK;
+    last_words(dir, words);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "the run's process was killed in the phase '%s' (out of memory?)%s",
+                          where, words);
+    if (WIFSIGNALED(status))
+        return assay_fail(err, ASSAY_EFAIL, "the engine crashed in the phase '%s': %s%s", where,
+                          strsignal(WTERMSIG(status)), words);
+    return assay_fail(err, ASSAY_EFAIL,
+                      "the run's process ended in the phase '%s' with exit code %d before its work "
+                      "was done%s",
+                      where, WEXITSTATUS(status), words);
+}
+
+static int wait_for(pid_t pid, struct supervised *s, struct progress *p)
+{
+    struct timespec tick = {0, POLL_NS};
+    int64_t asked = 0;
+    int status = 0;
+
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        nanosleep(&tick, NULL);
+        progress_show(p, s->shared);
+        if (interrupted && !asked) {
+            atomic_store(&s->shared->stop, 1);
+            asked = clock_ns();
+        }
+        if (asked && clock_ns() - asked > STOP_WAIT_S * (int64_t)1000000000)
+            kill(pid, SIGKILL);
+    }
+    return status;
+}
+
+int supervise_run(const char *job, const char *dir, const char *how, struct supervised *out,
+                  struct assay_err *err)
+{
+    struct sigaction act = {.sa_handler = on_signal}, old[3];
+    const int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+    struct progress progress;
+    pid_t pid;
+    int i, status, rc;
+
+    memset(out, 0, sizeof(*out));
+    out->shared_fd = out->latencies_fd = -1;
+    rc = make_shared(out, err);
+    if (rc)
+        return rc;
+    interrupted = 0;
+    for (i = 0; i < 3; i++)
+        sigaction(signals[i], &act, &old[i]);
+    rc = spawn(job, dir, out, &pid, err);
+    if (!rc) {
+        progress_begin(&progress, how);
+        status = wait_for(pid, out, &progress);
+        progress_end(&progress);
+        rc = how_it_ended(status, dir, out, err);
+        if (rc && interrupted)
+            rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
+        out->latency_count = atomic_load(&out->shared->latencies);
+        if (out->latency_count > RUN_LATENCIES_MAX)
+            out->latency_count = 0;
+    }
+    for (i = 0; i < 3; i++)
+        sigaction(signals[i], &old[i], NULL);
+    return rc;
+}
+
+void supervise_release(struct supervised *s)
+{
+    if (s->shared && s->shared != MAP_FAILED)
+        munmap(s->shared, sizeof(*s->shared));
+    if (s->latencies && s->latencies != MAP_FAILED)
+        munmap(s->latencies, RUN_LATENCIES_MAX * sizeof(int64_t));
+    if (s->shared_fd >= 0)
+        close(s->shared_fd);
+    if (s->latencies_fd >= 0)
+        close(s->latencies_fd);
+    memset(s, 0, sizeof(*s));
+    s->shared_fd = s->latencies_fd = -1;
+}

@@ -1,0 +1,307 @@
+/* The system under test as LoadGen sees it: LoadGen's callbacks on one side, the batcher and its
+ * stages on the other.
+ *
+ * A latency is what LoadGen counts: from the time at which a sample was due (Server) or issued to
+ * the moment of its completion, on LoadGen's own clock; it is kept by the sample's sequence number.
+ */
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "run/child.h"
+
+_Static_assert(sizeof(struct batch_item) == sizeof(struct load_sample), "one layout");
+_Static_assert(sizeof(struct batch_done) == sizeof(struct load_response), "one layout");
+_Static_assert(offsetof(struct batch_done, size) == offsetof(struct load_response, size),
+               "one layout");
+
+/* ---- the batcher's stages
+ * --------------------------------------------------------------------------------- */
+
+static int stage_submit(void *ctx, struct assay_batch *batch, struct assay_err *err)
+{
+    return engine_submit(((struct child *)ctx)->engine, batch, err);
+}
+
+static int stage_drain(void *ctx, uint32_t lane, struct assay_err *err)
+{
+    return engine_drain(((struct child *)ctx)->engine, lane, err);
+}
+
+static void *stage_alloc(void *ctx, size_t bytes)
+{
+    return engine_alloc(((struct child *)ctx)->engine, bytes);
+}
+
+static void stage_release(void *ctx, void *memory)
+{
+    engine_release(((struct child *)ctx)->engine, memory);
+}
+
+static int stage_input(void *ctx, uint64_t index, uint32_t input, struct assay_tensor *view,
+                       struct assay_err *err)
+{
+    struct child *c = ctx;
+
+    return c->r.benchmark->input(c->bench, index, input, view, err);
+}
+
+static int stage_respond(void *ctx, uint64_t index, const struct assay_tensor *outputs,
+                         uint32_t output_count, uint32_t row, void *response, size_t capacity,
+                         size_t *bytes, struct assay_err *err)
+{
+    struct child *c = ctx;
+
+    return c->r.benchmark->respond(c->bench, index, outputs, output_count, row, response, capacity,
+                                   bytes, err);
+}
+
+static int stage_drive(void *ctx, uint64_t index, const struct assay_driver *driver, void *response,
+                       size_t capacity, size_t *bytes, struct assay_err *err)
+{
+    struct child *c = ctx;
+
+    return c->r.benchmark->drive(c->bench, index, driver, response, capacity, bytes, err);
+}
+
+static void keep_latencies(struct child *c, const struct batch_done *done, size_t n)
+{
+    const struct load_bridge *load = c->r.load;
+    struct giveup *g = &c->giveup;
+    uint64_t top = load->latencies((const struct load_response *)done, n, (int)c->r.s.scenario,
+                                   c->latencies, RUN_LATENCIES_MAX);
+    uint64_t have = atomic_load_explicit(&c->shared->latencies, memory_order_relaxed), over = 0;
+    size_t i;
+
+    while (top > have && !atomic_compare_exchange_weak(&c->shared->latencies, &have, top))
+        ;
+    if (!g->armed)
+        return;
+    for (i = 0; i < n; i++)
+        over += c->latencies[load->sequence(done[i].id)] > g->bound_ns;
+    if (over)
+        atomic_fetch_add(&g->over, over);
+}
+
+static void stage_complete(void *ctx, const struct batch_done *done, size_t n)
+{
+    struct child *c = ctx;
+
+    if (c->warming)
+        return;
+    keep_latencies(c, done, n);
+    c->r.load->complete((const struct load_response *)done, n);
+}
+
+static void stage_fail(void *ctx, const struct assay_err *err)
+{
+    child_fail(ctx, err);
+}
+
+static void engine_broke(void *ctx, const struct assay_err *err)
+{
+    child_fail(ctx, err);
+}
+
+int sut_open(struct child *c, struct assay_err *err)
+{
+    const struct assay_engine *t = c->r.engine;
+    struct batch_ops ops = {.ctx = c,
+                            .submit = stage_submit,
+                            .drain = t->drain ? stage_drain : NULL,
+                            .alloc = stage_alloc,
+                            .release = stage_release,
+                            .input = stage_input,
+                            .respond = stage_respond,
+                            .drive =
+                                c->r.benchmark->size > offsetof(struct assay_benchmark, drive) &&
+                                        c->r.benchmark->drive
+                                    ? stage_drive
+                                    : NULL,
+                            .complete = stage_complete,
+                            .fail = stage_fail};
+    struct batch_config config = {.lanes = c->lanes,
+                                  .max_batch = c->max_batch,
+                                  .wait_ns = (int64_t)(c->r.s.batch_wait_ms * 1e6),
+                                  .gather = t->caps & ASSAY_CAP_GATHER,
+                                  .async = t->caps & ASSAY_CAP_ASYNC,
+                                  .samples = c->bench_desc.samples,
+                                  .input_count = c->bench_desc.input_count,
+                                  .output_count = engine_desc(c->engine)->graphs[0].output_count,
+                                  .output_map = c->output_map,
+                                  .wanted_outputs = c->bench_desc.output_count,
+                                  .response_bytes = c->bench_desc.response_bytes};
+    bool streams = c->r.s.scenario == SINGLE_STREAM || c->r.s.scenario == MULTI_STREAM;
+
+    /* A stream's queries come one after another, so a thread border could only cost.  In the other
+     * scenarios one synchronous lane that waits for nothing is served by the issuing thread itself;
+     * a Server with batches needs the queue to make them from. */
+    config.on_issuer =
+        !config.async && !config.wait_ns &&
+        (streams || (c->lanes == 1 && (c->r.s.scenario != SERVER || c->max_batch == 1)));
+    if (config.on_issuer)
+        config.lanes = 1;
+    engine_on_fault(c->engine, engine_broke, c);
+    return batch_create(&config, &ops, &c->batcher, err);
+}
+
+/* ---- LoadGen's callbacks
+ * ---------------------------------------------------------------------------------- */
+
+static void give_up_release(struct child *c)
+{
+    static const unsigned char nothing[64];
+    struct giveup *g = &c->giveup;
+    size_t i;
+
+    for (i = 0; i < g->held_count; i++) {
+        struct load_response r = {g->held[i].id, (uintptr_t)nothing, 4, 0};
+
+        c->r.load->complete(&r, 1);
+    }
+    g->held_count = 0;
+}
+
+static void give_up_hold(struct child *c, const struct load_sample *samples, size_t n)
+{
+    struct giveup *g = &c->giveup;
+
+    if (g->held_count + n > g->held_size) {
+        size_t size = (g->held_count + n) * 2;
+        struct batch_item *bigger = realloc(g->held, size * sizeof(*bigger));
+
+        if (!bigger)
+            child_fail_text(c, ASSAY_EFAIL, "not enough memory to hold back %zu samples", size);
+        g->held = bigger;
+        g->held_size = size;
+    }
+    memcpy(g->held + g->held_count, samples, n * sizeof(*samples));
+    g->held_count += n;
+}
+
+static void sut_issue(void *ctx, const struct load_sample *samples, size_t n)
+{
+    struct child *c = ctx;
+
+    if (c->giveup.armed &&
+        atomic_load_explicit(&c->giveup.over, memory_order_relaxed) > c->giveup.allowed)
+        give_up_hold(c, samples, n);
+    else
+        batch_issue(c->batcher, (const struct batch_item *)samples, n);
+}
+
+static void sut_flush(void *ctx)
+{
+    struct child *c = ctx;
+
+    batch_flush(c->batcher);
+    if (c->giveup.held_count) {
+        batch_wait_idle(c->batcher);
+        give_up_release(c);
+    }
+}
+
+/* LoadGen's IO thread was started by now and has inherited the narrow affinity; the issuing thread
+ * goes back. */
+static cpu_set_t full_affinity;
+
+static void sut_load(void *ctx, const size_t *index, size_t n)
+{
+    struct child *c = ctx;
+    struct assay_err err = {0};
+    uint64_t *list = malloc((n ? n : 1) * sizeof(*list));
+    size_t i;
+
+    if (c->restore_affinity)
+        sched_setaffinity(0, sizeof(full_affinity), &full_affinity);
+    c->restore_affinity = false;
+    if (!list)
+        child_fail_text(c, ASSAY_EFAIL, "not enough memory to load %zu samples", n);
+    for (i = 0; i < n; i++)
+        list[i] = index[i];
+    if (c->r.benchmark->load(c->bench, list, n, &err))
+        child_fail(c, &err);
+    free(list);
+}
+
+static void sut_unload(void *ctx, const size_t *index, size_t n)
+{
+    struct child *c = ctx;
+    uint64_t *list = malloc((n ? n : 1) * sizeof(*list));
+    size_t i;
+
+    if (!list)
+        return; /* they stay loaded: no harm */
+    for (i = 0; i < n; i++)
+        list[i] = index[i];
+    c->r.benchmark->unload(c->bench, list, n);
+    free(list);
+}
+
+/* When cores are left over, LoadGen's IO thread gets the last of them: it inherits its starter's
+ * affinity. */
+static void narrow_affinity(struct child *c)
+{
+    cpu_set_t narrow;
+    int cpu, last = -1;
+
+    CPU_ZERO(&full_affinity);
+    if (sched_getaffinity(0, sizeof(full_affinity), &full_affinity) ||
+        (uint32_t)CPU_COUNT(&full_affinity) <= c->lanes * c->threads)
+        return;
+    for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &full_affinity))
+            last = cpu;
+    CPU_ZERO(&narrow);
+    CPU_SET(last, &narrow);
+    c->restore_affinity = sched_setaffinity(0, sizeof(narrow), &narrow) == 0;
+}
+
+int sut_run(struct child *c, const struct settings *s, const char *outdir, struct assay_err *err)
+{
+    char *name =
+        text_format("assay %s %s %s", ASSAY_VERSION, c->r.engine->name, c->r.manifest.name);
+    char *data = text_format("%s", c->bench_desc.dataset_name);
+    uint64_t perf =
+        s->performance_sample_count ? (uint64_t)s->performance_sample_count : c->bench_desc.samples;
+    struct load_sut sut = {.ctx = c,
+                           .sut_name = name,
+                           .qsl_name = data,
+                           .total_samples = c->bench_desc.samples,
+                           .performance_samples =
+                               perf < c->bench_desc.samples ? perf : c->bench_desc.samples,
+                           .issue = sut_issue,
+                           .flush = sut_flush,
+                           .load = sut_load,
+                           .unload = sut_unload};
+    struct rusage before, after;
+    int64_t t0;
+    int rc;
+
+    if (!name || !data) {
+        free(name);
+        free(data);
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    atomic_store(&c->shared->latencies, 0);
+    atomic_store(&c->giveup.over, 0);
+    batch_stats_reset(c->batcher);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    narrow_affinity(c);
+    getrusage(RUSAGE_SELF, &before);
+    t0 = clock_ns();
+    rc = c->r.load->run(s, c->r.benchmark->loadgen_model, &sut, outdir, c->r.s.audit_config, err);
+    c->run_wall_ns = clock_ns() - t0;
+    getrusage(RUSAGE_SELF, &after);
+    c->major_faults = after.ru_majflt - before.ru_majflt;
+    c->minor_faults = after.ru_minflt - before.ru_minflt;
+    batch_stats_get(c->batcher, &c->stages);
+    free(name);
+    free(data);
+    return rc;
+}

@@ -1,0 +1,223 @@
+/* Warm-up and calibration: every lane works, untimed, before LoadGen starts; what is seen there
+ * sets what LoadGen wants to know beforehand, so nobody sets a QPS or a latency by hand.
+ *
+ * Samples are taken from the end of the data set, where LoadGen's performance set (indices from 0)
+ * does not reach when the data set is larger than it; responses are thrown away. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "run/child.h"
+
+#define SINGLES_MAX   4096
+#define BATCH_TRY_MAX 1024
+#define WARM_SAMPLES  64
+
+/* Runs n samples through the batcher and waits for them: seconds. */
+static double warm(struct child *c, size_t n, size_t *at)
+{
+    struct batch_item items[256];
+    uint64_t total = c->bench_desc.samples, span = total < WARM_SAMPLES ? total : WARM_SAMPLES;
+    int64_t t0 = clock_ns();
+
+    while (n) {
+        size_t part = n < 256 ? n : 256, i;
+
+        for (i = 0; i < part; i++)
+            items[i] = (struct batch_item){0, total - 1 - (*at)++ % span};
+        batch_issue(c->batcher, items, part);
+        n -= part;
+    }
+    batch_flush(c->batcher);
+    batch_wait_idle(c->batcher);
+    return (double)(clock_ns() - t0) * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* One sample at a time, at least 3 and for `seconds`. */
+static int measure_singles(struct child *c, double seconds, size_t *at, struct assay_err *err)
+{
+    double *took = malloc(SINGLES_MAX * sizeof(*took)), spent = 0;
+    size_t n = 0;
+
+    if (!took)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory to warm up");
+    while ((spent < seconds && n < SINGLES_MAX) || n < 3) {
+        took[n] = warm(c, 1, at);
+        spent += took[n++];
+    }
+    qsort(took, n, sizeof(*took), by_value);
+    c->single_ns_min = took[0] * 1e9;
+    c->single_ns_median = took[n / 2] * 1e9;
+    c->single_ns_p99 = took[(size_t)((double)n * 0.99)] * 1e9;
+    free(took);
+    return ASSAY_OK;
+}
+
+/* Samples per second with batches of at most `batch` on every lane, measured for about `seconds`.
+ */
+static double measure_rate(struct child *c, uint32_t batch, double seconds, size_t *at)
+{
+    size_t round = (size_t)batch * c->lanes, done = 0;
+    double spent = 0;
+
+    batch_limit(c->batcher, batch);
+    while (spent < seconds || done < round) {
+        double took = warm(c, round, at);
+
+        spent += took;
+        done += round;
+        if (took < seconds / 8)
+            round *= 2;
+    }
+    return (double)done / spent;
+}
+
+/* Offline with a free batch size: doubles it while that helps by 2 %, and stops when a batch takes
+ * long. */
+static double find_batch(struct child *c, double seconds, size_t *at)
+{
+    double best = 0, rate;
+    uint32_t batch, chosen = 1;
+    json_t *tried = json_array();
+
+    for (batch = 1; batch <= c->max_batch; batch *= 2) {
+        rate = measure_rate(c, batch, seconds, at);
+        json_array_append_new(
+            tried, json_pack("{s:i, s:f}", "batch", (int)batch, "samples_per_second", rate));
+        if (rate > best * 1.02) {
+            best = rate;
+            chosen = batch;
+        } else if (batch >= chosen * 4) {
+            break;
+        }
+        if ((double)batch * c->lanes / rate > 1.0)
+            break;
+    }
+    batch_limit(c->batcher, chosen);
+    c->max_batch = chosen;
+    json_object_set_new(c->warmup, "batches_tried", tried);
+    return best;
+}
+
+/* Makes the samples of the warm-up resident. */
+static int load_samples(struct child *c, struct assay_err *err)
+{
+    uint64_t list[WARM_SAMPLES], total = c->bench_desc.samples,
+                                 n = total < WARM_SAMPLES ? total : WARM_SAMPLES, i;
+
+    for (i = 0; i < n; i++)
+        list[i] = total - 1 - i;
+    return c->r.benchmark->load(c->bench, list, n, err);
+}
+
+int warmup(struct child *c, struct assay_err *err)
+{
+    const struct settings *s = &c->r.s;
+    double part = s->warmup_s / 3;
+    size_t at = 0;
+    int rc = load_samples(c, err);
+
+    if (rc)
+        return rc;
+    c->warming = true;
+    c->warmup = json_object();
+    warm(c, (size_t)c->max_batch * c->lanes,
+         &at); /* the first batches pay for lazy initialisation */
+    if ((rc = measure_singles(c, part, &at, err)))
+        return rc;
+    if (s->scenario == OFFLINE && !s->batch && !c->r.benchmark->drive && c->max_batch > 1)
+        c->samples_per_second = find_batch(c, part / 2, &at);
+    else
+        c->samples_per_second = measure_rate(c, c->max_batch, 2 * part, &at);
+    c->warming = false;
+    json_object_set_new(c->warmup, "single_sample_ns",
+                        json_pack("{s:f, s:f, s:f}", "min", c->single_ns_min, "median",
+                                  c->single_ns_median, "p99", c->single_ns_p99));
+    json_object_set_new(c->warmup, "samples_per_second", json_real(c->samples_per_second));
+    json_object_set_new(c->warmup, "batch", json_integer(c->max_batch));
+    json_object_set_new(c->warmup, "samples", json_integer((json_int_t)at));
+    return ASSAY_OK;
+}
+
+/* Server in the quick profile: where even a single sample takes longer than the official bound, a
+ * bound of our own is used and said; the official profile has no such way out. */
+static int own_bound(struct child *c, struct assay_err *err)
+{
+    struct settings *s = &c->r.s;
+    double p99_ms = c->single_ns_p99 * 1e-6, own;
+
+    if (settings_origin_of(s, "target-latency-ms") >= SETTINGS_USER_FILE ||
+        p99_ms <= s->target_latency_ms)
+        return ASSAY_OK;
+    if (strcmp(s->profile, "quick"))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "no load meets the bound: a single sample takes %.1f ms (p99), the "
+                          "official Server bound is %.0f ms; a faster engine, device or model "
+                          "is needed, or the quick profile with its own bound",
+                          p99_ms, s->target_latency_ms);
+    own = ceil(4 * p99_ms);
+    json_object_set_new(c->warmup, "own_bound_ms", json_real(own));
+    json_object_set_new(c->warmup, "official_bound_ms", json_real(s->target_latency_ms));
+    return settings_set_real(s, "target-latency-ms", own, SETTINGS_MEASURED, err);
+}
+
+int calibrate(struct child *c, struct assay_err *err)
+{
+    struct settings *s = &c->r.s;
+    double query_ns;
+
+    switch (s->scenario) {
+    case SINGLE_STREAM:
+    case MULTI_STREAM:
+        if (s->target_latency_ms > 0)
+            return ASSAY_OK;
+        /* LoadGen generates queries for twice the duration at this latency: the fastest seen is
+         * safe against running out. */
+        query_ns = s->scenario == SINGLE_STREAM
+                       ? c->single_ns_min
+                       : (double)s->samples_per_query / c->samples_per_second * 1e9 * 0.8;
+        return settings_set_real(s, "target-latency-ms", query_ns * 1e-6, SETTINGS_MEASURED, err);
+    case OFFLINE:
+        /* LoadGen issues 1.1 times what this rate needs to fill the duration. */
+        return s->target_qps > 0 ? ASSAY_OK
+                                 : settings_set_real(s, "target-qps", c->samples_per_second,
+                                                     SETTINGS_MEASURED, err);
+    default:
+        return own_bound(c, err);
+    }
+}
+
+/* LoadGen's memory per generated query (facts: 310-330 B a query with one sample, 620 B a
+ * MultiStream query, 100 B an Offline sample at its peak). */
+int check_memory(const struct child *c, const struct settings *s, struct assay_err *err)
+{
+    double seconds = (double)s->min_duration_ms * 1e-3, queries = 0, each = 330, need;
+    double have = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+
+    (void)c;
+    if (s->mode == MODE_ACCURACY)
+        return ASSAY_OK;
+    if (s->scenario == OFFLINE)
+        queries = 1.1 * seconds * s->target_qps, each = 100;
+    else if (s->scenario == SERVER)
+        queries = seconds * s->target_qps;
+    else
+        queries = 2 * seconds / (s->target_latency_ms * 1e-3),
+        each = s->scenario == MULTI_STREAM ? 620 : 330;
+    need = queries * each;
+    if (need < have * 0.8)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "LoadGen would generate %.0f million queries for %.0f s and need %.1f GB of "
+                      "memory, %.1f GB are free: give a shorter --min-duration-ms",
+                      queries * 1e-6, seconds, need * 1e-9, have * 1e-9);
+}
