@@ -73,8 +73,8 @@ static void keep_latencies(struct child *c, const struct batch_done *done, size_
 {
     const struct load_bridge *load = c->r.load;
     struct giveup *g = &c->giveup;
-    uint64_t top = load->latencies((const struct load_response *)done, n, (int)c->r.s.scenario,
-                                   c->latencies, RUN_LATENCIES_MAX);
+    uint64_t top =
+        load->latencies((const struct load_response *)done, n, c->latencies, RUN_LATENCIES_MAX);
     uint64_t have = atomic_load_explicit(&c->shared->latencies, memory_order_relaxed), over = 0;
     size_t i;
 

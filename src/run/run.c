@@ -1,0 +1,381 @@
+/* A run from start to finish, seen from the parent:
+ *
+ *   resolve -> draft of a record -> child (supervised) -> judge from LoadGen's own logs -> record
+ * -> store
+ *
+ * Also a failed or interrupted run becomes a record, with its error and everything that was
+ * measured until then. */
+#include "run/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/tree.h"
+#include "load/conf.h"
+#include "load/verdict.h"
+#include "record/record.h"
+#include "record/system.h"
+#include "run/latency.h"
+#include "run/resolve.h"
+#include "run/supervise.h"
+
+int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
+{
+    struct resolved r;
+    int rc = resolve(s, &r, err);
+
+    if (rc)
+        return rc;
+    *plan = resolve_plan(&r);
+    resolve_release(&r);
+    return *plan ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory for the plan");
+}
+
+/* Everything about one run while the parent puts its record together. */
+struct job {
+    struct resolved r;
+    struct record_draft draft;
+    struct supervised sup;
+    struct settings final; /* with what was measured */
+    json_t *result;        /* the child's; NULL when it failed */
+    json_t *tree;          /* the record */
+    struct assay_err how;  /* how the child ended */
+};
+
+static void in_draft(const struct job *j, const char *name, char out[1200])
+{
+    snprintf(out, 1200, "%s/%s", j->draft.dir, name);
+}
+
+static int write_job(const struct job *j, const struct settings *s, struct assay_err *err)
+{
+    json_t *tree = json_pack("{s:s, s:o}", "dir", j->draft.dir, "settings", settings_to_json(s));
+    char path[1200];
+    int rc;
+
+    in_draft(j, "job.json", path);
+    if (!tree)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be put together (a setting is not UTF-8?)",
+                          path);
+    rc = tree_write_json(path, tree, err);
+    json_decref(tree);
+    return rc;
+}
+
+/* ---- what goes into the record
+ * ------------------------------------------------------------------------------- */
+
+static void put(struct job *j, const char *key, json_t *value)
+{
+    json_object_set_new(j->tree, key, value ? value : json_null());
+}
+
+/* A member of the child's result, moved up. */
+static void put_from_result(struct job *j, const char *key)
+{
+    put(j, key, json_incref(json_object_get(j->result, key)));
+}
+
+static json_t *command_json(int argc, char **argv)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; i < argc; i++)
+        json_array_append_new(list, json_string(argv[i]));
+    return list;
+}
+
+static void put_frame(struct job *j, int argc, char **argv)
+{
+    const struct settings *s = &j->final;
+    char now[32];
+
+    clock_utc(now);
+    put(j, "created", json_string(now));
+    put(j, "assay", json_pack("{s:s}", "version", ASSAY_VERSION));
+    put(j, "command", command_json(argc, argv));
+    put(j, "tag", s->tag ? json_string(s->tag) : NULL);
+    put(j, "benchmark", json_string(j->r.benchmark->name));
+    put(j, "profile", json_string(s->profile));
+    put(j, "scenario", json_string(settings_scenario_names[s->scenario]));
+    put(j, "mode", json_string(settings_mode_names[s->mode]));
+    put(j, "status",
+        json_string(!j->how.code                 ? "done"
+                    : j->how.code == ASSAY_ESTOP ? "interrupted"
+                                                 : "error"));
+    put(j, "error",
+        j->how.code ? json_pack("{s:i, s:s}", "code", j->how.code, "text", j->how.text) : NULL);
+    put(j, "synthetic",
+        json_pack("{s:b, s:b}", "weights", (int)j->r.manifest.synthetic, "samples",
+                  s->dataset == NULL));
+    put(j, "loadgen", json_pack("{s:s, s:s*}", "version", j->r.load->version, "round", s->round));
+    put(j, "settings", settings_to_json(s));
+}
+
+/* The child's facts; of a failed run, what the parent knows. */
+static void put_parts(struct job *j)
+{
+    static const char *const keys[] = {"dataset",  "engine",   "warmup", "trials",
+                                       "attempts", "accuracy", "stages", "faults"};
+    json_t *model = json_object_get(j->result, "model"), *system = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        put_from_result(j, keys[i]);
+    model = model ? json_deep_copy(model) : json_pack("{s:s*}", "path", j->r.model_path);
+    json_object_set_new(model, "name", json_string(j->r.manifest.name));
+    json_object_set_new(model, "manifest", json_deep_copy(j->r.manifest.tree));
+    put(j, "model", model);
+    if (!j->result)
+        put(j, "engine",
+            json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device));
+    if (json_is_object(json_object_get(j->tree, "dataset"))) {
+        uint64_t perf = (uint64_t)j->final.performance_sample_count;
+        uint64_t all = (uint64_t)tree_int(json_object_get(j->tree, "dataset"), "samples", 0);
+
+        json_object_set_new(json_object_get(j->tree, "dataset"), "performance_samples",
+                            json_integer((json_int_t)(perf && perf < all ? perf : all)));
+    }
+    system_facts(NULL, &system, NULL);
+    put(j, "system", system);
+}
+
+static json_t *detail_selection(const struct detail *d)
+{
+    json_t *out = json_object(), *v;
+    const char *key;
+
+    json_object_foreach(d->values, key,
+                        v) if (!strncmp(key, "result_", 7) || !strncmp(key, "early_stopping", 14) ||
+                               !strncmp(key, "effective_", 10)) json_object_set(out, key, v);
+    return out;
+}
+
+static int put_performance(struct job *j, const struct detail *d, struct assay_err *err)
+{
+    uint64_t samples = (uint64_t)tree_int(json_object_get(j->result, "dataset"), "samples", 0);
+    struct verdict v = {0};
+    json_t *stages = json_object_get(j->result, "stages");
+    double seconds = tree_real(stages, "wall_ns", 0) * 1e-9;
+    int rc = verdict_judge(d, &j->final, &j->r.official, samples, &v, err);
+
+    if (rc)
+        return rc;
+    if (tree_int(json_object_get(j->result, "faults"), "major", 0)) {
+        v.valid = false;
+        snprintf(v.word, sizeof(v.word), "INVALID");
+        json_array_append_new(
+            v.reasons,
+            json_sprintf("%lld major page faults in the timed part: the samples or the "
+                         "model were not resident in memory",
+                         (long long)tree_int(json_object_get(j->result, "faults"), "major", 0)));
+    }
+    put(j, "performance",
+        json_pack("{s:s, s:s, s:f, s:o*, s:I, s:f, s:o}", "metric", v.metric, "unit", v.unit,
+                  "value", v.value, "latency_ns",
+                  latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
+                  (json_int_t)j->sup.latency_count, "duration_s", seconds, "detail",
+                  detail_selection(d)));
+    put(j, "verdict",
+        json_pack("{s:s, s:b, s:O, s:O}", "word", v.word, "valid", (int)v.valid, "reasons",
+                  v.reasons, "notes", v.notes));
+    verdict_release(&v);
+    return ASSAY_OK;
+}
+
+/* The verdict of an accuracy run: LoadGen's log must be clean; the target is reported beside it. */
+static int put_accuracy_verdict(struct job *j, const struct detail *d, struct assay_err *err)
+{
+    uint64_t samples = (uint64_t)tree_int(json_object_get(j->result, "dataset"), "samples", 0);
+    struct settings s = j->final;
+    struct verdict v = {0};
+    int rc;
+
+    s.mode = MODE_ACCURACY;
+    rc = verdict_judge(d, &s, &j->r.official, samples, &v, err);
+    if (rc)
+        return rc;
+    put(j, "verdict",
+        json_pack("{s:s, s:b, s:O, s:O}", "word", v.word, "valid", (int)v.valid, "reasons",
+                  v.reasons, "notes", v.notes));
+    verdict_release(&v);
+    return ASSAY_OK;
+}
+
+static void add_note(struct job *j, const char *fmt, const char *a)
+{
+    json_t *notes = json_object_get(json_object_get(j->tree, "verdict"), "notes");
+
+    if (json_is_array(notes))
+        json_array_append_new(notes, json_sprintf(fmt, a));
+}
+
+static void add_notes(struct job *j)
+{
+    json_t *warm = json_object_get(j->result, "warmup");
+    double own = tree_real(warm, "own_bound_ms", 0);
+    char text[160];
+
+    if (j->r.manifest.synthetic)
+        add_note(j,
+                 "synthetic weights (%s): speed is real, accuracy means nothing, never exportable",
+                 j->r.manifest.net ? j->r.manifest.net : "manifest");
+    if (!j->final.dataset)
+        add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+    if (own > 0) {
+        snprintf(text, sizeof(text),
+                 "own bound %.0f ms: a single sample's p99 is over the official %.0f ms", own,
+                 tree_real(warm, "official_bound_ms", 0));
+        add_note(j, "%s", text);
+    }
+}
+
+/* Reads LoadGen's log and judges. */
+static int judge(struct job *j, struct assay_err *err)
+{
+    struct detail d = {0};
+    struct statvfs fs;
+    char path[1200];
+    int rc;
+
+    in_draft(j, "mlperf_log_detail.txt", path);
+    rc = detail_read(path, &d, err);
+    if (rc && !statvfs(j->draft.dir, &fs) && fs.f_bavail * fs.f_frsize < (1u << 20))
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "%s: LoadGen's log is cut off, the disk of the store is full", path);
+    if (!rc)
+        rc = j->final.mode == MODE_ACCURACY ? put_accuracy_verdict(j, &d, err)
+                                            : put_performance(j, &d, err);
+    detail_release(&d);
+    if (!rc)
+        add_notes(j);
+    return rc;
+}
+
+/* latency.bin and user.conf. */
+static int write_files(struct job *j, struct assay_err *err)
+{
+    struct text conf;
+    char path[1200];
+    int rc;
+
+    in_draft(j, "latency.bin", path);
+    rc = j->sup.latency_count
+             ? file_write_whole(path, j->sup.latencies, j->sup.latency_count * sizeof(int64_t), err)
+             : ASSAY_OK;
+    if (rc)
+        return rc;
+    text_init(&conf, 1 << 20);
+    conf_write(&j->final, j->r.benchmark->loadgen_model, &conf);
+    in_draft(j, "user.conf", path);
+    rc = file_write_whole(path, conf.s, conf.len, err);
+    text_release(&conf);
+    return rc;
+}
+
+/* The child's own files say nothing that the record does not. */
+static void tidy(struct job *j)
+{
+    static const char *const names[] = {"job.json", "result.json", "mlperf_log_trace.json"};
+    char path[1200];
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        in_draft(j, names[i], path);
+        remove(path);
+    }
+    in_draft(j, "engine.log", path);
+    if (file_size(path) == 0)
+        remove(path);
+}
+
+static int read_result(struct job *j, const struct settings *s, struct assay_err *err)
+{
+    char path[1200];
+    int rc = ASSAY_OK;
+
+    in_draft(j, "result.json", path);
+    if (!j->how.code)
+        rc = tree_read_json(path, &j->result, err);
+    settings_release(&j->final);
+    if (!rc && j->result)
+        rc = settings_from_json(&j->final, json_object_get(j->result, "settings"), err);
+    else if (!rc)
+        rc = settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
+    return rc;
+}
+
+static int put_record(struct job *j, int argc, char **argv, struct assay_err *err)
+{
+    int rc;
+
+    j->tree = json_object();
+    put_frame(j, argc, argv);
+    put_parts(j);
+    if (j->how.code) {
+        put(j, "performance",
+            j->sup.latency_count
+                ? json_pack("{s:o*, s:I}", "latency_ns",
+                            latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
+                            (json_int_t)j->sup.latency_count)
+                : NULL);
+        put(j, "verdict",
+            json_pack("{s:s, s:b, s:[s], s:[]}", "word", "INVALID", "valid", 0, "reasons",
+                      j->how.text, "notes"));
+        rc = ASSAY_OK;
+    } else {
+        rc = judge(j, err);
+    }
+    if (!rc)
+        rc = write_files(j, err);
+    tidy(j);
+    return rc ? rc : record_commit(&j->draft, j->tree, err);
+}
+
+/* From the child's start to the record. */
+static int run_in_draft(struct job *j, const struct settings *s, int argc, char **argv,
+                        struct assay_err *err)
+{
+    char path[1200];
+    int rc = write_job(j, s, err);
+
+    if (rc)
+        return rc;
+    in_draft(j, "job.json", path);
+    supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
+    rc = read_result(j, s, err);
+    return rc ? rc : put_record(j, argc, argv, err);
+}
+
+int run_job(const struct settings *s, int argc, char **argv, json_t **record, struct assay_err *err)
+{
+    struct job j;
+    int rc;
+
+    memset(&j, 0, sizeof(j));
+    j.sup.shared_fd = j.sup.latencies_fd = -1;
+    rc = resolve(s, &j.r, err);
+    if (rc)
+        return rc;
+    rc = record_begin(j.r.store, &j.draft, err);
+    if (!rc) {
+        rc = run_in_draft(&j, s, argc, argv, err);
+        if (!rc) {
+            *record = j.tree;
+            j.tree = NULL;
+        } else if (!j.tree) {
+            record_abandon(&j.draft);
+        }
+    }
+    json_decref(j.tree);
+    json_decref(j.result);
+    settings_release(&j.final);
+    supervise_release(&j.sup);
+    resolve_release(&j.r);
+    return rc;
+}
