@@ -277,7 +277,9 @@ static void check_samples(struct court *c)
 
 static void check_accuracy_samples(struct court *c)
 {
-    double got = real(c, "effective_accuracy_sample_count");
+    /* LoadGen before 6.0 has no override and does not log the count. */
+    double got =
+        detail_real(c->d, "effective_accuracy_sample_count", real(c, "qsl_reported_total_count"));
 
     if (!(got >= (double)c->samples))
         reason(c, "the accuracy run has %.0f samples, the data set %llu", got,
