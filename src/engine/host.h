@@ -11,7 +11,7 @@
 
 /* Loads by name (lib/assay/engines/NAME.so, or ASSAY_ENGINE_PATH's folders first) or by path (contains '/'),
  * and checks ABI, size and required functions.  The error names file, found and wanted.  An unknown name is an
- * error with did-you-mean. */
+ * error with did-you-mean.  path may be filled on failure too. */
 int engine_load(const char *name, const struct assay_engine **table, char path[1024], struct assay_err *err);
 
 /* Names (strings) of the engines that are installed, sorted. */
@@ -20,14 +20,18 @@ json_t *engine_list(void);
 /* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME), so a library that
  * crashes or prints takes nothing down; bounded in time. */
 int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
-/* The child's side: probes in this process and prints JSON on fd. */
+/* The child's side: probes in this process and prints JSON on fd.  engine_probe gives its child the pipe as
+ * descriptor ENGINE_PROBE_FD and keeps stdout and stderr for what vendor libraries print.  A failed probe is
+ * part of the JSON; the return value only tells whether it could be written. */
+#define ENGINE_PROBE_FD 3
 int engine_probe_here(const char *name, int fd, struct assay_err *err);
 
 /* Where an engine's runtime libraries are kept. */
 char *engine_runtime_dir(const char *name);
 
 /* Parses "a=b,c=d" by the engine's options table; defaults filled in.  Values' strings point into *storage,
- * which the caller frees after the values. */
+ * which the caller frees after the values.  text may be NULL.  values NULL: only checks (count and storage are
+ * then not touched). */
 int engine_parse_options(const struct assay_engine *table, const char *text, struct assay_value **values,
                          uint32_t *count, char **storage, struct assay_err *err);
 
