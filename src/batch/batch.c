@@ -17,6 +17,7 @@
 #define DEFAULT_DEPTH  4
 #define MAX_INPUTS     16
 #define AGAIN_PAUSE_NS 50000
+#define AGAIN_WAIT_NS  1000000
 
 /* Statistics have one writer at a time and may be read while it writes: plain sums, but whole
  * words. */
@@ -37,7 +38,9 @@ struct slot {
     struct batch_done *done;
     unsigned char *responses;
     struct lane *lane;
-    int code; /* of the completion, for drive */
+    int code;            /* of the completion, for drive */
+    unsigned char *kept; /* outputs of the last inference, for drive */
+    size_t kept_cap;
     struct assay_err err;
     bool completed;
 };
@@ -77,7 +80,8 @@ struct batcher {
     struct batch_stats base; /* what the sums were at the last reset */
     _Atomic int64_t reset_ns;
     _Atomic uint64_t issued, completed;
-    _Atomic int failed;
+    _Atomic int failed; /* nothing is completed any more */
+    _Atomic int told;   /* and ops.fail has been called */
     pthread_mutex_t idle_lock;
     pthread_cond_t idle;
     _Atomic int idle_waiters;
@@ -88,6 +92,7 @@ static void batch_fail(struct batcher *b, const struct assay_err *err)
     if (atomic_exchange(&b->failed, 1))
         return;
     b->ops.fail(b->ops.ctx, err);
+    atomic_store(&b->told, 1);
     pthread_mutex_lock(&b->idle_lock);
     pthread_cond_broadcast(&b->idle);
     pthread_mutex_unlock(&b->idle_lock);
@@ -282,6 +287,25 @@ static void slot_done(struct assay_batch *batch, int code, const struct assay_er
     slot_give_back(s);
 }
 
+/* Waits for a completion on this lane, a moment at most; false when nothing is in flight but the
+ * caller's slot. */
+static bool lane_wait_returned(struct lane *l)
+{
+    struct timespec until;
+    bool flying;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += AGAIN_WAIT_NS;
+    if (until.tv_nsec >= 1000000000)
+        until.tv_sec++, until.tv_nsec -= 1000000000;
+    pthread_mutex_lock(&l->lock);
+    flying = l->idle_count + 1 < l->slot_count;
+    if (flying)
+        pthread_cond_timedwait(&l->returned, &l->lock, &until);
+    pthread_mutex_unlock(&l->lock);
+    return flying;
+}
+
 /* Submits, waiting out ASSAY_EAGAIN: for a completion on this lane, or for a moment. */
 static int lane_submit(struct lane *l, struct slot *s, struct assay_err *err)
 {
@@ -292,20 +316,8 @@ static int lane_submit(struct lane *l, struct slot *s, struct assay_err *err)
     while ((rc = b->ops.submit(b->ops.ctx, &s->batch, err)) == ASSAY_EAGAIN) {
         if (atomic_load(&b->failed))
             return ASSAY_ESTOP;
-        if (b->config.async && b->ops.drain && l->idle_count + 1 < l->slot_count) {
-            struct timespec until;
-
-            clock_gettime(CLOCK_REALTIME, &until);
-            until.tv_nsec += AGAIN_PAUSE_NS * 20;
-            if (until.tv_nsec >= 1000000000)
-                until.tv_sec++, until.tv_nsec -= 1000000000;
-            pthread_mutex_lock(&l->lock);
-            if (l->idle_count + 1 < l->slot_count)
-                pthread_cond_timedwait(&l->returned, &l->lock, &until);
-            pthread_mutex_unlock(&l->lock);
-        } else {
+        if (!b->config.async || !lane_wait_returned(l))
             nanosleep(&pause, NULL);
-        }
     }
     return rc;
 }
@@ -316,7 +328,7 @@ static void lane_run(struct lane *l, struct slot *s, uint32_t n)
     struct batcher *b = l->b;
     struct assay_err err = {0};
     int64_t t0 = clock_ns(), t1, t2;
-    int64_t inside = l->stats.respond_ns + l->stats.complete_ns;
+    int64_t inside = b->config.async ? 0 : l->stats.respond_ns + l->stats.complete_ns;
     int rc = slot_fill(s, n, &err);
 
     t1 = clock_ns();
@@ -342,6 +354,31 @@ static void lane_run(struct lane *l, struct slot *s, uint32_t n)
 /* ---- benchmarks that drive
  * ------------------------------------------------------------------------------- */
 
+/* An engine's outputs are good until done returns, the benchmark wants them longer: keeps a copy.
+ */
+static bool keep_outputs(struct slot *s)
+{
+    struct assay_tensor *out = s->batch.outputs;
+    size_t need = 0, at = 0;
+    uint32_t i, n = s->batch.output_count;
+
+    for (i = 0; i < n; i++)
+        need += (out[i].bytes + 63) & ~(size_t)63;
+    if (need > s->kept_cap) {
+        free(s->kept);
+        s->kept = aligned_alloc(64, need);
+        s->kept_cap = s->kept ? need : 0;
+    }
+    if (need > s->kept_cap)
+        return false;
+    for (i = 0; i < n; i++) {
+        memcpy(s->kept + at, out[i].data, out[i].bytes);
+        out[i].data = s->kept + at;
+        at += (out[i].bytes + 63) & ~(size_t)63;
+    }
+    return true;
+}
+
 static void driven_done(struct assay_batch *batch, int code, const struct assay_err *err)
 {
     struct slot *s = batch->host;
@@ -350,6 +387,9 @@ static void driven_done(struct assay_batch *batch, int code, const struct assay_
     s->code = code;
     if (code)
         assay_fail(&s->err, code, "%s", err ? err->text : "an inference failed, without a reason");
+    else if (!keep_outputs(s))
+        s->code =
+            assay_fail(&s->err, ASSAY_EFAIL, "not enough memory to keep an inference's outputs");
     s->completed = true;
     pthread_cond_signal(&s->lane->returned);
     pthread_mutex_unlock(&s->lane->lock);
@@ -508,6 +548,8 @@ static void *lane_main(void *arg)
     prctl(PR_SET_TIMERSLACK, 1UL);
     while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s)))
         lane_handle(l, s, n);
+    if (s && !l->b->ops.drive)
+        slot_give_back(s);
     return NULL;
 }
 
@@ -595,7 +637,7 @@ void batch_wait_idle(struct batcher *b)
 {
     pthread_mutex_lock(&b->idle_lock);
     atomic_fetch_add(&b->idle_waiters, 1);
-    while (batch_outstanding(b) && !atomic_load(&b->failed))
+    while (batch_outstanding(b) && !atomic_load(&b->told))
         pthread_cond_wait(&b->idle, &b->idle_lock);
     atomic_fetch_sub(&b->idle_waiters, 1);
     pthread_mutex_unlock(&b->idle_lock);
@@ -754,8 +796,17 @@ no_memory:
 
 static void lane_release(struct lane *l)
 {
+    bool ours = l->b && l->b->config.async && !l->b->ops.drive && l->started;
     uint32_t i, k;
 
+    /* An engine's thread may still be on its way out of the last completion. */
+    for (; ours && !atomic_load(&l->b->failed); pthread_mutex_unlock(&l->lock)) {
+        pthread_mutex_lock(&l->lock);
+        if (l->idle_count == l->slot_count)
+            ours = false;
+        else
+            pthread_cond_wait(&l->returned, &l->lock);
+    }
     for (i = 0; l->slots && i < l->slot_count; i++) {
         struct slot *s = &l->slots[i];
 
@@ -768,6 +819,7 @@ static void lane_release(struct lane *l)
         free(s->own_items);
         free(s->done);
         free(s->responses);
+        free(s->kept);
     }
     free(l->slots);
     free(l->idle);
