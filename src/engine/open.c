@@ -43,7 +43,7 @@ static int check_format(const struct assay_engine *t, const struct assay_engine_
 static int check_precision(const struct assay_engine *t, const char *precision,
                            struct assay_err *err)
 {
-    if (!t->precisions || !precision)
+    if (!t->precisions || !t->precisions[0] || !precision)
         return ASSAY_OK;
     for (int i = 0; t->precisions[i]; i++)
         if (strcmp(precision, t->precisions[i]) == 0)

@@ -142,10 +142,9 @@ static int check_batch(const struct engine *e, const struct assay_batch *b, stru
     return ASSAY_OK;
 }
 
-/* What the engine's answer to a submit means; flight is the guard's word as it was when submitted.
- */
+/* What the engine's answer to a submit means; flight is the guard's word as it was then. */
 static int judge(struct engine_lane *lane, struct guard *g, uint64_t flight, uint32_t samples,
-                 int rc, struct assay_err *err)
+                 int rc, const struct assay_err *words, struct assay_err *err)
 {
     struct engine *e = lane->engine;
 
