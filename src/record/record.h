@@ -1,9 +1,9 @@
 /* A run's folder and the store of all runs.
  *
- * A store is a folder: <store>/runs/<id>/ (one folder a run: LoadGen's own files untouched, record.json,
- * latency.bin, user.conf) and <store>/index.sqlite (an index that can be made again from the folders).  A
- * run's folder appears whole: it is written as <store>/tmp/<name> and renamed.  Several processes may use one
- * store at once. */
+ * A store is a folder: <store>/runs/<id>/ (one folder a run: LoadGen's own files untouched,
+ * record.json, latency.bin, user.conf) and <store>/index.sqlite (an index that can be made again
+ * from the folders).  A run's folder appears whole: it is written as <store>/tmp/<name> and
+ * renamed.  Several processes may use one store at once. */
 #ifndef RECORD_RECORD_H
 #define RECORD_RECORD_H
 
@@ -17,23 +17,29 @@
 struct record_draft {
     char id[17];      /* 16 hex digits, unique */
     char store[1024]; /* absolute */
-    char dir[1100];   /* the temporary folder */
+    char dir[1100];   /* the temporary folder; "" once committed or abandoned */
+    int lock;         /* held while this process lives; -1: none */
 };
 /* Makes the store when it is missing; errors name the folder (not writable, no space). */
 int record_begin(const char *store, struct record_draft *d, struct assay_err *err);
-/* Adds "schema", "id" and "files" ({name: {bytes, sha256}} of everything in the folder) to `tree`, writes
- * record.json, syncs, renames into place and enters the row.  On failure the draft stays where it is and the
- * error says where. */
+/* Adds "schema", "id", "committed", "created" (when missing) and "files" ({name: {bytes, sha256}}
+ * of everything in the folder) to `tree`, writes record.json, syncs, renames into place and enters
+ * the row; then `tree` also gets "folder", which is not in the file.  On failure the draft stays
+ * where it is, for good (record_begin does not tidy it away), and the error says where.  A row that
+ * cannot be entered is a warning only: the record is whole, and the next listing enters it. */
 int record_commit(struct record_draft *d, json_t *tree, struct assay_err *err);
 /* Removes the temporary folder. */
 void record_abandon(struct record_draft *d);
-/* Leftovers of dead processes in <store>/tmp are removed by the next record_begin (each draft holds a lock
- * file with flock). */
+/* Leftovers of dead processes in <store>/tmp are removed by the next record_begin (each draft holds
+ * a lock file with flock). */
 
-/* An id may be shortened to an unambiguous beginning; "last" is the newest. The caller frees *dir. */
-int record_find(const char *store, const char *id, char **dir, json_t **tree, struct assay_err *err);
-/* Rows, newest first: array of objects with the columns of the index (id, created, benchmark, model, engine,
- * device, precision, scenario, mode, profile, verdict, metric, value, unit, accuracy, synthetic, tag). */
+/* An id may be shortened to an unambiguous beginning; "last" is the newest.  The tree gets "folder"
+ * too.  The caller frees *dir and json_decref()s *tree; either may be NULL. */
+int record_find(const char *store, const char *id, char **dir, json_t **tree,
+                struct assay_err *err);
+/* Rows, newest first: array of objects with the columns of the index (id, created, benchmark,
+ * model, engine, device, precision, scenario, mode, profile, verdict, metric, value, unit,
+ * accuracy, synthetic, tag). */
 int record_list(const char *store, json_t **rows, struct assay_err *err);
 /* Makes the index again from the folders. */
 int record_reindex(const char *store, uint64_t *count, struct assay_err *err);
