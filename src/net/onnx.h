@@ -1,0 +1,50 @@
+/* ONNX: the writer of fp32 nets, and a small strict reader of what any ONNX file contains. */
+#ifndef NET_ONNX_H
+#define NET_ONNX_H
+
+#include "net/weights.h"
+
+/* Opset 13, ir_version 7, batch norm folded, weights as raw_data, N symbolic, metadata
+ * assay.synthetic, assay.net, assay.seed.  The file appears whole; more than 2 GB is refused
+ * (protobuf's limit). */
+int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
+               struct assay_err *err);
+
+#define ONNX_MAX_RANK 16
+
+/* An input, an output or an initialiser. */
+struct onnx_value {
+    char *name;
+    int64_t elem_type; /* ONNX's number: 1 float32, 7 int64 … */
+    uint32_t rank;
+    int64_t dims[ONNX_MAX_RANK]; /* -1: free */
+    uint64_t bytes;              /* initialisers: raw_data, 0 when kept otherwise */
+};
+
+struct onnx_node {
+    char *name, *op;
+    uint32_t inputs, outputs, attributes;
+};
+
+struct onnx_pair {
+    char *key, *value;
+};
+
+/* A list that grows; items points to count structs of the kind named beside it. */
+struct onnx_model {
+    int64_t ir_version, opset; /* of the default domain */
+    char *producer, *graph_name;
+    struct onnx_node *nodes;
+    struct onnx_value *initializers, *inputs, *outputs;
+    struct onnx_pair *metadata;
+    size_t node_count, initializer_count, input_count, output_count, metadata_count;
+};
+
+/* Reads the structure, not the numbers.  Strict: what is cut off, malformed or beyond the limits is
+ * an error that names `name` and the place.  The caller releases m, also after an error. */
+int onnx_read(const void *data, size_t len, const char *name, struct onnx_model *m,
+              struct assay_err *err);
+int onnx_read_file(const char *path, struct onnx_model *m, struct assay_err *err);
+void onnx_release(struct onnx_model *m);
+
+#endif

@@ -1,0 +1,134 @@
+/* Synthetic weights.
+ *
+ * Generator: splitmix64, one stream a tensor, started from the seed and the tensor's name, so that
+ * a tensor's values do not depend on what else the net has.  A normal number is the sum of four
+ * independent 16-bit uniforms (one draw): sum - 131070 has variance 4 * (65536^2 - 1) / 12,
+ * everything is integer until one exact conversion and one multiplication, so no libm decides a
+ * bit.  Tails end at 3.46 deviations.
+ *
+ * Values: convolutions N(0, 2 / fan-in) (He), batch norm gamma around 1, beta around 0.  A batch
+ * norm that goes straight into a sum has half the gamma, so that the residual stream stays smooth:
+ * engines that add in another order must not drift apart.  Running statistics and the classifier's
+ * scale and bias come from a forward pass over made-up images (calibrate.c); without it a random
+ * net gives every image the same class. */
+#include "net/exact.h"
+#include "net/weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/calibrate.h"
+
+uint64_t net_random(uint64_t *state)
+{
+    uint64_t z = *state += 0x9e3779b97f4a7c15u;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+float net_normal(uint64_t *state)
+{
+    uint64_t r = net_random(state);
+    int32_t sum = (int32_t)(r & 0xffff) + (int32_t)(r >> 16 & 0xffff) +
+                  (int32_t)(r >> 32 & 0xffff) + (int32_t)(r >> 48);
+
+    return (float)(sum - 131070) * 2.6428999e-5f; /* 1 / sqrt((2^32 - 1) / 3) */
+}
+
+/* FNV-1a of the name, mixed with the seed. */
+static uint64_t stream(uint64_t seed, const char *name)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+    h ^= net_random(&seed);
+    return net_random(&h);
+}
+
+static void fill(float *x, size_t n, uint64_t *state, float mean, float deviation)
+{
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        x[i] = mean + deviation * net_normal(state);
+}
+
+static bool feeds_sum(const struct net *net, int layer)
+{
+    int i;
+
+    for (i = 0; i < net->layer_count; i++)
+        if (net->layers[i].op == NET_ADD &&
+            (net->layers[i].in[0] == layer || net->layers[i].in[1] == layer))
+            return true;
+    return false;
+}
+
+/* What calibration does not set: statistics start as 0 and 1, the classifier's bias as 0. */
+static void start(const struct net *net, int layer, int tensor, uint64_t seed, float *x)
+{
+    const struct net_tensor *t = &net->tensors[tensor];
+    uint64_t state = stream(seed, t->name);
+    float gamma, one = t->role == NET_VAR ? 1.0f : 0.0f;
+
+    if (net->layers[layer].op == NET_CONV) {
+        fill(x, t->count, &state, 0.0f, sqrtf(2.0f / (float)(t->count / (size_t)t->dims[0])));
+    } else if (net->layers[layer].op == NET_FC && t->role == NET_WEIGHT) {
+        fill(x, t->count, &state, 0.0f, 1.0f);
+    } else if (net->layers[layer].op == NET_BN && t->role == NET_WEIGHT) {
+        gamma = feeds_sum(net, layer) ? 0.5f : 1.0f;
+        fill(x, t->count, &state, gamma, 0.1f * gamma);
+    } else if (net->layers[layer].op == NET_BN && t->role == NET_BIAS) {
+        fill(x, t->count, &state, 0.0f, 0.1f);
+    } else {
+        fill(x, t->count, &state, one, 0.0f);
+    }
+}
+
+int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
+                       struct assay_err *err)
+{
+    struct net_weights *w = calloc(1, sizeof(*w));
+    int i, t, rc = ASSAY_OK;
+
+    if (w)
+        w->data = calloc((size_t)net->tensor_count + 1, sizeof(*w->data));
+    if (!w || !w->data)
+        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+    for (i = 0; !rc && i < net->layer_count; i++) {
+        for (t = net->layers[i].tensor; !rc && t < net->layers[i].tensor + net->layers[i].tensors;
+             t++) {
+            w->data[t] = malloc(net->tensors[t].count * sizeof(float));
+            w->count = t + 1;
+            if (!w->data[t])
+                rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", net->name,
+                                net->tensors[t].name);
+            else
+                start(net, i, t, seed, w->data[t]);
+        }
+    }
+    if (!rc)
+        rc = net_calibrate(net, w, stream(seed, "images"), err);
+    if (rc) {
+        net_weights_destroy(w);
+        return rc;
+    }
+    *out = w;
+    return ASSAY_OK;
+}
+
+void net_weights_destroy(struct net_weights *w)
+{
+    int i;
+
+    if (!w)
+        return;
+    for (i = 0; w->data && i < w->count; i++)
+        free(w->data[i]);
+    free(w->data);
+    free(w);
+}

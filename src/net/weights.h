@@ -1,0 +1,23 @@
+/* Synthetic weights: seeded, the same bits on every machine and compiler, and calibrated so that
+ * the net behaves like a trained one in what matters for measuring: activations stay finite and
+ * different images give different classes.  How: see weights.c. */
+#ifndef NET_WEIGHTS_H
+#define NET_WEIGHTS_H
+
+#include "net/net.h"
+
+struct net_weights {
+    float **data; /* data[i] belongs to net->tensors[i] */
+    int count;
+};
+
+/* The caller destroys *out; the net must outlive it.  Some seconds of one core for a large net. */
+int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
+                       struct assay_err *err);
+void net_weights_destroy(struct net_weights *w); /* NULL is fine */
+
+/* The generator, for tests: the i-th of a stream is net_random(&state) called i times. */
+uint64_t net_random(uint64_t *state);
+float net_normal(uint64_t *state); /* mean 0, deviation 1, within +-3.47 */
+
+#endif
