@@ -4,6 +4,7 @@
 #define RUN_CHILD_H
 
 #include "batch/batch.h"
+#include "data/bench_host.h"
 #include "engine/host.h"
 #include "load/detail.h"
 #include "run/resolve.h"

@@ -118,11 +118,7 @@ int sut_open(struct child *c, struct assay_err *err)
                             .release = stage_release,
                             .input = stage_input,
                             .respond = stage_respond,
-                            .drive =
-                                c->r.benchmark->size > offsetof(struct assay_benchmark, drive) &&
-                                        c->r.benchmark->drive
-                                    ? stage_drive
-                                    : NULL,
+                            .drive = bench_drive(c->r.benchmark) ? stage_drive : NULL,
                             .complete = stage_complete,
                             .fail = stage_fail};
     struct batch_config config = {.lanes = c->lanes,

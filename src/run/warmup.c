@@ -134,7 +134,7 @@ int warmup(struct child *c, struct assay_err *err)
          &at); /* the first batches pay for lazy initialisation */
     if ((rc = measure_singles(c, part, &at, err)))
         return rc;
-    if (s->scenario == OFFLINE && !s->batch && !c->r.benchmark->drive && c->max_batch > 1)
+    if (s->scenario == OFFLINE && !s->batch && !bench_drive(c->r.benchmark) && c->max_batch > 1)
         c->samples_per_second = find_batch(c, part / 2, &at);
     else
         c->samples_per_second = measure_rate(c, c->max_batch, 2 * part, &at);
