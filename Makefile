@@ -47,7 +47,7 @@ install: all ## install below PREFIX (/usr/local); DESTDIR is put in front
 	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"
 
 uninstall: ## remove what the last `make install` of this tree put there
-	@xargs -r -d '\n' rm -fv < build/$(PRESET)/install_manifest.txt
+	@sed 's|^|$(DESTDIR)|' build/$(PRESET)/install_manifest.txt | xargs -r -d '\n' rm -fv
 
 deb: all ## a Debian package in build/
 	@cd build/$(PRESET) && cpack -G DEB -B ..

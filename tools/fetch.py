@@ -363,6 +363,7 @@ def unpack_tar(path, folder):
                 continue
             if not member.isreg() or len(name) < 2:
                 raise Unavailable("%s in the archive is no plain file" % member.name)
+            inside(folder, member.name)
             write_member(archive.extractfile(member), inside(folder, name[1]), mtime=member.mtime)
 
 
