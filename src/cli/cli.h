@@ -1,8 +1,17 @@
-/* The command table and what commands share. */
+/* The command line: a table of commands, and what commands share.
+ *
+ * A command is one file cmd_NAME.c that defines `cli_cmd_NAME`, and one row in commands.c.  That
+ * row is all there is to know about it: parsing, --help, the man page, the docs page and the
+ * shells' completions read the same tables (settings come from load/settings.h).
+ *
+ * stdout carries only the result asked for; everything else goes to stderr.  One thread. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
-#include "assay/types.h"
+#include <jansson.h>
+
+#include "assay/benchmark.h"
+#include "data/manifest.h"
 #include "load/settings.h"
 
 /* Exit codes: one for each thing that a script does differently. */
@@ -15,32 +24,144 @@ enum cli_exit {
     EXIT_REGRESSION = 6,
     EXIT_INTERRUPTED = 130
 };
-int cli_exit_for(int code); /* of an assay_code */
+struct cli_exit_row {
+    int code;
+    const char *meaning;
+};
+extern const struct cli_exit_row cli_exits[]; /* ends with a row without meaning */
 
-/* A command-specific option; settings rows are added by `settings`. */
+/* An option of a command's own.  An argument in capitals ("FILE", "DIR", "ENGINE") also tells the
+ * shells what to complete. */
 struct cli_option {
     const char *name; /* without dashes; NULL ends the table */
     char letter;
-    const char *argument; /* NULL: a flag */
+    const char *argument;       /* NULL: a flag */
+    const char *const *choices; /* the values that are taken; NULL: any */
+    const char
+        *adds_to; /* a text setting that every use adds "NAME=VALUE" to; NULL: an own value */
     const char *help;
+};
+
+struct cli_input;
+
+/* A second word: `assay net write`. */
+struct cli_verb {
+    const char *name;      /* NULL ends the table */
+    const char *arguments; /* "NET", "[RUN]": what comes behind it; in brackets: may be left out */
+    const char *help;
+    int (*run)(struct cli_input *in);
 };
 
 struct cli_command {
     const char *name;
-    const char *arguments; /* "BENCHMARK [options]" */
-    const char *summary;   /* one line */
-    const char *help;      /* paragraphs */
-    const struct cli_option *options; /* own ones */
-    bool settings;                    /* takes every row of the settings table too */
-    int (*run)(int argc, char **argv, const struct cli_command *command); /* argv[0] is the command's name */
+    const char *summary;              /* one line */
+    const char *arguments;            /* as of a verb; without a verb */
+    const struct cli_verb *verbs;     /* NULL: none */
+    const struct cli_option *options; /* NULL: none */
+    const char *const *settings; /* names of the settings it takes, or cli_all_settings, or NULL */
+    const char *help; /* paragraphs, parted by empty lines; indented ones are kept as they are */
+    int (*run)(struct cli_input *in); /* without a verb; returns an exit code */
 };
-extern const struct cli_command cli_commands[]; /* ends with a row without name */
+extern const struct cli_command *const cli_commands[]; /* ends with NULL */
+extern const char *const cli_all_settings[];
 
-/* Parses argv by the command's table: own options into values[i] (their argument, or "" for a flag; NULL: not
- * given), settings rows into s (may be NULL when the command takes none), the rest into args (at most max).
- * Prints the error with did-you-mean itself, and the help for --help.  Returns -1 to go on, else an exit code. */
-int cli_parse(const struct cli_command *command, int argc, char **argv, const char **values,
-              struct settings *s, const char **args, int max, int *count);
-void cli_error(const struct assay_err *err);
+#define CLI_MAX_OPTIONS   16
+#define CLI_MAX_ARGUMENTS 4
+
+/* What was typed, parsed. */
+struct cli_input {
+    const struct cli_command *command;
+    const struct cli_verb *verb;
+    const char *values[CLI_MAX_OPTIONS]; /* of the own options, "" for a flag; NULL: not given */
+    const char *args[CLI_MAX_ARGUMENTS + 1];
+    int count;
+    bool help;
+    struct settings settings; /* defaults < user file < job file < command line */
+    bool has_settings;
+    int argc; /* all of it, with the program's name */
+    char **argv;
+};
+
+/* The whole program but the end of stdout; returns the exit code. */
+int cli_main(int argc, char **argv);
+/* Writes out what is left of stdout; an exit code that was good becomes EXIT_COULD_NOT when that
+ * fails. */
+int cli_finish(int code);
+/* Standard streams that were closed are given something harmless, so no file of ours gets their
+ * numbers. */
+void cli_guard_streams(void);
+
+/* argv[0] is the command's name.  Prints its errors (with did-you-mean) itself.  Returns -1 to go
+ * on, else an exit code.  `in` must be released in any case. */
+int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_input *in);
+void cli_input_release(struct cli_input *in);
+/* The text of an own option ("" for a flag); NULL: not given. */
+const char *cli_value(const struct cli_input *in, const char *name);
+/* The same as a whole number within min..max; prints its error. */
+int cli_value_int(const struct cli_input *in, const char *name, int64_t min, int64_t max,
+                  int64_t *out);
+bool cli_takes_setting(const struct cli_command *command, const char *name);
+const struct cli_command *cli_command_find(const char *name);
+/* How many words "NET [RUN]" wants at least and takes at most. */
+void cli_arguments_count(const char *arguments, int *min, int *max);
+
+/* Each prints one line on stderr and returns the exit code for it. */
+int cli_fail(const struct assay_err *err);
+int cli_usage(const struct cli_command *command, const char *fmt, ...) ASSAY_PRINTF(2, 3);
+void cli_warn(const char *fmt, ...) ASSAY_PRINTF(1, 2);
+bool cli_colour(FILE *f);
+
+/* Prints the object with "schema": "assay.THING/1" on stdout and lets go of it. */
+int cli_json(json_t *object, const char *thing);
+bool cli_wants_json(const struct cli_input *in);
+
+/* Pages made from the tables. */
+void cli_help_short(FILE *out);
+void cli_help_command(const struct cli_command *command, FILE *out);
+void cli_help_setting(const struct settings_row *row, const struct settings *now, FILE *out);
+void cli_markdown_commands(FILE *out);
+void cli_markdown_settings(FILE *out);
+void cli_man(FILE *out);
+/* shell: "bash", "zsh", "fish". */
+void cli_completion(const char *shell, FILE *out);
+/* The words that an argument of this kind ("ENGINE", "NET", "RUN" …) can be, one a line; runs are
+ * those of the store in s. */
+int cli_words(const char *kind, const struct settings *s, FILE *out, struct assay_err *err);
+extern const char *const cli_word_kinds[];
+/* The kind of word that a setting's value is ("ENGINE", "DIR" …); NULL: free text. */
+const char *cli_setting_kind(const struct settings_row *row);
+
+/* Columns as wide as they need to be, the last as long as it likes; empty columns are left out.
+ * Cells are copied; NULL is an empty one. */
+#define CLI_MAX_COLUMNS 12
+struct cli_table {
+    int columns;
+    json_t *rows; /* arrays of texts; the first is the heading */
+};
+void cli_table_init(struct cli_table *t, const char *const *heading); /* NULL-terminated */
+void cli_table_row(struct cli_table *t, const char *const *cells); /* as many as the heading has */
+void cli_table_print(struct cli_table *t, FILE *out);              /* and release */
+
+/* Absolute folder of all records; free() it. */
+char *cli_store(const struct settings *s);
+/* The texts of an array, joined: "a, b". */
+void cli_join(const json_t *array, char *out, size_t size);
+json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */
+
+/* A benchmark opened with the model, data set, cache … of the settings. */
+struct cli_bench {
+    const struct assay_benchmark *table;
+    void *self;
+    struct assay_benchmark_desc desc;
+    struct manifest manifest;
+    char *manifest_text, *cache;
+};
+/* Ctrl-C ends it with ASSAY_ESTOP while it prepares. */
+int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,
+                   struct assay_err *err);
+void cli_bench_close(struct cli_bench *b);
+
+/* Text in lines of at most 80 columns, indented; goes on at column `at`.  Ends with a newline. */
+void cli_wrap(FILE *out, int at, int indent, const char *text);
 
 #endif

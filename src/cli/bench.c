@@ -1,0 +1,107 @@
+/* A benchmark without an engine: what `samples` and `score` open. */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "data/bench_host.h"
+
+static volatile int stop;
+
+static void on_interrupt(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+static void catch_interrupts(void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+char *cli_store(const struct settings *s)
+{
+    return s->store ? file_absolute(s->store) : file_store_dir();
+}
+
+static int open_manifest(struct cli_bench *b, const char *model, struct assay_err *err)
+{
+    int rc;
+
+    if (!model)
+        model = b->table->default_model;
+    if (!model)
+        return assay_fail(err, ASSAY_EUSAGE, "%s has no default model: give one with --model",
+                          b->table->name);
+    if ((rc = manifest_open(model, &b->manifest, err)))
+        return rc;
+    if (strcmp(b->manifest.benchmark, b->table->name))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", b->manifest.file,
+                          b->manifest.benchmark, b->table->name);
+    if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    return ASSAY_OK;
+}
+
+static int open_self(struct cli_bench *b, const struct settings *s, bool prepare,
+                     struct assay_err *err)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    struct assay_benchmark_config config = {
+        .size = sizeof(config),
+        .dataset = s->dataset,
+        .manifest = b->manifest_text,
+        .cache_dir = b->cache,
+        .threads = (uint32_t)(s->data_threads ? s->data_threads : cpus),
+        .count = (uint64_t)s->count,
+        .seed = (uint64_t)s->seed,
+        .stop = &stop};
+    int rc;
+
+    catch_interrupts(on_interrupt);
+    rc = b->table->open(&config, &b->self, err);
+    b->desc.size = sizeof(b->desc);
+    if (!rc)
+        rc = b->table->describe(b->self, &b->desc, err);
+    if (!rc && prepare)
+        rc = b->table->prepare(b->self, err);
+    catch_interrupts(SIG_DFL);
+    return rc;
+}
+
+int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,
+                   struct assay_err *err)
+{
+    char path[1024];
+    int rc;
+
+    memset(b, 0, sizeof(*b));
+    if (s->dataset && !file_is_dir(s->dataset))
+        return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", s->dataset);
+    rc = bench_load(name, &b->table, path, err);
+    if (!rc)
+        rc = open_manifest(b, s->model, err);
+    if (!rc && !(b->cache = s->cache ? file_absolute(s->cache) : file_cache_dir()))
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (!rc)
+        rc = open_self(b, s, prepare, err);
+    if (rc)
+        cli_bench_close(b);
+    return rc;
+}
+
+void cli_bench_close(struct cli_bench *b)
+{
+    if (b->self)
+        b->table->close(b->self);
+    manifest_release(&b->manifest);
+    free(b->manifest_text);
+    free(b->cache);
+    memset(b, 0, sizeof(*b));
+}

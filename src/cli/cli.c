@@ -1,0 +1,153 @@
+/* From the words typed to a command, and the ways out: messages, JSON, exit codes, the end of
+ * stdout. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+void cli_guard_streams(void)
+{
+    /* Opened the wrong way round on purpose: a write to a closed stdout must fail as it did before.
+     */
+    static const int flags[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", flags[fd]) != fd)
+            _exit(EXIT_COULD_NOT);
+}
+
+int cli_finish(int code)
+{
+    int failed = ferror(stdout);
+
+    errno = 0;
+    if (fclose(stdout) || failed) {
+        cli_warn("cannot write the result to standard output: %s",
+                 errno ? strerror(errno) : "an earlier write failed");
+        return EXIT_COULD_NOT;
+    }
+    return code;
+}
+
+bool cli_colour(FILE *f)
+{
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return !(no && *no) && !(term && !strcmp(term, "dumb")) && isatty(fileno(f));
+}
+
+void cli_warn(const char *fmt, ...)
+{
+    bool colour = cli_colour(stderr);
+    va_list ap;
+
+    fprintf(stderr, "%sassay:%s ", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "");
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+int cli_fail(const struct assay_err *err)
+{
+    cli_warn("%s", err->text);
+    return err->code == ASSAY_EUSAGE  ? EXIT_USAGE
+           : err->code == ASSAY_ESTOP ? EXIT_INTERRUPTED
+                                      : EXIT_COULD_NOT;
+}
+
+int cli_usage(const struct cli_command *command, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    cli_warn("%s", text);
+    if (command)
+        fprintf(stderr, "See `assay %s --help`.\n", command->name);
+    else
+        fprintf(stderr, "See `assay help`.\n");
+    return EXIT_USAGE;
+}
+
+int cli_json(json_t *object, const char *thing)
+{
+    char schema[64];
+
+    if (!object) { /* jansson takes nothing else */
+        cli_warn("the result cannot be written as JSON: a text in it is not UTF-8");
+        return EXIT_COULD_NOT;
+    }
+    snprintf(schema, sizeof(schema), "assay.%s/1", thing);
+    if (!json_object_get(object, "schema"))
+        json_object_set_new(object, "schema", json_string(schema));
+    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+    putchar('\n');
+    json_decref(object);
+    return EXIT_OK;
+}
+
+bool cli_wants_json(const struct cli_input *in)
+{
+    return in->has_settings && in->settings.json;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[32], *near;
+    size_t n = 0;
+
+    for (const struct cli_command *const *c = cli_commands; *c && n < 32; c++)
+        names[n++] = (*c)->name;
+    near = text_nearest(word, names, n, sizeof(names[0]));
+    if (near)
+        return cli_usage(NULL, "there is no command '%s'; did you mean '%s'?", word, near);
+    return cli_usage(NULL, "there is no command '%s'", word);
+}
+
+/* Words before a command: only the two that every program has. */
+static int without_command(const char *word)
+{
+    if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+        cli_help_short(stdout);
+        return EXIT_OK;
+    }
+    return cli_usage(NULL, "'%s' stands before the command; write: assay COMMAND %s", word, word);
+}
+
+int cli_main(int argc, char **argv)
+{
+    const struct cli_command *command;
+    struct cli_input in;
+    const char *word = argc > 1 ? argv[1] : NULL;
+    int rc;
+
+    if (!word) {
+        cli_help_short(stderr);
+        return EXIT_USAGE;
+    }
+    if (!strcmp(word, "--version") || !strcmp(word, "-V"))
+        word = "version";
+    if (word[0] == '-')
+        return without_command(word);
+    if (!(command = cli_command_find(word)))
+        return unknown_command(word);
+    rc = cli_parse(command, argc - 1, argv + 1, &in);
+    in.argc = argc;
+    in.argv = argv;
+    if (rc == -1 && in.help) {
+        cli_help_command(command, stdout);
+        rc = EXIT_OK;
+    } else if (rc == -1) {
+        rc = in.verb ? in.verb->run(&in) : command->run(&in);
+    }
+    cli_input_release(&in);
+    return rc;
+}

@@ -1,0 +1,262 @@
+/* assay engines: what can execute models here, one engine in full, and the conformance suite. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#include "base/tree.h"
+#include "engine/host.h"
+
+static const struct {
+    uint64_t bit;
+    const char *name, *help;
+} caps[] = {{ASSAY_CAP_ASYNC, "async", "completes on its own threads"},
+            {ASSAY_CAP_DYNAMIC_BATCH, "dynamic-batch", "any number of samples in one batch"},
+            {ASSAY_CAP_DYNAMIC_SHAPE, "dynamic-shape", "shapes may differ from batch to batch"},
+            {ASSAY_CAP_RAGGED, "ragged", "shapes may differ within a batch"},
+            {ASSAY_CAP_GATHER, "gather", "takes samples where they lie"},
+            {ASSAY_CAP_REMOTE, "remote", "inference happens elsewhere"},
+            {ASSAY_CAP_ANY_MODEL, "any-model", "needs no model file"}};
+
+static json_t *option_json(const struct assay_option *o)
+{
+    static const char *const types[] = {"?", "bool", "int", "real", "choice", "text"};
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "name", o->name, "type",
+                             o->type > 0 && o->type < 6 ? types[o->type] : types[0], "default",
+                             o->initial ? o->initial : "", "help", o->help ? o->help : "");
+
+    if (o->min != 0 || o->max != 0) {
+        json_object_set_new(json, "min", json_real(o->min));
+        json_object_set_new(json, "max", json_real(o->max));
+    }
+    if (o->choices)
+        json_object_set_new(json, "choices", cli_strings(o->choices));
+    return json;
+}
+
+/* What the table says. */
+static json_t *table_json(const struct assay_engine *e)
+{
+    json_t *bits = json_array(), *rows = json_array();
+
+    for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+        if (e->caps & caps[i].bit)
+            json_array_append_new(bits, json_string(caps[i].name));
+    for (const struct assay_option *o = e->options; o && o->name; o++)
+        json_array_append_new(rows, option_json(o));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", e->name, "summary", e->summary,
+                     "capabilities", bits, "formats", cli_strings(e->formats), "precisions",
+                     cli_strings(e->precisions), "options", rows);
+}
+
+/* Adds what the library here says. */
+static void add_probe(json_t *json, const char *name)
+{
+    struct assay_engine_probe probe = {.size = sizeof(probe)};
+    struct assay_err err;
+    json_t *devices = json_array();
+
+    if (engine_probe(name, &probe, &err)) {
+        json_object_set_new(json, "usable", json_false());
+        json_object_set_new(json, "note", json_string(err.text));
+    } else {
+        for (uint32_t i = 0; i < probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
+            json_array_append_new(devices, json_pack("{s:s, s:s}", "device", probe.devices[i],
+                                                     "name", probe.device_names[i]));
+        json_object_set_new(json, "usable", json_boolean(probe.device_count > 0));
+        json_object_set_new(json, "version", json_string(probe.version));
+        json_object_set_new(json, "library", json_string(probe.library));
+        json_object_set_new(json, "note", json_string(probe.note));
+    }
+    json_object_set_new(json, "devices", devices);
+}
+
+/* NULL: err says why the engine cannot be loaded. */
+static json_t *engine_json(const char *name, struct assay_err *err)
+{
+    const struct assay_engine *table;
+    char path[1024] = "";
+    json_t *json;
+
+    if (engine_load(name, &table, path, err))
+        return NULL;
+    json = table_json(table);
+    json_object_set_new(json, "plugin", json_string(path));
+    add_probe(json, name);
+    return json;
+}
+
+static void device_words(const json_t *engine, char *out, size_t size)
+{
+    const json_t *device;
+    json_t *names = json_array();
+    size_t i;
+
+    json_array_foreach(json_object_get(engine, "devices"), i, device)
+        json_array_append(names, json_object_get(device, "device"));
+    cli_join(names, out, size);
+    json_decref(names);
+}
+
+static void print_list(const json_t *engines)
+{
+    static const char *const heading[] = {"ENGINE",  "VERSION",    "DEVICES",
+                                          "FORMATS", "WHAT IT IS", NULL};
+    struct cli_table t;
+    const json_t *e;
+    size_t i;
+
+    cli_table_init(&t, heading);
+    json_array_foreach(engines, i, e)
+    {
+        char devices[256], formats[256];
+        const char *note = tree_text(e, "note", "");
+
+        device_words(e, devices, sizeof(devices));
+        cli_join(json_object_get(e, "formats"), formats, sizeof(formats));
+        cli_table_row(&t, (const char *[]){tree_text(e, "name", "?"), tree_text(e, "version", "-"),
+                                           devices[0] ? devices : "-", formats,
+                                           *note ? note : tree_text(e, "summary", "")});
+    }
+    cli_table_print(&t, stdout);
+}
+
+static int list_engines(struct cli_input *in)
+{
+    json_t *names = engine_list(), *list = json_array(), *name;
+    struct assay_err err;
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
+        json_t *e = engine_json(json_string_value(name), &err);
+
+        if (!e) /* a broken plugin does not hide the others */
+            e = json_pack("{s:O, s:b, s:s}", "name", name, "usable", 0, "note", err.text);
+        json_array_append_new(list, e);
+    }
+    json_decref(names);
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:o}", "engines", list), "engines");
+    print_list(list);
+    json_decref(list);
+    return EXIT_OK;
+}
+
+static void print_options(const json_t *options)
+{
+    static const char *const heading[] = {"  OPTION", "DEFAULT", "LIMITS", "MEANING", NULL};
+    struct cli_table t;
+    const json_t *o;
+    size_t i;
+
+    if (!json_array_size(options))
+        return;
+    printf("\nOptions, given as --option NAME=VALUE\n");
+    cli_table_init(&t, heading);
+    json_array_foreach(options, i, o)
+    {
+        char name[80], limits[256] = "";
+
+        snprintf(name, sizeof(name), "  %s", tree_text(o, "name", "?"));
+        if (json_object_get(o, "choices"))
+            cli_join(json_object_get(o, "choices"), limits, sizeof(limits));
+        else if (json_object_get(o, "max"))
+            snprintf(limits, sizeof(limits), "%.15g … %.15g", tree_real(o, "min", 0),
+                     tree_real(o, "max", 0));
+        else
+            snprintf(limits, sizeof(limits), "%s", tree_text(o, "type", ""));
+        cli_table_row(&t, (const char *[]){name, tree_text(o, "default", ""), limits,
+                                           tree_text(o, "help", "")});
+    }
+    cli_table_print(&t, stdout);
+}
+
+static void print_engine(const json_t *e)
+{
+    char text[512];
+    const json_t *device;
+    size_t i;
+
+    printf("%s: %s\n\n", tree_text(e, "name", "?"), tree_text(e, "summary", ""));
+    printf("  version       %s\n", tree_text(e, "version", "unknown"));
+    printf("  plugin        %s\n", tree_text(e, "plugin", ""));
+    if (*tree_text(e, "library", ""))
+        printf("  library       %s\n", tree_text(e, "library", ""));
+    cli_join(json_object_get(e, "formats"), text, sizeof(text));
+    printf("  formats       %s\n", text[0] ? text : "none needed");
+    cli_join(json_object_get(e, "precisions"), text, sizeof(text));
+    printf("  precisions    %s\n", text);
+    if (*tree_text(e, "note", ""))
+        printf("  note          %s\n", tree_text(e, "note", ""));
+    printf("\nDevices\n");
+    json_array_foreach(json_object_get(e, "devices"), i, device)
+        printf("  %-12s  %s\n", tree_text(device, "device", "?"), tree_text(device, "name", ""));
+    printf("\nCapabilities\n");
+    json_array_foreach(json_object_get(e, "capabilities"), i,
+                       device) for (size_t c = 0; c < sizeof(caps) / sizeof(caps[0]);
+                                    c++) if (!strcmp(caps[c].name, json_string_value(device)))
+        printf("  %-14s  %s\n", caps[c].name, caps[c].help);
+    print_options(json_object_get(e, "options"));
+}
+
+static int cmd_engines(struct cli_input *in)
+{
+    struct assay_err err;
+    json_t *e;
+
+    if (!in->count)
+        return list_engines(in);
+    if (!(e = engine_json(in->args[0], &err)))
+        return cli_fail(&err);
+    if (cli_wants_json(in))
+        return cli_json(e, "engine");
+    print_engine(e);
+    json_decref(e);
+    return EXIT_OK;
+}
+
+static int check(struct cli_input *in)
+{
+    const struct settings *s = &in->settings;
+    int passed = 0, failed = 0, skipped = 0, rc;
+    struct assay_err err;
+
+    rc = engine_conform(in->args[0], s->model, cli_value(in, "format"), s->device,
+                        s->json ? stderr : stdout, &passed, &failed, &skipped, &err);
+    if (rc < 0)
+        return cli_fail(&err);
+    if (s->json)
+        cli_json(json_pack("{s:s, s:i, s:i, s:i}", "engine", in->args[0], "passed", passed,
+                           "failed", failed, "skipped", skipped),
+                 "conform");
+    else
+        printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
+    return failed ? EXIT_COULD_NOT : EXIT_OK;
+}
+
+static const struct cli_verb verbs[] = {
+    {"check", "ENGINE", "run the conformance suite on an engine; fails when a case fails", check},
+    {NULL, NULL, NULL, NULL}};
+
+static const struct cli_option options[] = {
+    {"format", 0, "NAME", NULL, NULL,
+     "check: the format of the model file; default: by the engine"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+static const char *const settings[] = {"model", "device", "json", NULL};
+
+const struct cli_command cli_cmd_engines = {
+    .name = "engines",
+    .summary = "list engines, show one, or check one",
+    .arguments = "[ENGINE]",
+    .verbs = verbs,
+    .options = options,
+    .settings = settings,
+    .help = "Lists the engines that are installed, with the library and the devices that each "
+            "finds here. With a "
+            "name: everything about that engine, with its options.\n"
+            "\n"
+            "    assay engines\n"
+            "    assay engines onnxruntime\n"
+            "    assay engines check onnxruntime --model model.onnx --format onnx",
+    .run = cmd_engines};

@@ -1,0 +1,188 @@
+/* assay results: the records of all runs in the store. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "record/record.h"
+#include "report/text.h"
+
+/* Options that keep only rows whose column of that name has that value. */
+static const char *const filters[] = {"benchmark", "model",   "engine", "scenario",
+                                      "mode",      "verdict", "tag",    NULL};
+
+static bool kept(const struct cli_input *in, const json_t *row)
+{
+    for (const char *const *f = filters; *f; f++) {
+        const char *wanted = cli_value(in, *f);
+
+        if (wanted && strcasecmp(wanted, tree_text(row, *f, "")))
+            return false;
+    }
+    return true;
+}
+
+static int read_rows(struct cli_input *in, json_t **rows)
+{
+    char *store = cli_store(&in->settings);
+    struct assay_err err;
+    json_t *all = NULL, *row;
+    int64_t limit = INT64_MAX;
+    size_t i;
+    int rc = cli_value_int(in, "limit", 1, INT32_MAX, &limit);
+
+    if (!rc && !store)
+        rc = EXIT_COULD_NOT;
+    if (!rc && record_list(store, &all, &err))
+        rc = cli_fail(&err);
+    free(store);
+    if (rc)
+        return rc;
+    *rows = json_array();
+    json_array_foreach(all, i, row) if ((int64_t)json_array_size(*rows) < limit && kept(in, row))
+        json_array_append(*rows, row);
+    json_decref(all);
+    return EXIT_OK;
+}
+
+static void number_text(const json_t *value, char out[32])
+{
+    out[0] = 0;
+    if (json_is_number(value))
+        snprintf(out, 32, "%.6g", json_number_value(value));
+}
+
+static int list(struct cli_input *in)
+{
+    static const char *const heading[] = {"RUN",      "WHEN (UTC)", "BENCHMARK", "MODEL",  "ENGINE",
+                                          "SCENARIO", "MODE",       "VERDICT",   "RESULT", "UNIT",
+                                          "ACCURACY", "TAG",        NULL};
+    json_t *rows, *row;
+    struct cli_table t;
+    size_t i;
+    int rc = read_rows(in, &rows);
+
+    if (rc)
+        return rc;
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:o}", "results", rows), "results");
+    cli_table_init(&t, heading);
+    json_array_foreach(rows, i, row)
+    {
+        char value[32], accuracy[32];
+
+        number_text(json_object_get(row, "value"), value);
+        number_text(json_object_get(row, "accuracy"), accuracy);
+        cli_table_row(
+            &t, (const char *[]){tree_text(row, "id", "?"), tree_text(row, "created", ""),
+                                 tree_text(row, "benchmark", ""), tree_text(row, "model", ""),
+                                 tree_text(row, "engine", ""), tree_text(row, "scenario", ""),
+                                 tree_text(row, "mode", ""), tree_text(row, "verdict", ""), value,
+                                 tree_text(row, "unit", ""), accuracy, tree_text(row, "tag", "")});
+    }
+    cli_table_print(&t, stdout);
+    json_decref(rows);
+    return EXIT_OK;
+}
+
+/* The record of the run that is named, or of the last. */
+static int find(struct cli_input *in, char **dir, json_t **record)
+{
+    char *store = cli_store(&in->settings);
+    struct assay_err err;
+    int rc = store ? record_find(store, in->count ? in->args[0] : "last", dir, record, &err)
+                   : assay_fail(&err, ASSAY_EFAIL, "not enough memory");
+
+    free(store);
+    return rc ? cli_fail(&err) : EXIT_OK;
+}
+
+static int show(struct cli_input *in)
+{
+    json_t *record = NULL;
+    char *dir = NULL;
+    int rc = find(in, &dir, &record);
+
+    if (rc)
+        return rc;
+    free(dir);
+    if (cli_wants_json(in))
+        return cli_json(record, "record");
+    report_text(record, stdout);
+    json_decref(record);
+    return EXIT_OK;
+}
+
+static int path(struct cli_input *in)
+{
+    json_t *record = NULL;
+    char *dir = NULL;
+    int rc = find(in, &dir, &record);
+
+    if (rc)
+        return rc;
+    if (cli_wants_json(in))
+        cli_json(json_pack("{s:O, s:s}", "id", json_object_get(record, "id"), "path", dir), "path");
+    else
+        puts(dir);
+    free(dir);
+    json_decref(record);
+    return EXIT_OK;
+}
+
+static int reindex(struct cli_input *in)
+{
+    char *store = cli_store(&in->settings);
+    struct assay_err err;
+    uint64_t count = 0;
+    int rc = store ? record_reindex(store, &count, &err)
+                   : assay_fail(&err, ASSAY_EFAIL, "not enough memory");
+
+    if (rc)
+        rc = cli_fail(&err);
+    else if (cli_wants_json(in))
+        rc =
+            cli_json(json_pack("{s:s, s:I}", "store", store, "runs", (json_int_t)count), "reindex");
+    else
+        printf("%llu runs in %s\n", (unsigned long long)count, store);
+    free(store);
+    return rc;
+}
+
+static const struct cli_verb verbs[] = {
+    {"list", "", "the runs, newest first", list},
+    {"show", "[RUN]", "the report of a run; default: the last", show},
+    {"path", "[RUN]", "the folder of a run: LoadGen's files, record.json, every latency", path},
+    {"reindex", "", "make the index again from the runs' folders", reindex},
+    {NULL, NULL, NULL, NULL}};
+
+static const struct cli_option options[] = {
+    {"limit", 'n', "N", NULL, NULL, "list: at most N runs"},
+    {"benchmark", 0, "BENCHMARK", NULL, NULL, "list: only this benchmark"},
+    {"model", 'm', "MODEL", NULL, NULL, "list: only this model"},
+    {"engine", 'e', "ENGINE", NULL, NULL, "list: only this engine"},
+    {"scenario", 's', "NAME", settings_scenario_names, NULL, "list: only this scenario"},
+    {"mode", 0, "NAME", settings_mode_names, NULL, "list: only this mode"},
+    {"verdict", 0, "WORD", NULL, NULL, "list: only this verdict: VALID, QUICK-VALID, INVALID"},
+    {"tag", 0, "TEXT", NULL, NULL, "list: only runs with this tag"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+static const char *const settings[] = {"store", "json", NULL};
+
+const struct cli_command cli_cmd_results = {
+    .name = "results",
+    .summary = "list and show the records of runs",
+    .arguments = "",
+    .verbs = verbs,
+    .options = options,
+    .settings = settings,
+    .help = "Every run is kept as a folder in the store. A RUN is an id, the beginning of one, or "
+            "`last`.\n"
+            "\n"
+            "    assay results\n"
+            "    assay results list --benchmark resnet50 --limit 10 --json\n"
+            "    assay results show last",
+    .run = list};

@@ -1,0 +1,147 @@
+/* assay run: one measured run, or with --dry-run the plan of it. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tree.h"
+#include "report/text.h"
+#include "run/run.h"
+
+static void plan_line(const char *label, const char *value, const json_t *of)
+{
+    if (value)
+        printf("%-12s%s%s\n", label, value,
+               tree_bool(of, "synthetic", false) ? " (synthetic)" : "");
+}
+
+/* Settings that are not at their default, with where they come from. */
+static void plan_settings(const json_t *settings)
+{
+    const char *name, *origin;
+    json_t *row;
+
+    printf("\nSettings that are not the default\n");
+    json_object_foreach((json_t *)(uintptr_t)settings, name, row)
+    {
+        const json_t *value = json_object_get(row, "value");
+        char *text = NULL;
+
+        origin = tree_text(row, "origin", "");
+        if (!strcmp(origin, settings_origin_name(SETTINGS_DEFAULT)))
+            continue;
+        if (!json_is_string(value))
+            text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+        printf("  %-30s %s  (%s)\n", name, text ? text : json_string_value(value), origin);
+        free(text);
+    }
+}
+
+static void print_plan(const json_t *plan)
+{
+    const json_t *model = json_object_get(plan, "model"),
+                 *dataset = json_object_get(plan, "dataset");
+    const json_t *engine = json_object_get(plan, "engine"), *step;
+    size_t i;
+
+    plan_line("Benchmark", tree_text(plan, "benchmark", "?"), NULL);
+    plan_line("Model", tree_text(model, "name", "?"), model);
+    plan_line("Model file", tree_text(model, "file", NULL), NULL);
+    plan_line("Precision", tree_text(model, "precision", NULL), NULL);
+    plan_line("Samples", tree_text(dataset, "path", "made from a seed"), dataset);
+    plan_line("Engine", tree_text(engine, "name", "?"), NULL);
+    plan_line("Device", tree_text(engine, "device", "?"), NULL);
+    plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
+    plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
+    plan_settings(json_object_get(plan, "settings"));
+    printf("\nWhat would be done\n");
+    json_array_foreach(json_object_get(plan, "steps"), i, step)
+        printf("  %zu. %s\n", i + 1, json_string_value(step));
+}
+
+static int dry_run(const struct settings *s)
+{
+    struct assay_err err;
+    json_t *plan = NULL;
+
+    if (run_plan(s, &plan, &err))
+        return cli_fail(&err);
+    if (s->json)
+        return cli_json(plan, "plan");
+    print_plan(plan);
+    json_decref(plan);
+    return EXIT_OK;
+}
+
+/* What a script does next, by what is in the record. */
+static int exit_for(const json_t *record)
+{
+    const char *status = tree_text(record, "status", "error");
+    const json_t *verdict = json_object_get(record, "verdict");
+    const json_t *accuracy = json_object_get(record, "accuracy");
+    const json_t *value = json_object_get(accuracy, "value"),
+                 *target = json_object_get(accuracy, "target");
+
+    if (!strcmp(status, "interrupted"))
+        return EXIT_INTERRUPTED;
+    if (!strcmp(status, "error"))
+        return EXIT_COULD_NOT;
+    if (!strcmp(tree_text(verdict, "word", ""), "INVALID"))
+        return EXIT_INVALID;
+    if (json_is_number(value) && json_is_number(target) &&
+        json_number_value(value) < json_number_value(target))
+        return EXIT_ACCURACY;
+    return EXIT_OK;
+}
+
+static int cmd_run(struct cli_input *in)
+{
+    struct settings *s = &in->settings;
+    struct assay_err err;
+    json_t *record = NULL;
+    int code;
+
+    if (in->count && settings_set(s, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err))
+        return cli_fail(&err);
+    if (!s->benchmark)
+        return cli_usage(in->command, "which benchmark? for example: assay run resnet50");
+    if (s->dry_run)
+        return dry_run(s);
+    if (run_job(s, in->argc, in->argv, &record, &err))
+        return cli_fail(&err);
+    code = exit_for(record);
+    if (code == EXIT_COULD_NOT || code == EXIT_INTERRUPTED)
+        cli_warn("%s", tree_text(json_object_get(record, "error"), "text", "the run failed"));
+    if (s->json)
+        cli_json(record, "record");
+    else
+        report_text(record, stdout);
+    if (!s->json)
+        json_decref(record);
+    return code;
+}
+
+static const struct cli_option options[] = {
+    {"job", 'j', "FILE", NULL, NULL,
+     "read settings from this YAML file; the command line stands above it"},
+    {"option", 'o', "NAME=VALUE", NULL, "engine-options",
+     "one option of the engine; may be given again"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+const struct cli_command cli_cmd_run = {
+    .name = "run",
+    .summary = "measure a benchmark and keep the record",
+    .arguments = "[BENCHMARK]",
+    .options = options,
+    .settings = cli_all_settings,
+    .help = "Runs a benchmark under the official LoadGen and judges the result. Without a data set "
+            "and a model "
+            "it uses synthetic ones, and says so. Loads and latencies that LoadGen wants to be "
+            "told are found by "
+            "a warm-up. Every run is kept as a record, also one that failed: see `assay results`.\n"
+            "\n"
+            "    assay run resnet50\n"
+            "    assay run resnet50 --dataset imagenet --model my-model.yaml --mode accuracy\n"
+            "    assay run resnet50 --scenario Server --mode find-peak --lanes 2\n"
+            "    assay run --job nightly.yaml --dry-run",
+    .run = cmd_run};
