@@ -201,7 +201,7 @@ static int open_engine(struct child *c, struct assay_err *err)
                               c->max_batch, desc->max_batch);
         c->max_batch = desc->max_batch;
     }
-    rc = c->r.benchmark->drive
+    rc = bench_drive(c->r.benchmark)
              ? ASSAY_OK
              : engine_check_shapes(c->engine, 0, c->bench_desc.inputs, c->bench_desc.input_count,
                                    c->bench_desc.outputs, c->bench_desc.output_count, c->output_map,
