@@ -340,7 +340,7 @@ FETCH = {"sdist": fetch_with_pip, "wheel": fetch_with_pip, "deb": fetch_deb, "di
 def inside(folder, name):
     """Where a member of an archive goes; a name that leads outside is refused."""
     path = os.path.normpath(os.path.join(folder, name))
-    if os.path.isabs(name) or not path.startswith(os.path.join(folder, "")):
+    if not path.startswith(os.path.join(folder, "")):
         raise Unavailable("%s leads out of the archive" % name)
     return path
 
