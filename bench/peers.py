@@ -1,0 +1,205 @@
+"""The things that run.py measures: Assay as a user runs it, the bare programs, and the photo peers."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# The official way in Python; found by pip as it is set up on this machine.
+PYTHON_PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
+
+
+class Failed(Exception):
+    """A measurement could not be made: the suite ends."""
+
+
+class Missing(Exception):
+    """A peer is not to be had here: its rows are left out."""
+
+
+def call(command, timeout=600, good=(0,)):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    if done.returncode not in good:
+        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise Failed(f"{' '.join(map(str, command))}: exit {done.returncode}: {words[-1] if words else 'no output'}")
+    return done.stdout
+
+
+class Assay:
+    """`assay run` with a store of its own, so that no figure of the suite lands among the user's records."""
+
+    def __init__(self, build, work):
+        self.program = build / "bin" / "assay"
+        self.store = work / "store"
+        self.cache = build / "bench" / "cache"
+        self.performance_samples = {}
+        if not self.program.exists():
+            raise Failed(f"{self.program} is not there: run make first")
+
+    def versions(self):
+        return call([self.program, "version"]).splitlines()[0]
+
+    def record(self, scenario, engine, settings):
+        # INVALID (exit 4) is a result too: the rows say it.
+        text = call([self.program, "run", "resnet50", "--engine", engine, "--scenario", scenario, "--warmup-s", "0.3",
+                     "--store", self.store, "--cache", self.cache, "--progress", "none", "--json"] + settings,
+                    good=(0, 4))
+        shutil.rmtree(self.store, ignore_errors=True)
+        answer = json.loads(text)
+        return answer.get("record", answer)
+
+    def run(self, scenario, engine, settings):
+        """LoadGen's own figures on both sides, so that both are read off the same clock."""
+        r = self.record(scenario, engine, settings)
+        detail = r["performance"]["detail"]
+        self.performance_samples[engine] = r["dataset"]["performance_samples"]
+        return {"p50": detail["result_50.00_percentile_latency_ns"],
+                "p90": detail["result_90.00_percentile_latency_ns"],
+                "p99": detail["result_99.00_percentile_latency_ns"],
+                "rate": r["performance"]["value"],
+                "busy": r["stages"]["lane_busy_fraction"],
+                "valid": r["verdict"]["valid"],
+                "stages": r["stages"]}
+
+    def model(self):
+        """The synthetic net that a run without --model uses, for the bare loop."""
+        path = self.cache / "bench-resnet50.onnx"
+        if not path.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            call([self.program, "net", "write", "resnet50", "--format", "onnx", "--output", path])
+        return path
+
+    def samples(self, engine):
+        """How many different samples a performance run goes through."""
+        if engine not in self.performance_samples:
+            self.run("Offline", engine, ["--min-duration-ms", "100", "--target-qps", "1", "--batch", "1"])
+        return self.performance_samples[engine]
+
+    @staticmethod
+    def onnx_settings(best):
+        return ["--lanes", str(best["lanes"]), "--threads", str(best["threads"]), "--batch", str(best["batch"]),
+                "--option", f"spinning={'true' if best['spin'] else 'false'}"]
+
+
+class BareLoadgen:
+    def __init__(self, build):
+        self.program = build / "bench" / "bare_loadgen"
+        self.outdir = build / "bench" / "loadgen-logs"
+        self.outdir.mkdir(parents=True, exist_ok=True)
+
+    def run(self, scenario, options):
+        return json.loads(call([self.program, scenario, "--outdir", self.outdir] + options))
+
+
+class BareOnnx:
+    BATCHES = (1, 2, 4, 8, 16, 32)
+
+    def __init__(self, build, model, samples):
+        runtime = build / "lib" / "assay" / "runtimes" / "onnxruntime" / "libonnxruntime.so.1"
+        self.samples = samples
+        self.base = [build / "bench" / "bare_onnx", "--library", runtime, "--model", model]
+
+    def call(self, scenario, s, **more):
+        words = dict(scenario=scenario, batch=s["batch"], lanes=s["lanes"], threads=s["threads"], spin=s["spin"],
+                     samples=max(self.samples, s["batch"]), **more)
+        return json.loads(call(self.base + [w for k, v in words.items() for w in (f"--{k}", str(v))]))
+
+    def offline(self, s, count):
+        return self.call("Offline", s, count=count)
+
+    def single(self, s, seconds):
+        return self.call("SingleStream", dict(s, lanes=1, batch=1), seconds=seconds)
+
+    @staticmethod
+    def shapes():
+        """Ways to use all CPUs."""
+        cpus = len(os.sched_getaffinity(0))
+        for lanes in sorted({1, 2, cpus} & set(range(1, cpus + 1))):
+            for spin in (1, 0) if cpus // lanes > 1 else (0,):
+                yield {"lanes": lanes, "threads": cpus // lanes, "spin": spin}
+
+    def timed(self, s, seconds, rate):
+        step = s["batch"] * s["lanes"]
+        count = max(1, round(rate * seconds / step)) * step
+        return self.offline(s, count)["rate"]
+
+    def search(self, progress, seconds):
+        """First how the CPUs are shared, at a middling batch, then the batch."""
+        rate, best = 32.0, None
+        for shape in self.shapes():
+            progress(f"the bare loop's best settings: {shape}")
+            s = dict(shape, batch=8)
+            got = self.timed(s, seconds, rate)
+            rate = max(rate, got)
+            if not best or got > best["rate"]:
+                best = dict(s, rate=got)
+        for batch in self.BATCHES:
+            progress(f"the bare loop's best settings: batch {batch}")
+            s = dict(best, batch=batch)
+            got = self.timed(s, seconds, rate)
+            if got > best["rate"]:
+                best = dict(s, rate=got)
+        return best
+
+    def search_single(self, progress, seconds):
+        tried = []
+        cpus = len(os.sched_getaffinity(0))
+        for threads in sorted({1, max(1, cpus // 2), cpus}):
+            for spin in (1, 0) if threads > 1 else (0,):
+                progress(f"the bare loop's best for one sample: {threads} threads, spin {spin}")
+                s = {"lanes": 1, "threads": threads, "spin": spin, "batch": 1}
+                tried.append((self.single(s, seconds)["p90"], len(tried), s))
+        return min(tried)[2]
+
+    @staticmethod
+    def describe(s):
+        return (f"{s['lanes']} lane{'s' if s['lanes'] > 1 else ''} of {s['threads']} "
+                f"thread{'s' if s['threads'] > 1 else ''}, {'spinning' if s['spin'] else 'not spinning'}, "
+                f"batch {s['batch']}")
+
+
+def photos():
+    folder = pathlib.Path(os.environ.get("ASSAY_TEST_DATA") or HERE.parent.parent / "shared" / "data")
+    return sorted(str(p) for p in (folder / "imagenet-mini").glob("*.JPEG"))
+
+
+class Photos:
+    """A program that stays: one pass over the photos for each word that it is given, its seconds as the answer."""
+
+    def __init__(self, command, files):
+        self.files = len(files)
+        self.child = subprocess.Popen(command + files, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.go("whole")  # files come into the page cache, memory is taken
+
+    def go(self, word):
+        self.child.stdin.write(word + "\n")
+        self.child.stdin.flush()
+        answer = self.child.stdout.readline()
+        if not answer:
+            raise Failed(f"{self.child.args[0]} ended in the middle")
+        seconds = float(answer)
+        return {"time": seconds / self.files * 1e9, "rate": self.files / seconds}
+
+
+def python_peer(build, progress):
+    """Command of the Python peer; its packages are put in a folder of their own under the build folder."""
+    folder = build / "bench" / "python"
+    stamp = folder / "packages"
+    wanted = "\n".join(PYTHON_PACKAGES) + f"\n{sys.version_info[:2]}"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        progress("getting numpy and OpenCV by pip")
+        done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-input",
+                               "--disable-pip-version-check", "--root-user-action=ignore", "--target", folder]
+                              + PYTHON_PACKAGES, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines()
+            raise Missing(f"pip cannot get {' and '.join(PYTHON_PACKAGES)}: "
+                          f"{re.sub(r'https?://[^ ]+', 'its index', lines[-1]) if lines else 'no reason given'}")
+        stamp.write_text(wanted)
+    return [sys.executable, str(HERE / "official_preprocess.py"), str(folder)]
