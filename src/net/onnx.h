@@ -30,7 +30,7 @@ struct onnx_pair {
     char *key, *value;
 };
 
-/* A list that grows; items points to count structs of the kind named beside it. */
+/* Names that the file does not give are NULL. */
 struct onnx_model {
     int64_t ir_version, opset; /* of the default domain */
     char *producer, *graph_name;

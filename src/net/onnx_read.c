@@ -131,25 +131,28 @@ static int integer(struct reader *r, const struct field *f, const struct window 
     return ASSAY_OK;
 }
 
-/* A new zeroed item at the end of a list; capacity is the next power of two. */
+/* A new zeroed item at the end of a list, whose pointer lies at `list`; capacity is the next power
+ * of two. */
 static void *grow(struct reader *r, void *list, size_t *count, size_t size, const struct window *w)
 {
-    char **items = list, *grown;
+    char *items, *grown;
 
     if (++r->items > MAX_ITEMS) {
         bad(r, w->at, "it has more than 200000 nodes and values");
         return NULL;
     }
+    memcpy(&items, list, sizeof(items));
     if (!(*count & (*count - 1))) {
-        grown = realloc(*items, (*count ? 2 * *count : 1) * size);
+        grown = realloc(items, (*count ? 2 * *count : 1) * size);
         if (!grown) {
             assay_fail(r->err, ASSAY_EFAIL, "%s: out of memory", r->name);
             return NULL;
         }
-        *items = grown;
+        items = grown;
+        memcpy(list, &items, sizeof(items));
     }
-    memset(*items + *count * size, 0, size);
-    return *items + (*count)++ * size;
+    memset(items + *count * size, 0, size);
+    return items + (*count)++ * size;
 }
 
 /* ---- messages

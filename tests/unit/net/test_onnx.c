@@ -1,0 +1,205 @@
+/* The ONNX writer and reader: the same bytes always, what was written is found again, broken files
+ * are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "net/onnx.h"
+#include "tiny.h"
+
+/* Of files written with seed 1.  When one of these changes, results made before are of another
+ * model: change NET_REVISION with it. */
+#define TINY_SHA256     "3c2c4373e18d7fc28ca322b23bc3cbb35ef8a5618c256406d1ba51c58798030d"
+#define RESNET50_SHA256 "6b30812b59be8e363b0b34f2a7716d29f8fbbcfcb9b005f47761a07a4fbc9fe6"
+
+static char path[64];
+
+static int make_path(void **state)
+{
+    int fd;
+
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/assay-net-XXXXXX");
+    fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int drop_path(void **state)
+{
+    (void)state;
+    return unlink(path);
+}
+
+static void write_tiny(void)
+{
+    struct net_weights *w;
+    struct net *net;
+
+    assert_int_equal(net_create_from("tiny", "test", tiny_build, &net, NULL), ASSAY_OK);
+    assert_int_equal(net_weights_create(net, 1, &w, NULL), ASSAY_OK);
+    assert_int_equal(onnx_write(net, w, 1, path, NULL), ASSAY_OK);
+    net_weights_destroy(w);
+    net_destroy(net);
+}
+
+static void same_bytes(void **state)
+{
+    char hex[HASH_HEX];
+
+    (void)state;
+    write_tiny();
+    assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
+    assert_string_equal(hex, TINY_SHA256);
+}
+
+static void tiny_again(void **state)
+{
+    struct onnx_model m;
+    struct assay_err err = {0};
+
+    (void)state;
+    write_tiny();
+    assert_int_equal(onnx_read_file(path, &m, &err), ASSAY_OK);
+    assert_int_equal(m.node_count, 9);
+    assert_string_equal(m.nodes[0].op, "Conv");
+    assert_int_equal(m.nodes[0].inputs, 3);
+    assert_string_equal(m.nodes[5].op, "ReduceMean");
+    assert_string_equal(m.initializers[1].name, "conv1.bias");
+    assert_int_equal(m.initializers[1].bytes, 20);
+    onnx_release(&m);
+}
+
+static void resnet50(void **state)
+{
+    char hex[HASH_HEX];
+    struct onnx_model m;
+    uint64_t bytes = 0;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(net_write("resnet50", "onnx", 1, path, NULL), ASSAY_OK);
+    assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
+    assert_string_equal(hex, RESNET50_SHA256);
+    assert_int_equal(onnx_read_file(path, &m, NULL), ASSAY_OK);
+    assert_int_equal(m.ir_version, 7);
+    assert_int_equal(m.opset, 13);
+    assert_string_equal(m.producer, "assay");
+    assert_int_equal(m.input_count, 1);
+    assert_string_equal(m.inputs[0].name, "input_tensor:0");
+    assert_int_equal(m.inputs[0].rank, 4);
+    assert_int_equal(m.inputs[0].dims[0], -1);
+    assert_int_equal(m.inputs[0].dims[1], 3);
+    assert_int_equal(m.output_count, 2);
+    assert_string_equal(m.outputs[0].name, "ArgMax:0");
+    assert_int_equal(m.outputs[0].elem_type, 7);
+    assert_int_equal(m.outputs[1].dims[1], 1001);
+    assert_string_equal(m.metadata[0].key, "assay.synthetic");
+    assert_string_equal(m.metadata[0].value, "true");
+    assert_string_equal(m.metadata[2].value, "1");
+    for (i = 0; i < m.initializer_count; i++)
+        bytes += m.initializers[i].bytes;
+    assert_int_equal(bytes, 4 * 25532521);
+    onnx_release(&m);
+}
+
+/* Cut anywhere, the file is refused, or what is left is itself a whole message without what is
+ * needed. */
+static void cut_off(void **state)
+{
+    struct onnx_model m;
+    struct assay_err err;
+    char *data, *part;
+    size_t len, n;
+
+    (void)state;
+    write_tiny();
+    assert_int_equal(file_read(path, 1 << 20, &data, &len, NULL), ASSAY_OK);
+    for (n = 0; n < len; n++) {
+        part = malloc(n + 1); /* its own block, so that a sanitizer sees the end */
+        memcpy(part, data, n);
+        if (onnx_read(part, n, "cut.onnx", &m, &err))
+            assert_non_null(strstr(err.text, "cut.onnx: is no whole ONNX model"));
+        else
+            assert_true(m.output_count == 2 && m.metadata_count < 3);
+        onnx_release(&m);
+        free(part);
+    }
+    free(data);
+}
+
+static void refused(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *says;
+    } cases[] = {
+        {"", 0, "no version"},
+        {"{\"a\": 1}", 8, "unknown wire type"},
+        {"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, "too long"},
+        {"\x3a\x7f", 2, "ends inside a field"},
+        {"\x38\x01", 2, "wrong wire type"},
+        {"\x12\x02\x1b[", 4, "unprintable"},
+        {"\x00\x00", 2, "impossible number"},
+    };
+    struct onnx_model m;
+    struct assay_err err;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(onnx_read(cases[i].bytes, cases[i].n, "x", &m, &err), ASSAY_EFAIL);
+        assert_non_null(strstr(err.text, cases[i].says));
+        onnx_release(&m);
+    }
+}
+
+/* A classifier of 2^30 weights: 4 GB that must never be written. */
+static void huge_build(struct net *net)
+{
+    int x = net_add_plain(net, NET_GAP, "mean", net_add_input(net, "in", 1 << 15, 1, 1));
+
+    net_add_output(net, "out", net_add_fc(net, "fc", x, 1 << 15));
+}
+
+static void too_large(void **state)
+{
+    struct net_weights none = {0};
+    struct assay_err err;
+    struct net *net;
+
+    (void)state;
+    assert_int_equal(net_create_from("huge", "test", huge_build, &net, NULL), ASSAY_OK);
+    none.data = calloc((size_t)net->tensor_count, sizeof(*none.data));
+    assert_int_equal(onnx_write(net, &none, 1, path, &err), ASSAY_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "2 GB"));
+    free(none.data);
+    net_destroy(net);
+}
+
+static void no_folder(void **state)
+{
+    struct assay_err err;
+
+    (void)state;
+    assert_int_equal(net_write("resnet50", "onnx", 1, "/nonexistent/x.onnx", &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "/nonexistent/x.onnx"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_bytes), cmocka_unit_test(tiny_again),
+                                       cmocka_unit_test(resnet50),   cmocka_unit_test(cut_off),
+                                       cmocka_unit_test(refused),    cmocka_unit_test(too_large),
+                                       cmocka_unit_test(no_folder)};
+
+    return cmocka_run_group_tests(tests, make_path, drop_path);
+}
