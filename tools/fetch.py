@@ -206,8 +206,11 @@ class Complaints(logging.Handler):
         self.texts = []
 
     def emit(self, record):
-        if record.getMessage().startswith("Could not fetch"):
-            self.texts.append(record.getMessage())
+        text = record.getMessage()
+        if text.startswith("Could not fetch"):
+            # The first words say where, the last ones why; a chain of Python's objects lies between.
+            where, last = " ".join(text.split()[:5]).rstrip(":"), text.rsplit(": ", 1)[-1]
+            self.texts.append("%s: %s" % (where, re.sub(r"['\")]*( - skipping)?$", "", last)))
 
 
 def fetch_with_pip(row, path):
@@ -434,7 +437,7 @@ def obtain(cache, rows):
             cache.fetch(row)
             return row
         except (Unavailable, OSError, http.client.HTTPException) as e:
-            reasons.append("%s: %s" % (row.file, without_password(e)))
+            reasons.append("%s: %s" % (row.kind, without_password(e)))
     raise Unavailable("\n".join(reasons) or "tools/deps.lock has no file for %s" % platform.machine())
 
 
@@ -442,7 +445,7 @@ def report(missing, cache):
     lines = ["assay: cannot get %d third-party file%s:" % (len(missing), "s" if len(missing) > 1 else "")]
     for rows, reason in missing:
         lines.append("  %-58s %s" % (rows[0].file if rows else "?", size_text(rows[0].bytes) if rows else ""))
-        lines += ["      " + line for line in str(reason).splitlines()]
+        lines += ["      by " + line for line in str(reason).splitlines()]
     lines += ["What to do: connect this machine (or set up pip's index and apt's mirror) and run the command again,",
               "or copy these files from a machine that has them into %s" % cache.folder]
     if any(r and r[0].target == "onnxruntime/include" for r, _ in missing):
