@@ -20,10 +20,8 @@ json_t *engine_list(void);
 /* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME), so a library that
  * crashes or prints takes nothing down; bounded in time. */
 int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
-/* The child's side: probes in this process and prints JSON on fd.  engine_probe gives its child the pipe as
- * descriptor ENGINE_PROBE_FD and keeps stdout and stderr for what vendor libraries print.  A failed probe is
- * part of the JSON; the return value only tells whether it could be written. */
-#define ENGINE_PROBE_FD 3
+/* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries print
+ * does not reach.  A failed probe is part of the JSON; the return value only tells whether it was written. */
 int engine_probe_here(const char *name, int fd, struct assay_err *err);
 
 /* Where an engine's runtime libraries are kept. */
@@ -66,6 +64,8 @@ void engine_lane_close(struct engine *e, uint32_t lane);
  * was refused, and, for engines without ASSAY_CAP_ASYNC, a submit that returned OK without completing:
  * each is reported by calling fault. */
 int engine_submit(struct engine *e, struct assay_batch *batch, struct assay_err *err);
+/* Fails, and reports a fault, when the engine's drain returned and batches of this lane are still out: those are
+ * lost and their done will not be called. */
 int engine_drain(struct engine *e, uint32_t lane, struct assay_err *err);
 void *engine_alloc(struct engine *e, size_t bytes);
 void engine_release(struct engine *e, void *memory);
@@ -78,5 +78,9 @@ void engine_close(struct engine *e);
  * of failed cases, or < 0.  model may be NULL for engines with ASSAY_CAP_ANY_MODEL. */
 int engine_conform(const char *name, const char *model_path, const char *format, const char *device,
                    FILE *out, int *passed, int *failed, int *skipped, struct assay_err *err);
+/* The same with engine options, as engine_parse_options takes them. */
+int engine_conform_with(const char *name, const char *model_path, const char *format, const char *device,
+                        const char *options, FILE *out, int *passed, int *failed, int *skipped,
+                        struct assay_err *err);
 
 #endif

@@ -56,6 +56,18 @@ static json_t *probe_json(const struct assay_engine_probe *p)
                      "devices", devices, "note", p->note);
 }
 
+/* Keeps fd for the answer alone: what the engine's libraries print on it goes nowhere. */
+static int keep_descriptor(int fd)
+{
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 3), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (nowhere >= 0) {
+        dup2(nowhere, fd);
+        close(nowhere);
+    }
+    return own;
+}
+
 int engine_probe_here(const char *name, int fd, struct assay_err *err)
 {
     const struct assay_engine *t;
@@ -63,16 +75,17 @@ int engine_probe_here(const char *name, int fd, struct assay_err *err)
     struct assay_err words = {0};
     char path[1024];
     json_t *doc;
-    int rc = engine_load(name, &t, path, &words);
+    int own = keep_descriptor(fd), rc = engine_load(name, &t, path, &words);
 
     if (!rc)
         rc = probe_table(t, name, &p, &words);
     doc = rc ? json_pack("{s:i, s:s}", "code", rc, "error", words.text) : probe_json(&p);
     rc =
-        doc && json_dumpfd(doc, fd, JSON_COMPACT) == 0
+        doc && json_dumpfd(doc, own, JSON_COMPACT) == 0
             ? ASSAY_OK
             : assay_fail(err, ASSAY_EFAIL, "engine %s: the probe's answer cannot be written", name);
     json_decref(doc);
+    close(own);
     return rc;
 }
 
@@ -85,19 +98,10 @@ static int spawn_child(const char *name, int *from, pid_t *pid, struct assay_err
 
     if (!rc && pipe2(ends, O_CLOEXEC) < 0)
         rc = errno;
-    /* dup2 onto itself would leave the descriptor to close on exec: move it out of the way first.
-     */
-    if (!rc && ends[1] == ENGINE_PROBE_FD) {
-        int moved = fcntl(ends[1], F_DUPFD_CLOEXEC, ENGINE_PROBE_FD + 1);
-
-        close(ends[1]);
-        ends[1] = moved;
-    }
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], ENGINE_PROBE_FD);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     if (!rc)
         rc = posix_spawn(pid, exe, &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

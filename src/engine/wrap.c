@@ -222,8 +222,11 @@ int engine_drain(struct engine *e, uint32_t lane, struct assay_err *err)
     add_one(&l->stats.drain, clock_ns() - start);
     if (rc)
         return engine_name_error(e, "drain", rc, &words, err);
-    for (uint32_t i = 0; i < l->guard_count; i++)
-        lost += atomic_load(&l->guards[i].word) & GUARD_FLYING ? 1 : 0;
+    for (uint32_t i = 0; i < l->guard_count; i++) {
+        uint64_t word = atomic_load(&l->guards[i].word);
+
+        lost += (word & GUARD_FLYING) && guard_ground(&l->guards[i], word) ? 1 : 0;
+    }
     if (!lost)
         return ASSAY_OK;
     snprintf(what, sizeof(what), "drain returned, and %u batches never completed: they are lost",

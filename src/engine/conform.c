@@ -1,0 +1,403 @@
+/* The conformance suite: what every engine must do, tried on one engine.
+ *
+ * A case opens the engine anew, so one that breaks leaves nothing to the next.  A case returns
+ * ASSAY_OK, or ASSAY_EUNSUPPORTED with the reason why it does not apply (skip), or anything else
+ * with what went wrong. A breach of contract that the wrapper sees, at any time until the engine is
+ * closed, fails the case. */
+#include "engine/trial.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/open.h"
+
+#define MOST 8 /* samples in a batch, where the model allows more */
+
+static int skip(struct assay_err *err, const char *why)
+{
+    return assay_fail(err, ASSAY_EUNSUPPORTED, "%s", why);
+}
+
+static int run_once(struct trial *t, uint32_t n, struct assay_err *err)
+{
+    uint32_t samples[MOST];
+    struct load l;
+    int rc;
+
+    for (uint32_t i = 0; i < MOST; i++)
+        samples[i] = i;
+    rc = load_init(&l, t, 0, samples, n, err);
+    if (rc)
+        return rc;
+    rc = load_run(&l, err);
+    if (!rc)
+        rc = load_compare(&l, n - 1, &l, n - 1, err); /* finite, and a row for each sample */
+    load_release(&l);
+    return rc;
+}
+
+static int case_describe(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    const struct assay_model_desc *first = engine_desc(t->engine);
+    struct assay_model_desc again = {.size = sizeof(again)};
+    const struct assay_graph_desc *g, *h;
+    int rc = ask->table->describe(t->engine->self, &again, err);
+
+    if (rc)
+        return rc;
+    if (again.graph_count != first->graph_count || again.max_batch != first->max_batch)
+        return assay_fail(err, ASSAY_EFAIL, "the second describe differs from the first");
+    for (uint32_t i = 0; i < again.graph_count; i++) {
+        g = &first->graphs[i];
+        h = &again.graphs[i];
+        if (g->input_count != h->input_count || g->output_count != h->output_count ||
+            (g->input_count &&
+             memcmp(g->inputs, h->inputs, g->input_count * sizeof(*g->inputs)) != 0) ||
+            memcmp(g->outputs, h->outputs, g->output_count * sizeof(*g->outputs)) != 0)
+            return assay_fail(err, ASSAY_EFAIL, "the second describe of graph %u differs", i);
+    }
+    return ASSAY_OK;
+}
+
+static int case_sizes(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+
+    (void)ask;
+    for (uint32_t n = 1; n <= t->max_batch && !rc; n++)
+        rc = run_once(t, n, err);
+    return rc;
+}
+
+/* The same samples in batches of one and in one batch, there in reverse order. */
+static int case_composition(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    uint32_t n = t->max_batch < 4 ? t->max_batch : 4, backwards[4], i;
+    struct load together, alone;
+    int rc;
+
+    (void)ask;
+    if (n < 2)
+        return skip(err, "the model takes one sample at a time");
+    for (i = 0; i < n; i++)
+        backwards[i] = n - 1 - i;
+    rc = load_init(&together, t, 0, backwards, n, err);
+    if (rc)
+        return rc;
+    rc = load_run(&together, err);
+    for (i = 0; i < n && !rc; i++) {
+        rc = load_init(&alone, t, 0, &i, 1, err);
+        if (rc)
+            break;
+        rc = load_run(&alone, err);
+        if (!rc)
+            rc = load_compare(&alone, 0, &together, n - 1 - i, err);
+        load_release(&alone);
+    }
+    load_release(&together);
+    return rc;
+}
+
+/* More batches at once than most engines have slots for: each must come back exactly once. */
+static int case_storm(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    enum { FLOOD = 96 };
+    struct load *loads = calloc(FLOOD, sizeof(*loads));
+    uint32_t made = 0, sample, i;
+    int rc = loads ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    (void)ask;
+    while (made < FLOOD && !rc) {
+        sample = made;
+        if (!(rc = load_init(&loads[made], t, 0, &sample, 1, err)))
+            made++;
+    }
+    for (i = 0; i < made && !rc; i++)
+        rc = load_submit(&loads[i], err);
+    if (!rc)
+        rc = engine_drain(t->engine, 0, err);
+    for (i = 0; i < made && !rc; i++)
+        rc = load_wait(&loads[i], err);
+    /* The memory of a batch that never came back is the engine's for ever. */
+    for (i = 0; i < made && !rc; i++)
+        load_release(&loads[i]);
+    free(loads);
+    return rc;
+}
+
+static int case_once(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+
+    (void)ask;
+    for (int i = 0; i < 32 && !rc; i++)
+        rc = run_once(t, 1, err);
+    usleep(20000); /* for a second completion that is under way */
+    return rc;
+}
+
+/* Halves the first free dimension of every second row. */
+static int case_ragged(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    const struct assay_tensor_spec *spec = t->graph->inputs;
+    uint32_t samples[4] = {0, 1, 2, 3}, d = 1;
+    struct load l;
+    int rc;
+
+    if (!(ask->table->caps & ASSAY_CAP_RAGGED))
+        return skip(err, "the engine takes rows of one shape only");
+    while (t->graph->input_count && d < spec->rank && spec->dims[d] >= 0)
+        d++;
+    if (!t->graph->input_count || d >= spec->rank || t->max_batch < 4)
+        return skip(err, "the model has no free dimension");
+    if ((rc = load_init(&l, t, 0, samples, 4, err)))
+        return rc;
+    for (uint32_t s = 1; s < 4; s += 2) {
+        l.row_tensors[0][s].dims[d - 1] /= 2;
+        l.row_tensors[0][s].bytes /= 2;
+    }
+    rc = load_run(&l, err);
+    load_release(&l);
+    return rc;
+}
+
+struct lane_job {
+    struct trial *trial;
+    uint32_t lane;
+    const struct load *expected;
+    struct assay_err err;
+};
+
+static void *lane_thread(void *arg)
+{
+    struct lane_job *job = arg;
+    uint32_t sample = 5;
+    struct load l;
+    int rc = load_init(&l, job->trial, job->lane, &sample, 1, &job->err);
+
+    if (rc)
+        return NULL;
+    for (int i = 0; i < 20 && !rc; i++) {
+        rc = load_run(&l, &job->err);
+        if (!rc)
+            rc = load_compare(&l, 0, job->expected, 0, &job->err);
+    }
+    load_release(&l);
+    return NULL;
+}
+
+static int case_lanes(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct lane_job jobs[2] = {0};
+    pthread_t threads[2];
+    uint32_t sample = 5, started = 0;
+    struct load expected;
+    int rc = load_init(&expected, t, 0, &sample, 1, err);
+
+    (void)ask;
+    if (rc)
+        return rc;
+    rc = load_run(&expected, err);
+    for (; started < 2 && !rc; started++) {
+        jobs[started] = (struct lane_job){.trial = t, .lane = started, .expected = &expected};
+        if (pthread_create(&threads[started], NULL, lane_thread, &jobs[started]))
+            break;
+    }
+    for (uint32_t i = 0; i < started; i++) {
+        pthread_join(threads[i], NULL);
+        if (jobs[i].err.code && !rc)
+            rc = assay_fail(err, jobs[i].err.code, "lane %u: %s", i, jobs[i].err.text);
+    }
+    load_release(&expected);
+    return rc;
+}
+
+/* One more element than the model takes, then a good batch. */
+static int case_bad_input(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    uint32_t sample = 0, d = 1;
+    struct load l;
+    int rc;
+
+    if (ask->table->caps & ASSAY_CAP_ANY_MODEL)
+        return skip(err, "the engine takes any input");
+    while (d < t->graph->inputs[0].rank && t->graph->inputs[0].dims[d] < 2)
+        d++;
+    if (d >= t->graph->inputs[0].rank)
+        return skip(err, "every dimension of the model's input is free");
+    if ((rc = load_init(&l, t, 0, &sample, 1, err)))
+        return rc;
+    l.inputs[0].bytes -= l.inputs[0].bytes / (size_t)l.inputs[0].dims[d];
+    l.inputs[0].dims[d]--;
+    l.row_tensors[0][0].bytes = l.inputs[0].bytes;
+    l.row_tensors[0][0].dims[d - 1]--;
+    rc = load_run(&l, err) ? ASSAY_OK
+                           : assay_fail(err, ASSAY_EFAIL, "an input of another shape was accepted");
+    load_release(&l);
+    return rc ? rc : run_once(t, 1, err);
+}
+
+static int case_reopen(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct trial other;
+    int rc = ASSAY_OK;
+
+    (void)t; /* open beside, and never used */
+    for (int i = 0; i < 2 && !rc; i++) {
+        rc = trial_open(&other, ask, err);
+        if (!rc)
+            rc = run_once(&other, 1, err);
+        if (!rc)
+            rc = trial_close(&other, err);
+    }
+    return rc;
+}
+
+/* An open that must fail, with words. */
+static int must_fail(const struct trial_ask *ask, const char *what, struct assay_err *err)
+{
+    struct assay_err words = {0};
+    struct trial t;
+
+    if (!trial_open(&t, ask, &words)) {
+        trial_close(&t, NULL);
+        return assay_fail(err, ASSAY_EFAIL, "%s was accepted", what);
+    }
+    return words.text[0] ? ASSAY_OK
+                         : assay_fail(err, ASSAY_EFAIL, "%s: refused without words", what);
+}
+
+static int case_device(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct trial_ask bad = *ask;
+
+    (void)t;
+    bad.device = "nosuch:7";
+    return must_fail(&bad, "device nosuch:7", err);
+}
+
+static int case_option(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct trial_ask bad = *ask;
+
+    (void)t;
+    bad.options = "no_such_option=1";
+    return must_fail(&bad, "option no_such_option", err);
+}
+
+static int case_model(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct trial_ask bad = *ask;
+
+    (void)t;
+    if (ask->table->caps & ASSAY_CAP_ANY_MODEL)
+        return skip(err, "the engine needs no model");
+    bad.model = "/nonexistent/model";
+    return must_fail(&bad, "a missing model file", err);
+}
+
+/* A file that is there and is no model. */
+static int case_garbage(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    char path[] = "/tmp/assay-conform-XXXXXX";
+    struct trial_ask bad = *ask;
+    int fd, rc;
+
+    (void)t;
+    if (ask->table->caps & ASSAY_CAP_ANY_MODEL)
+        return skip(err, "the engine needs no model");
+    fd = mkstemp(path);
+    if (fd < 0 || write(fd, "this is no model\n", 17) != 17)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written", path);
+    close(fd);
+    bad.model = path;
+    rc = must_fail(&bad, "a text file as model", err);
+    unlink(path);
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(struct trial *t, const struct trial_ask *ask, struct assay_err *err);
+} cases[] = {{"describe is stable", case_describe},
+             {"batches of 1 to 8 samples", case_sizes},
+             {"answers do not depend on the batch", case_composition},
+             {"each batch completes once", case_once},
+             {"more batches than slots", case_storm},
+             {"rows of different shapes", case_ragged},
+             {"two lanes at once", case_lanes},
+             {"an input of another shape is an error", case_bad_input},
+             {"opens again", case_reopen},
+             {"an unknown device is an error", case_device},
+             {"an unknown option is an error", case_option},
+             {"a missing model is an error", case_model},
+             {"a file that is no model is an error", case_garbage}};
+
+static int run_case(size_t i, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct assay_err breach;
+    struct trial t;
+    int rc = trial_open(&t, ask, err), closed;
+
+    if (rc)
+        return rc == ASSAY_EUNSUPPORTED ? ASSAY_EFAIL : rc;
+    rc = cases[i].run(&t, ask, err);
+    closed = trial_close(&t, &breach);
+    if (closed)
+        *err = breach;
+    return closed ? closed : rc;
+}
+
+/* The format that the file's name ends in, or else the engine's first. */
+static const char *guess_format(const struct assay_engine *table, const char *model)
+{
+    const char *dot = model ? strrchr(model, '.') : NULL;
+
+    for (int i = 0; dot && table->formats && table->formats[i]; i++)
+        if (strcmp(dot + 1, table->formats[i]) == 0)
+            return table->formats[i];
+    return table->formats ? table->formats[0] : NULL;
+}
+
+int engine_conform_with(const char *name, const char *model_path, const char *format,
+                        const char *device, const char *options, FILE *out, int *passed,
+                        int *failed, int *skipped, struct assay_err *err)
+{
+    struct trial_ask ask = {
+        .model = model_path, .device = device ? device : "cpu", .options = options};
+    struct assay_err words = {0};
+    char path[1024];
+    int rc = engine_load(name, &ask.table, path, err);
+
+    *passed = *failed = *skipped = 0;
+    if (rc)
+        return rc;
+    if (!model_path && !(ask.table->caps & ASSAY_CAP_ANY_MODEL))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "engine %s: needs a model to be checked with: --model FILE", name);
+    ask.format = format ? format : guess_format(ask.table, model_path);
+    ask.lanes = 2;
+    ask.max_batch = MOST;
+    fprintf(out, "ok    the table (%s)\n", path);
+    (*passed)++;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        rc = run_case(i, &ask, &words);
+        if (!rc)
+            fprintf(out, "ok    %s\n", cases[i].name);
+        else
+            fprintf(out, "%s  %s (%s)\n", rc == ASSAY_EUNSUPPORTED ? "skip" : "FAIL", cases[i].name,
+                    words.text);
+        fflush(out);
+        (*(!rc ? passed : rc == ASSAY_EUNSUPPORTED ? skipped : failed))++;
+    }
+    return *failed;
+}
+
+int engine_conform(const char *name, const char *model_path, const char *format, const char *device,
+                   FILE *out, int *passed, int *failed, int *skipped, struct assay_err *err)
+{
+    return engine_conform_with(name, model_path, format, device, NULL, out, passed, failed, skipped,
+                               err);
+}
