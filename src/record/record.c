@@ -154,13 +154,17 @@ int record_begin(const char *store, struct record_draft *d, struct assay_err *er
         if (mkdir(path, 0777) < 0 && errno != EEXIST)
             rc = unwritable(d->store, errno, err);
     }
-    /* An index that cannot be used must stop a run before it measures, not after. */
-    if (!rc)
-        rc = store_open(&index, d->store, STORE_WRITE, err);
     if (!rc) {
-        store_close(&index);
         sweep_dead_drafts(d->store);
         rc = make_draft(d, err);
+    }
+    /* An index that cannot be used must stop a run before it measures, not after. */
+    if (!rc) {
+        rc = store_open(&index, d->store, STORE_WRITE, err);
+        if (rc)
+            record_abandon(d);
+        else
+            store_close(&index);
     }
     free(full);
     return rc;

@@ -77,10 +77,15 @@ bool store_is_id(const char *name)
     return strlen(name) == 16 && strspn(name, "0123456789abcdef") == 16;
 }
 
+/* SQLite calls a full disk an "I/O error"; the system's own word says which. */
 static int fail(const struct store *s, const char *doing, struct assay_err *err)
 {
+    int why = s->db ? sqlite3_system_errno(s->db) : ENOMEM;
+    int code = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_IOERR;
+    bool system = why && (code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL);
+
     return assay_fail(err, ASSAY_EFAIL, "%s/index.sqlite: %s: %s", s->dir, doing,
-                      s->db ? sqlite3_errmsg(s->db) : "not enough memory");
+                      system ? strerror(why) : sqlite3_errmsg(s->db));
 }
 
 static int run_sql(struct store *s, const char *sql, const char *doing, struct assay_err *err)
@@ -297,7 +302,7 @@ static int pragma(struct store *s, const char *name, char *out, size_t size)
     return rc;
 }
 
-enum state { STATE_GOOD, STATE_MISSING, STATE_OLD, STATE_DAMAGED, STATE_REFUSED };
+enum state { STATE_GOOD, STATE_MISSING, STATE_OLD, STATE_DAMAGED, STATE_REFUSED, STATE_UNREADABLE };
 
 static int open_db(struct store *s, const char *path, int flags)
 {
@@ -329,7 +334,7 @@ static int judge_db(struct store *s, struct assay_err *err)
         if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
             return STATE_DAMAGED;
         fail(s, "cannot be read", err);
-        return STATE_REFUSED;
+        return STATE_UNREADABLE; /* busy, no room for SQLite's own files, no permission */
     }
     if (atoi(app) != APP_ID && !atoi(tables))
         return STATE_MISSING; /* an empty file */
@@ -364,7 +369,7 @@ static int open_and_judge(struct store *s, struct assay_err *err)
         return STATE_MISSING;
     if (open_db(s, path, SQLITE_OPEN_READWRITE) != SQLITE_OK) {
         fail(s, "cannot be opened", err);
-        state = STATE_REFUSED;
+        state = STATE_UNREADABLE;
     } else {
         state = judge_db(s, err);
     }
@@ -425,7 +430,7 @@ static int repair(struct store *s, struct assay_err *err)
     if (flock(s->lock, LOCK_EX) < 0)
         return assay_fail(err, ASSAY_EFAIL, "%s/index.lock: %s", s->dir, strerror(errno));
     state = open_and_judge(s, err);
-    if (state == STATE_REFUSED)
+    if (state >= STATE_REFUSED)
         return ASSAY_EFAIL;
     rc = state == STATE_GOOD ? ASSAY_OK : make_again(s, &count, err);
     if (!rc && (state == STATE_DAMAGED || count))
@@ -441,7 +446,6 @@ static int repair(struct store *s, struct assay_err *err)
 
 static int open_in_memory(struct store *s, struct assay_err *err)
 {
-    s->in_memory = true;
     if (open_db(s, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) != SQLITE_OK)
         return fail(s, "cannot be opened", err);
     return fill_db(s, NULL, err);
@@ -460,23 +464,29 @@ static int open_lock(struct store *s, const char *dir)
 
 int store_open(struct store *s, const char *dir, int access_wanted, struct assay_err *err)
 {
-    int state, rc = ASSAY_OK, lock = open_lock(s, dir), why = errno;
+    int state = STATE_UNREADABLE, rc = ASSAY_EFAIL, lock = open_lock(s, dir), why = errno;
 
-    /* Root passes access(2) on a read-only mount only by its own answer, EROFS: both cases are
-     * covered. */
-    if (lock < 0 || access(dir, W_OK) < 0) {
-        if (access_wanted == STORE_READ)
-            rc = open_in_memory(s, err);
-        else
-            rc = assay_fail(err, ASSAY_EFAIL,
-                            "%s: the store cannot be written: %s; make it writable, or choose "
-                            "another folder with --store",
-                            dir, strerror(lock < 0 ? why : errno));
+    /* access(2) covers the read-only mount, which may have an index.lock that still opens. */
+    if (lock >= 0 && access(dir, W_OK) < 0) {
+        why = errno;
+        lock = -1;
+    }
+    if (lock < 0) {
+        assay_fail(
+            err, ASSAY_EFAIL,
+            "%s: the store cannot be written: %s; make it writable, or choose another folder "
+            "with --store",
+            dir, strerror(why));
     } else if (flock(lock, LOCK_SH) < 0) {
-        rc = assay_fail(err, ASSAY_EFAIL, "%s/index.lock: %s", dir, strerror(errno));
+        assay_fail(err, ASSAY_EFAIL, "%s/index.lock: %s", dir, strerror(errno));
     } else {
         state = open_and_judge(s, err);
-        rc = state == STATE_GOOD ? ASSAY_OK : state == STATE_REFUSED ? ASSAY_EFAIL : repair(s, err);
+        if (state < STATE_REFUSED)
+            rc = state == STATE_GOOD ? ASSAY_OK : repair(s, err);
+    }
+    if (rc && state != STATE_REFUSED && access_wanted == STORE_READ) {
+        close_db(s);
+        rc = open_in_memory(s, err);
     }
     if (rc)
         store_close(s);
@@ -501,7 +511,7 @@ int store_rebuild(const char *dir, uint64_t *count, struct assay_err *err)
     } else {
         state = open_and_judge(&s, err);
         close_db(&s);
-        rc = state == STATE_REFUSED ? ASSAY_EFAIL : make_again(&s, count, err);
+        rc = state >= STATE_REFUSED ? ASSAY_EFAIL : make_again(&s, count, err);
     }
     store_close(&s);
     return rc;

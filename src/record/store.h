@@ -16,7 +16,6 @@ struct store {
     char dir[1024];
     struct sqlite3 *db;
     int lock;
-    bool in_memory; /* a store that cannot be written is indexed in memory, for this handle only */
 };
 
 enum store_access { STORE_READ, STORE_WRITE };
@@ -25,7 +24,8 @@ enum store_access { STORE_READ, STORE_WRITE };
 void store_warn(const char *fmt, ...) ASSAY_PRINTF(1, 2);
 bool store_is_id(const char *name); /* 16 lower-case hex digits */
 
-/* With STORE_READ an unwritable store is served from memory; with STORE_WRITE it is an error. */
+/* With STORE_READ a store that cannot be written (permission, full disk) is served from memory;
+ * with STORE_WRITE it is an error. */
 int store_open(struct store *s, const char *dir, int access, struct assay_err *err);
 void store_close(struct store *s);
 

@@ -601,7 +601,7 @@ static char *cgroup_path(const struct probe *p, const char *controller)
     return found;
 }
 
-/* CPUs by quota / period; a negative result: no limit in this group; NAN-free: 0 means unreadable.
+/* CPUs by quota / period; negative: no limit in this group; 0: it cannot be read.
  */
 static double cpu_limit(const struct probe *p, const char *dir, bool v2)
 {
@@ -778,6 +778,7 @@ static void load_topology(struct probe *p)
         setenv("HWLOC_COMPONENTS", "linux,stop", 1);
         setenv("HWLOC_THISSYSTEM", "0", 1);
     }
+    setenv("HWLOC_HIDE_ERRORS", "2", 0); /* a masked /sys is no news for the user's terminal */
     if (hwloc_topology_init(&t) < 0)
         return;
     /* Of the whole machine, not of the part that this process may use: that one is affinity_cpus.

@@ -1,0 +1,106 @@
+/* Values as a reader wants them: see format.h. */
+#include "report/format.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void format_clean(char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f ||
+            /* C1 controls in UTF-8: a terminal may obey them too */
+            ((unsigned char)*s == 0xc2 && (unsigned char)s[1] >= 0x80 &&
+             (unsigned char)s[1] < 0xa0 && (s[1] = '?')))
+            *s = '?';
+}
+
+size_t format_columns(const char *s)
+{
+    size_t n = 0;
+
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+/* Four significant digits, without an exponent where a reader can do without.  The exponent is
+ * taken after rounding: 999.96 has four digits before the point. */
+static void digits(char *out, size_t size, double v)
+{
+    char rounded[40], *e;
+    int before;
+
+    snprintf(rounded, sizeof(rounded), "%.3e", v);
+    e = strchr(rounded, 'e');
+    before = e ? atoi(e + 1) + 1 : 1; /* NaN and infinity have no exponent */
+    if (before > 15 || before < -5)
+        snprintf(out, size, "%.4g", v);
+    else
+        snprintf(out, size, "%.*f", before >= 4 ? 0 : 4 - (v == 0 ? 1 : before), v);
+}
+
+void format_value(char out[64], double value, const char *unit)
+{
+    static const char *const names[] = {"ns", "us", "ms", "s"};
+    char number[40];
+    int i = 0;
+
+    if (!strcmp(unit, "ns")) {
+        while (i < 3 && (value >= 999.95 || value <= -999.95)) {
+            value /= 1000;
+            i++;
+        }
+        unit = names[i];
+    }
+    digits(number, sizeof(number), value);
+    snprintf(out, 64, "%s%s%.20s", number, *unit ? " " : "", unit);
+}
+
+void format_exact(char out[64], double value, const char *unit)
+{
+    snprintf(out, 64, "%.6g%s%.20s", value, *unit ? " " : "", unit);
+}
+
+void format_json(char *out, size_t size, const json_t *value)
+{
+    char *dump;
+
+    if (json_is_string(value)) {
+        snprintf(out, size, "%s", json_string_value(value));
+    } else if (json_is_real(value)) {
+        snprintf(out, size, "%.6g", json_real_value(value));
+    } else {
+        dump = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+        snprintf(out, size, "%s", dump ? dump : "?");
+        free(dump);
+    }
+}
+
+void format_fill(char *text, size_t size, const char *pattern)
+{
+    char *value = strdup(text);
+    const char *mark = strchr(pattern, '#');
+
+    if (value && mark)
+        snprintf(text, size, "%.*s%s%s", (int)(mark - pattern), pattern, value, mark + 1);
+    free(value);
+}
+
+void format_quoted(struct text *t, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=./,:@%";
+
+    if (*word && word[strspn(word, plain)] == 0) {
+        text_add(t, word);
+        return;
+    }
+    text_add(t, "'");
+    for (; *word; word++)
+        if (*word == '\'')
+            text_add(t, "'\\''");
+        else
+            text_addn(t, word, 1);
+    text_add(t, "'");
+}

@@ -1,0 +1,25 @@
+/* Values as a reader wants them, and text that cannot upset a terminal.  Private to this room. */
+#ifndef REPORT_FORMAT_H
+#define REPORT_FORMAT_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/text.h"
+
+/* Control characters become '?', in place. */
+void format_clean(char *s);
+/* Columns on a terminal: one a UTF-8 character. */
+size_t format_columns(const char *s);
+/* Four significant digits; "ns" is scaled to ns, us, ms or s. */
+void format_value(char out[64], double value, const char *unit);
+/* Accuracies are compared in their last digits: six significant ones. */
+void format_exact(char out[64], double value, const char *unit);
+/* Any JSON value, short; texts without quotes. */
+void format_json(char *out, size_t size, const json_t *value);
+/* Puts text in the place of '#' in `pattern`. */
+void format_fill(char *text, size_t size, const char *pattern);
+/* Appends a word as a POSIX shell would read it back. */
+void format_quoted(struct text *t, const char *word);
+
+#endif
