@@ -115,6 +115,10 @@ static int unknown_command(const char *word)
 /* Words before a command: only the two that every program has. */
 static int without_command(const char *word)
 {
+    if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
+        printf("assay %s\n", ASSAY_VERSION);
+        return EXIT_OK;
+    }
     if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
         cli_help_short(stdout);
         return EXIT_OK;
@@ -133,8 +137,6 @@ int cli_main(int argc, char **argv)
         cli_help_short(stderr);
         return EXIT_USAGE;
     }
-    if (!strcmp(word, "--version") || !strcmp(word, "-V"))
-        word = "version";
     if (word[0] == '-')
         return without_command(word);
     if (!(command = cli_command_find(word)))

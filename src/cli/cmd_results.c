@@ -48,42 +48,19 @@ static int read_rows(struct cli_input *in, json_t **rows)
     return EXIT_OK;
 }
 
-static void number_text(const json_t *value, char out[32])
-{
-    out[0] = 0;
-    if (json_is_number(value))
-        snprintf(out, 32, "%.6g", json_number_value(value));
-}
-
 static int list(struct cli_input *in)
 {
-    static const char *const heading[] = {"RUN",      "WHEN (UTC)", "BENCHMARK", "MODEL",  "ENGINE",
-                                          "SCENARIO", "MODE",       "VERDICT",   "RESULT", "UNIT",
-                                          "ACCURACY", "TAG",        NULL};
-    json_t *rows, *row;
-    struct cli_table t;
-    size_t i;
+    json_t *rows;
     int rc = read_rows(in, &rows);
 
     if (rc)
         return rc;
     if (cli_wants_json(in))
         return cli_json(json_pack("{s:o}", "results", rows), "results");
-    cli_table_init(&t, heading);
-    json_array_foreach(rows, i, row)
-    {
-        char value[32], accuracy[32];
-
-        number_text(json_object_get(row, "value"), value);
-        number_text(json_object_get(row, "accuracy"), accuracy);
-        cli_table_row(
-            &t, (const char *[]){tree_text(row, "id", "?"), tree_text(row, "created", ""),
-                                 tree_text(row, "benchmark", ""), tree_text(row, "model", ""),
-                                 tree_text(row, "engine", ""), tree_text(row, "scenario", ""),
-                                 tree_text(row, "mode", ""), tree_text(row, "verdict", ""), value,
-                                 tree_text(row, "unit", ""), accuracy, tree_text(row, "tag", "")});
-    }
-    cli_table_print(&t, stdout);
+    if (json_array_size(rows))
+        report_table(rows, stdout);
+    else
+        fprintf(stderr, "There is no run here yet, or none that matches.\n");
     json_decref(rows);
     return EXIT_OK;
 }
