@@ -34,10 +34,10 @@ static void digits(char *out, size_t size, double v)
     snprintf(rounded, sizeof(rounded), "%.3e", v);
     e = strchr(rounded, 'e');
     before = e ? atoi(e + 1) + 1 : 1; /* NaN and infinity have no exponent */
-    if (before > 15 || before < -5)
+    if (v == 0 || before > 15 || before < -5)
         snprintf(out, size, "%.4g", v);
     else
-        snprintf(out, size, "%.*f", before >= 4 ? 0 : 4 - (v == 0 ? 1 : before), v);
+        snprintf(out, size, "%.*f", before >= 4 ? 0 : 4 - before, v);
 }
 
 void format_value(char out[64], double value, const char *unit)

@@ -147,8 +147,10 @@ static void say_figure(struct page *p, const json_t *r)
         format_value(value, tree_real(perf, "value", 0), tree_text(perf, "unit", ""));
     else if (json_is_number(at(acc, "value")))
         format_value(value, tree_real(acc, "value", 0), tree_text(acc, "unit", ""));
-    else
+    else {
+        fputc('\n', p->out);
         return;
+    }
     format_clean(value);
     fprintf(p->out, "\n    %s", value);
     p->column = 4 + format_columns(value);
@@ -196,8 +198,10 @@ static void say_accuracy(struct page *p, const json_t *acc)
         item(p, "   ", "%lld samples", (long long)tree_int(acc, "total", 0));
     if (json_is_number(at(acc, "target"))) {
         format_exact(value, tree_real(acc, "target", 0), tree_text(acc, "unit", ""));
-        item(p, "   ", "target %s: %s", value,
-             tree_bool(acc, "passed", false) ? "reached" : "NOT REACHED");
+        item(p, "   ", "target %s%s", value,
+             json_is_true(at(acc, "passed"))    ? ": reached"
+             : json_is_false(at(acc, "passed")) ? ": NOT REACHED"
+                                                : "");
     }
     if (json_is_number(at(acc, "reference"))) {
         format_exact(value, tree_real(acc, "reference", 0), tree_text(acc, "unit", ""));
