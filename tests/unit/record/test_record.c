@@ -15,7 +15,6 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/text.h"
 #include "base/tree.h"
 #include "record/record.h"
 
@@ -254,6 +253,14 @@ static void foreign_index_is_refused(void **state)
     edit_index("SELECT * FROM theirs"); /* still there */
 }
 
+static void remove_by_hand(const char *id)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "runs/%s", id);
+    assert_int_equal(file_remove_tree(below(path), NULL), 0);
+}
+
 static void removed_by_hand(void **state)
 {
     struct assay_err err = {0};
@@ -262,10 +269,10 @@ static void removed_by_hand(void **state)
     (void)state;
     assert_int_equal(make_record(1, a, &err), 0);
     assert_int_equal(make_record(2, b, &err), 0);
-    assert_int_equal(file_remove_tree(below(text_format("runs/%s", a)), &err), 0);
+    remove_by_hand(a);
     assert_int_equal(record_find(store, a, NULL, NULL, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "removed from"));
-    assert_int_equal(file_remove_tree(below(text_format("runs/%s", b)), &err), 0);
+    remove_by_hand(b);
     assert_int_equal(lines_of(list_quietly), 1);
     assert_non_null(strstr(stderr_text, b));
     assert_int_equal(list_count(), 0);
