@@ -36,8 +36,8 @@ static void describe(const struct progress *p, const struct run_shared *s, int64
         n += snprintf(out + n, size - (size_t)n, "  %llu of %llu", (unsigned long long)done,
                       (unsigned long long)total);
     if (target)
-        n +=
-            snprintf(out + n, size - (size_t)n, "  %.0f of %.0f s", seconds, (double)target * 1e-9);
+        n += snprintf(out + n, size - (size_t)n, "  %.*f of %.*f s", target < 10000000000 ? 1 : 0,
+                      seconds, target < 10000000000 ? 1 : 0, (double)target * 1e-9);
     else if (seconds >= 1)
         n += snprintf(out + n, size - (size_t)n, "  %.0f s", seconds);
     if (phase >= PHASE_WARMUP && phase <= PHASE_RUN && now > p->last_ns && p->last_ns)

@@ -141,7 +141,7 @@ static void put_parts(struct job *j)
         json_object_set_new(json_object_get(j->tree, "dataset"), "performance_samples",
                             json_integer((json_int_t)(perf && perf < all ? perf : all)));
     }
-    system_facts(NULL, &system, NULL);
+    system_facts_at(j->draft.store, NULL, &system, NULL);
     put(j, "system", system);
 }
 
@@ -176,11 +176,12 @@ static int put_performance(struct job *j, const struct detail *d, struct assay_e
                          (long long)tree_int(json_object_get(j->result, "faults"), "major", 0)));
     }
     put(j, "performance",
-        json_pack("{s:s, s:s, s:f, s:o*, s:I, s:f, s:o}", "metric", v.metric, "unit", v.unit,
+        json_pack("{s:s, s:s, s:f, s:o*, s:I, s:I, s:f, s:o}", "metric", v.metric, "unit", v.unit,
                   "value", v.value, "latency_ns",
                   latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
-                  (json_int_t)j->sup.latency_count, "duration_s", seconds, "detail",
-                  detail_selection(d)));
+                  (json_int_t)j->sup.latency_count, "queries",
+                  (json_int_t)detail_real(d, "result_query_count", 0), "duration_s", seconds,
+                  "detail", detail_selection(d)));
     put(j, "verdict",
         json_pack("{s:s, s:b, s:O, s:O}", "word", v.word, "valid", (int)v.valid, "reasons",
                   v.reasons, "notes", v.notes));
