@@ -303,17 +303,21 @@ int check_run(const load_sut &sut, const std::string &outdir, const char *audit,
     return check_outputs(outdir, err);
 }
 
-/* StartTest with the issue threads that it expects to register.  LoadGen can do that once in a
- * process. */
+/* StartTest with the issue threads that it expects to register.  LoadGen never forgets registered
+ * threads nor that a test has ended: threads work in the first run of a process only, and none may
+ * come after it. */
 int start_test(Sut &sut, Qsl &qsl, const mlperf::TestSettings &t, const mlperf::LogSettings &log,
                const std::string &audit, assay_err *err)
 {
-    static std::atomic<bool> threads_used{false};
+    static bool any_run = false, threads_used = false;
     std::vector<std::thread> threads;
 
-    if (t.server_num_issue_query_threads && threads_used.exchange(true))
-        return assay_fail(err, ASSAY_EFAIL,
-                          "LoadGen: server-issue-threads works once in a process");
+    if (threads_used || (any_run && t.server_num_issue_query_threads))
+        return assay_fail(
+            err, ASSAY_EFAIL,
+            "LoadGen: a run with server-issue-threads must be the only one of its process");
+    any_run = true;
+    threads_used = t.server_num_issue_query_threads > 0;
     for (uint64_t i = 0; i < t.server_num_issue_query_threads; i++)
         threads.emplace_back(mlperf::RegisterIssueQueryThread);
     mlperf::StartTest(&sut, &qsl, t, log, audit);

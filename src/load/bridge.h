@@ -53,7 +53,8 @@ struct load_bridge {
                     struct assay_err *err);
     /* Blocks until the test is over.  Every LoadGen setting comes from s (resolved: no zero that means "found
      * by itself"); seeds from the built-in configuration.  Writes LoadGen's files to outdir.  audit is NULL or
-     * the path of an audit.config.  May be called any number of times in a process. */
+     * the path of an audit.config.  May be called any number of times in a process, one after the other; but a
+     * run with server_issue_threads must be the only one (LoadGen cannot do it twice). */
     int (*run)(const struct settings *s, const char *model, const struct load_sut *sut, const char *outdir,
                const char *audit, struct assay_err *err);
     /* Any thread; data must live during the call only. */
