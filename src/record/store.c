@@ -336,9 +336,9 @@ static int judge_db(struct store *s, struct assay_err *err)
         fail(s, "cannot be read", err);
         return STATE_UNREADABLE; /* busy, no room for SQLite's own files, no permission */
     }
-    if (atoi(app) != APP_ID && !atoi(tables))
+    if (strtol(app, NULL, 10) != APP_ID && !strtol(tables, NULL, 10))
         return STATE_MISSING; /* an empty file */
-    if (atoi(app) != APP_ID) {
+    if (strtol(app, NULL, 10) != APP_ID) {
         assay_fail(
             err, ASSAY_EFAIL,
             "%s/index.sqlite: is a database of another program; move it away, or choose another "
@@ -346,7 +346,7 @@ static int judge_db(struct store *s, struct assay_err *err)
             s->dir);
         return STATE_REFUSED;
     }
-    if (atoi(layout) > LAYOUT) {
+    if (strtol(layout, NULL, 10) > LAYOUT) {
         assay_fail(
             err, ASSAY_EFAIL,
             "%s/index.sqlite: was made by a newer Assay (layout %s, this one knows %d); use that "
@@ -356,7 +356,7 @@ static int judge_db(struct store *s, struct assay_err *err)
     }
     if (strcmp(check, "ok"))
         return STATE_DAMAGED;
-    return atoi(layout) < LAYOUT ? STATE_OLD : STATE_GOOD;
+    return strtol(layout, NULL, 10) < LAYOUT ? STATE_OLD : STATE_GOOD;
 }
 
 static int open_and_judge(struct store *s, struct assay_err *err)

@@ -33,7 +33,7 @@ static void digits(char *out, size_t size, double v)
 
     snprintf(rounded, sizeof(rounded), "%.3e", v);
     e = strchr(rounded, 'e');
-    before = e ? atoi(e + 1) + 1 : 1; /* NaN and infinity have no exponent */
+    before = e ? (int)strtol(e + 1, NULL, 10) + 1 : 1; /* NaN and infinity have no exponent */
     if (v == 0 || before > 15 || before < -5)
         snprintf(out, size, "%.4g", v);
     else
