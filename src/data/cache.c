@@ -318,6 +318,7 @@ static uint8_t *pages_of(const struct cache *c, uint64_t index, size_t *bytes)
 
 int cache_load(const struct cache *c, const uint64_t *index, uint64_t n, struct assay_err *err)
 {
+    uint8_t *pages;
     size_t bytes, at, page = (size_t)sysconf(_SC_PAGESIZE);
     uint64_t i;
 
@@ -325,7 +326,8 @@ int cache_load(const struct cache *c, const uint64_t *index, uint64_t n, struct 
         if (index[i] >= c->head.count)
             return assay_fail(err, ASSAY_EFAIL, "%s: has no sample %llu", c->path,
                               (unsigned long long)index[i]);
-        madvise(pages_of(c, index[i], &bytes), bytes, MADV_WILLNEED);
+        pages = pages_of(c, index[i], &bytes);
+        madvise(pages, bytes, MADV_WILLNEED);
     }
     for (i = 0; i < n; i++) {
         const volatile uint8_t *p = pages_of(c, index[i], &bytes);
@@ -339,12 +341,16 @@ int cache_load(const struct cache *c, const uint64_t *index, uint64_t n, struct 
 
 void cache_unload(const struct cache *c, const uint64_t *index, uint64_t n)
 {
+    uint8_t *pages;
     size_t bytes;
     uint64_t i;
 
-    for (i = 0; i < n; i++)
-        if (index[i] < c->head.count)
-            madvise(pages_of(c, index[i], &bytes), bytes, MADV_DONTNEED);
+    for (i = 0; i < n; i++) {
+        if (index[i] >= c->head.count)
+            continue;
+        pages = pages_of(c, index[i], &bytes);
+        madvise(pages, bytes, MADV_DONTNEED);
+    }
 }
 
 void cache_close(struct cache *c)

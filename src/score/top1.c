@@ -47,7 +47,7 @@ int top1_score(const int32_t *labels, uint64_t n, const struct assay_log_entry *
 {
     uint8_t *seen = calloc(n ? n : 1, 1);
     uint64_t i, good = 0, total = 0;
-    double value;
+    double value = 0;
     int rc = ASSAY_OK;
 
     if (!seen)

@@ -1,0 +1,24 @@
+/* What the files of this benchmark share. */
+#ifndef RESNET50_H
+#define RESNET50_H
+
+#include "assay/benchmark.h"
+#include "data/image.h"
+
+struct model {
+    struct image_rule rule;
+    char input[128], output[128]; /* tensor names; "": the model's only one */
+    bool argmax;                  /* else logits */
+    int32_t dtype;                /* of the output */
+    int32_t classes, offset;
+    double reference; /* percent; NaN: none */
+};
+
+/* From the manifest's JSON text; errors name the key. */
+int model_parse(const char *manifest, struct model *m, struct assay_err *err);
+
+/* A made-up image (RGB, size × size × 3) and its label: functions of seed and index alone. */
+void synthetic_image(uint64_t seed, uint64_t index, uint32_t size, uint8_t *out);
+int32_t synthetic_label(uint64_t seed, uint64_t index, int32_t classes);
+
+#endif
