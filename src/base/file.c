@@ -66,13 +66,28 @@ out:
     return rc;
 }
 
+/* A file without a name where the file system has such a thing: a killed writer then leaves nothing
+ * behind. */
+static int open_nameless(const char *path)
+{
+    char dir[1100];
+    const char *slash = strrchr(path, '/');
+
+    snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
+    return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 int file_whole_begin(struct file_whole *w, const char *path, struct assay_err *err)
 {
     w->fd = -1;
+    w->temp[0] = 0;
     if (snprintf(w->path, sizeof(w->path), "%s", path) >= (int)sizeof(w->path))
         return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", path);
-    snprintf(w->temp, sizeof(w->temp), "%s.tmp.XXXXXX", w->path);
-    w->fd = mkostemp(w->temp, O_CLOEXEC);
+    w->fd = open_nameless(path);
+    if (w->fd < 0) {
+        snprintf(w->temp, sizeof(w->temp), "%s.tmp.XXXXXX", w->path);
+        w->fd = mkostemp(w->temp, O_CLOEXEC);
+    }
     if (w->fd < 0)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", path, strerror(errno));
     return ASSAY_OK;
@@ -96,21 +111,40 @@ int file_whole_write(struct file_whole *w, const void *data, size_t len, struct 
     return ASSAY_OK;
 }
 
+/* Gives the nameless file a name beside its place, so that it can be renamed over an old one. */
+static int name_temp(struct file_whole *w)
+{
+    char self[64];
+    int i, rc = -1;
+
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", w->fd);
+    for (i = 0; i < 100 && rc; i++) {
+        snprintf(w->temp, sizeof(w->temp), "%s.tmp.%ld.%d", w->path, (long)getpid(), i);
+        rc = linkat(AT_FDCWD, self, AT_FDCWD, w->temp, AT_SYMLINK_FOLLOW);
+        if (rc && errno != EEXIST)
+            break;
+    }
+    if (rc)
+        w->temp[0] = 0;
+    return rc;
+}
+
 int file_whole_commit(struct file_whole *w, struct assay_err *err)
 {
     int rc = ASSAY_OK;
 
     if (fchmod(w->fd, 0644) < 0 || fsync(w->fd) < 0)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
-    if (close(w->fd) < 0 && !rc)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
-    w->fd = -1;
-    if (!rc && rename(w->temp, w->path) < 0)
+    if (!rc && ((!w->temp[0] && name_temp(w) < 0) || rename(w->temp, w->path) < 0))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", w->path,
                         strerror(errno));
-    if (rc)
-        unlink(w->temp);
-    return rc;
+    if (rc) {
+        file_whole_abandon(w);
+        return rc;
+    }
+    close(w->fd); /* synced: nothing left that could fail */
+    w->fd = -1;
+    return ASSAY_OK;
 }
 
 void file_whole_abandon(struct file_whole *w)
@@ -118,7 +152,8 @@ void file_whole_abandon(struct file_whole *w)
     if (w->fd < 0)
         return;
     close(w->fd);
-    unlink(w->temp);
+    if (w->temp[0])
+        unlink(w->temp);
     w->fd = -1;
 }
 

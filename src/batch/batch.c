@@ -43,6 +43,8 @@ struct slot {
     size_t kept_cap;
     struct assay_err err;
     bool completed;
+    uint32_t taken; /* submits that the engine took */
+    _Atomic uint32_t completions;
 };
 
 struct lane {
@@ -81,7 +83,8 @@ struct batcher {
     _Atomic int64_t reset_ns;
     _Atomic uint64_t issued, completed;
     _Atomic int failed; /* nothing is completed any more */
-    _Atomic int told;   /* and ops.fail has been called */
+    _Atomic int careful;
+    _Atomic int told; /* and ops.fail has been called */
     pthread_mutex_t idle_lock;
     pthread_cond_t idle;
     _Atomic int idle_waiters;
@@ -273,6 +276,7 @@ static void slot_done(struct assay_batch *batch, int code, const struct assay_er
     struct slot *s = batch->host;
     struct batcher *b = s->lane->b;
 
+    atomic_fetch_add_explicit(&s->completions, 1, memory_order_release);
     if (atomic_load_explicit(&b->failed, memory_order_relaxed))
         return;
     if (code) {
@@ -322,6 +326,23 @@ static int lane_submit(struct lane *l, struct slot *s, struct assay_err *err)
     return rc;
 }
 
+/* Careful: after the engine has drained the lane, what has not completed is lost. */
+static void lane_check_lost(struct lane *l, struct slot *s)
+{
+    struct batcher *b = l->b;
+    struct assay_err err = {0};
+    int rc = b->ops.drain(b->ops.ctx, l->number, &err);
+
+    if (!rc && atomic_load(&s->completions) != s->taken)
+        rc =
+            assay_fail(&err, ASSAY_EFAIL,
+                       "the engine lost a batch: it says that lane %u is drained, and the response "
+                       "never came",
+                       l->number);
+    if (rc)
+        batch_fail(b, &err);
+}
+
 /* Packs and submits the slot's first n items.  The slot is the completing thread's afterwards. */
 static void lane_run(struct lane *l, struct slot *s, uint32_t n)
 {
@@ -332,13 +353,17 @@ static void lane_run(struct lane *l, struct slot *s, uint32_t n)
     int rc = slot_fill(s, n, &err);
 
     t1 = clock_ns();
-    if (!rc)
+    if (!rc) {
+        s->taken++;
         rc = lane_submit(l, s, &err);
+    }
     if (rc) {
         if (rc != ASSAY_ESTOP)
             batch_fail(b, &err);
         return;
     }
+    if (b->config.async && atomic_load_explicit(&b->careful, memory_order_relaxed))
+        lane_check_lost(l, s);
     t2 = clock_ns();
     if (b->config.async) {
         pthread_mutex_lock(&l->lock);
@@ -641,6 +666,11 @@ void batch_wait_idle(struct batcher *b)
         pthread_cond_wait(&b->idle, &b->idle_lock);
     atomic_fetch_sub(&b->idle_waiters, 1);
     pthread_mutex_unlock(&b->idle_lock);
+}
+
+void batch_careful(struct batcher *b, bool careful)
+{
+    atomic_store(&b->careful, careful && b->ops.drain);
 }
 
 void batch_limit(struct batcher *b, uint32_t limit)

@@ -92,6 +92,10 @@ void batch_flush(struct batcher *b);
 void batch_wait_idle(struct batcher *b);
 /* Batches of at most this many samples from now on (1 … max_batch); while nothing is in flight. */
 void batch_limit(struct batcher *b, uint32_t limit);
+/* Careful: an asynchronous engine with a drain hook is drained after every batch, and a response
+ * that has not come by then is reported as lost at once.  For warm-up, where nothing else tells a
+ * slow engine from a lossy one. */
+void batch_careful(struct batcher *b, bool careful);
 /* Issued minus completed; any thread. */
 uint64_t batch_outstanding(const struct batcher *b);
 uint64_t batch_completed(const struct batcher *b);

@@ -52,7 +52,7 @@ static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t 
                 c->r.engine->name, (double)inside * 1e-9, (unsigned long long)outstanding);
         return;
     }
-    limit = (double)flight * 1e-9 * LOST_FLIGHTS;
+    limit = flight ? (double)flight * 1e-9 * LOST_FLIGHTS : HUNG_S;
     if (limit < LOST_LEAST_S)
         limit = LOST_LEAST_S;
     if (own > 0)

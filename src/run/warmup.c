@@ -119,10 +119,34 @@ static int load_samples(struct child *c, struct assay_err *err)
     return c->r.benchmark->load(c->bench, list, n, err);
 }
 
-int warmup(struct child *c, struct assay_err *err)
+/* The batch and the rate, given how long the very first round took. */
+static int measure(struct child *c, double first, size_t *at, struct assay_err *err)
 {
     const struct settings *s = &c->r.s;
     double part = s->warmup_s / 3;
+    int rc;
+
+    if (first >= s->warmup_s) { /* a slow model: the first round has to do */
+        if (s->scenario == OFFLINE && !s->batch)
+            c->max_batch = 1;
+        c->samples_per_second = (double)c->max_batch * c->lanes / first;
+        if (c->max_batch * c->lanes > 1)
+            first = warm(c, 1, at);
+        c->single_ns_min = c->single_ns_median = c->single_ns_p99 = first * 1e9;
+        return ASSAY_OK;
+    }
+    if ((rc = measure_singles(c, part, at, err)))
+        return rc;
+    if (s->scenario == OFFLINE && !s->batch && !bench_drive(c->r.benchmark) && c->max_batch > 1)
+        c->samples_per_second = find_batch(c, part / 2, at);
+    else
+        c->samples_per_second = measure_rate(c, c->max_batch, 2 * part, at);
+    return ASSAY_OK;
+}
+
+int warmup(struct child *c, struct assay_err *err)
+{
+    bool free_batch = c->r.s.scenario == OFFLINE && !c->r.s.batch;
     size_t at = 0;
     int rc = load_samples(c, err);
 
@@ -130,15 +154,15 @@ int warmup(struct child *c, struct assay_err *err)
         return rc;
     c->warming = true;
     c->warmup = json_object();
-    warm(c, (size_t)c->max_batch * c->lanes,
-         &at); /* the first batches pay for lazy initialisation */
-    if ((rc = measure_singles(c, part, &at, err)))
-        return rc;
-    if (s->scenario == OFFLINE && !s->batch && !bench_drive(c->r.benchmark) && c->max_batch > 1)
-        c->samples_per_second = find_batch(c, part / 2, &at);
-    else
-        c->samples_per_second = measure_rate(c, c->max_batch, 2 * part, &at);
+    batch_careful(c->batcher, true);
+    /* The first round pays for lazy initialisation: it is measured only where it takes long. */
+    if (free_batch)
+        batch_limit(c->batcher, 1);
+    rc = measure(c, warm(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, &at), &at, err);
     c->warming = false;
+    batch_careful(c->batcher, false);
+    if (rc)
+        return rc;
     json_object_set_new(c->warmup, "single_sample_ns",
                         json_pack("{s:f, s:f, s:f}", "min", c->single_ns_min, "median",
                                   c->single_ns_median, "p99", c->single_ns_p99));

@@ -1,0 +1,172 @@
+/* The base room: files that appear whole, words, YAML, hashes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/tree.h"
+
+static char dir[64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(dir, sizeof(dir), "/tmp/assay-base-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    return file_remove_tree(dir, NULL);
+}
+
+static int count_files(void)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n - 2;
+}
+
+static void test_whole_files(void **state)
+{
+    struct assay_err err = {0};
+    struct file_whole w;
+    char *path = file_join(dir, "a"), *data;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(file_write_whole(path, "old", 3, &err), 0);
+    assert_int_equal(file_whole_begin(&w, path, &err), 0);
+    assert_int_equal(file_whole_write(&w, "new", 3, &err), 0);
+    assert_int_equal(file_read(path, 100, &data, &len, &err), 0);
+    assert_string_equal(data, "old"); /* until it is committed */
+    free(data);
+    file_whole_abandon(&w);
+    assert_int_equal(count_files(), 1); /* nothing is left behind */
+    assert_int_equal(file_write_whole(path, "newer", 5, &err), 0);
+    assert_int_equal(file_read(path, 100, &data, &len, &err), 0);
+    assert_string_equal(data, "newer");
+    free(data);
+    assert_int_equal(count_files(), 1);
+    assert_int_equal(file_read(path, 4, &data, &len, &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "larger than the 4 bytes"));
+    free(path);
+}
+
+static void test_full_disk(void **state)
+{
+    struct rlimit old, small = {1000, RLIM_INFINITY};
+    struct assay_err err = {0};
+    char *path = file_join(dir, "big"), big[4096] = {0}, *data;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(file_write_whole(path, "old", 3, &err), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    assert_int_equal(file_write_whole(path, big, sizeof(big), &err), ASSAY_EFAIL);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_non_null(strstr(err.text, path));
+    assert_int_equal(file_read(path, 100, &data, &len, &err), 0);
+    assert_string_equal(data, "old");
+    free(data);
+    assert_int_equal(count_files(), 1);
+    free(path);
+}
+
+static void test_nearest(void **state)
+{
+    const char *words[] = {"scenario", "lanes", "threads", "batch"};
+
+    (void)state;
+    assert_string_equal(text_nearest("scenrio", words, 4, sizeof(words[0])), "scenario");
+    assert_string_equal(text_nearest("bacth", words, 4, sizeof(words[0])), "batch");
+    assert_null(text_nearest("zebra", words, 4, sizeof(words[0])));
+}
+
+static void test_text_has_a_maximum(void **state)
+{
+    struct text t;
+
+    (void)state;
+    text_init(&t, 10);
+    text_addf(&t, "%d-%s", 12, "abc");
+    assert_string_equal(t.s, "12-abc");
+    text_add(&t, "too much of it");
+    assert_true(t.cut);
+    assert_string_equal(t.s, "12-abc");
+    assert_null(text_take(&t));
+}
+
+static void check_yaml(const char *yaml, const char *json)
+{
+    struct assay_err err = {0};
+    json_t *tree = NULL, *want;
+    int rc = tree_parse_yaml(yaml, strlen(yaml), "t.yaml", &tree, &err);
+
+    if (!json) {
+        assert_int_not_equal(rc, 0);
+        assert_int_equal(strncmp(err.text, "t.yaml:", 7), 0);
+        return;
+    }
+    assert_int_equal(rc, 0);
+    want = json_loads(json, JSON_DECODE_ANY, NULL);
+    assert_non_null(want);
+    assert_true(json_equal(tree, want));
+    json_decref(tree);
+    json_decref(want);
+}
+
+static void test_yaml(void **state)
+{
+    (void)state;
+    check_yaml("a: 1\nb: [x, 1.5, true, null, '7']\nc: {d: -3}\n",
+               "{\"a\": 1, \"b\": [\"x\", 1.5, true, null, \"7\"], \"c\": {\"d\": -3}}");
+    check_yaml("version: 1.2.3\nhex: 0x10\n", "{\"version\": \"1.2.3\", \"hex\": 16}");
+    check_yaml("", "null");
+    check_yaml("a: 1\na: 2\n", NULL);      /* twice */
+    check_yaml("a: &x 1\nb: *x\n", NULL);  /* anchors */
+    check_yaml("a: [1, 2\n", NULL);        /* not closed */
+    check_yaml("a: 1\n---\nb: 2\n", NULL); /* two documents */
+    check_yaml("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", NULL);
+}
+
+static void test_hash(void **state)
+{
+    char hex[HASH_HEX];
+
+    (void)state;
+    hash_bytes("abc", 3, hex); /* FIPS 180-2, appendix B.1 */
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whole_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_text_has_a_maximum),
+        cmocka_unit_test(test_yaml),
+        cmocka_unit_test(test_hash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
