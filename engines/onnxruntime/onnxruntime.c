@@ -1,0 +1,411 @@
+/* The ONNX Runtime engine.
+ *
+ * Sessions: Run may be called from several threads, so with one compute thread a lane (the caller's
+ * own) all lanes share one session and one copy of the weights.  With more, a session's thread pool
+ * would be split between the lanes' calls, so each lane has a session of its own.
+ *
+ * Data: inputs are OrtValues over the host's memory, outputs are what ONNX Runtime allocated,
+ * handed to the host as they lie and released when done has returned.  Nothing is copied here. */
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "assay/engine.h"
+#include "library.h"
+#include "model.h"
+
+#define PROVIDER_CUDA "CUDAExecutionProvider"
+
+enum row {
+    OPTIMIZATION,
+    EXECUTION,
+    INTER_OP,
+    SPINNING,
+    ARENA,
+    PATTERN,
+    DETERMINISTIC,
+    DENORMAL,
+    CUDA_MEMORY,
+    CUDA_CONV
+};
+
+static const char *const optimizations[] = {"disable", "basic", "extended", "all", NULL};
+static const char *const executions[] = {"sequential", "parallel", NULL};
+static const char *const autos[] = {"auto", "on", "off", NULL};
+static const char *const searches[] = {"exhaustive", "heuristic", "default", NULL};
+
+/* clang-format off */
+static const struct assay_option options[] = {
+    {"graph_optimization", ASSAY_OPTION_CHOICE, "all", 0, 0, optimizations, "how far the graph is rewritten before it runs"},
+    {"execution_mode", ASSAY_OPTION_CHOICE, "sequential", 0, 0, executions, "whether independent nodes run at the same time"},
+    {"inter_op_threads", ASSAY_OPTION_INT, "1", 1, 1024, NULL, "threads for nodes at the same time, with execution_mode=parallel"},
+    {"spinning", ASSAY_OPTION_CHOICE, "auto", 0, 0, autos, "waiting threads spin; auto: when there are processors enough for all lanes"},
+    {"memory_arena", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "memory is kept from one inference to the next"},
+    {"memory_pattern", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "the arena is planned from the shapes seen first"},
+    {"deterministic_compute", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "only kernels that give the same bits every time"},
+    {"denormal_as_zero", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "tiny floats count as zero"},
+    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arena, in GiB; 0: no limit"},
+    {"cuda_conv_search", ASSAY_OPTION_CHOICE, "exhaustive", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
+    {0}};
+/* clang-format on */
+
+struct engine {
+    struct library lib;
+    OrtEnv *env;
+    OrtMemoryInfo *memory;
+    OrtSession **session; /* one, or one for each lane */
+    uint32_t session_count;
+    struct model model;
+    char device[32];
+    void (*log)(void *log_ctx, int level, const char *text);
+    void *log_ctx;
+};
+
+static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const char *category,
+                                const char *id, const char *where, const char *message)
+{
+    const struct engine *s = param;
+
+    (void)category;
+    (void)id;
+    (void)where;
+    if (s && s->log)
+        s->log(s->log_ctx,
+               severity >= ORT_LOGGING_LEVEL_ERROR     ? 0
+               : severity == ORT_LOGGING_LEVEL_WARNING ? 1
+                                                       : 2,
+               message);
+}
+
+static void onnx_close(void *self)
+{
+    struct engine *s = self;
+    const OrtApi *api = s->lib.api;
+
+    for (uint32_t i = 0; s->session && i < s->session_count; i++)
+        if (s->session[i])
+            api->ReleaseSession(s->session[i]);
+    free(s->session);
+    model_release(&s->model);
+    if (s->memory)
+        api->ReleaseMemoryInfo(s->memory);
+    if (s->env)
+        api->ReleaseEnv(s->env);
+    free(s);
+}
+
+static bool spin(const struct assay_engine_config *c)
+{
+    cpu_set_t set;
+    int cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    if (c->values[SPINNING].i)
+        return c->values[SPINNING].i == 1;
+    return (uint64_t)c->lanes * c->threads <= (uint64_t)cpus;
+}
+
+/* Each of these returns NULL or a status that says what is wrong: ONNX Runtime's own way, kept
+ * here. */
+static OrtStatus *set_options(struct engine *s, OrtSessionOptions *o,
+                              const struct assay_engine_config *c)
+{
+    static const GraphOptimizationLevel levels[] = {ORT_DISABLE_ALL, ORT_ENABLE_BASIC,
+                                                    ORT_ENABLE_EXTENDED, ORT_ENABLE_ALL};
+    const OrtApi *api = s->lib.api;
+    const struct assay_value *v = c->values;
+    bool parallel = v[EXECUTION].i == 1;
+    const char *spinning = spin(c) ? "1" : "0";
+    OrtStatus *st = api->SetUserLoggingFunction(o, on_log, s);
+
+    if (!st)
+        st = api->SetIntraOpNumThreads(o, (int)c->threads);
+    if (!st)
+        st = api->SetInterOpNumThreads(o, (int)v[INTER_OP].i);
+    if (!st)
+        st = api->SetSessionGraphOptimizationLevel(o, levels[v[OPTIMIZATION].i]);
+    if (!st)
+        st = api->SetSessionExecutionMode(o, parallel ? ORT_PARALLEL : ORT_SEQUENTIAL);
+    if (!st)
+        st = v[ARENA].i ? api->EnableCpuMemArena(o) : api->DisableCpuMemArena(o);
+    if (!st)
+        st = v[PATTERN].i && !parallel ? api->EnableMemPattern(o) : api->DisableMemPattern(o);
+    if (!st)
+        st = api->SetDeterministicCompute(o, v[DETERMINISTIC].i != 0);
+    if (!st)
+        st = api->AddSessionConfigEntry(o, "session.intra_op.allow_spinning", spinning);
+    if (!st)
+        st = api->AddSessionConfigEntry(o, "session.inter_op.allow_spinning", spinning);
+    if (!st && v[DENORMAL].i)
+        st = api->AddSessionConfigEntry(o, "session.set_denormal_as_zero", "1");
+    return st;
+}
+
+static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
+                           const struct assay_engine_config *c, const char *number)
+{
+    static const char *const search[] = {"EXHAUSTIVE", "HEURISTIC", "DEFAULT"};
+    const OrtApi *api = s->lib.api;
+    char limit[32];
+    const char *keys[3] = {"device_id", "cudnn_conv_algo_search", "gpu_mem_limit"};
+    const char *values[3] = {number, search[c->values[CUDA_CONV].i], limit};
+    OrtCUDAProviderOptionsV2 *cuda = NULL;
+    OrtStatus *st = api->CreateCUDAProviderOptions(&cuda);
+
+    snprintf(limit, sizeof(limit), "%.0f", c->values[CUDA_MEMORY].f * 1073741824.0);
+    if (!st)
+        st = api->UpdateCUDAProviderOptions(cuda, keys, values,
+                                            c->values[CUDA_MEMORY].f > 0 ? 3 : 2);
+    if (!st)
+        st = api->SessionOptionsAppendExecutionProvider_CUDA_V2(o, cuda);
+    if (cuda)
+        api->ReleaseCUDAProviderOptions(cuda);
+    return st;
+}
+
+static int set_device(struct engine *s, OrtSessionOptions *o, const struct assay_engine_config *c,
+                      struct assay_err *err)
+{
+    const char *number = strcmp(c->device, "cuda") == 0 ? "0" : c->device + 5;
+    OrtStatus *st;
+    char has[160];
+
+    snprintf(s->device, sizeof(s->device), "%s", c->device);
+    if (strcmp(c->device, "cpu") == 0)
+        return ASSAY_OK;
+    if (strncmp(c->device, "cuda", 4) != 0)
+        return assay_fail(err, ASSAY_EUNSUPPORTED, "device '%s': has cpu and cuda:N", c->device);
+    if (!library_has_provider(&s->lib, PROVIDER_CUDA)) {
+        library_providers(&s->lib, has, sizeof(has));
+        return assay_fail(err, ASSAY_EUNSUPPORTED,
+                          "device %s: %.180s (version %s) has no " PROVIDER_CUDA
+                          ", only %.100s; put the "
+                          "libraries of the onnxruntime-gpu package in that folder",
+                          c->device, s->lib.path, s->lib.version, has);
+    }
+    st = add_cuda(s, o, c, number);
+    return st ? library_error(&s->lib, st, c->device, err) : ASSAY_OK;
+}
+
+/* A status of CreateSession in words: what file, how long it is, and what ONNX Runtime says. */
+static int bad_model(struct engine *s, OrtStatus *st, const char *path, struct assay_err *err)
+{
+    bool unread = s->lib.api->GetErrorCode(st) == ORT_INVALID_PROTOBUF;
+    struct stat file;
+    char prefix[192];
+
+    if (!unread || stat(path, &file))
+        snprintf(prefix, sizeof(prefix), "model %.160s", path);
+    else
+        snprintf(prefix, sizeof(prefix), "model %.110s (%lld bytes) is cut off or no ONNX file",
+                 path, (long long)file.st_size);
+    return library_error(&s->lib, st, prefix, err);
+}
+
+static int make_sessions(struct engine *s, const struct assay_engine_config *c,
+                         struct assay_err *err)
+{
+    const OrtApi *api = s->lib.api;
+    OrtSessionOptions *o = NULL;
+    OrtStatus *st = api->CreateSessionOptions(&o);
+    int rc = ASSAY_OK;
+
+    if (!st)
+        st = set_options(s, o, c);
+    if (st)
+        rc = library_error(&s->lib, st, "session options", err);
+    if (!rc)
+        rc = set_device(s, o, c, err);
+    for (uint32_t i = 0; i < s->session_count && !rc; i++)
+        if ((st = api->CreateSession(s->env, c->model_path, o, &s->session[i])))
+            rc = bad_model(s, st, c->model_path, err);
+    if (o)
+        api->ReleaseSessionOptions(o);
+    return rc;
+}
+
+/* The logger that ONNX Runtime keeps for the whole process, not for a session, gets no parameter:
+ * it may outlive this engine. */
+static OrtStatus *make_env(struct engine *s)
+{
+    const OrtApi *api = s->lib.api;
+    OrtStatus *st =
+        api->CreateEnvWithCustomLogger(on_log, NULL, ORT_LOGGING_LEVEL_WARNING, "assay", &s->env);
+
+    if (!st)
+        st = api->DisableTelemetryEvents(s->env);
+    if (!st)
+        st = api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &s->memory);
+    return st;
+}
+
+static int onnx_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
+{
+    struct engine *s = calloc(1, sizeof(*s));
+    OrtStatus *st;
+    int rc;
+
+    if (!s)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if ((rc = library_load(c->runtime_dir, &s->lib, err))) {
+        free(s);
+        return rc;
+    }
+    s->log = c->log;
+    s->log_ctx = c->log_ctx;
+    s->session_count = c->threads > 1 ? c->lanes : 1;
+    s->session = calloc(s->session_count, sizeof(OrtSession *));
+    if (!s->session)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else if ((st = make_env(s)))
+        rc = library_error(&s->lib, st, "environment", err);
+    if (!rc)
+        rc = make_sessions(s, c, err);
+    if (!rc)
+        rc = model_read(&s->model, &s->lib, s->session[0], c->model_path, err);
+    if (rc)
+        onnx_close(s);
+    else
+        *self = s;
+    return rc;
+}
+
+static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
+{
+    const struct engine *s = self;
+
+    (void)err;
+    desc->graph_count = 1;
+    desc->graphs = &s->model.graph;
+    desc->max_batch = s->model.max_batch;
+    desc->precision = s->model.precision;
+    desc->device = s->device;
+    return ASSAY_OK;
+}
+
+/* Points one of the batch's outputs at what ONNX Runtime allocated. */
+static OrtStatus *view_output(const OrtApi *api, OrtValue *value, struct assay_tensor *t)
+{
+    OrtTensorTypeAndShapeInfo *info = NULL;
+    ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+    size_t rank = 0;
+    OrtStatus *st = api->GetTensorTypeAndShape(value, &info);
+
+    if (!st)
+        st = api->GetTensorElementType(info, &type);
+    if (!st)
+        st = api->GetDimensionsCount(info, &rank);
+    if (!st && rank > ASSAY_MAX_RANK)
+        st = api->CreateStatus(ORT_FAIL, "an output has more dimensions than are supported");
+    if (!st)
+        st = api->GetDimensions(info, t->dims, rank);
+    if (!st)
+        st = api->GetTensorMutableData(value, &t->data);
+    if (!st) {
+        t->dtype = model_dtype(type);
+        t->rank = (uint32_t)rank;
+        t->bytes = assay_dtype_size(t->dtype);
+        for (size_t i = 0; i < rank; i++)
+            t->bytes *= (size_t)t->dims[i];
+    }
+    if (info)
+        api->ReleaseTensorTypeAndShapeInfo(info);
+    return st;
+}
+
+static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
+{
+    struct engine *s = self;
+    const OrtApi *api = s->lib.api;
+    const struct assay_graph_desc *g = &s->model.graph;
+    OrtSession *session = s->session[s->session_count > 1 ? b->lane : 0];
+    OrtValue *in[MODEL_TENSORS] = {NULL}, *out[MODEL_TENSORS] = {NULL};
+    OrtStatus *st = NULL;
+    int rc = ASSAY_OK;
+
+    if (b->input_count != g->input_count || b->output_count != g->output_count)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "a batch of %u inputs and %u outputs, the model has %u and %u",
+                          b->input_count, b->output_count, g->input_count, g->output_count);
+    for (uint32_t i = 0; i < b->input_count && !st; i++) {
+        const struct assay_tensor *t = &b->inputs[i];
+
+        st = api->CreateTensorWithDataAsOrtValue(s->memory, t->data, t->bytes, t->dims, t->rank,
+                                                 model_ort_type(t->dtype), &in[i]);
+    }
+    if (!st)
+        st = api->Run(session, NULL, s->model.input_names, (const OrtValue *const *)in,
+                      b->input_count, s->model.output_names, b->output_count, out);
+    for (uint32_t o = 0; o < b->output_count && !st; o++)
+        st = view_output(api, out[o], &b->outputs[o]);
+    if (st)
+        rc = library_error(&s->lib, st, "inference", err);
+    else
+        b->done(b, ASSAY_OK, NULL);
+    /* From here on b is the host's. */
+    for (uint32_t i = 0; i < g->output_count; i++)
+        if (out[i])
+            api->ReleaseValue(out[i]);
+    for (uint32_t i = 0; i < g->input_count; i++)
+        if (in[i])
+            api->ReleaseValue(in[i]);
+    return rc;
+}
+
+static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
+{
+    if (p->device_count >= ASSAY_PROBE_DEVICES)
+        return;
+    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
+    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
+    p->device_count++;
+}
+
+static int onnx_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
+{
+    struct assay_err words;
+    struct library lib;
+    char device[16], node[32];
+
+    (void)err;
+    if (library_load(runtime_dir, &lib, &words)) {
+        snprintf(p->note, sizeof(p->note), "%.*s", (int)sizeof(p->note) - 1, words.text);
+        return ASSAY_OK;
+    }
+    snprintf(p->version, sizeof(p->version), "%s", lib.version);
+    snprintf(p->library, sizeof(p->library), "%s", lib.path);
+    add_device(p, "cpu", "CPU");
+    for (int i = 0; i < ASSAY_PROBE_DEVICES && library_has_provider(&lib, PROVIDER_CUDA); i++) {
+        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
+        snprintf(device, sizeof(device), "cuda:%d", i);
+        if (access(node, F_OK) == 0)
+            add_device(p, device, "NVIDIA GPU");
+    }
+    return ASSAY_OK;
+}
+
+static const char *const formats[] = {"onnx", NULL};
+static const char *const precisions[] = {"fp32", "fp16", "int8", NULL};
+
+static const struct assay_engine table = {
+    .abi_major = ASSAY_ENGINE_ABI_MAJOR,
+    .abi_minor = ASSAY_ENGINE_ABI_MINOR,
+    .size = sizeof(struct assay_engine),
+    .name = "onnxruntime",
+    .summary = "ONNX Runtime: ONNX models on CPU and CUDA",
+    .caps = ASSAY_CAP_DYNAMIC_BATCH | ASSAY_CAP_DYNAMIC_SHAPE,
+    .formats = formats,
+    .precisions = precisions,
+    .options = options,
+    .open = onnx_open,
+    .describe = onnx_describe,
+    .submit = onnx_submit,
+    .close = onnx_close,
+    .probe = onnx_probe,
+};
+
+const struct assay_engine *assay_engine_entry(void)
+{
+    return &table;
+}
