@@ -50,7 +50,9 @@ struct child {
 
     /* Of the last LoadGen run. */
     struct batch_stats stages;
-    int64_t run_wall_ns;
+    int64_t first_issue_ns;
+    int64_t
+        run_wall_ns; /* from the first issue to the last unload: LoadGen's set-up is not in it */
     long major_faults, minor_faults;
 };
 

@@ -15,11 +15,11 @@
 /* The file that a net is written to: one for each net, format, seed and program version. */
 static int net_file(struct resolved *r, struct assay_err *err)
 {
-    const char *const *formats = net_formats(NULL), *const * e;
-    size_t i;
+    size_t i, n;
+    const char *const *formats = net_formats(&n), *const * e;
 
     for (e = r->engine->formats; *e && !r->format; e++)
-        for (i = 0; formats[i]; i++)
+        for (i = 0; i < n; i++)
             if (!strcmp(*e, formats[i]))
                 r->format = formats[i];
     if (!r->format)

@@ -231,6 +231,7 @@ static void sut_unload(void *ctx, const size_t *index, size_t n)
     uint64_t *list = malloc((n ? n : 1) * sizeof(*list));
     size_t i;
 
+    c->run_wall_ns = clock_ns() - c->first_issue_ns;
     if (!list)
         return; /* they stay loaded: no harm */
     for (i = 0; i < n; i++)
@@ -276,7 +277,6 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
                            .load = sut_load,
                            .unload = sut_unload};
     struct rusage before, after;
-    int64_t t0;
     int rc;
 
     if (!name || !data) {
@@ -290,9 +290,8 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
     prctl(PR_SET_TIMERSLACK, 1UL);
     narrow_affinity(c);
     getrusage(RUSAGE_SELF, &before);
-    t0 = clock_ns();
+    c->first_issue_ns = 0;
     rc = c->r.load->run(s, c->r.benchmark->loadgen_model, &sut, outdir, c->r.s.audit_config, err);
-    c->run_wall_ns = clock_ns() - t0;
     getrusage(RUSAGE_SELF, &after);
     c->major_faults = after.ru_majflt - before.ru_majflt;
     c->minor_faults = after.ru_minflt - before.ru_minflt;
