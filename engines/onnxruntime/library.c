@@ -82,15 +82,49 @@ bool library_has_provider(const struct library *lib, const char *name)
     return strstr(all, name) != NULL;
 }
 
+/* ONNX Runtime's messages may name its own source: "/path/file.cc:46 type function(arguments)
+ * message". Returns where the message begins, behind that. */
+static const char *behind_source(const char *p)
+{
+    int depth = 0;
+
+    for (p = strchr(p, '('); p && *p; p++) {
+        depth += *p == '(' ? 1 : *p == ')' ? -1 : 0;
+        if (depth == 0)
+            break;
+    }
+    if (!p || !*p)
+        return NULL;
+    p++;
+    if (strncmp(p, " const", 6) == 0)
+        p += 6;
+    return p + strspn(p, " ");
+}
+
+/* One line without what the caller says itself and without places in ONNX Runtime's source. */
+static void shorten(char *text)
+{
+    char *source, *failed;
+    const char *rest;
+
+    for (char *p = text; *p; p++)
+        if (*p == '\n' || *p == '\r' || *p == '\t')
+            *p = ' ';
+    if (strncmp(text, "Load model from ", 16) == 0 && (failed = strstr(text, "failed:")))
+        memmove(text, failed + 7, strlen(failed + 7) + 1);
+    source = strstr(text, "/onnxruntime");
+    if (source && (strstr(source, ".h:") || strstr(source, ".cc:")) &&
+        (rest = behind_source(source)))
+        memmove(source, rest, strlen(rest) + 1);
+}
+
 int library_error(const struct library *lib, OrtStatus *status, const char *prefix,
                   struct assay_err *err)
 {
-    char line[320];
+    char text[2048];
 
-    snprintf(line, sizeof(line), "%s", lib->api->GetErrorMessage(status));
-    for (char *p = line; *p; p++)
-        if (*p == '\n' || *p == '\r' || *p == '\t')
-            *p = ' ';
+    snprintf(text, sizeof(text), "%s", lib->api->GetErrorMessage(status));
     lib->api->ReleaseStatus(status);
-    return assay_fail(err, ASSAY_EFAIL, "%s: %s", prefix, line);
+    shorten(text);
+    return assay_fail(err, ASSAY_EFAIL, "%s: %.300s", prefix, text);
 }

@@ -276,7 +276,7 @@ static int compare_output(const struct assay_tensor *x, const char *a, const str
     for (size_t i = 0; i < n; i++) {
         p = element(x, a, i);
         q = element(y, b, i);
-        if (!isfinite(p) || !(fabs(p - q) <= TOLERANCE * fmax(1, fabs(p))))
+        if (!isfinite(p) || !(fabs(p - q) <= TOLERANCE * (fabs(p) > 1 ? fabs(p) : 1)))
             return assay_fail(err, ASSAY_EFAIL,
                               "output '%s', element %zu of the same sample is %g and then %g", name,
                               i, p, q);

@@ -1,0 +1,200 @@
+/* test: no-tsan. The ONNX Runtime engine on a model of a few bytes, on broken ones, and on a real
+ * one where it is there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "engine/host.h"
+#include "engine/trial.h"
+#include "tiny_onnx.h"
+
+static char model[] = "/tmp/assay-tiny-XXXXXX";
+static const struct assay_engine *table;
+
+static int open_model(struct trial *t, const char *options, const char *device,
+                      struct assay_err *err)
+{
+    struct trial_ask ask = {.table = table,
+                            .model = model,
+                            .format = "onnx",
+                            .device = device,
+                            .options = options,
+                            .lanes = 1,
+                            .max_batch = 4};
+
+    return trial_open(t, &ask, err);
+}
+
+static void the_answer_is_right(void **state)
+{
+    static const char *const options[] = {
+        "", "graph_optimization=disable,memory_arena=off,memory_pattern=off",
+        "execution_mode=parallel,inter_op_threads=2", "spinning=off,deterministic_compute=on"};
+    uint32_t samples[3] = {4, 2, 7};
+    struct assay_err err = {0};
+    struct trial t;
+    struct load l;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++) {
+        if (open_model(&t, options[k], "cpu", &err) || load_init(&l, &t, 0, samples, 3, &err) ||
+            load_run(&l, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(t.graph->inputs[0].name, "x");
+        assert_int_equal(t.graph->inputs[0].dims[0], -1);
+        assert_int_equal(t.graph->inputs[0].dims[1], 4);
+        assert_string_equal(t.graph->outputs[0].name, "y");
+        assert_string_equal(engine_desc(t.engine)->precision, "fp32");
+        for (int s = 0; s < 3; s++) {
+            const float *x = (const float *)l.inputs[0].data + s * 4,
+                        *y = (const float *)l.answer[0] + s * 3;
+
+            for (int j = 0; j < 3; j++) {
+                double sum = 0;
+
+                for (int i = 0; i < 4; i++)
+                    sum += (double)x[i] * (i - j);
+                assert_true(fabs(sum - (double)y[j]) < 1e-5);
+            }
+        }
+        load_release(&l);
+        assert_int_equal(trial_close(&t, &err), 0);
+    }
+}
+
+static void a_fixed_batch_is_respected(void **state)
+{
+    struct assay_err err = {0};
+    struct trial t;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 1, 13, "MatMul"), 0);
+    assert_int_equal(open_model(&t, "", "cpu", &err), 0);
+    assert_int_equal(engine_desc(t.engine)->max_batch, 1);
+    trial_close(&t, NULL);
+    assert_int_equal(tiny_onnx_write(model, 8, 13, "MatMul"), 0);
+    assert_int_equal(open_model(&t, "", "cpu", &err), ASSAY_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "exactly 8 samples"));
+}
+
+static void broken_models_are_named(void **state)
+{
+    struct assay_err err = {0};
+    struct trial t;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 99, "MatMul"), 0);
+    assert_true(open_model(&t, "", "cpu", &err) < 0);
+    print_message("%s\n", err.text);
+    if (!strstr(err.text, "opset") || strstr(err.text, "onnxruntime_src"))
+        fail_msg("%s", err.text);
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "NoSuchOp"), 0);
+    assert_true(open_model(&t, "", "cpu", &err) < 0);
+    assert_non_null(strstr(err.text, "NoSuchOp"));
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    assert_int_equal(truncate(model, file_size(model) - 20), 0);
+    assert_true(open_model(&t, "", "cpu", &err) < 0);
+    assert_non_null(strstr(err.text, "cut off"));
+    assert_null(strchr(err.text, '\n'));
+    assert_non_null(strstr(err.text, model));
+}
+
+static void cuda_is_refused_with_reasons(void **state)
+{
+    struct assay_err err = {0};
+    struct trial t;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (!open_model(&t, "", "cuda:0", &err)) {
+        trial_close(&t, NULL);
+        skip(); /* a machine that has it */
+    }
+    print_message("%s\n", err.text);
+    assert_non_null(strstr(err.text, "cuda:0"));
+}
+
+static void without_library_it_explains_itself(void **state)
+{
+    struct assay_engine_probe p = {.size = sizeof(p)};
+    struct assay_err err = {0};
+    char *dir = engine_runtime_dir("onnxruntime");
+
+    (void)state;
+    assert_int_equal(table->probe("/nonexistent", &p, &err), 0);
+    if (!p.version[0])
+        assert_non_null(strstr(p.note, "`make` gets it"));
+    memset(&p, 0, sizeof(p));
+    assert_int_equal(table->probe(dir, &p, &err), 0);
+    assert_int_equal(p.note[0], 0);
+    assert_string_equal(p.devices[0], "cpu");
+    assert_true(file_exists(p.library));
+    free(dir);
+}
+
+static void it_conforms(void **state)
+{
+    const char *data = getenv("ASSAY_TEST_DATA");
+    char real[1024];
+    struct assay_err err = {0};
+    int passed, failed, skipped;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    assert_int_equal(engine_conform("onnxruntime", model, "onnx", "cpu", stderr, &passed, &failed,
+                                    &skipped, &err),
+                     0);
+    snprintf(real, sizeof(real), "%s/models/efficientnet-lite0.onnx",
+             data ? data : ASSAY_SOURCE "/../shared/data");
+    if (!file_exists(real))
+        skip();
+    assert_int_equal(engine_conform("onnxruntime", real, "onnx", "cpu", stderr, &passed, &failed,
+                                    &skipped, &err),
+                     0);
+}
+
+static int begin(void **state)
+{
+    struct assay_err err = {0};
+    char path[1024];
+    int fd = mkstemp(model);
+
+    (void)state;
+    if (fd < 0)
+        return -1;
+    close(fd);
+    return engine_load("onnxruntime", &table, path, &err);
+}
+
+static int end(void **state)
+{
+    (void)state;
+    return unlink(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right),
+                                       cmocka_unit_test(a_fixed_batch_is_respected),
+                                       cmocka_unit_test(broken_models_are_named),
+                                       cmocka_unit_test(cuda_is_refused_with_reasons),
+                                       cmocka_unit_test(without_library_it_explains_itself),
+                                       cmocka_unit_test(it_conforms)};
+    const struct assay_engine *probe;
+    struct assay_err err = {0};
+    char path[1024];
+
+    if (engine_load("onnxruntime", &probe, path, &err)) {
+        fprintf(stderr, "skipped: %s\n", err.text);
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, begin, end);
+}

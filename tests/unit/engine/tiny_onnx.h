@@ -1,0 +1,102 @@
+/* A tiny ONNX model, written byte by byte: output = input × W (MatMul) with input [batch, 4] and
+ * W[i][j] = i - j, so output[j] = Σ i·x[i] - j·Σ x[i], for j = 0..2. */
+#ifndef TINY_ONNX_H
+#define TINY_ONNX_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bytes {
+    unsigned char b[2048];
+    size_t n;
+};
+
+static void put_varint(struct bytes *o, unsigned long v)
+{
+    for (; v > 127; v >>= 7)
+        o->b[o->n++] = (unsigned char)(v | 128);
+    o->b[o->n++] = (unsigned char)v;
+}
+
+static void put_int(struct bytes *o, int field, unsigned long v)
+{
+    put_varint(o, (unsigned long)field << 3);
+    put_varint(o, v);
+}
+
+static void put_data(struct bytes *o, int field, const void *data, size_t n)
+{
+    put_varint(o, (unsigned long)field << 3 | 2);
+    put_varint(o, n);
+    memcpy(o->b + o->n, data, n);
+    o->n += n;
+}
+
+static void put_text(struct bytes *o, int field, const char *text)
+{
+    put_data(o, field, text, strlen(text));
+}
+
+static void put_part(struct bytes *o, int field, const struct bytes *part)
+{
+    put_data(o, field, part->b, part->n);
+}
+
+/* A ValueInfoProto: float32 [batch, columns]; batch 0 is the symbol "batch". */
+static void put_value(struct bytes *graph, int field, const char *name, unsigned long batch,
+                      unsigned long columns)
+{
+    struct bytes value = {0}, type = {0}, tensor = {0}, shape = {0}, first = {0}, second = {0};
+
+    if (batch)
+        put_int(&first, 1, batch);
+    else
+        put_text(&first, 2, "batch");
+    put_int(&second, 1, columns);
+    put_part(&shape, 1, &first);
+    put_part(&shape, 1, &second);
+    put_int(&tensor, 1, 1);
+    put_part(&tensor, 2, &shape);
+    put_part(&type, 1, &tensor);
+    put_text(&value, 1, name);
+    put_part(&value, 2, &type);
+    put_part(graph, field, &value);
+}
+
+/* Returns 0 when the file was written. */
+static int tiny_onnx_write(const char *path, unsigned long batch, unsigned long opset,
+                           const char *op)
+{
+    struct bytes model = {0}, graph = {0}, node = {0}, weights = {0}, set = {0};
+    float w[12];
+    FILE *f = fopen(path, "wb");
+    int rc;
+
+    for (int i = 0; i < 12; i++)
+        w[i] = (float)(i / 3 - i % 3);
+    put_text(&node, 1, "x");
+    put_text(&node, 1, "w");
+    put_text(&node, 2, "y");
+    put_text(&node, 4, op);
+    put_part(&graph, 1, &node);
+    put_text(&graph, 2, "tiny");
+    put_int(&weights, 1, 4);
+    put_int(&weights, 1, 3);
+    put_int(&weights, 2, 1);
+    put_text(&weights, 8, "w");
+    put_data(&weights, 9, w, sizeof(w));
+    put_part(&graph, 5, &weights);
+    put_value(&graph, 11, "x", batch, 4);
+    put_value(&graph, 12, "y", batch, 3);
+    put_int(&model, 1, 7);
+    put_part(&model, 7, &graph);
+    put_int(&set, 2, opset);
+    put_part(&model, 8, &set);
+    if (!f)
+        return -1;
+    rc = fwrite(model.b, 1, model.n, f) == model.n ? 0 : -1;
+    return fclose(f) || rc ? -1 : 0;
+}
+
+#endif
