@@ -3,10 +3,11 @@
  *   bare_onnx --library SO --model FILE --scenario Offline|SingleStream [--batch N] [--lanes N]
  *             [--threads N] [--spin 0|1] [--optimise 0..3] [--samples N] [--count N] [--seconds X]
  *
- * It is the peer that Assay is held against: one session, inputs that lie ready in memory, no
- * copies, no queue, no clock between two inferences of an Offline loop.
+ * It is the peer that Assay is held against: inputs that lie ready in memory, no copies, no queue,
+ * no clock between two inferences of an Offline loop.  Lanes of one compute thread share a session;
+ * with more threads each has its own, or they would wait for each other's threads.
  *
- * Offline: `lanes` threads share the session and run batches until `count` samples are done;
+ * Offline: `lanes` threads run batches until `count` samples are done;
  * SingleStream: one thread runs single samples for `seconds` and keeps each time.  Inputs are
  * random numbers in the range of ImageNet's mean-subtracted pixels; the speed does not depend on
  * them.  An untimed warm-up comes first.  Prints one line of JSON. */
@@ -35,14 +36,14 @@ struct options {
 struct bare {
     struct options o;
     const OrtApi *api;
-    OrtSession *session;
+    OrtSession **sessions; /* of each lane */
     OrtMemoryInfo *memory;
     char *input, *outputs[MAX_OUTPUTS];
     size_t output_count, sample_floats;
     int64_t shape[8];
     size_t rank;
     float *pool;
-    _Atomic long next; /* sample of the Offline loop that nobody has taken */
+    _Atomic long lane, next; /* a lane that nobody has taken; a a sample of the Offline loop */
 };
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
@@ -114,7 +115,15 @@ static void open_session(struct bare *b)
              options, b->o.optimise >= 3 ? ORT_ENABLE_ALL : (GraphOptimizationLevel)b->o.optimise));
     must(b, b->api->AddSessionConfigEntry(options, "session.intra_op.allow_spinning",
                                           b->o.spin ? "1" : "0"));
-    must(b, b->api->CreateSession(env, b->o.model, options, &b->session));
+    b->sessions = calloc((size_t)b->o.lanes, sizeof(OrtSession *));
+    if (!b->sessions)
+        die("not enough memory");
+    for (long i = 0; i < b->o.lanes; i++) {
+        if (i && b->o.threads == 1)
+            b->sessions[i] = b->sessions[0];
+        else
+            must(b, b->api->CreateSession(env, b->o.model, options, &b->sessions[i]));
+    }
     must(b, b->api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &b->memory));
     b->api->ReleaseSessionOptions(options);
 }
@@ -122,14 +131,15 @@ static void open_session(struct bare *b)
 /* Names of the tensors and the shape of one sample. */
 static void read_graph(struct bare *b)
 {
+    OrtSession *session = b->sessions[0];
     const OrtTensorTypeAndShapeInfo *tensor;
     OrtAllocator *allocator;
     OrtTypeInfo *info;
     size_t i;
 
     must(b, b->api->GetAllocatorWithDefaultOptions(&allocator));
-    must(b, b->api->SessionGetInputName(b->session, 0, allocator, &b->input));
-    must(b, b->api->SessionGetInputTypeInfo(b->session, 0, &info));
+    must(b, b->api->SessionGetInputName(session, 0, allocator, &b->input));
+    must(b, b->api->SessionGetInputTypeInfo(session, 0, &info));
     must(b, b->api->CastTypeInfoToTensorInfo(info, &tensor));
     must(b, b->api->GetDimensionsCount(tensor, &b->rank));
     if (b->rank > 8)
@@ -139,11 +149,11 @@ static void read_graph(struct bare *b)
     b->sample_floats = 1;
     for (i = 1; i < b->rank; i++)
         b->sample_floats *= (size_t)b->shape[i];
-    must(b, b->api->SessionGetOutputCount(b->session, &b->output_count));
+    must(b, b->api->SessionGetOutputCount(session, &b->output_count));
     if (b->output_count > MAX_OUTPUTS)
         b->output_count = MAX_OUTPUTS;
     for (i = 0; i < b->output_count; i++)
-        must(b, b->api->SessionGetOutputName(b->session, i, allocator, &b->outputs[i]));
+        must(b, b->api->SessionGetOutputName(session, i, allocator, &b->outputs[i]));
 }
 
 static void fill_pool(struct bare *b)
@@ -161,7 +171,7 @@ static void fill_pool(struct bare *b)
 }
 
 /* Runs n samples that start at number `first` of an endless repetition of the pool. */
-static void infer(const struct bare *b, long first, long n)
+static void infer(const struct bare *b, OrtSession *session, long first, long n)
 {
     long whole = b->o.samples / b->o.batch * b->o.batch; /* no batch goes over the pool's end */
     float *at = b->pool + b->sample_floats * (size_t)(first % whole);
@@ -174,9 +184,8 @@ static void infer(const struct bare *b, long first, long n)
     must(b, b->api->CreateTensorWithDataAsOrtValue(
                 b->memory, at, b->sample_floats * (size_t)n * sizeof(float), shape, b->rank,
                 ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &in));
-    must(b,
-         b->api->Run(b->session, NULL, (const char *const *)&b->input, (const OrtValue *const *)&in,
-                     1, (const char *const *)b->outputs, b->output_count, out));
+    must(b, b->api->Run(session, NULL, (const char *const *)&b->input, (const OrtValue *const *)&in,
+                        1, (const char *const *)b->outputs, b->output_count, out));
     b->api->ReleaseValue(in);
     for (i = 0; i < b->output_count; i++)
         b->api->ReleaseValue(out[i]);
@@ -185,11 +194,12 @@ static void infer(const struct bare *b, long first, long n)
 static void *lane_main(void *arg)
 {
     struct bare *b = arg;
+    OrtSession *session = b->sessions[atomic_fetch_add(&b->lane, 1)];
     long first, n;
 
     while ((first = atomic_fetch_add(&b->next, b->o.batch)) < b->o.count) {
         n = b->o.count - first < b->o.batch ? b->o.count - first : b->o.batch;
-        infer(b, first, n);
+        infer(b, session, first, n);
     }
     return NULL;
 }
@@ -202,8 +212,8 @@ static void offline(struct bare *b)
 
     if (!threads)
         die("not enough memory");
-    for (i = 0; i < WARM_RUNS; i++)
-        infer(b, 0, b->o.batch);
+    for (i = 0; i < WARM_RUNS * b->o.lanes; i++)
+        infer(b, b->sessions[i % b->o.lanes], 0, b->o.batch);
     t0 = clock_ns();
     for (i = 1; i < b->o.lanes; i++)
         if (pthread_create(&threads[i], NULL, lane_main, b))
@@ -230,12 +240,12 @@ static void single_stream(struct bare *b)
     if (!took)
         die("not enough memory");
     for (int i = 0; i < WARM_RUNS * 4; i++)
-        infer(b, i, 1);
+        infer(b, b->sessions[0], i, 1);
     t1 = clock_ns();
     end = t1 + (int64_t)(b->o.seconds * 1e9);
     while (t1 < end && n < room) {
         t0 = clock_ns();
-        infer(b, (long)n, 1);
+        infer(b, b->sessions[0], (long)n, 1);
         t1 = clock_ns();
         took[n++] = t1 - t0;
     }

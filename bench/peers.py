@@ -64,6 +64,7 @@ class Assay:
                 "rate": r["performance"]["value"],
                 "busy": r["stages"]["lane_busy_fraction"],
                 "valid": r["verdict"]["valid"],
+                "reasons": r["verdict"]["reasons"],
                 "stages": r["stages"]}
 
     def model(self):
@@ -83,7 +84,7 @@ class Assay:
     @staticmethod
     def onnx_settings(best):
         return ["--lanes", str(best["lanes"]), "--threads", str(best["threads"]), "--batch", str(best["batch"]),
-                "--option", f"spinning={'true' if best['spin'] else 'false'}"]
+                "--option", f"spinning={'on' if best['spin'] else 'off'}"]
 
 
 class BareLoadgen:

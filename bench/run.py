@@ -26,6 +26,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 import peers  # noqa: E402
 
@@ -151,6 +152,8 @@ class Suite:
                              "word": word})
         self.say(f"{name:<32}{f'{sum(valid)} of {len(valid)}':>11}{f'{sum(peers_valid)} of {len(valid)}':>11}"
                  f"{'':<44}{word}")
+        for reason in sorted({reason for pairs in rounds for a, _ in pairs for reason in a["reasons"]}):
+            self.note(f"  INVALID: {reason}")
 
     def note(self, text):
         self.progress("")
