@@ -1,12 +1,12 @@
-/* Pre-processing against decoding alone: images per second of one thread, in alternating rounds.
+/* Pre-processing against decoding alone, on one thread.
  *
- *     preprocess FOLDER [ROUNDS]        FOLDER has JPEGs and val_map.txt
+ *     preprocess FILE...        JPEGs
  *
- * `decode` is libjpeg-turbo at its own: the same files, in memory, decoded to RGB through its API,
- * no checks, no turning.  `whole` is what Assay does: read the file, decode, resize, crop,
- * normalise.  Files are in the page cache after the first, uncounted round.  Prints the median of
- * each, and of the rounds' ratios. */
-#include <setjmp.h>
+ * For every line on standard input one pass over all files; the answer is its seconds.
+ * "decode" is libjpeg-turbo on its own: the files' bytes, in memory, to RGB through its API, with
+ * its default settings, which are those of the official pre-processing; no checks, no turning.
+ * "whole" is what Assay does: read the file, decode, resize, crop, normalise. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,39 +15,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "data/image.h"
-#include "data/labels.h"
 
 struct photo {
-    char *path, *bytes;
+    const char *path;
+    char *bytes;
     size_t len;
 };
-
-static uint8_t *buffer;
-static size_t buffer_size;
-
-static void decode(const struct photo *p)
-{
-    struct jpeg_decompress_struct j;
-    struct jpeg_error_mgr errors;
-    size_t need;
-
-    j.err = jpeg_std_error(&errors);
-    jpeg_create_decompress(&j);
-    jpeg_mem_src(&j, (const unsigned char *)p->bytes, p->len);
-    jpeg_read_header(&j, TRUE);
-    j.out_color_space = JCS_RGB;
-    need = (size_t)j.image_width * j.image_height * 3;
-    if (need > buffer_size)
-        buffer = realloc(buffer, buffer_size = need);
-    jpeg_start_decompress(&j);
-    while (j.output_scanline < j.output_height) {
-        JSAMPROW row = buffer + (size_t)j.output_scanline * j.output_width * 3;
-
-        jpeg_read_scanlines(&j, &row, 1);
-    }
-    jpeg_finish_decompress(&j);
-    jpeg_destroy_decompress(&j);
-}
 
 static const struct image_rule rule = {.method = IMAGE_VGG,
                                        .resize = 256,
@@ -56,83 +29,72 @@ static const struct image_rule rule = {.method = IMAGE_VGG,
                                        .mean = {123.68, 116.78, 103.94},
                                        .std = {1, 1, 1}};
 
-/* Seconds for all photos. */
-static double round_of(const struct photo *photos, size_t n, struct image_work *w, float *out)
+static _Noreturn void die(const char *text)
+{
+    fprintf(stderr, "preprocess: %s\n", text);
+    exit(3);
+}
+
+static void decode(const struct photo *p, struct pixels *to)
+{
+    struct jpeg_decompress_struct j;
+    struct jpeg_error_mgr errors;
+    struct assay_err err;
+
+    j.err = jpeg_std_error(&errors);
+    jpeg_create_decompress(&j);
+    jpeg_mem_src(&j, (const unsigned char *)p->bytes, p->len);
+    jpeg_read_header(&j, TRUE);
+    j.out_color_space = JCS_RGB;
+    jpeg_start_decompress(&j);
+    if (pixels_reserve(to, j.output_width, j.output_height, p->path, &err))
+        die(err.text);
+    while (j.output_scanline < j.output_height) {
+        JSAMPROW row = to->data + (size_t)j.output_scanline * j.output_width * 3;
+
+        jpeg_read_scanlines(&j, &row, 1);
+    }
+    jpeg_finish_decompress(&j);
+    jpeg_destroy_decompress(&j);
+}
+
+static double pass(const struct photo *photos, size_t n, bool whole, struct image_work *w,
+                   float *out)
 {
     double start = clock_seconds();
     struct assay_err err;
     size_t i;
 
     for (i = 0; i < n; i++) {
-        if (!w)
-            decode(&photos[i]);
-        else if (image_read(&rule, photos[i].path, w, out, &err)) {
-            fprintf(stderr, "preprocess: %s\n", err.text);
-            exit(3);
-        }
+        if (!whole)
+            decode(&photos[i], &w->photo);
+        else if (image_read(&rule, photos[i].path, w, out, &err))
+            die(err.text);
     }
     return clock_seconds() - start;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, int n)
-{
-    qsort(v, (size_t)n, sizeof(*v), by_value);
-    return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
 int main(int argc, char **argv)
 {
-    int rounds = argc > 2 ? atoi(argv[2]) : 20, r;
-    double *alone, *whole, *ratio;
-    struct labels labels = {0};
-    struct image_work w;
+    size_t n = argc > 1 ? (size_t)argc - 1 : 0, i;
+    struct photo *photos = calloc(n + 1, sizeof(*photos));
+    float *out = malloc(sizeof(float) * 3 * rule.size * rule.size);
+    struct image_work work;
     struct assay_err err;
-    struct photo *photos;
-    float *out;
-    size_t i;
+    char line[16];
 
-    if (argc < 2 || rounds < 1) {
-        fprintf(stderr, "usage: preprocess FOLDER [ROUNDS]\n");
-        return 2;
+    if (!n || !photos || !out)
+        die(n ? "not enough memory" : "which files?");
+    for (i = 0; i < n; i++) {
+        photos[i].path = argv[i + 1];
+        if (file_read(photos[i].path, PIXELS_MAX_FILE, &photos[i].bytes, &photos[i].len, &err))
+            die(err.text);
     }
-    if (labels_read(argv[1], INT32_MAX, 0, &labels, &err)) {
-        fprintf(stderr, "preprocess: %s\n", err.text);
-        return 3;
+    image_work_init(&work, &rule);
+    while (fgets(line, sizeof(line), stdin)) {
+        printf("%.9f\n", pass(photos, n, !strcmp(line, "whole\n"), &work, out));
+        fflush(stdout);
     }
-    photos = calloc(labels.n, sizeof(*photos));
-    out = malloc(sizeof(float) * 224 * 224 * 3);
-    alone = calloc((size_t)rounds, sizeof(double));
-    whole = calloc((size_t)rounds, sizeof(double));
-    ratio = calloc((size_t)rounds, sizeof(double));
-    for (i = 0; i < labels.n; i++) {
-        photos[i].path = file_join(argv[1], labels.names[i]);
-        if (file_read(photos[i].path, PIXELS_MAX_FILE, &photos[i].bytes, &photos[i].len, &err)) {
-            fprintf(stderr, "preprocess: %s\n", err.text);
-            return 3;
-        }
-    }
-    image_work_init(&w, &rule);
-    round_of(photos, labels.n, &w, out);
-    for (r = 0; r < rounds; r++) {
-        bool first = r % 2; /* A B, B A, A B … */
-
-        if (first)
-            whole[r] = round_of(photos, labels.n, &w, out);
-        alone[r] = round_of(photos, labels.n, NULL, NULL);
-        if (!first)
-            whole[r] = round_of(photos, labels.n, &w, out);
-        ratio[r] = whole[r] / alone[r];
-    }
-    qsort(ratio, (size_t)rounds, sizeof(*ratio), by_value);
-    printf("decode %.1f images/s, whole %.1f images/s, time ratio %.3f (rounds %.3f to %.3f)\n",
-           (double)labels.n / median(alone, rounds), (double)labels.n / median(whole, rounds),
-           median(ratio, rounds), ratio[0], ratio[rounds - 1]);
+    image_work_release(&work);
     return 0;
 }

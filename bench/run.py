@@ -245,7 +245,7 @@ def part_c(suite, _assay):
     if not photos:
         suite.note("  skipped: no photos; put JPEGs in a folder and name it in ASSAY_TEST_DATA (see README)")
         return
-    ours = peers.Photos([str(suite.args.build / "bench" / "photos")], photos)
+    ours = peers.Photos([str(suite.args.build / "bench" / "preprocess")], photos)
     rounds = suite.alternate("decoding", suite.args.rounds, lambda: ours.go("whole"), lambda: ours.go("decode"))
     suite.add([Row("time per image / decoding alone", "ns", limit=1.25, key="time")], rounds)
     try:
