@@ -67,6 +67,11 @@ static void on_exit_called(void)
                         child_the->r.engine ? child_the->r.engine->name : "?");
 }
 
+void child_guard_exit(void)
+{
+    atexit(on_exit_called);
+}
+
 static void on_progress(void *ctx, uint64_t done, uint64_t total)
 {
     struct child *c = ctx;
@@ -374,8 +379,7 @@ static int run_all(struct child *c, struct assay_err *err)
     if (rc)
         return rc;
     child_phase(c, PHASE_WARMUP, c->r.engine->name, 0, c->r.s.warmup_s);
-    atexit(on_exit_called); /* again: handlers run in reverse, this one before those of the engine's
-                               libraries */
+    child_guard_exit();
     rc = warmup(c, err);
     if (!rc)
         rc = run_load(c, err);
@@ -401,7 +405,7 @@ int run_child(const char *job_file, struct assay_err *err)
     child_the = &c;
     c.trials = json_array();
     c.attempts = json_array();
-    atexit(on_exit_called);
+    child_guard_exit();
     rc = tree_read_json(job_file, &job, err);
     if (!rc)
         snprintf(c.dir, sizeof(c.dir), "%s", tree_text(job, "dir", ""));

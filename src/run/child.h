@@ -41,6 +41,7 @@ struct child {
     bool warming; /* completions are counted, not given to LoadGen */
     bool finished;
     bool restore_affinity;
+    bool exit_guarded; /* since LoadGen's first callback */
     struct giveup giveup;
 
     /* What the warm-up measured. */
@@ -58,6 +59,10 @@ struct child {
 
 extern struct child *child_the;
 
+/* Makes a call of exit, which no part of ours does, an error.  Handlers run in reverse order and
+ * those of the engine's and LoadGen's libraries crash, so this is called again whenever new ones
+ * may have come. */
+void child_guard_exit(void);
 void child_phase(struct child *c, int phase, const char *what, uint64_t total, double target_s);
 /* Writes the error where the parent finds it and ends the process.  Any thread. */
 _Noreturn void child_fail(struct child *c, const struct assay_err *err);

@@ -213,6 +213,10 @@ static void sut_load(void *ctx, const size_t *index, size_t n)
     uint64_t *list = malloc((n ? n : 1) * sizeof(*list));
     size_t i;
 
+    if (!c->exit_guarded) /* by now LoadGen's own exit handlers are registered: ours runs before
+                             them */
+        child_guard_exit();
+    c->exit_guarded = true;
     if (c->restore_affinity)
         sched_setaffinity(0, sizeof(full_affinity), &full_affinity);
     c->restore_affinity = false;
