@@ -105,10 +105,10 @@ static int case_storm(struct trial *t, const struct trial_ask *ask, struct assay
 {
     enum { FLOOD = 96 };
     struct load *loads = calloc(FLOOD, sizeof(*loads));
+    struct assay_err ignored;
     uint32_t made = 0, sample, i;
     int rc = loads ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    (void)ask;
     while (made < FLOOD && !rc) {
         sample = made;
         if (!(rc = load_init(&loads[made], t, 0, &sample, 1, err)))
@@ -120,8 +120,13 @@ static int case_storm(struct trial *t, const struct trial_ask *ask, struct assay
         rc = engine_drain(t->engine, 0, err);
     for (i = 0; i < made && !rc; i++)
         rc = load_wait(&loads[i], err);
-    /* The memory of a batch that never came back is the engine's for ever. */
-    for (i = 0; i < made && !rc; i++)
+    /* Some may still be under way when one failed: their memory may go only when the engine is done
+     * with it. */
+    if (rc && ask->table->drain)
+        engine_drain(t->engine, 0, &ignored);
+    else if (rc && (ask->table->caps & ASSAY_CAP_ASYNC))
+        return rc;
+    for (i = 0; i < made; i++)
         load_release(&loads[i]);
     free(loads);
     return rc;
