@@ -306,7 +306,7 @@ static int case_model(struct trial *t, const struct trial_ask *ask, struct assay
 /* A file that is there and is no model. */
 static int case_garbage(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
 {
-    char path[] = "/tmp/assay-conform-XXXXXX";
+    char path[] = P_tmpdir "/assay-conform-XXXXXX";
     struct trial_ask bad = *ask;
     int fd, rc;
 

@@ -36,7 +36,7 @@ static int probe_table(const struct assay_engine *t, const char *name, struct as
     p->size = sizeof(*p);
     if (!t->probe) {
         p->device_count = 1;
-        strcpy(p->devices[0], "cpu");
+        snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
         return ASSAY_OK;
     }
     dir = engine_runtime_dir(t->name ? t->name : name);

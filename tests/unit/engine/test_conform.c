@@ -162,7 +162,7 @@ static int make_prefix(void **state)
     exe[n] = 0;
     snprintf(faults_path, sizeof(faults_path), "%s/tests/engines/fault.so", build);
     snprintf(async_path, sizeof(async_path), "%s/tests/engines/fault-async.so", build);
-    snprintf(prefix, sizeof(prefix), "/tmp/assay-engine-XXXXXX");
+    snprintf(prefix, sizeof(prefix), P_tmpdir "/assay-engine-XXXXXX");
     if (!mkdtemp(prefix))
         return -1;
     snprintf(path, sizeof(path), "%s/libexec/assay", prefix);

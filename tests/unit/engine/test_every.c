@@ -23,7 +23,7 @@ static bool reads_onnx(const struct assay_engine *t)
 
 static void every_engine_conforms(void **state)
 {
-    char model[] = "/tmp/assay-every-XXXXXX", path[1024];
+    char model[] = P_tmpdir "/assay-every-XXXXXX", path[1024];
     json_t *names = engine_list(), *name;
     int fd = mkstemp(model), passed, failed, skipped;
     size_t i;

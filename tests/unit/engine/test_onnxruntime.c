@@ -15,7 +15,7 @@
 #include "engine/trial.h"
 #include "tiny_onnx.h"
 
-static char model[] = "/tmp/assay-tiny-XXXXXX";
+static char model[] = P_tmpdir "/assay-tiny-XXXXXX";
 static const struct assay_engine *table;
 
 static int open_model(struct trial *t, const char *options, const char *device,
