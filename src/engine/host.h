@@ -1,7 +1,9 @@
-/* The host side of the engine door: finds engines, loads them, checks their tables and wraps every hook.
+/* The host side of the engine door: finds engines, loads them, checks their tables and wraps every
+ * hook.
  *
- * An engine is never unloaded: its threads may live.  engine_* functions follow the threading rules of
- * include/assay/engine.h; statistics are per lane and written without locks by that lane's thread. */
+ * An engine is never unloaded: its threads may live.  engine_* functions follow the threading rules
+ * of include/assay/engine.h; statistics are per lane and written without locks by that lane's
+ * thread. */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -9,29 +11,32 @@
 
 #include "assay/engine.h"
 
-/* Loads by name (lib/assay/engines/NAME.so, or ASSAY_ENGINE_PATH's folders first) or by path (contains '/'),
- * and checks ABI, size and required functions.  The error names file, found and wanted.  An unknown name is an
- * error with did-you-mean.  path may be filled on failure too. */
-int engine_load(const char *name, const struct assay_engine **table, char path[1024], struct assay_err *err);
+/* Loads by name (lib/assay/engines/NAME.so, or ASSAY_ENGINE_PATH's folders first) or by path
+ * (contains '/'), and checks ABI, size and required functions.  The error names file, found and
+ * wanted.  An unknown name is an error with did-you-mean.  path may be filled on failure too. */
+int engine_load(const char *name, const struct assay_engine **table, char path[1024],
+                struct assay_err *err);
 
 /* Names (strings) of the engines that are installed, sorted. */
 json_t *engine_list(void);
 
-/* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME), so a library that
- * crashes or prints takes nothing down; bounded in time. */
+/* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME), so a library
+ * that crashes or prints takes nothing down; bounded in time. */
 int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
-/* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries print
- * does not reach.  A failed probe is part of the JSON; the return value only tells whether it was written. */
+/* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries
+ * print does not reach.  A failed probe is part of the JSON; the return value only tells whether it
+ * was written. */
 int engine_probe_here(const char *name, int fd, struct assay_err *err);
 
 /* Where an engine's runtime libraries are kept. */
 char *engine_runtime_dir(const char *name);
 
-/* Parses "a=b,c=d" by the engine's options table; defaults filled in.  Values' strings point into *storage,
- * which the caller frees after the values.  text may be NULL.  values NULL: only checks (count and storage are
- * then not touched). */
-int engine_parse_options(const struct assay_engine *table, const char *text, struct assay_value **values,
-                         uint32_t *count, char **storage, struct assay_err *err);
+/* Parses "a=b,c=d" by the engine's options table; defaults filled in.  Values' strings point into
+ * *storage, which the caller frees after the values.  text may be NULL.  values NULL: only checks
+ * (count and storage are then not touched). */
+int engine_parse_options(const struct assay_engine *table, const char *text,
+                         struct assay_value **values, uint32_t *count, char **storage,
+                         struct assay_err *err);
 
 struct engine_hook_stats {
     uint64_t calls;
@@ -42,7 +47,8 @@ struct engine_lane_stats {
     struct engine_hook_stats flight; /* submit to done */
     struct engine_hook_stats drain;
     uint64_t again, samples, batches;
-    int64_t inside_since_ns; /* clock_ns at entry of the hook that is running now; 0: none (relaxed atomics) */
+    int64_t inside_since_ns; /* clock_ns at entry of the hook that is running now; 0: none (relaxed
+                                atomics) */
 };
 
 struct engine; /* an open engine */
@@ -52,35 +58,38 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
                 struct engine **out, struct assay_err *err);
 const struct assay_engine *engine_table(const struct engine *e);
 const struct assay_model_desc *engine_desc(const struct engine *e);
-/* Compares the description with what a benchmark gives and needs: type, rank and dims (−1 matches any, the
- * batch dimension is 0), by position, or by name where names are given.  map[i] gets the graph's output
- * number for need i.  Errors name tensor, found and wanted shape. */
-int engine_check_shapes(const struct engine *e, uint32_t graph, const struct assay_tensor_spec *inputs,
-                        uint32_t input_count, const struct assay_tensor_spec *outputs, uint32_t output_count,
+/* Compares the description with what a benchmark gives and needs: type, rank and dims (−1 matches
+ * any, the batch dimension is 0), by position, or by name where names are given.  map[i] gets the
+ * graph's output number for need i.  Errors name tensor, found and wanted shape. */
+int engine_check_shapes(const struct engine *e, uint32_t graph,
+                        const struct assay_tensor_spec *inputs, uint32_t input_count,
+                        const struct assay_tensor_spec *outputs, uint32_t output_count,
                         uint32_t *output_map, struct assay_err *err);
 int engine_lane_open(struct engine *e, uint32_t lane, struct assay_err *err);
 void engine_lane_close(struct engine *e, uint32_t lane);
-/* As the hook, timed; detects double completion (`done` called twice for a batch), completion of a batch that
- * was refused, and, for engines without ASSAY_CAP_ASYNC, a submit that returned OK without completing:
- * each is reported by calling fault. */
+/* As the hook, timed; detects double completion (`done` called twice for a batch), completion of a
+ * batch that was refused, and, for engines without ASSAY_CAP_ASYNC, a submit that returned OK
+ * without completing: each is reported by calling fault. */
 int engine_submit(struct engine *e, struct assay_batch *batch, struct assay_err *err);
-/* Fails, and reports a fault, when the engine's drain returned and batches of this lane are still out: those are
- * lost and their done will not be called. */
+/* Fails, and reports a fault, when the engine's drain returned and batches of this lane are still
+ * out: those are lost and their done will not be called. */
 int engine_drain(struct engine *e, uint32_t lane, struct assay_err *err);
 void *engine_alloc(struct engine *e, size_t bytes);
 void engine_release(struct engine *e, void *memory);
-/* Called (once, on any thread) when the engine broke its contract; the text names engine and breach. */
-void engine_on_fault(struct engine *e, void (*fault)(void *ctx, const struct assay_err *err), void *ctx);
+/* Called (once, on any thread) when the engine broke its contract; the text names engine and
+ * breach. */
+void engine_on_fault(struct engine *e, void (*fault)(void *ctx, const struct assay_err *err),
+                     void *ctx);
 const struct engine_lane_stats *engine_stats(const struct engine *e, uint32_t lane);
 void engine_close(struct engine *e);
 
-/* The conformance suite on a null-capable or model engine; prints one line a case to out.  Returns the number
- * of failed cases, or < 0.  model may be NULL for engines with ASSAY_CAP_ANY_MODEL. */
+/* The conformance suite on a null-capable or model engine; prints one line a case to out.  Returns
+ * the number of failed cases, or < 0.  model may be NULL for engines with ASSAY_CAP_ANY_MODEL. */
 int engine_conform(const char *name, const char *model_path, const char *format, const char *device,
                    FILE *out, int *passed, int *failed, int *skipped, struct assay_err *err);
 /* The same with engine options, as engine_parse_options takes them. */
-int engine_conform_with(const char *name, const char *model_path, const char *format, const char *device,
-                        const char *options, FILE *out, int *passed, int *failed, int *skipped,
-                        struct assay_err *err);
+int engine_conform_with(const char *name, const char *model_path, const char *format,
+                        const char *device, const char *options, FILE *out, int *passed,
+                        int *failed, int *skipped, struct assay_err *err);
 
 #endif
