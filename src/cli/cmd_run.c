@@ -25,14 +25,19 @@ static void plan_settings(const json_t *settings)
     json_object_foreach((json_t *)(uintptr_t)settings, name, row)
     {
         const json_t *value = json_object_get(row, "value");
-        char *text = NULL;
+        char *text = NULL, number[32];
 
         origin = tree_text(row, "origin", "");
         if (!strcmp(origin, settings_origin_name(SETTINGS_DEFAULT)))
             continue;
-        if (!json_is_string(value))
-            text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-        printf("  %-30s %s  (%s)\n", name, text ? text : json_string_value(value), origin);
+        snprintf(number, sizeof(number), "%.15g", json_number_value(value));
+        if (!json_is_string(value) && !json_is_number(value))
+            text = json_dumps(value, JSON_ENCODE_ANY);
+        printf("  %-30s %s  (%s)\n", name,
+               text                    ? text
+               : json_is_number(value) ? number
+                                       : json_string_value(value),
+               origin);
         free(text);
     }
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -113,31 +114,34 @@ static int add_pair(struct scan *x, const struct cli_option *o, const char *valu
     return rc;
 }
 
+static int bad_choice(const struct cli_option *o, const char *value, struct assay_err *err)
+{
+    const char *near;
+    struct text list;
+    size_t n = 0;
+
+    text_init(&list, 256);
+    for (; o->choices[n]; n++)
+        text_addf(&list, "%s%s", n ? ", " : "", o->choices[n]);
+    near = text_nearest(value, o->choices, n, sizeof(o->choices[0]));
+    assay_fail(err, ASSAY_EUSAGE, "--%s cannot be '%s'; %s%s%s", o->name, value,
+               near ? "did you mean '" : "one of: ", near ? near : list.s, near ? "'?" : "");
+    text_release(&list);
+    return ASSAY_EUSAGE;
+}
+
 static int own_value(struct scan *x, const struct cli_option *o, const char *value,
                      struct assay_err *err)
 {
-    const char *near;
     size_t n = 0;
 
     if (o->adds_to)
         return add_pair(x, o, value, err);
-    for (; o->choices && o->choices[n]; n++)
-        if (!strcmp(o->choices[n], value))
-            break;
-    if (o->choices && !o->choices[n]) {
-        struct text list;
-
-        text_init(&list, 256);
-        for (size_t i = 0; i < n; i++)
-            text_addf(&list, "%s%s", i ? ", " : "", o->choices[i]);
-        near = text_nearest(value, o->choices, n, sizeof(o->choices[0]));
-        assay_fail(err, ASSAY_EUSAGE, "--%s cannot be '%s'; %s%s%s%s", o->name, value,
-                   near ? "did you mean '" : "one of: ", near ? near : list.s, near ? "'?" : "",
-                   "");
-        text_release(&list);
-        return ASSAY_EUSAGE;
-    }
-    x->in->values[o - x->in->command->options] = value;
+    while (o->choices && o->choices[n] && strcasecmp(o->choices[n], value))
+        n++;
+    if (o->choices && !o->choices[n])
+        return bad_choice(o, value, err);
+    x->in->values[o - x->in->command->options] = o->choices ? o->choices[n] : value;
     return ASSAY_OK;
 }
 
