@@ -232,8 +232,17 @@ static void slot_respond(struct slot *s)
     struct assay_err err = {0};
     uint32_t i, n = s->batch.samples;
 
-    for (i = 0; i < b->config.wanted_outputs; i++)
+    for (i = 0; i < b->config.wanted_outputs; i++) {
         s->wanted[i] = s->outputs[b->output_map[i]];
+        if (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)n) {
+            assay_fail(&err, ASSAY_EFAIL,
+                       "the engine gave %lld rows of output %u for a batch of %u samples",
+                       (long long)(s->wanted[i].rank ? s->wanted[i].dims[0] : 0), b->output_map[i],
+                       n);
+            batch_fail(b, &err);
+            return;
+        }
+    }
     for (i = 0; i < n; i++) {
         bytes = 0;
         if (b->ops.respond(b->ops.ctx, s->items[i].index, s->wanted, b->config.wanted_outputs, i,

@@ -65,7 +65,8 @@ static int check_frame(struct manifest *m, struct assay_err *err)
     return ASSAY_OK;
 }
 
-static int read_manifest(const char *file, struct manifest *m, struct assay_err *err)
+int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
+                   struct assay_err *err)
 {
     int rc;
 
@@ -73,11 +74,25 @@ static int read_manifest(const char *file, struct manifest *m, struct assay_err 
     m->file = file_absolute(file);
     if (!m->file)
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", file);
-    rc = tree_read_yaml(m->file, &m->tree, err);
+    rc = tree_parse_yaml(text, len, m->file, &m->tree, err);
     if (!rc)
         rc = check_frame(m, err);
     if (rc)
         manifest_release(m);
+    return rc;
+}
+
+static int read_manifest(const char *file, struct manifest *m, struct assay_err *err)
+{
+    char *text = NULL;
+    size_t len;
+    int rc;
+
+    memset(m, 0, sizeof(*m));
+    rc = file_read(file, TREE_MAX_BYTES, &text, &len, err);
+    if (!rc)
+        rc = manifest_parse(text, len, file, m, err);
+    free(text);
     return rc;
 }
 

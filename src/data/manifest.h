@@ -21,6 +21,9 @@ struct manifest {
 /* `model` is a manifest's file (ends in .yaml/.yml or contains '/'), or a name found in
  * share/assay/models or <config>/models. */
 int manifest_open(const char *model, struct manifest *m, struct assay_err *err);
+/* The same from text that stands for the file (for tests and fuzzing). */
+int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
+                   struct assay_err *err);
 void manifest_release(struct manifest *m);
 /* The file for one of the engine's formats (NULL-terminated list): absolute path and format name,
  * the first that both have.  Checks that it is there, and its md5/sha256 when the manifest gives
