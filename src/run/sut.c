@@ -184,6 +184,8 @@ static void sut_issue(void *ctx, const struct load_sample *samples, size_t n)
 {
     struct child *c = ctx;
 
+    if (!c->first_issue_ns)
+        c->first_issue_ns = clock_ns();
     if (c->giveup.armed &&
         atomic_load_explicit(&c->giveup.over, memory_order_relaxed) > c->giveup.allowed)
         give_up_hold(c, samples, n);
