@@ -67,7 +67,7 @@ def capacity(distribution, service, bound):
 
 
 def one_try(assay, distribution, number, args):
-    options = f"latency_us={args.service_us:g},distribution={distribution},wait=spin,seed={number}"
+    options = f"latency_us={args.service_us:g},distribution={distribution},wait=sleep,seed={number}"
     started = time.time()
     r = assay.record("Server", "null", [
         "--mode", "find-peak", "--engine-options", options, "--lanes", "1", "--batch", "1",
@@ -106,7 +106,13 @@ def main():
                   f"{'try':>4}{'peak':>10}{'off by':>9}{'final run':>11}{'trials':>8}{'put aside':>11}{'seconds':>9}",
                   flush=True)
             for number in range(1, args.tries + 1):
-                r = one_try(assay, distribution, number, args)
+                try:
+                    r = one_try(assay, distribution, number, args)
+                except peers.Failed as why:
+                    print(f"{number:>4}  {why}", flush=True)
+                    results.append({"distribution": distribution, "try": number, "good": False, "error": str(why)})
+                    bad += 1
+                    continue
                 off = r["peak"] / known - 1
                 good = abs(off) <= WITHIN and r["valid"]
                 bad += not good
