@@ -214,6 +214,8 @@ static void check_latency(struct court *c)
         want = c->official->target_latency_percentile;
     if (!(fabs(got - want) < 1e-9))
         reason(c, "the log's percentile is %g, %g was asked for", got, want);
+    if (fabs(got - c->official->target_latency_percentile) >= 1e-9)
+        note(c, "own percentile %g (official: %g)", got, c->official->target_latency_percentile);
     if (s->scenario != SERVER)
         return;
     if (!(fabs(bound - s->target_latency_ms) <= 1e-6))

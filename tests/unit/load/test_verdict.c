@@ -259,6 +259,12 @@ static void quick_notes(void **state)
         !has(v.notes, "the data set has only 200 samples"))
         show("quick", &v, "two notes");
     verdict_release(&v);
+    json_object_set_new(d.values, "effective_target_latency_percentile", json_real(0.9));
+    s.target_latency_percentile = 0.9;
+    verdict_judge(&d, &s, &official, 200, &v, NULL);
+    if (strcmp(v.word, "QUICK-VALID") || !has(v.notes, "own percentile 0.9 (official: 0.99)"))
+        show("quick", &v, "own percentile");
+    verdict_release(&v);
     detail_release(&d);
     settings_release(&s);
 }
