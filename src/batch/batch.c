@@ -101,8 +101,7 @@ static void batch_fail(struct batcher *b, const struct assay_err *err)
     pthread_mutex_unlock(&b->idle_lock);
 }
 
-/* ---- views and packing
- * ---------------------------------------------------------------------------------- */
+/* ---- views and packing ---- */
 
 /* The view of a sample's input: made at first use, then read from the table.  Two lanes may make
  * the same one at once: they write equal bytes, but to be clean a view is published by its dtype,
@@ -203,8 +202,7 @@ static int slot_fill(struct slot *s, uint32_t n, struct assay_err *err)
     return ASSAY_OK;
 }
 
-/* ---- completion
- * ----------------------------------------------------------------------------------------- */
+/* ---- completion ---- */
 
 static void count_completed(struct batcher *b, uint32_t n)
 {
@@ -385,8 +383,7 @@ static void lane_run(struct lane *l, struct slot *s, uint32_t n)
     }
 }
 
-/* ---- benchmarks that drive
- * ------------------------------------------------------------------------------- */
+/* ---- benchmarks that drive ---- */
 
 /* An engine's outputs are good until done returns, the benchmark wants them longer: keeps a copy.
  */
@@ -489,9 +486,7 @@ static void lane_drive(struct lane *l, struct slot *s, uint32_t n)
     }
 }
 
-/* ---- lanes
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- lanes ---- */
 
 static void lane_handle(struct lane *l, struct slot *s, uint32_t n)
 {
@@ -587,8 +582,7 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
-/* ---- issuing
- * ---------------------------------------------------------------------------------------------- */
+/* ---- issuing ---- */
 
 static bool queue_grow(struct batcher *b, size_t n)
 {
@@ -701,8 +695,7 @@ uint64_t batch_outstanding(const struct batcher *b)
     return atomic_load(&b->issued) - done;
 }
 
-/* ---- statistics, making and ending
- * ------------------------------------------------------------------------ */
+/* ---- statistics, making and ending ---- */
 
 /* The lanes' sums since they began. */
 static void stats_sum(const struct batcher *b, struct batch_stats *sum)

@@ -39,7 +39,7 @@ static int attempt_once(struct child *c, const struct settings *s, struct detail
                         struct assay_err *err)
 {
     char path[1200];
-    int rc = check_memory(c, s, err);
+    int rc = check_memory(s, err);
 
     child_phase(c, PHASE_RUN, settings_scenario_names[s->scenario], 0,
                 s->mode == MODE_ACCURACY ? 0 : (double)s->min_duration_ms * 1e-3);

@@ -88,9 +88,7 @@ static void on_log(void *ctx, int level, const char *text)
     fprintf(stderr, "%s: %s\n", level >= 0 && level < 3 ? names[level] : "log", text);
 }
 
-/* ---- data set
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- data set ---- */
 
 static int open_benchmark(struct child *c, struct assay_err *err)
 {
@@ -127,9 +125,28 @@ static int open_benchmark(struct child *c, struct assay_err *err)
     return rc;
 }
 
-/* ---- model
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- model ---- */
+
+static json_t *file_digest(const char *path)
+{
+    char hex[HASH_HEX];
+
+    return path && *path && !hash_file(path, hex, NULL) ? json_string(hex) : json_null();
+}
+
+/* Hashes everything that decides the run; this also reads it into memory, so that no page of it is
+ * missing in the timed part. */
+static void hash_parts(struct child *c)
+{
+    char *below = text_format("lib/assay/loadgen/%s.so", c->r.load->version);
+    char *load = below ? file_prefix_join(below) : NULL;
+
+    c->digests = json_pack("{s:o, s:o, s:o, s:o}", "model", file_digest(c->r.model_path), "library",
+                           file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
+                           "loadgen", file_digest(load));
+    free(below);
+    free(load);
+}
 
 static int make_net(struct child *c, struct assay_err *err)
 {
@@ -198,6 +215,7 @@ static int open_engine(struct child *c, struct assay_err *err)
     c->probe.size = sizeof(c->probe);
     if (c->r.engine->probe)
         c->r.engine->probe(runtime, &c->probe, NULL);
+    hash_parts(c);
     desc = engine_desc(c->engine);
     if (desc->max_batch && desc->max_batch < c->max_batch) {
         if (s->batch)
@@ -216,9 +234,7 @@ static int open_engine(struct child *c, struct assay_err *err)
     return rc;
 }
 
-/* ---- LoadGen
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- LoadGen ---- */
 
 /* Server's accuracy mode would keep to its schedule, hours at a low rate; its samples may as well
  * come at once. */
@@ -272,16 +288,7 @@ static int score(struct child *c, json_t **out, struct assay_err *err)
     return ASSAY_OK;
 }
 
-/* ---- result
- * -------------------------------------------------------------------------------------------------
- */
-
-static json_t *file_digest(const char *path)
-{
-    char hex[HASH_HEX];
-
-    return path && *path && !hash_file(path, hex, NULL) ? json_string(hex) : json_null();
-}
+/* ---- result ---- */
 
 static json_t *options_json(const struct child *c)
 {
@@ -323,23 +330,26 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     json_t *tree;
     int rc;
 
-    tree = json_pack(
-        "{s:{s:s, s:s*, s:s, s:o}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, s:o, s:o, "
-        "s:s, s:s, s:o, s:i, "
-        "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}}",
-        "model", "format", c->r.format ? c->r.format : "none", "path", c->r.model_path, "precision",
-        c->r.precision, "sha256", file_digest(c->r.model_path), "dataset", "name",
-        c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash", c->bench_desc.dataset_hash,
-        "samples", (json_int_t)c->bench_desc.samples, "preprocess", c->bench_desc.preprocess,
-        "synthetic", (int)c->bench_desc.synthetic, "engine", "name", c->r.engine->name, "version",
-        c->probe.version, "library", c->probe.library, "library_sha256",
-        file_digest(c->probe.library), "plugin_sha256", file_digest(c->r.engine_file), "device",
-        desc->device ? desc->device : c->r.s.device, "precision",
-        desc->precision ? desc->precision : c->r.precision, "options", options_json(c), "lanes",
-        (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch, "settings",
-        settings_to_json(&c->r.s), "warmup", c->warmup, "trials", c->trials, "attempts",
-        c->attempts, "accuracy", accuracy, "stages", stages_json(c), "faults", "major",
-        (json_int_t)c->major_faults, "minor", (json_int_t)c->minor_faults);
+    tree =
+        json_pack("{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, "
+                  "s:O, s:O, s:O, "
+                  "s:s, s:s, s:o, s:i, "
+                  "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}}",
+                  "model", "format", c->r.format ? c->r.format : "none", "path", c->r.model_path,
+                  "precision", c->r.precision, "sha256", json_object_get(c->digests, "model"),
+                  "dataset", "name", c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash",
+                  c->bench_desc.dataset_hash, "samples", (json_int_t)c->bench_desc.samples,
+                  "preprocess", c->bench_desc.preprocess, "synthetic", (int)c->bench_desc.synthetic,
+                  "engine", "name", c->r.engine->name, "version", c->probe.version, "library",
+                  c->probe.library, "library_sha256", json_object_get(c->digests, "library"),
+                  "plugin_sha256", json_object_get(c->digests, "plugin"), "loadgen_sha256",
+                  json_object_get(c->digests, "loadgen"), "device",
+                  desc->device ? desc->device : c->r.s.device, "precision",
+                  desc->precision ? desc->precision : c->r.precision, "options", options_json(c),
+                  "lanes", (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch,
+                  "settings", settings_to_json(&c->r.s), "warmup", c->warmup, "trials", c->trials,
+                  "attempts", c->attempts, "accuracy", accuracy, "stages", stages_json(c), "faults",
+                  "major", (json_int_t)c->major_faults, "minor", (json_int_t)c->minor_faults);
     if (!tree)
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
@@ -349,8 +359,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     return rc;
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static int map_shared(struct child *c, struct assay_err *err)
 {

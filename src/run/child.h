@@ -55,6 +55,9 @@ struct child {
     int64_t
         run_wall_ns; /* from the first issue to the last unload: LoadGen's set-up is not in it */
     long major_faults, minor_faults;
+    long major_before, minor_before;
+    bool faults_counted;
+    json_t *digests; /* SHA-256 of model, engine library, plugin, LoadGen */
 };
 
 extern struct child *child_the;
@@ -78,8 +81,10 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
 int warmup(struct child *c, struct assay_err *err);
 /* Fills target_qps and expected latencies that nobody set, with origin MEASURED. */
 int calibrate(struct child *c, struct assay_err *err);
+/* How many samples LoadGen will issue in a run with these settings, about. */
+double expected_samples(const struct child *c, const struct settings *s);
 /* Before a run: does LoadGen have the memory for what it will generate? */
-int check_memory(const struct child *c, const struct settings *s, struct assay_err *err);
+int check_memory(const struct settings *s, struct assay_err *err);
 
 /* server.c: finds the highest load that holds, then runs it in full. */
 int server_search(struct child *c, bool find_peak, struct assay_err *err);

@@ -66,8 +66,7 @@ static int write_job(const struct job *j, const struct settings *s, struct assay
     return rc;
 }
 
-/* ---- what goes into the record
- * ------------------------------------------------------------------------------- */
+/* ---- what goes into the record ---- */
 
 static void put(struct job *j, const char *key, json_t *value)
 {
@@ -122,7 +121,7 @@ static void put_parts(struct job *j)
 {
     static const char *const keys[] = {"dataset",  "engine",   "warmup", "trials",
                                        "attempts", "accuracy", "stages", "faults"};
-    json_t *model = json_object_get(j->result, "model"), *system = NULL;
+    json_t *model = json_object_get(j->result, "model"), *system = NULL, *engine;
     size_t i;
 
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -131,6 +130,13 @@ static void put_parts(struct job *j)
     json_object_set_new(model, "name", json_string(j->r.manifest.name));
     json_object_set_new(model, "manifest", json_deep_copy(j->r.manifest.tree));
     put(j, "model", model);
+    engine = json_object_get(j->tree, "engine");
+    if (json_object_get(engine,
+                        "loadgen_sha256")) { /* hashed beside the engine, but no part of it */
+        json_object_set(json_object_get(j->tree, "loadgen"), "sha256",
+                        json_object_get(engine, "loadgen_sha256"));
+        json_object_del(engine, "loadgen_sha256");
+    }
     if (!j->result)
         put(j, "engine",
             json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device));

@@ -61,7 +61,7 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
     child_phase(c, PHASE_SEARCH, what, 0, (double)s.min_duration_ms * 1e-3);
     rc = file_make_dirs(dir, err);
     if (!rc)
-        rc = check_memory(c, &s, err);
+        rc = check_memory(&s, err);
     if (!rc)
         rc = sut_run(c, &s, dir, err);
     c->giveup.armed = false;

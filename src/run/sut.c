@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -15,13 +16,17 @@
 #include "base/text.h"
 #include "run/child.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE                                                                        \
+    23 /* Linux 5.14; older ones say EINVAL, and the pages come when they are touched */
+#endif
+
 _Static_assert(sizeof(struct batch_item) == sizeof(struct load_sample), "one layout");
 _Static_assert(sizeof(struct batch_done) == sizeof(struct load_response), "one layout");
 _Static_assert(offsetof(struct batch_done, size) == offsetof(struct load_response, size),
                "one layout");
 
-/* ---- the batcher's stages
- * --------------------------------------------------------------------------------- */
+/* ---- the batcher's stages ---- */
 
 static int stage_submit(void *ctx, struct assay_batch *batch, struct assay_err *err)
 {
@@ -146,8 +151,7 @@ int sut_open(struct child *c, struct assay_err *err)
     return batch_create(&config, &ops, &c->batcher, err);
 }
 
-/* ---- LoadGen's callbacks
- * ---------------------------------------------------------------------------------- */
+/* ---- LoadGen's callbacks ---- */
 
 static void give_up_release(struct child *c)
 {
@@ -204,6 +208,29 @@ static void sut_flush(void *ctx)
     }
 }
 
+/* Page faults of the timed part: from the end of the first load to the last unload. */
+static void count_faults(struct child *c, bool end)
+{
+    struct rusage now;
+
+    getrusage(RUSAGE_SELF, &now);
+    c->major_faults = end ? now.ru_majflt - c->major_before : 0;
+    c->minor_faults = end ? now.ru_minflt - c->minor_before : 0;
+    if (!end) {
+        c->major_before = now.ru_majflt;
+        c->minor_before = now.ru_minflt;
+    }
+}
+
+/* The pages that the latencies will need, so that the timed part does not fault them in one by one.
+ */
+static void prefault_latencies(struct child *c, const struct settings *s)
+{
+    double bytes = expected_samples(c, s) * sizeof(*c->latencies), most = 2e9;
+
+    madvise(c->latencies, (size_t)(bytes < most ? bytes : most), MADV_POPULATE_WRITE);
+}
+
 /* LoadGen's IO thread was started by now and has inherited the narrow affinity; the issuing thread
  * goes back. */
 static cpu_set_t full_affinity;
@@ -229,6 +256,9 @@ static void sut_load(void *ctx, const size_t *index, size_t n)
     if (c->r.benchmark->load(c->bench, list, n, &err))
         child_fail(c, &err);
     free(list);
+    if (!c->faults_counted)
+        count_faults(c, false);
+    c->faults_counted = true;
 }
 
 static void sut_unload(void *ctx, const size_t *index, size_t n)
@@ -238,6 +268,7 @@ static void sut_unload(void *ctx, const size_t *index, size_t n)
     size_t i;
 
     c->run_wall_ns = clock_ns() - c->first_issue_ns;
+    count_faults(c, true);
     if (!list)
         return; /* they stay loaded: no harm */
     for (i = 0; i < n; i++)
@@ -282,7 +313,6 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
                            .flush = sut_flush,
                            .load = sut_load,
                            .unload = sut_unload};
-    struct rusage before, after;
     int rc;
 
     if (!name || !data) {
@@ -295,12 +325,10 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
     batch_stats_reset(c->batcher);
     prctl(PR_SET_TIMERSLACK, 1UL);
     narrow_affinity(c);
-    getrusage(RUSAGE_SELF, &before);
+    prefault_latencies(c, s);
     c->first_issue_ns = 0;
+    c->faults_counted = false;
     rc = c->r.load->run(s, c->r.benchmark->loadgen_model, &sut, outdir, c->r.s.audit_config, err);
-    getrusage(RUSAGE_SELF, &after);
-    c->major_faults = after.ru_majflt - before.ru_majflt;
-    c->minor_faults = after.ru_minflt - before.ru_minflt;
     batch_stats_get(c->batcher, &c->stages);
     free(name);
     free(data);
