@@ -69,15 +69,8 @@ struct batcher {
     struct lane *lanes;
     struct assay_tensor *views; /* [input * samples + index]; dtype 0: not made yet */
 
-    /* The queue: a ring that grows; head and tail count items since the start. */
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct batch_item *ring;
-    size_t ring_size; /* a power of two */
-    size_t head, tail;
-    uint32_t sleepers;
-    uint32_t limit; /* of a batch's samples, at most max_batch */
-    bool flushed, stop;
+    struct queue *queue;    /* NULL when inline */
+    _Atomic uint32_t limit; /* of a batch's samples, at most max_batch */
 
     struct batch_stats base; /* what the sums were at the last reset */
     _Atomic int64_t reset_ns;
@@ -512,52 +505,13 @@ static struct slot *lane_take_slot(struct lane *l)
     return s;
 }
 
-/* Moves up to max_batch items from the queue into the slot; waits for the first, and up to wait_ns
- * for more. 0: the batcher stops. */
+/* Fills the slot from the queue; 0: the batcher stops. */
 static uint32_t lane_take_items(struct lane *l, struct slot *s)
 {
     struct batcher *b = l->b;
-    struct timespec until;
     int64_t t0 = clock_ns();
-    size_t have;
-    uint32_t n = 0;
+    uint32_t n = queue_take(b->queue, l->number, s->own_items);
 
-    pthread_mutex_lock(&b->lock);
-    for (;;) {
-        while (b->head == b->tail && !b->stop) {
-            b->sleepers++;
-            pthread_cond_wait(&b->work, &b->lock);
-            b->sleepers--;
-        }
-        if (b->stop)
-            break;
-        have = b->tail - b->head;
-        if (b->config.wait_ns && !b->flushed && have < b->limit) {
-            clock_gettime(CLOCK_MONOTONIC, &until);
-            until.tv_sec += b->config.wait_ns / 1000000000;
-            until.tv_nsec += b->config.wait_ns % 1000000000;
-            if (until.tv_nsec >= 1000000000)
-                until.tv_sec++, until.tv_nsec -= 1000000000;
-            while (b->tail - b->head < b->limit && b->tail != b->head && !b->flushed && !b->stop) {
-                int rc;
-
-                b->sleepers++;
-                rc = pthread_cond_timedwait(&b->work, &b->lock, &until);
-                b->sleepers--;
-                if (rc)
-                    break;
-            }
-            if (b->tail == b->head)
-                continue; /* another lane took them */
-            have = b->tail - b->head;
-        }
-        n = have < b->limit ? (uint32_t)have : b->limit;
-        for (uint32_t i = 0; i < n; i++)
-            s->own_items[i] = b->ring[(b->head + i) & (b->ring_size - 1)];
-        b->head += n;
-        break;
-    }
-    pthread_mutex_unlock(&b->lock);
     s->items = s->own_items;
     if (t0 < atomic_load(&b->reset_ns)) /* what it waited before the reset does not count */
         t0 = atomic_load(&b->reset_ns);
@@ -584,66 +538,24 @@ static void *lane_main(void *arg)
 
 /* ---- issuing ---- */
 
-static bool queue_grow(struct batcher *b, size_t n)
-{
-    size_t have = b->tail - b->head, size = b->ring_size ? b->ring_size : 1024, i;
-    struct batch_item *ring;
-
-    while (size < have + n)
-        size *= 2;
-    if (size == b->ring_size)
-        return true;
-    ring = malloc(size * sizeof(*ring));
-    if (!ring)
-        return false;
-    for (i = 0; i < have; i++)
-        ring[(b->head + i) & (size - 1)] = b->ring[(b->head + i) & (b->ring_size - 1)];
-    free(b->ring);
-    b->ring = ring;
-    b->ring_size = size;
-    return true;
-}
-
-static void issue_queued(struct batcher *b, const struct batch_item *items, size_t n)
-{
-    struct assay_err err = {0};
-    uint32_t sleepers;
-    bool grown;
-    size_t i;
-
-    pthread_mutex_lock(&b->lock);
-    grown = queue_grow(b, n);
-    for (i = 0; grown && i < n; i++)
-        b->ring[(b->tail + i) & (b->ring_size - 1)] = items[i];
-    b->tail += grown ? n : 0;
-    b->flushed = false;
-    sleepers = b->sleepers;
-    pthread_mutex_unlock(&b->lock);
-    if (!grown) {
-        assay_fail(&err, ASSAY_EFAIL, "not enough memory to queue %zu samples", n);
-        batch_fail(b, &err);
-    } else if (sleepers) {
-        if (n > 1 || b->config.wait_ns)
-            pthread_cond_broadcast(&b->work);
-        else
-            pthread_cond_signal(&b->work);
-    }
-}
-
 void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
 {
     struct lane *l = &b->lanes[0];
-    uint32_t part;
+    struct assay_err err = {0};
+    uint32_t part, limit = atomic_load_explicit(&b->limit, memory_order_relaxed);
 
-    if (!b->config.on_issuer) {
+    if (b->queue) {
         atomic_fetch_add(&b->issued, n);
-        issue_queued(b, items, n);
+        if (!queue_put(b->queue, items, n)) {
+            assay_fail(&err, ASSAY_EFAIL, "not enough memory to queue %zu samples", n);
+            batch_fail(b, &err);
+        }
         return;
     }
     atomic_store_explicit(&b->issued, atomic_load_explicit(&b->issued, memory_order_relaxed) + n,
                           memory_order_relaxed);
     while (n && !atomic_load_explicit(&b->failed, memory_order_relaxed)) {
-        part = n < b->limit ? (uint32_t)n : b->limit;
+        part = n < limit ? (uint32_t)n : limit;
         l->slots[0].items = items;
         lane_handle(l, &l->slots[0], part);
         items += part;
@@ -653,12 +565,8 @@ void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
 
 void batch_flush(struct batcher *b)
 {
-    if (b->config.on_issuer)
-        return;
-    pthread_mutex_lock(&b->lock);
-    b->flushed = true;
-    pthread_cond_broadcast(&b->work);
-    pthread_mutex_unlock(&b->lock);
+    if (b->queue)
+        queue_flush(b->queue);
 }
 
 void batch_wait_idle(struct batcher *b)
@@ -678,9 +586,11 @@ void batch_careful(struct batcher *b, bool careful)
 
 void batch_limit(struct batcher *b, uint32_t limit)
 {
-    pthread_mutex_lock(&b->lock);
-    b->limit = limit < b->config.max_batch ? limit : b->config.max_batch;
-    pthread_mutex_unlock(&b->lock);
+    if (limit > b->config.max_batch)
+        limit = b->config.max_batch;
+    atomic_store(&b->limit, limit);
+    if (b->queue)
+        queue_limit(b->queue, limit);
 }
 
 uint64_t batch_completed(const struct batcher *b)
@@ -783,7 +693,6 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
                  struct batcher **out, struct assay_err *err)
 {
     struct batcher *b;
-    pthread_condattr_t monotonic;
     uint32_t i;
 
     if (config->input_count > MAX_INPUTS)
@@ -797,23 +706,20 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
     b->limit = config->max_batch;
     if (!b->config.depth)
         b->config.depth = DEFAULT_DEPTH;
-    pthread_mutex_init(&b->lock, NULL);
     pthread_mutex_init(&b->idle_lock, NULL);
     pthread_cond_init(&b->idle, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    if (!config->on_issuer)
+        b->queue = queue_create(config->lanes, config->max_batch, config->wait_ns);
     b->output_map = calloc(config->wanted_outputs + 1, sizeof(*b->output_map));
     b->views = calloc(config->samples * config->input_count + 1, sizeof(*b->views));
     b->lanes = calloc(config->lanes, sizeof(*b->lanes));
-    if (!b->output_map || !b->views || !b->lanes)
+    if (!b->output_map || !b->views || !b->lanes || (!b->queue && !config->on_issuer))
         goto no_memory;
     memcpy(b->output_map, config->output_map, config->wanted_outputs * sizeof(*b->output_map));
     for (i = 0; i < config->lanes; i++)
         if (!lane_init(&b->lanes[i], b, i))
             goto no_memory;
-    for (i = 0; i < config->lanes && !config->on_issuer; i++) {
+    for (i = 0; i < config->lanes && b->queue; i++) {
         if (pthread_create(&b->lanes[i].thread, NULL, lane_main, &b->lanes[i]))
             goto no_memory;
         b->lanes[i].started = true;
@@ -867,22 +773,18 @@ void batch_destroy(struct batcher *b)
 
     if (!b)
         return;
-    pthread_mutex_lock(&b->lock);
-    b->stop = true;
-    pthread_cond_broadcast(&b->work);
-    pthread_mutex_unlock(&b->lock);
+    if (b->queue)
+        queue_stop(b->queue);
     for (i = 0; b->lanes && i < b->config.lanes; i++)
         if (b->lanes[i].started)
             pthread_join(b->lanes[i].thread, NULL);
     for (i = 0; b->lanes && i < b->config.lanes; i++)
         lane_release(&b->lanes[i]);
-    pthread_mutex_destroy(&b->lock);
     pthread_mutex_destroy(&b->idle_lock);
     pthread_cond_destroy(&b->idle);
-    pthread_cond_destroy(&b->work);
+    queue_destroy(b->queue);
     free(b->lanes);
     free(b->views);
     free(b->output_map);
-    free(b->ring);
     free(b);
 }

@@ -16,13 +16,9 @@
 
 #include "assay/benchmark.h"
 #include "assay/engine.h"
+#include "batch/queue.h"
 
-/* The layouts of LoadGen's QuerySample and QuerySampleResponse, so that arrays pass through
- * uncopied. */
-struct batch_item {
-    uintptr_t id;
-    size_t index;
-};
+/* The layout of LoadGen's QuerySampleResponse, so that arrays pass through uncopied. */
 struct batch_done {
     uintptr_t id;
     uintptr_t data; /* the response's bytes; valid during complete */
