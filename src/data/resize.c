@@ -110,7 +110,12 @@ static void axis_area(struct axis *a, uint32_t source, double scale, uint32_t of
     axis_range(a, source);
 }
 
-static void widen_row(const uint8_t *from, float *to, size_t n)
+/* The loops below are compiled twice where the compiler can: for every x86-64, and for AVX2, which
+ * encodes the same operations shorter.  AVX2 alone has no fused multiply-add: both give the same
+ * bits. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void widen_row(const uint8_t *from, float *to, size_t n)
 {
     size_t i = 0;
 
@@ -131,7 +136,7 @@ static void widen_row(const uint8_t *from, float *to, size_t n)
         to[i] = from[i];
 }
 
-static inline four load_four(const float *p)
+INLINE four load_four(const float *p)
 {
     four v;
 
@@ -140,23 +145,24 @@ static inline four load_four(const float *p)
 }
 
 /* row: the widened source from pixel a->from on.  out: n pixels of 3 floats and one float more. */
-static inline __attribute__((always_inline)) void weigh_taps(const struct axis *a, uint32_t taps,
-                                                             const float *row, float *out)
+INLINE void weigh_taps(const struct axis *a, uint32_t taps, const float *row, float *restrict out)
 {
-    const float *w = a->weight;
-    uint32_t i, k;
+    const uint32_t *first = a->first, *end = first + a->n;
+    const float *w = a->weight, *p;
+    uint32_t k;
 
-    for (i = 0; i < a->n; i++, w += taps) {
-        const float *p = row + (size_t)(a->first[i] - a->from) * 3;
-        four sum = load_four(p) * w[0];
+    for (row -= (size_t)a->from * 3; first < end; first++, w += taps, out += 3) {
+        four sum;
 
+        p = row + (size_t)*first * 3;
+        sum = load_four(p) * w[0];
         for (k = 1; k < taps; k++)
             sum += load_four(p + (size_t)k * 3) * w[k];
-        memcpy(out + (size_t)i * 3, &sum, sizeof(sum));
+        memcpy(out, &sum, sizeof(sum));
     }
 }
 
-static void weigh_row(const struct axis *a, const float *row, float *out)
+INLINE void weigh_row(const struct axis *a, const float *row, float *out)
 {
     /* The usual counts as constants, so that the loop over taps is unrolled. */
     if (a->taps == 3)
@@ -167,51 +173,102 @@ static void weigh_row(const struct axis *a, const float *row, float *out)
         weigh_taps(a, a->taps, row, out);
 }
 
-/* sum (= or +=) weight * row; n is padded to a multiple of 4 by the buffers. */
-static void add_row(float *sum, const float *row, float weight, bool start, size_t n)
+/* Eight sums to bytes: half to even, clamped. */
+INLINE void round_eight(four a, four b, uint8_t *to)
 {
-    size_t i;
-
-    for (i = 0; i < n; i += 4) {
-        four v = load_four(row + i) * weight;
-
-        if (!start)
-            v = load_four(sum + i) + v;
-        memcpy(sum + i, &v, sizeof(v));
-    }
-}
-
-/* Half to even, clamped. */
-static void round_row(const float *from, uint8_t *to, size_t n)
-{
-    size_t i = 0;
-
 #ifdef __SSE2__
-    for (; i + 8 <= n; i += 8) {
-        __m128i a = _mm_cvtps_epi32(_mm_loadu_ps(from + i)),
-                b = _mm_cvtps_epi32(_mm_loadu_ps(from + i + 4));
+    __m128i v = _mm_packs_epi32(_mm_cvtps_epi32((__m128)a), _mm_cvtps_epi32((__m128)b));
 
-        a = _mm_packs_epi32(a, b);
-        _mm_storel_epi64((__m128i *)(to + i), _mm_packus_epi16(a, a));
-    }
-#endif
-    for (; i < n; i++) {
-        long v = lrintf(from[i]);
+    _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(v, v));
+#else
+    int i;
+
+    for (i = 0; i < 8; i++) {
+        long v = lrintf(i < 4 ? a[i] : b[i - 4]);
 
         to[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
     }
+#endif
 }
+
+/* One row of the result: weight[k] * rows[k], added from k = 0 on.  The rows have room for n
+ * rounded up to 8. */
+INLINE void add_rows(const float *const *rows, const float *weight, uint32_t taps, uint8_t *out,
+                     size_t n)
+{
+    uint8_t last[8];
+    uint32_t k;
+    size_t i;
+
+    for (i = 0; i < n; i += 8) {
+        four a = load_four(rows[0] + i) * weight[0], b = load_four(rows[0] + i + 4) * weight[0];
+
+        for (k = 1; k < taps; k++) {
+            a += load_four(rows[k] + i) * weight[k];
+            b += load_four(rows[k] + i + 4) * weight[k];
+        }
+        round_eight(a, b, i + 8 <= n ? out + i : last);
+    }
+    if (n % 8)
+        memcpy(out + n - n % 8, last, n % 8);
+}
+
+/* What area_general has laid out: the axes and its buffers. */
+struct area {
+    struct axis x, y;
+    float *wide;        /* one source row as floats */
+    float *ring;        /* y.taps weighed rows: source row s is at s % y.taps */
+    size_t stride;      /* of the ring, in floats */
+    const float **rows; /* [y.taps] */
+};
+
+INLINE void area_rows(const struct area *a, const struct pixels *from, uint8_t *out)
+{
+    size_t n = (size_t)a->x.n * 3, used = (size_t)(a->x.to - a->x.from) * 3;
+    uint32_t i, k, taps, next = a->y.from; /* the source row that is weighed next */
+
+    for (i = 0; i < a->y.n; i++, out += n) {
+        const float *weight = a->y.weight + (size_t)i * a->y.taps;
+
+        for (taps = 1; taps < a->y.taps && weight[taps] != 0; taps++)
+            ;
+        for (next = next > a->y.first[i] ? next : a->y.first[i]; next < a->y.first[i] + taps;
+             next++) {
+            widen_row(from->data + ((size_t)next * from->width + a->x.from) * 3, a->wide, used);
+            weigh_row(&a->x, a->wide, a->ring + next % a->y.taps * a->stride);
+        }
+        for (k = 0; k < taps; k++)
+            a->rows[k] = a->ring + (a->y.first[i] + k) % a->y.taps * a->stride;
+        if (taps == 2)
+            add_rows(a->rows, weight, 2, out, n);
+        else if (taps == 3)
+            add_rows(a->rows, weight, 3, out, n);
+        else
+            add_rows(a->rows, weight, taps, out, n);
+    }
+}
+
+static void area_rows_plain(const struct area *a, const struct pixels *from, uint8_t *out)
+{
+    area_rows(a, from, out);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static void area_rows_avx2(const struct area *a,
+                                                           const struct pixels *from, uint8_t *out)
+{
+    area_rows(a, from, out);
+}
+#endif
 
 static int area_general(const struct pixels *from, const struct resize_target *to, double scale_x,
                         double scale_y, uint8_t *out, struct resize_work *work,
                         struct assay_err *err)
 {
-    struct axis x = {0}, y = {0};
+    uint32_t taps_x = (uint32_t)ceil(scale_x) + 1, taps_y = (uint32_t)ceil(scale_y) + 1;
+    struct area a = {.stride = ((size_t)to->cols * 3 + 1 + 7) / 8 * 8};
     struct pieces p = {0};
-    float *wide = NULL, *row = NULL, *sum = NULL;
-    uint32_t i, k, have = UINT32_MAX, taps_x = (uint32_t)ceil(scale_x) + 1,
-                   taps_y = (uint32_t)ceil(scale_y) + 1;
-    size_t n = (size_t)to->cols * 3, span, padded;
+    size_t span, padded;
     int pass, rc;
 
     /* Taps of weight 0 may read behind the row: that part of `wide` stays zero. */
@@ -219,36 +276,26 @@ static int area_general(const struct pixels *from, const struct resize_target *t
     padded = ((span < from->width ? span : from->width) + taps_x + 4) * 3;
     for (pass = 0; pass < 2; pass++) {
         p.used = 0;
-        axis_pieces(&x, to->cols, taps_x, &p);
-        axis_pieces(&y, to->rows, taps_y, &p);
-        wide = piece(&p, padded * sizeof(float));
-        row = piece(&p, (n + 4) * sizeof(float));
-        sum = piece(&p, (n + 4) * sizeof(float));
+        axis_pieces(&a.x, to->cols, taps_x, &p);
+        axis_pieces(&a.y, to->rows, taps_y, &p);
+        a.wide = piece(&p, padded * sizeof(float));
+        a.ring = piece(&p, taps_y * a.stride * sizeof(float));
+        a.rows = piece(&p, taps_y * sizeof(*a.rows));
         if (pass == 0 && (rc = work_reserve(work, p.used, err)))
             return rc;
         p.base = work->memory;
     }
-    axis_area(&x, from->width, scale_x, to->left);
-    axis_area(&y, from->height, scale_y, to->top);
-    memset(wide, 0, padded * sizeof(float));
-    memset(row, 0, (n + 4) * sizeof(float));
-    for (i = 0; i < y.n; i++, out += n) {
-        for (k = 0; k < y.taps; k++) {
-            float w = y.weight[(size_t)i * y.taps + k];
-            uint32_t sy = y.first[i] + k;
-
-            if (w == 0)
-                break;
-            if (sy != have) {
-                widen_row(from->data + ((size_t)sy * from->width + x.from) * 3, wide,
-                          (size_t)(x.to - x.from) * 3);
-                weigh_row(&x, wide, row);
-                have = sy;
-            }
-            add_row(sum, row, w, k == 0, n);
-        }
-        round_row(sum, out, n);
+    axis_area(&a.x, from->width, scale_x, to->left);
+    axis_area(&a.y, from->height, scale_y, to->top);
+    memset(a.wide, 0, padded * sizeof(float));
+    memset(a.ring, 0, taps_y * a.stride * sizeof(float));
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        area_rows_avx2(&a, from, out);
+        return ASSAY_OK;
     }
+#endif
+    area_rows_plain(&a, from, out);
     return ASSAY_OK;
 }
 
@@ -319,17 +366,17 @@ static int area_enlarge(const struct pixels *from, const struct resize_target *t
 {
     struct axis x = {0}, y = {0};
     struct pieces p = {0};
-    int32_t *upper = NULL, *lower = NULL;
-    size_t n = (size_t)to->cols * 3, stride = (size_t)from->width * 3, j;
-    uint32_t i;
+    int32_t *lines[2] = {NULL, NULL}; /* source row s, enlarged, is in lines[s % 2] */
+    uint32_t held[2] = {UINT32_MAX, UINT32_MAX}, i, s, k;
+    size_t n = (size_t)to->cols * 3, j;
     int pass, rc;
 
     for (pass = 0; pass < 2; pass++) {
         p.used = 0;
         axis_pieces(&x, to->cols, 2, &p);
         axis_pieces(&y, to->rows, 2, &p);
-        upper = piece(&p, n * sizeof(int32_t));
-        lower = piece(&p, n * sizeof(int32_t));
+        lines[0] = piece(&p, n * sizeof(int32_t));
+        lines[1] = piece(&p, n * sizeof(int32_t));
         if (pass == 0 && (rc = work_reserve(work, p.used, err)))
             return rc;
         p.base = work->memory;
@@ -337,11 +384,17 @@ static int area_enlarge(const struct pixels *from, const struct resize_target *t
     axis_enlarge(&x, from->width, to->width, to->left, true);
     axis_enlarge(&y, from->height, to->height, to->top, false);
     for (i = 0; i < y.n; i++) {
-        uint32_t s = y.first[i], next = s + 1 < from->height ? s + 1 : s;
+        uint32_t two[2] = {y.first[i], y.first[i] + 1 < from->height ? y.first[i] + 1 : y.first[i]};
+        const int32_t *upper = lines[two[0] % 2], *lower = lines[two[1] % 2];
         int32_t b0 = y.fixed[2 * (size_t)i], b1 = y.fixed[2 * (size_t)i + 1];
 
-        enlarge_row(&x, from->data + s * stride, from->width, upper);
-        enlarge_row(&x, from->data + next * stride, from->width, lower);
+        for (k = 0; k < 2; k++) {
+            s = two[k];
+            if (held[s % 2] != s)
+                enlarge_row(&x, from->data + (size_t)s * from->width * 3, from->width,
+                            lines[s % 2]);
+            held[s % 2] = s;
+        }
         for (j = 0; j < n; j++)
             *out++ =
                 (uint8_t)(((b0 * (upper[j] >> 4) >> 16) + (b1 * (lower[j] >> 4) >> 16) + 2) >> 2);
