@@ -14,6 +14,10 @@ all: ## set up this machine and build
 	@tools/bootstrap
 	@$(call BUILD,$(PRESET))
 
+engine-%: ## fetch and build one more engine
+	@tools/bootstrap engine:$*
+	@$(call BUILD,$(PRESET)) --configure-again
+
 demo: all ## build, then the main job: ResNet-50, Offline, on synthetic weights and images
 	@build/$(PRESET)/bin/assay run resnet50 --scenario Offline
 
@@ -56,4 +60,4 @@ clean: ## remove everything built (the downloads stay in the user's cache)
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z%-]*\):.*## /  make \1\t/p' Makefile | sed 's/%/NAME/' | expand -t 20

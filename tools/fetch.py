@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Brings the third-party files of tools/deps.lock into build/deps.
 
-    fetch.py LOCK CACHE TARGET [--ort-include DIR]
+    fetch.py LOCK CACHE TARGET [--engine NAME] [--ort-include DIR]
+
+Without --engine: what every build needs.  With it: what that engine needs besides.
 
 CACHE/ holds the downloads as they were published; TARGET/ what is unpacked from them.  A file is used only when
 its SHA-256 is the one in the lock, whether it was just downloaded or lay in the cache: a bad one is fetched again.
@@ -27,7 +29,7 @@ import tempfile
 import urllib.request
 import zipfile
 
-COLUMNS = ("target", "kind", "name", "version", "arch", "bytes", "sha256", "file")
+COLUMNS = ("engine", "target", "kind", "name", "version", "arch", "bytes", "sha256", "file")
 FIRST_SEEN = "first-seen"
 
 
@@ -370,18 +372,28 @@ def unpack_tar(path, folder):
             write_member(archive.extractfile(member), inside(folder, name[1]), mtime=member.mtime)
 
 
-def unpack_libraries(path, folder):
-    """The runtime's shared libraries and its licence texts; none of the Python modules."""
-    wanted = re.compile(r"onnxruntime/(capi/(?P<lib>libonnxruntime[^/]*\.so[^/]*)|LICENSE|ThirdPartyNotices\.txt)$")
+# What is taken out of a wheel, and where it goes: libraries, headers and licence texts, none of the Python modules.
+WHEELS = {
+    "onnxruntime": ((r"onnxruntime/capi/(libonnxruntime[^/]*\.so[^/]*)", r"\1"),
+                    (r"onnxruntime/(LICENSE|ThirdPartyNotices\.txt)", r"\1")),
+}
+
+
+def unpack_wheel(path, folder):
+    """The members of the table's row, all of whose patterns have to be there."""
+    name = os.path.basename(path).split("-")[0]
+    left = {pattern for pattern, _ in WHEELS[name]}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            match = wanted.match(member.filename)
-            if match:
-                name = os.path.basename(member.filename)
-                with archive.open(member) as source:
-                    write_member(source, inside(folder, name), 0o755 if match.group("lib") else 0o644)
-    if not glob.glob(os.path.join(folder, "libonnxruntime.so*")):
-        raise Unavailable("no libonnxruntime.so in it")
+            for pattern, to in WHEELS[name]:
+                match = re.fullmatch(pattern, member.filename)
+                if match:
+                    left.discard(pattern)
+                    with archive.open(member) as source:
+                        write_member(source, inside(folder, match.expand(to)),
+                                     0o755 if ".so" in os.path.basename(member.filename) else 0o644)
+    if left:
+        raise Unavailable("nothing like %s in it" % min(left))
 
 
 def copy_headers(tree, folder):
@@ -406,7 +418,7 @@ def unpack_headers(path, folder):
         copy_headers(tree, folder)
 
 
-UNPACK = {"sdist": unpack_tar, "wheel": unpack_libraries, "deb": unpack_headers, "distro": unpack_headers,
+UNPACK = {"sdist": unpack_tar, "wheel": unpack_wheel, "deb": unpack_headers, "distro": unpack_headers,
           "archive": unpack_headers}
 
 
@@ -458,10 +470,15 @@ def main():
     parser.add_argument("lock")
     parser.add_argument("cache")
     parser.add_argument("target")
+    parser.add_argument("--engine", default="-", help="what this engine needs besides")
     parser.add_argument("--ort-include", help="a folder with ONNX Runtime's C headers, instead of a download")
     args = parser.parse_args()
     targets = {}
-    for row in read_lock(args.lock):
+    lock = [row for row in read_lock(args.lock) if row.engine == args.engine]
+    if not lock:
+        say("assay: tools/deps.lock has nothing for an engine '%s'" % args.engine)
+        return 2
+    for row in lock:
         targets.setdefault(row.target, []).extend([row] if row.fits() else [])
     cache, folder, missing = Cache(os.path.abspath(args.cache)), os.path.abspath(args.target), []
     os.makedirs(folder, exist_ok=True)

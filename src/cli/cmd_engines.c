@@ -218,20 +218,19 @@ static int cmd_engines(struct cli_input *in)
 static int check(struct cli_input *in)
 {
     const struct settings *s = &in->settings;
-    int passed = 0, failed = 0, skipped = 0, rc;
+    struct engine_conform sum;
     struct assay_err err;
 
-    rc = engine_conform(in->args[0], s->model, cli_value(in, "format"), s->device,
-                        s->json ? stderr : stdout, &passed, &failed, &skipped, &err);
-    if (rc < 0)
+    if (engine_conform(in->args[0], s->model, cli_value(in, "format"), s->device, s->engine_options,
+                       s->json ? stderr : stdout, &sum, &err))
         return cli_fail(&err);
     if (s->json)
-        cli_json(json_pack("{s:s, s:i, s:i, s:i}", "engine", in->args[0], "passed", passed,
-                           "failed", failed, "skipped", skipped),
+        cli_json(json_pack("{s:s, s:i, s:i, s:i}", "engine", in->args[0], "passed", sum.passed,
+                           "failed", sum.failed, "skipped", sum.skipped),
                  "conform");
     else
-        printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped);
-    return failed ? EXIT_COULD_NOT : EXIT_OK;
+        printf("%d passed, %d failed, %d skipped\n", sum.passed, sum.failed, sum.skipped);
+    return sum.failed ? EXIT_COULD_NOT : EXIT_OK;
 }
 
 static const struct cli_verb verbs[] = {
@@ -241,9 +240,11 @@ static const struct cli_verb verbs[] = {
 static const struct cli_option options[] = {
     {"format", 0, "NAME", NULL, NULL,
      "check: the format of the model file; default: by the engine"},
+    {"option", 'o', "NAME=VALUE", NULL, "engine-options",
+     "check: one option of the engine; may be given again"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"model", "device", "json", NULL};
+static const char *const settings[] = {"model", "device", "engine-options", "json", NULL};
 
 const struct cli_command cli_cmd_engines = {
     .name = "engines",
@@ -258,5 +259,6 @@ const struct cli_command cli_cmd_engines = {
             "\n"
             "    assay engines\n"
             "    assay engines onnxruntime\n"
-            "    assay engines check onnxruntime --model model.onnx --format onnx",
+            "    assay engines check onnxruntime --model model.onnx\n"
+            "    assay engines check ./mine.so --model model.bin -o threads=1",
     .run = cmd_engines};

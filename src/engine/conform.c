@@ -1,6 +1,7 @@
 /* The conformance suite: what every engine must do, tried on one engine.
  *
- * A case opens the engine anew, so one that breaks leaves nothing to the next.  A case returns
+ * A case opens the engine anew, in a process of its own, so one that breaks or crashes leaves
+ * nothing to the next.  A case returns
  * ASSAY_OK, or ASSAY_EUNSUPPORTED with the reason why it does not apply (skip), or anything else
  * with what went wrong. A breach of contract that the wrapper sees, at any time until the engine is
  * closed, fails the case. */
@@ -11,9 +12,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "engine/ask.h"
 #include "engine/open.h"
 
-#define MOST 8 /* samples in a batch, where the model allows more */
+#define CASE_LIMIT_S 300
+#define ANSWER_MAX   4096
+#define MOST         8 /* samples in a batch, where the model allows more */
 
 static int skip(struct assay_err *err, const char *why)
 {
@@ -366,43 +370,113 @@ static const char *guess_format(const struct assay_engine *table, const char *mo
     return table->formats ? table->formats[0] : NULL;
 }
 
-int engine_conform_with(const char *name, const char *model_path, const char *format,
-                        const char *device, const char *options, FILE *out, int *passed,
-                        int *failed, int *skipped, struct assay_err *err)
+static void ask_fill(struct trial_ask *ask)
 {
-    struct trial_ask ask = {
-        .model = model_path, .device = device ? device : "cpu", .options = options};
+    if (!ask->device)
+        ask->device = "cpu";
+    if (!ask->format)
+        ask->format = guess_format(ask->table, ask->model);
+    ask->lanes = 2;
+    ask->max_batch = MOST;
+}
+
+/* ---- in a child process ---- */
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
+}
+
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static int case_in_child(const char *name, size_t i, const struct trial_ask *ask,
+                         struct assay_err *err)
+{
+    char number[16], *end;
+    const char *const argv[] = {"assay-child",
+                                "conform",
+                                name,
+                                number,
+                                or_empty(ask->model),
+                                or_empty(ask->format),
+                                or_empty(ask->device),
+                                or_empty(ask->options),
+                                NULL};
+    struct text answer;
+    int rc;
+
+    snprintf(number, sizeof(number), "%zu", i);
+    text_init(&answer, ANSWER_MAX);
+    rc = engine_ask_child(argv, CASE_LIMIT_S, "it", &answer, err);
+    if (!rc) {
+        long code = answer.len ? strtol(answer.s, &end, 10) : 0;
+
+        if (!answer.len || *end != ' ')
+            rc = assay_fail(err, ASSAY_EFAIL, "it ended the process");
+        else if (code)
+            rc = assay_fail(err, (int)code, "%s", end + 1);
+    }
+    text_release(&answer);
+    return rc;
+}
+
+int engine_conform_here(char **args, int fd, struct assay_err *err)
+{
+    struct trial_ask ask = {.model = or_null(args[2]),
+                            .format = or_null(args[3]),
+                            .device = or_null(args[4]),
+                            .options = or_null(args[5])};
+    size_t i = strtoul(args[1], NULL, 10);
+    int own = engine_keep_descriptor(fd), rc;
+    struct assay_err words = {0};
+    char path[1024];
+
+    if (i >= sizeof(cases) / sizeof(cases[0]))
+        return assay_fail(err, ASSAY_EUSAGE, "there is no case %s", args[1]);
+    rc = engine_load(args[0], &ask.table, path, &words);
+    if (!rc) {
+        ask_fill(&ask);
+        rc = run_case(i, &ask, &words);
+    }
+    rc = dprintf(own, "%d %s", rc, rc ? words.text : "") < 0;
+    close(own);
+    return rc ? assay_fail(err, ASSAY_EFAIL, "the answer cannot be written") : ASSAY_OK;
+}
+
+/* ---- the whole ---- */
+
+int engine_conform(const char *name, const char *model, const char *format, const char *device,
+                   const char *options, FILE *out, struct engine_conform *sum,
+                   struct assay_err *err)
+{
+    struct trial_ask ask = {.model = model, .format = format, .device = device, .options = options};
     struct assay_err words = {0};
     char path[1024];
     int rc = engine_load(name, &ask.table, path, err);
 
-    *passed = *failed = *skipped = 0;
+    memset(sum, 0, sizeof(*sum));
     if (rc)
         return rc;
-    if (!model_path && !(ask.table->caps & ASSAY_CAP_ANY_MODEL))
+    if (!model && !(ask.table->caps & ASSAY_CAP_ANY_MODEL))
         return assay_fail(err, ASSAY_EUSAGE,
                           "engine %s: needs a model to be checked with: --model FILE", name);
-    ask.format = format ? format : guess_format(ask.table, model_path);
-    ask.lanes = 2;
-    ask.max_batch = MOST;
+    if (model && !file_exists(model))
+        return assay_fail(err, ASSAY_EUSAGE, "--model %s: there is no such file", model);
+    ask_fill(&ask);
     fprintf(out, "ok    the table (%s)\n", path);
-    (*passed)++;
+    sum->passed++;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        rc = run_case(i, &ask, &words);
+        rc = case_in_child(name, i, &ask, &words);
         if (!rc)
             fprintf(out, "ok    %s\n", cases[i].name);
         else
             fprintf(out, "%s  %s (%s)\n", rc == ASSAY_EUNSUPPORTED ? "skip" : "FAIL", cases[i].name,
                     words.text);
         fflush(out);
-        (*(!rc ? passed : rc == ASSAY_EUNSUPPORTED ? skipped : failed))++;
+        (*(!rc ? &sum->passed : rc == ASSAY_EUNSUPPORTED ? &sum->skipped : &sum->failed))++;
     }
-    return *failed;
-}
-
-int engine_conform(const char *name, const char *model_path, const char *format, const char *device,
-                   FILE *out, int *passed, int *failed, int *skipped, struct assay_err *err)
-{
-    return engine_conform_with(name, model_path, format, device, NULL, out, passed, failed, skipped,
-                               err);
+    return ASSAY_OK;
 }

@@ -83,13 +83,19 @@ void engine_on_fault(struct engine *e, void (*fault)(void *ctx, const struct ass
 const struct engine_lane_stats *engine_stats(const struct engine *e, uint32_t lane);
 void engine_close(struct engine *e);
 
-/* The conformance suite on a null-capable or model engine; prints one line a case to out.  Returns
- * the number of failed cases, or < 0.  model may be NULL for engines with ASSAY_CAP_ANY_MODEL. */
-int engine_conform(const char *name, const char *model_path, const char *format, const char *device,
-                   FILE *out, int *passed, int *failed, int *skipped, struct assay_err *err);
-/* The same with engine options, as engine_parse_options takes them. */
-int engine_conform_with(const char *name, const char *model_path, const char *format,
-                        const char *device, const char *options, FILE *out, int *passed,
-                        int *failed, int *skipped, struct assay_err *err);
+struct engine_conform {
+    int passed, failed, skipped;
+};
+
+/* The conformance suite: prints one line a case to out.  Each case runs in a child process of its
+ * own, so one that crashes or hangs fails and the others go on.  model may be NULL for engines with
+ * ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options takes them) may be NULL.
+ * Fails only when nothing could be tried. */
+int engine_conform(const char *name, const char *model, const char *format, const char *device,
+                   const char *options, FILE *out, struct engine_conform *sum,
+                   struct assay_err *err);
+/* The child's side (libexec/assay/assay-child conform NAME CASE MODEL FORMAT DEVICE OPTIONS, those
+ * not given empty): args are the six after "conform". */
+int engine_conform_here(char **args, int fd, struct assay_err *err);
 
 #endif

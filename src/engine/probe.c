@@ -1,30 +1,18 @@
 /* Probing in a child process: a vendor library that crashes, hangs or prints takes nothing down.
  *
- * The child is <prefix>/libexec/assay/assay-child, started by posix_spawn (never a fork that goes
- * on: some engines' libraries hang in it).  It writes one JSON object on descriptor
- * ENGINE_PROBE_FD:
+ * The child's answer is one JSON object:
  *   {"version", "library", "devices": [{"device", "name"}, …], "note"}   or   {"code", "error"}. */
-#include "engine/host.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "engine/ask.h"
+#include "engine/host.h"
 
-#define PROBE_LIMIT_MS  20000
+#define PROBE_LIMIT_S   20
 #define PROBE_MAX_BYTES 65536
-
-extern char **environ;
 
 static int probe_table(const struct assay_engine *t, const char *name, struct assay_engine_probe *p,
                        struct assay_err *err)
@@ -56,18 +44,6 @@ static json_t *probe_json(const struct assay_engine_probe *p)
                      "devices", devices, "note", p->note);
 }
 
-/* Keeps fd for the answer alone: what the engine's libraries print on it goes nowhere. */
-static int keep_descriptor(int fd)
-{
-    int own = fcntl(fd, F_DUPFD_CLOEXEC, 3), nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-    if (nowhere >= 0) {
-        dup2(nowhere, fd);
-        close(nowhere);
-    }
-    return own;
-}
-
 int engine_probe_here(const char *name, int fd, struct assay_err *err)
 {
     const struct assay_engine *t;
@@ -75,7 +51,7 @@ int engine_probe_here(const char *name, int fd, struct assay_err *err)
     struct assay_err words = {0};
     char path[1024];
     json_t *doc;
-    int own = keep_descriptor(fd), rc = engine_load(name, &t, path, &words);
+    int own = engine_keep_descriptor(fd), rc = engine_load(name, &t, path, &words);
 
     if (!rc)
         rc = probe_table(t, name, &p, &words);
@@ -87,56 +63,6 @@ int engine_probe_here(const char *name, int fd, struct assay_err *err)
     json_decref(doc);
     close(own);
     return rc;
-}
-
-static int spawn_child(const char *name, int *from, pid_t *pid, struct assay_err *err)
-{
-    char *exe = file_prefix_join("libexec/assay/assay-child");
-    char *argv[] = {"assay-child", "probe", (char *)name, NULL};
-    posix_spawn_file_actions_t actions;
-    int ends[2] = {-1, -1}, rc = exe ? 0 : ENOMEM;
-
-    if (!rc && pipe2(ends, O_CLOEXEC) < 0)
-        rc = errno;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    if (!rc)
-        rc = posix_spawn(pid, exe, &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (ends[1] >= 0)
-        close(ends[1]);
-    if (rc) {
-        assay_fail(err, ASSAY_EFAIL, "engine %s: cannot be probed: %s: %s", name, exe ? exe : "",
-                   strerror(rc));
-        if (ends[0] >= 0)
-            close(ends[0]);
-    }
-    *from = ends[0];
-    free(exe);
-    return rc ? ASSAY_EFAIL : ASSAY_OK;
-}
-
-/* Everything until the other end closes; false when that takes too long. */
-static bool read_answer(int fd, struct text *answer)
-{
-    int64_t end = clock_ns() + PROBE_LIMIT_MS * INT64_C(1000000), left;
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    char piece[4096];
-    ssize_t n;
-
-    for (;;) {
-        left = (end - clock_ns()) / 1000000;
-        if (left <= 0 || poll(&p, 1, (int)left) == 0)
-            return false;
-        n = read(fd, piece, sizeof(piece));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return true;
-        text_addn(answer, piece, (size_t)n);
-    }
 }
 
 static int parse_answer(const char *name, const struct text *answer, struct assay_engine_probe *p,
@@ -173,28 +99,16 @@ static int parse_answer(const char *name, const struct text *answer, struct assa
 
 int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err)
 {
+    const char *const argv[] = {"assay-child", "probe", name, NULL};
     struct text answer;
-    pid_t pid;
-    bool whole;
-    int from, status = 0, rc = spawn_child(name, &from, &pid, err);
+    char what[200];
+    int rc;
 
-    if (rc)
-        return rc;
+    snprintf(what, sizeof(what), "engine %s: its probe", name);
     text_init(&answer, PROBE_MAX_BYTES);
-    whole = read_answer(from, &answer);
-    if (!whole)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (!whole)
-        rc = assay_fail(err, ASSAY_EFAIL, "engine %s: its probe did not end within %d s", name,
-                        PROBE_LIMIT_MS / 1000);
-    else if (WIFSIGNALED(status))
-        rc = assay_fail(err, ASSAY_EFAIL, "engine %s: its probe crashed: %s (signal %d)", name,
-                        strsignal(WTERMSIG(status)), WTERMSIG(status));
-    else
+    rc = engine_ask_child(argv, PROBE_LIMIT_S, what, &answer, err);
+    if (!rc)
         rc = parse_answer(name, &answer, probe, err);
-    close(from);
     text_release(&answer);
     return rc;
 }

@@ -6,13 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,7 +22,7 @@
 
 extern char **environ;
 
-#define POLL_NS     20000000
+#define TICK_MS     250 /* four wake-ups a second take nothing from the run */
 #define STOP_WAIT_S 5
 
 const char *const run_phase_names[] = {"starting", "data set", "model",    "warm-up",
@@ -138,12 +139,12 @@ static int how_it_ended(int status, const char *dir, const struct supervised *s,
 
 static int wait_for(pid_t pid, struct supervised *s, struct progress *p)
 {
-    struct timespec tick = {0, POLL_NS};
+    struct pollfd ends = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
     int64_t asked = 0;
     int status = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
-        nanosleep(&tick, NULL);
+        poll(&ends, 1, TICK_MS); /* without a descriptor (before Linux 5.3) just a pause */
         progress_show(p, s->shared);
         if (interrupted && !asked) {
             atomic_store(&s->shared->stop, 1);
@@ -152,6 +153,8 @@ static int wait_for(pid_t pid, struct supervised *s, struct progress *p)
         if (asked && clock_ns() - asked > STOP_WAIT_S * (int64_t)1000000000)
             kill(pid, SIGKILL);
     }
+    if (ends.fd >= 0)
+        close(ends.fd);
     return status;
 }
 

@@ -25,7 +25,7 @@ def tar_of(path, *members):
 
 
 def row(kind, name, sha256, target="thing"):
-    return fetch.Row("%s %s pkg 1 any - %s %s" % (target, kind, sha256, name))
+    return fetch.Row("- %s %s pkg 1 any - %s %s" % (target, kind, sha256, name))
 
 
 class FetchTest(unittest.TestCase):
@@ -86,17 +86,18 @@ class FetchTest(unittest.TestCase):
 
     def test_one_error_lists_every_missing_file(self):
         self.body = None
-        code = self.run_main("a sdist pkg 1 any 1000000 %s a.tar.gz" % ("0" * 64),
-                             "b wheel pkg 1 any 2000000 %s b.whl" % ("0" * 64))
+        code = self.run_main("- a sdist pkg 1 any 1000000 %s a.tar.gz" % ("0" * 64),
+                             "- b wheel pkg 1 any 2000000 %s b.whl" % ("0" * 64))
         self.assertEqual(code, 1)
         for word in ("cannot get 2 third-party files", "a.tar.gz", "1.0 MB", "b.whl", "2.0 MB", "What to do"):
             self.assertIn(word, self.err.getvalue())
 
-    def run_main(self, *lines):
+    def run_main(self, *lines, engine=None):
         lock = self.dir + "/lock"
         with open(lock, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
-        sys.argv, old = ["fetch.py", lock, self.cache.folder, self.dir + "/deps"], sys.argv
+        words = ["fetch.py", lock, self.cache.folder, self.dir + "/deps"] + (["--engine", engine] if engine else [])
+        sys.argv, old = words, sys.argv
         try:
             return fetch.main()
         finally:
@@ -106,12 +107,26 @@ class FetchTest(unittest.TestCase):
         tar_of(self.dir + "/t.tar.gz", ("top/x.h", b"one"), ("top/sub/y.h", b"two"))
         with open(self.dir + "/t.tar.gz", "rb") as f:
             self.body = f.read()
-        line = "thing-1 sdist pkg 1 any - %s t.tar.gz" % hashlib.sha256(self.body).hexdigest()
-        self.assertEqual(self.run_main(line, "thing-2 sdist pkg 1 nosuch - %s t.tar.gz" % ("0" * 64)), 1)
+        line = "- thing-1 sdist pkg 1 any - %s t.tar.gz" % hashlib.sha256(self.body).hexdigest()
+        self.assertEqual(self.run_main(line, "- thing-2 sdist pkg 1 nosuch - %s t.tar.gz" % ("0" * 64)), 1)
         self.assertEqual(self.run_main(line), 0)
         with open(self.dir + "/deps/thing-1/sub/y.h", "rb") as f:
             self.assertEqual(f.read(), b"two")
         self.assertEqual(sorted(os.listdir(self.dir + "/deps")), [".lock", "thing-1"])
+
+    def test_an_engine_is_fetched_when_asked_for(self):
+        tar_of(self.dir + "/t.tar.gz", ("top/x.h", b"one"))
+        with open(self.dir + "/t.tar.gz", "rb") as f:
+            self.body = f.read()
+        digest = hashlib.sha256(self.body).hexdigest()
+        lines = ["%s %s sdist pkg 1 any - %s t.tar.gz" % (engine, target, digest)
+                 for engine, target in (("-", "base"), ("mine", "mine/lib"))]
+        self.assertEqual(self.run_main(*lines), 0)
+        self.assertEqual(sorted(os.listdir(self.dir + "/deps")), [".lock", "base"])
+        self.assertEqual(self.run_main(*lines, engine="mine"), 0)
+        self.assertEqual(sorted(os.listdir(self.dir + "/deps")), [".lock", "base", "mine"])
+        self.assertEqual(self.run_main(*lines, engine="yours"), 2)
+        self.assertIn("nothing for an engine 'yours'", self.err.getvalue())
 
     def test_archive_cannot_write_outside(self):
         for name in ("top/../../evil", "/evil", "top//evil"):
@@ -121,14 +136,19 @@ class FetchTest(unittest.TestCase):
             self.assertFalse(os.path.exists(self.dir + "/deps/t"))
 
     def test_wheel_gives_libraries_and_licences_only(self):
-        with zipfile.ZipFile(self.dir + "/w.whl", "w") as archive:
+        wheel = self.dir + "/onnxruntime-1.2.3-cp311-cp311-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
             for name in ("capi/libonnxruntime.so.1.2.3", "capi/libonnxruntime_providers_shared.so", "LICENSE",
                          "capi/state.cpython-311-x86_64-linux-gnu.so", "__init__.py"):
                 archive.writestr("onnxruntime/" + name, "x")
         os.mkdir(self.dir + "/lib")
-        fetch.unpack_libraries(self.dir + "/w.whl", self.dir + "/lib")
+        fetch.unpack_wheel(wheel, self.dir + "/lib")
         self.assertEqual(sorted(os.listdir(self.dir + "/lib")),
                          ["LICENSE", "libonnxruntime.so.1.2.3", "libonnxruntime_providers_shared.so"])
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("onnxruntime/LICENSE", "x")
+        with self.assertRaises(fetch.Unavailable):
+            fetch.unpack_wheel(wheel, self.dir + "/lib2")
 
     def test_passwords_are_not_shown(self):
         self.assertEqual(fetch.without_password("at https://me:secret@host/x"), "at https://host/x")
@@ -140,7 +160,8 @@ class FetchTest(unittest.TestCase):
 
     def test_lock_file_of_the_project(self):
         rows = fetch.read_lock(os.path.join(ROOT, "tools", "deps.lock"))
-        self.assertEqual({r.target for r in rows}, {"loadgen-6.0.17", "onnxruntime/lib", "onnxruntime/include"})
+        self.assertEqual({r.target for r in rows if r.engine == "-"},
+                         {"loadgen-6.0.17", "onnxruntime/lib", "onnxruntime/include"})
         for r in rows:
             self.assertRegex(r.sha256, "^([0-9a-f]{64}|first-seen)$")
 
