@@ -141,8 +141,8 @@ int profile_apply(struct settings *s, const struct load_official *o, struct assa
     }
     if (s->scenario != SERVER)
         n--; /* for the streams it is the expected latency, which the warm-up finds */
-    for (i = 0; i < n && !rc; i++) {
-        if (i == 2) { /* the percentile is known now */
+    for (i = s->scenario == OFFLINE; i < n && !rc; i++) { /* Offline has no percentile */
+        if (i == 2) {                                     /* the percentile is known now */
             floor = profile_query_floor(s, s->target_latency_percentile);
             rules[i].value = official ? larger(o->min_query_count, floor) : (double)floor;
         }

@@ -77,11 +77,35 @@ static void check_errors(struct court *c)
         reason(c, "LoadGen logged %zu errors in all", n);
     else if (counted > (double)n)
         reason(c, "LoadGen counted %.0f errors, the log shows %zu", counted, n);
-    n = json_array_size(c->d->warnings);
-    for (i = 0; i < n && i < SHOWN; i++)
-        note(c, "LoadGen warning: %s", json_string_value(json_array_get(c->d->warnings, i)));
-    if (n > SHOWN)
-        note(c, "LoadGen logged %zu warnings in all", n);
+}
+
+/* Each text once, with how often it came: LoadGen repeats itself by the hundred. */
+static void note_warnings(struct court *c)
+{
+    json_t *counts = json_object(), *warning;
+    const char *text;
+    size_t i, shown = 0;
+
+    json_array_foreach(c->d->warnings, i, warning)
+    {
+        text = json_string_value(warning);
+        json_object_set_new(counts, text,
+                            json_integer(json_integer_value(json_object_get(counts, text)) + 1));
+    }
+    json_object_foreach(counts, text, warning)
+    {
+        json_int_t n = json_integer_value(warning);
+
+        if (shown++ == SHOWN)
+            break;
+        if (n > 1)
+            note(c, "LoadGen warning: %s (%" JSON_INTEGER_FORMAT " times)", text, n);
+        else
+            note(c, "LoadGen warning: %s", text);
+    }
+    if (json_object_size(counts) > SHOWN)
+        note(c, "LoadGen gave %zu different warnings", json_object_size(counts));
+    json_decref(counts);
 }
 
 static void check_kind(struct court *c)
@@ -367,6 +391,7 @@ int verdict_judge(const struct detail *d, const struct settings *s,
     c.accuracy = s->mode == MODE_ACCURACY || s->mode == MODE_SUBMISSION;
     c.failed = !v->reasons || !v->notes;
     check_errors(&c);
+    note_warnings(&c);
     check_kind(&c);
     check_seeds(&c);
     check_audit(&c);

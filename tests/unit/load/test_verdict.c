@@ -269,6 +269,28 @@ static void quick_notes(void **state)
     settings_release(&s);
 }
 
+/* LoadGen repeats a warning by the hundred: one line says so. */
+static void warnings_are_counted(void **state)
+{
+    struct settings s;
+    struct verdict v;
+    struct detail d;
+    int i;
+
+    (void)state;
+    official_settings(&s);
+    make_log(&d, NULL);
+    for (i = 0; i < 300; i++)
+        json_array_append_new(d.warnings, json_string(i % 3 ? "busy: a" : "busy: b"));
+    verdict_judge(&d, &s, &official, 50000, &v, NULL);
+    if (!v.valid || !has(v.notes, "LoadGen warning: busy: a (200 times)") ||
+        !has(v.notes, "LoadGen warning: busy: b (100 times)") || json_array_size(v.notes) > 4)
+        show("warnings", &v, "counted");
+    verdict_release(&v);
+    detail_release(&d);
+    settings_release(&s);
+}
+
 static void offline_counts(void **state)
 {
     struct load_official o = official;
@@ -329,9 +351,10 @@ static void accuracy_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_log),       cmocka_unit_test(one_change_each),
-        cmocka_unit_test(audits_and_notes), cmocka_unit_test(quick_notes),
-        cmocka_unit_test(offline_counts),   cmocka_unit_test(accuracy_log),
+        cmocka_unit_test(a_good_log),           cmocka_unit_test(one_change_each),
+        cmocka_unit_test(audits_and_notes),     cmocka_unit_test(quick_notes),
+        cmocka_unit_test(warnings_are_counted), cmocka_unit_test(offline_counts),
+        cmocka_unit_test(accuracy_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
