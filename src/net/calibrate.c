@@ -40,8 +40,7 @@ static size_t elements(struct net_shape s)
     return (size_t)s.c * IMAGES * (size_t)s.h * (size_t)s.w;
 }
 
-/* ---- images
- * ----------------------------------------------------------------------------------------- */
+/* ---- images ---- */
 
 static float uniform(uint64_t *state, float low, float high)
 {
@@ -108,8 +107,7 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
     }
 }
 
-/* ---- layers
- * ----------------------------------------------------------------------------------------- */
+/* ---- layers ---- */
 
 /* Mean and variance of each channel become the running ones; then the affine form that inference
  * uses. */
@@ -202,8 +200,7 @@ static void classifier(struct pass *p, const struct net_layer *l, float *x, int 
     }
 }
 
-/* ---- the pass
- * --------------------------------------------------------------------------------------- */
+/* ---- the pass ---- */
 
 /* The input's buffer when l is its last reader, else a copy: for layers that work in place. */
 static float *take(struct pass *p, int in)

@@ -75,8 +75,7 @@ const char *net_op_name(enum net_op op)
     return name[op];
 }
 
-/* ---- building
- * --------------------------------------------------------------------------------------- */
+/* ---- building ---- */
 
 static void broken(struct net *net, const char *layer, const char *what)
 {
@@ -324,8 +323,7 @@ void net_destroy(struct net *net)
     free(net);
 }
 
-/* ---- counts
- * ----------------------------------------------------------------------------------------- */
+/* ---- counts ---- */
 
 int net_folded_bn(const struct net *net, int conv)
 {
@@ -378,8 +376,7 @@ uint64_t net_macs(const struct net *net)
     return sum;
 }
 
-/* ---- the two calls
- * ---------------------------------------------------------------------------------- */
+/* ---- the two calls ---- */
 
 static json_t *spec_json(const struct assay_tensor_spec *spec)
 {

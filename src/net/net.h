@@ -15,8 +15,7 @@
 
 #include "assay/types.h"
 
-/* ---- for users: the command line and the conductor
- * -------------------------------------------------- */
+/* ---- for users: the command line and the conductor ---- */
 
 /* Writes the net with synthetic weights made from the seed; the same bytes on every machine and
  * compiler. The file appears whole.  format: one of net_formats.  Some seconds of one core. */
@@ -35,8 +34,7 @@ int net_describe(const char *net, json_t **out, struct assay_err *err);
 const char *const *net_names(size_t *n);   /* of the table; also NULL-terminated */
 const char *const *net_formats(size_t *n); /* "onnx", … */
 
-/* ---- the description
- * -------------------------------------------------------------------------------- */
+/* ---- the description ---- */
 
 enum net_op {
     NET_INPUT,

@@ -39,8 +39,7 @@ enum { ELEM_FLOAT = 1, ELEM_INT64 = 7 };
 #define LIMIT    0x7fffffffu /* protobuf's parsers stop at 2 GB */
 #define META_MAX (4u << 20)  /* of everything but weights */
 
-/* ---- nodes
- * ------------------------------------------------------------------------------------------ */
+/* ---- nodes ---- */
 
 /* ints with n = 0: one plain integer. */
 static void attribute(struct text *node, const char *name, const int *values, int n)
@@ -162,8 +161,7 @@ static void layer_node(struct text *graph, struct text *node, const struct net *
     }
 }
 
-/* ---- inputs, outputs, model
- * ------------------------------------------------------------------------- */
+/* ---- inputs, outputs, model ---- */
 
 /* ValueInfoProto { name = 1, type = 2 { tensor_type = 1 { elem_type = 1, shape = 2 { dim = 1 … } }
  * } }, where a dim is { dim_value = 1 } or { dim_param = 2 }. */
@@ -221,8 +219,7 @@ static void model_tail(struct text *tail, const struct net *net, uint64_t seed)
     metadata(tail, "assay.seed", number);
 }
 
-/* ---- initialisers
- * ----------------------------------------------------------------------------------- */
+/* ---- initialisers ---- */
 
 /* Everything of an initialiser but its numbers, which follow. */
 static void tensor_head(struct text *head, const char *name, const char *suffix, uint32_t rank,
@@ -328,8 +325,7 @@ static int put_all(struct sink *s, struct assay_err *err)
     return rc;
 }
 
-/* ---- the file
- * --------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 /* A batch norm is written as part of its convolution, so each needs one, and a convolution needs a
  * batch norm for its bias. */

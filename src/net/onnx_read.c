@@ -155,8 +155,7 @@ static void *grow(struct reader *r, void *list, size_t *count, size_t size, cons
     return items + (*count)++ * size;
 }
 
-/* ---- messages
- * --------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 /* How one field of a message is taken into its struct. */
 typedef int take_fn(struct reader *r, const struct field *f, const struct window *w, void *into);
@@ -388,8 +387,7 @@ static int take_model(struct reader *r, const struct field *f, const struct wind
     }
 }
 
-/* ---- the door
- * --------------------------------------------------------------------------------------- */
+/* ---- the door ---- */
 
 int onnx_read(const void *data, size_t len, const char *name, struct onnx_model *m,
               struct assay_err *err)

@@ -81,8 +81,7 @@ static const json_t *at(const json_t *o, const char *key)
     return json_object_get(o, key);
 }
 
-/* ---- the verdict and the figure
- * ---------------------------------------------------------------------- */
+/* ---- the verdict and the figure ---- */
 
 static void texts(struct page *p, const char *what, const json_t *list)
 {
@@ -215,8 +214,7 @@ static void say_accuracy(struct page *p, const json_t *acc)
     }
 }
 
-/* ---- how it came about
- * ------------------------------------------------------------------------------- */
+/* ---- how it came about ---- */
 
 static void say_counts(struct page *p, const json_t *perf)
 {
@@ -345,8 +343,7 @@ static void say_settings(struct page *p, const json_t *settings)
         end(p);
 }
 
-/* ---- the machine
- * --------------------------------------------------------------------------------------- */
+/* ---- the machine ---- */
 
 static void fact(struct page *p, const json_t *facts, const char *name, const char *fmt,
                  double scale)
