@@ -5,45 +5,126 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
 
-static const char *const frame_keys[] = {"schema", "name",      "benchmark",  "files",
-                                         "net",    "synthetic", "md5",        "sha256",
-                                         "input",  "output",    "source",     "licence",
-                                         "notes",  "precision", "preprocess", "reference_accuracy"};
+enum frame_type {
+    FRAME_ANY,
+    FRAME_TEXT,
+    FRAME_WHOLE,
+    FRAME_NUMBER,
+    FRAME_FLAG,
+    FRAME_MAP,
+    FRAME_TEXTS
+};
+
+static const char *const frame_words[] = {
+    "anything",
+    "a text (in quotes if it looks like a number)",
+    "a whole number",
+    "a number",
+    "true or false",
+    "a mapping of keys to values",
+    "a mapping of formats to texts (in quotes if they look like numbers)"};
+
+/* What every manifest may have; what is below input and output is the benchmark's to check. */
+static const struct frame_key {
+    const char *name;
+    int type;
+} frame_keys[] = {
+    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},   {"benchmark", FRAME_TEXT},
+    {"files", FRAME_TEXTS},    {"net", FRAME_TEXT},    {"synthetic", FRAME_FLAG},
+    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},   {"sha256", FRAME_TEXTS},
+    {"input", FRAME_MAP},      {"output", FRAME_MAP},  {"reference_accuracy", FRAME_NUMBER},
+    {"source", FRAME_ANY},     {"licence", FRAME_ANY}, {"notes", FRAME_ANY}};
+#define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
 
 static bool is_manifest_name(const char *file)
 {
     size_t n = strlen(file);
 
-    return n > 5 && (!strcmp(file + n - 5, ".yaml") || !strcmp(file + n - 4, ".yml"));
+    return (n > 5 && !strcmp(file + n - 5, ".yaml")) || (n > 4 && !strcmp(file + n - 4, ".yml"));
 }
 
-/* Checks what every manifest has; what is below input and output is the benchmark's. */
-static int check_frame(struct manifest *m, struct assay_err *err)
+static bool has_type(json_t *v, int type)
+{
+    const char *key;
+    json_t *one;
+    bool good = json_is_object(v);
+
+    switch (type) {
+    case FRAME_TEXT:
+        return json_is_string(v);
+    case FRAME_WHOLE:
+        return json_is_integer(v);
+    case FRAME_NUMBER:
+        return json_is_number(v);
+    case FRAME_FLAG:
+        return json_is_boolean(v);
+    case FRAME_MAP:
+        return good;
+    case FRAME_TEXTS:
+        json_object_foreach(v, key, one) good = good && json_is_string(one);
+        return good;
+    default:
+        return true;
+    }
+}
+
+static int check_keys(const struct manifest *m, struct assay_err *err)
 {
     const char *key, *near;
-    json_t *v, *files;
+    json_t *v;
+    size_t i;
+
+    json_object_foreach(m->tree, key, v)
+    {
+        for (i = 0; i < FRAME_KEYS && strcmp(key, frame_keys[i].name); i++)
+            ;
+        if (i < FRAME_KEYS && has_type(v, frame_keys[i].type))
+            continue;
+        if (i < FRAME_KEYS)
+            return assay_fail(err, ASSAY_EUSAGE, "%s: '%s' must be %s", m->file, key,
+                              frame_words[frame_keys[i].type]);
+        near = text_nearest(key, frame_keys, FRAME_KEYS, sizeof(frame_keys[0]));
+        return assay_fail(err, ASSAY_EUSAGE, "%s: unknown key '%.60s'%s%s%s", m->file, key,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    return ASSAY_OK;
+}
+
+/* A digest under a name that is no format of files would never be compared. */
+static int check_digest_keys(const struct manifest *m, const char *digest, struct assay_err *err)
+{
+    const json_t *files = json_object_get(m->tree, "files");
+    const char *key;
+    json_t *v;
+
+    json_object_foreach(json_object_get(m->tree, digest), key, v)
+    {
+        if (!json_object_get(files, key))
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "%s: %s: '%.60s' is no format of 'files'; wanted: a digest by "
+                              "format, as in {onnx: 0a1b...}",
+                              m->file, digest, key);
+    }
+    return ASSAY_OK;
+}
+
+static int check_frame(struct manifest *m, struct assay_err *err)
+{
+    json_t *files;
+    int rc;
 
     if (!json_is_object(m->tree))
         return assay_fail(err, ASSAY_EUSAGE, "%s: a manifest is a mapping of keys to values",
                           m->file);
-    json_object_foreach(m->tree, key, v)
-    {
-        size_t i, n = sizeof(frame_keys) / sizeof(frame_keys[0]);
-
-        for (i = 0; i < n && strcmp(key, frame_keys[i]); i++)
-            ;
-        if (i < n)
-            continue;
-        near = text_nearest(key, frame_keys, n, sizeof(frame_keys[0]));
-        return assay_fail(err, ASSAY_EUSAGE, "%s: unknown key '%s'%s%s%s", m->file, key,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    }
+    if ((rc = check_keys(m, err)))
+        return rc;
     if (tree_int(m->tree, "schema", 0) != 1)
         return assay_fail(err, ASSAY_EUSAGE, "%s: 'schema: 1' is wanted", m->file);
     m->name = tree_text(m->tree, "name", NULL);
@@ -57,12 +138,11 @@ static int check_frame(struct manifest *m, struct assay_err *err)
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: a net has synthetic weights: 'synthetic: false' is not true",
                           m->file);
-    if (!m->net == !json_is_object(files))
+    if (!m->net == !files || (files && !json_object_size(files)))
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: one of 'files' (format: file) and 'net' is wanted", m->file);
-    json_object_foreach(files, key, v) if (!json_is_string(v)) return assay_fail(
-        err, ASSAY_EUSAGE, "%s: files: %s: a file name is wanted", m->file, key);
-    return ASSAY_OK;
+    rc = check_digest_keys(m, "md5", err);
+    return rc ? rc : check_digest_keys(m, "sha256", err);
 }
 
 int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
@@ -109,40 +189,62 @@ static char *manifest_folder(int i)
     return dir;
 }
 
-int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
+/* The file of a named manifest: NAME.yaml or NAME.yml first, so that what is wrong with it can be
+ * said, else one that calls itself so. NULL: none. */
+static char *find_named(const char *model, const json_t *list)
+{
+    static const char *const ends[] = {"yaml", "yml"};
+    const json_t *v;
+    size_t i;
+
+    for (i = 0; i < 4; i++) {
+        char *dir = manifest_folder((int)i / 2),
+             *file = dir ? text_format("%s/%s.%s", dir, model, ends[i % 2]) : NULL;
+
+        free(dir);
+        if (file && file_exists(file))
+            return file;
+        free(file);
+    }
+    json_array_foreach(list, i, v)
+    {
+        if (!strcmp(model, tree_text(v, "name", "")))
+            return strdup(tree_text(v, "file", ""));
+    }
+    return NULL;
+}
+
+static int no_such_model(const char *model, const json_t *list, struct assay_err *err)
 {
     const char *names[256], *near;
-    json_t *list, *v;
+    const json_t *v;
     size_t i, n = 0;
-    int rc;
 
-    if (is_manifest_name(model) || strchr(model, '/')) {
-        if (!is_manifest_name(model))
-            return assay_fail(
-                err, ASSAY_EUSAGE,
-                "%s: a model is named by its manifest (a .yaml file that says how to feed it; "
-                "docs/models.md has an example)",
-                model);
-        return read_manifest(model, m, err);
-    }
-    for (i = 0; i < 2; i++) {
-        char *dir = manifest_folder((int)i),
-             *file = dir ? text_format("%s/%s.yaml", dir, model) : NULL;
-        bool there = file && file_exists(file);
-
-        rc = there ? read_manifest(file, m, err) : 0;
-        free(dir);
-        free(file);
-        if (there)
-            return rc;
-    }
-    list = manifest_list();
     json_array_foreach(list, i, v) if (n < 256) names[n++] = tree_text(v, "name", "");
     near = text_nearest(model, names, n, sizeof(names[0]));
-    rc = assay_fail(err, ASSAY_EUSAGE,
-                    "there is no model '%s'%s%s%s; `assay models` lists them, and the path of "
-                    "a .yaml manifest names your own",
-                    model, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return assay_fail(err, ASSAY_EUSAGE,
+                      "there is no model '%s'%s%s%s; `assay models` lists them, and the path of "
+                      "a .yaml manifest names your own",
+                      model, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
+{
+    json_t *list;
+    char *file;
+    int rc;
+
+    if (is_manifest_name(model))
+        return read_manifest(model, m, err);
+    if (strchr(model, '/'))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: a model is named by its manifest (a .yaml file that says how to "
+                          "feed it; docs/models.md has an example)",
+                          model);
+    list = manifest_list();
+    file = find_named(model, list);
+    rc = file ? read_manifest(file, m, err) : no_such_model(model, list, err);
+    free(file);
     json_decref(list);
     return rc;
 }
@@ -187,11 +289,11 @@ static int check_digest(const struct manifest *m, const char *path, const char *
     char hex[HASH_HEX];
     int rc = ASSAY_OK;
 
-    if (sha && !(rc = hash_file(path, hex, err)) && strcmp(hex, sha))
+    if (sha && !(rc = hash_file(path, hex, err)) && strcasecmp(hex, sha))
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s: is not the file that %s describes: SHA-256 %s, wanted %s", path,
                         m->file, hex, sha);
-    if (!rc && md5 && !(rc = file_md5(path, hex, err)) && strcmp(hex, md5))
+    if (!rc && md5 && !(rc = file_md5(path, hex, err)) && strcasecmp(hex, md5))
         rc =
             assay_fail(err, ASSAY_EFAIL, "%s: is not the file that %s describes: MD5 %s, wanted %s",
                        path, m->file, hex, md5);
@@ -238,31 +340,43 @@ int manifest_file(const struct manifest *m, const char *const *formats, char **p
     return rc;
 }
 
+static int is_manifest_entry(const struct dirent *e)
+{
+    return is_manifest_name(e->d_name);
+}
+
+/* What cannot be read is left out: naming it says why. */
+static void list_manifest(const char *file, json_t *list)
+{
+    json_t *formats, *v;
+    struct manifest m;
+    const char *key;
+
+    if (!file || read_manifest(file, &m, NULL))
+        return;
+    formats = json_array();
+    json_object_foreach(json_object_get(m.tree, "files"), key, v)
+        json_array_append_new(formats, json_string(key));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", m.name, "benchmark",
+                                          m.benchmark, "file", m.file, "synthetic",
+                                          (int)m.synthetic, "formats", formats));
+    manifest_release(&m);
+}
+
 static void list_folder(const char *dir, json_t *list)
 {
-    struct manifest m;
-    struct dirent *e;
-    DIR *d = opendir(dir);
+    struct dirent **entries;
+    int i, n = scandir(dir, &entries, is_manifest_entry, alphasort);
 
-    while (d && (e = readdir(d))) {
-        char *file = is_manifest_name(e->d_name) ? file_join(dir, e->d_name) : NULL;
-        json_t *formats, *v;
-        const char *key;
+    for (i = 0; i < n; i++) {
+        char *file = file_join(dir, entries[i]->d_name);
 
-        if (file && !read_manifest(file, &m, NULL)) {
-            formats = json_array();
-            json_object_foreach(json_object_get(m.tree, "files"), key, v)
-                json_array_append_new(formats, json_string(key));
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", m.name,
-                                            "benchmark", m.benchmark, "file", m.file, "synthetic",
-                                            (int)m.synthetic, "formats", formats));
-            manifest_release(&m);
-        }
+        list_manifest(file, list);
         free(file);
+        free(entries[i]);
     }
-    if (d)
-        closedir(d);
+    if (n >= 0)
+        free(entries);
 }
 
 json_t *manifest_list(void)
