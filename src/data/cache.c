@@ -1,8 +1,10 @@
 /* The sample cache; see cache.h.
  *
- * File: 4096 bytes of header (struct head, then zeros), then `count` samples at a fixed stride.  A
- * sample is its inputs one after another, each at a multiple of 64 bytes; so is the stride.
- * Little-endian, as mapped. Names: <dir>/samples/<name>-<16 digits of the key>.samples, beside it
+ * File: 4096 bytes of header (struct head, then zeros), then `count` samples at a fixed stride,
+ * then a check sum of 8 bytes for each.  A sample is its inputs one after another, each at a
+ * multiple of 64 bytes; so is the stride.  Little-endian, as mapped.  Opening looks at size and
+ * header only (a whole data set has 30 GB); a sample's check sum is compared when it is loaded,
+ * which reads it anyway. Names: <dir>/samples/<name>-<16 digits of the key>.samples, beside it
  * .part (being written) and .lock.  The lock is held while building; a .part of a dead builder is
  * simply written over. */
 #include "data/cache.h"
@@ -24,7 +26,7 @@
 
 #define HEAD_BYTES 4096
 #define MAGIC      "ASSAYSMP"
-#define VERSION    1
+#define VERSION    2
 
 struct head {
     char magic[8];
@@ -88,7 +90,31 @@ static int head_make(const struct cache_spec *spec, struct head *h, struct assay
 
 static uint64_t cache_bytes(const struct cache *c)
 {
-    return HEAD_BYTES + c->head.count * c->head.stride;
+    return HEAD_BYTES + c->head.count * (c->head.stride + sizeof(uint64_t));
+}
+
+static uint64_t sum_at(const struct head *h, uint64_t index)
+{
+    return HEAD_BYTES + h->count * h->stride + index * sizeof(uint64_t);
+}
+
+/* Against disks and stray writers, not against malice: any one changed word changes the sum.  n is
+ * a multiple of 64; four sums side by side keep the multiplier busy. */
+static uint64_t check_sum(const uint8_t *data, size_t n)
+{
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    uint64_t sum[4] = {1, 2, 3, 4}, word[4];
+    size_t at;
+    int i;
+
+    for (at = 0; at < n; at += sizeof(word)) {
+        memcpy(word, data + at, sizeof(word));
+        for (i = 0; i < 4; i++)
+            sum[i] = (sum[i] ^ word[i]) * odd;
+    }
+    for (i = 1; i < 4; i++)
+        sum[0] = ((sum[0] ^ sum[0] >> 32) * odd) ^ sum[i];
+    return sum[0];
 }
 
 /* 1: mapped; 0: missing, cut off or another's. */
@@ -138,6 +164,7 @@ static int build_sample(void *ctx, uint32_t worker, uint64_t index, struct assay
     struct builder *b = ctx;
     const struct head *h = &b->cache->head;
     void *memory[CACHE_MAX_INPUTS];
+    uint64_t sum;
     uint32_t i;
     int rc;
 
@@ -147,7 +174,10 @@ static int build_sample(void *ctx, uint32_t worker, uint64_t index, struct assay
     if (!rc)
         rc = write_at(b->fd, b->samples[worker], h->stride, HEAD_BYTES + index * h->stride, b->part,
                       err);
-    return rc;
+    if (rc)
+        return rc;
+    sum = check_sum(b->samples[worker], h->stride);
+    return write_at(b->fd, &sum, sizeof(sum), sum_at(h, index), b->part, err);
 }
 
 static int no_space(const char *path, uint64_t need, struct assay_err *err)
@@ -316,11 +346,27 @@ static uint8_t *pages_of(const struct cache *c, uint64_t index, size_t *bytes)
     return c->map + from;
 }
 
+/* Also reads every page of the sample. */
+static int check_sample(const struct cache *c, uint64_t index, struct assay_err *err)
+{
+    uint64_t want;
+
+    memcpy(&want, c->map + sum_at(&c->head, index), sizeof(want));
+    if (check_sum(c->map + HEAD_BYTES + index * c->head.stride, c->head.stride) == want)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s: sample %llu is damaged (the disk, or another program, changed it); %s",
+                      c->path, (unsigned long long)index,
+                      unlink(c->path) < 0 ? "remove the file and run again"
+                                          : "the file is removed: run again to make it anew");
+}
+
 int cache_load(const struct cache *c, const uint64_t *index, uint64_t n, struct assay_err *err)
 {
     uint8_t *pages;
-    size_t bytes, at, page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t bytes;
     uint64_t i;
+    int rc = ASSAY_OK;
 
     for (i = 0; i < n; i++) {
         if (index[i] >= c->head.count)
@@ -329,14 +375,9 @@ int cache_load(const struct cache *c, const uint64_t *index, uint64_t n, struct 
         pages = pages_of(c, index[i], &bytes);
         madvise(pages, bytes, MADV_WILLNEED);
     }
-    for (i = 0; i < n; i++) {
-        const volatile uint8_t *p = pages_of(c, index[i], &bytes);
-
-        for (at = 0; at < bytes; at += page)
-            (void)p[at];
-        (void)p[bytes - 1];
-    }
-    return ASSAY_OK;
+    for (i = 0; i < n && !rc; i++)
+        rc = check_sample(c, index[i], err);
+    return rc;
 }
 
 void cache_unload(const struct cache *c, const uint64_t *index, uint64_t n)

@@ -34,7 +34,8 @@ int cache_open(const struct cache_spec *spec, struct cache **out, struct assay_e
 /* A view that lives until close; any thread. */
 int cache_input(const struct cache *c, uint64_t index, uint32_t input, struct assay_tensor *view,
                 struct assay_err *err);
-/* Reads these samples' pages into memory / tells that they are not needed. */
+/* Reads these samples' pages into memory and compares their check sums (a damaged file is removed,
+ * and the error says so) / tells that they are not needed. */
 int cache_load(const struct cache *c, const uint64_t *index, uint64_t n, struct assay_err *err);
 void cache_unload(const struct cache *c, const uint64_t *index, uint64_t n);
 void cache_close(struct cache *c);
