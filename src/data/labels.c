@@ -113,7 +113,8 @@ static int parse_owned(char *text, size_t len, const char *file, int32_t classes
     l->values = calloc(lines, sizeof(*l->values));
     if (!l->names || !l->values)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory for %zu lines", file, lines);
-    for (at = text; !rc && at < text + len && (!count || l->n < count); at = end + 1) {
+    at = !strncmp(text, "\xef\xbb\xbf", 3) ? text + 3 : text; /* Windows' mark of UTF-8 */
+    for (; !rc && at < text + len && (!count || l->n < count); at = end + 1) {
         line++;
         end = memchr(at, '\n', (size_t)(text + len - at));
         end = end ? end : text + len;
