@@ -271,8 +271,11 @@ static void say_trials(struct page *p, const json_t *trials)
     begin(p, "Trials");
     for (i = 0; i < json_array_size(trials); i++) {
         t = json_array_get(trials, i);
-        item(p, ", ", "%.6g qps %s (p99 %.4g ms)", tree_real(t, "qps", 0),
-             tree_bool(t, "valid", false) ? "ok" : "too much", tree_real(t, "p99_ms", 0));
+        if (tree_bool(t, "gave_up", false)) /* its latencies end where it was given up */
+            item(p, ", ", "%.6g qps too much (given up)", tree_real(t, "qps", 0));
+        else
+            item(p, ", ", "%.6g qps %s (p99 %.4g ms)", tree_real(t, "qps", 0),
+                 tree_bool(t, "valid", false) ? "ok" : "too much", tree_real(t, "p99_ms", 0));
     }
     end(p);
 }

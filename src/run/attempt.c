@@ -77,6 +77,8 @@ int attempt_run(struct child *c, const struct settings *s, struct detail *d, str
 
     if (rc)
         return rc;
+    if (mine.mode == MODE_FIND_PEAK) /* the search is over: this is one run at what it found */
+        mine.mode = MODE_PERFORMANCE;
     for (i = 1;; i++) {
         memset(d, 0, sizeof(*d));
         rc = attempt_once(c, &mine, d, err);

@@ -39,8 +39,14 @@ _Noreturn void child_fail(struct child *c, const struct assay_err *err)
 
     if (!atomic_exchange(&once, 1)) {
         c->shared->error = *err;
+        if (!err->code || !err->text[0]) /* a plugin failed without a word */
+            assay_fail(&c->shared->error, err->code ? err->code : ASSAY_EFAIL,
+                       "%s with %s failed in the phase '%s' and did not say why",
+                       c->r.benchmark ? c->r.benchmark->name : "the run",
+                       c->r.engine ? c->r.engine->name : "no engine",
+                       run_phase_names[atomic_load(&c->shared->phase)]);
         atomic_store(&c->shared->failed, 1);
-        _exit(err->code == ASSAY_ESTOP ? 130 : 3);
+        _exit(c->shared->error.code == ASSAY_ESTOP ? 130 : 3);
     }
     for (;;) /* another thread is ending the process */
         pause();
@@ -167,7 +173,8 @@ static void choose_shape(struct child *c)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     bool any = c->r.engine->caps & ASSAY_CAP_ANY_MODEL;
 
-    c->lanes = s->lanes ? (uint32_t)s->lanes : 1;
+    /* SingleStream never has two samples on their way: more lanes would only take threads away. */
+    c->lanes = s->lanes && s->scenario != SINGLE_STREAM ? (uint32_t)s->lanes : 1;
     c->threads =
         s->threads ? (uint32_t)s->threads : (uint32_t)(cpus / c->lanes > 0 ? cpus / c->lanes : 1);
     if (s->batch)
@@ -175,7 +182,7 @@ static void choose_shape(struct child *c)
     else if (s->scenario == OFFLINE)
         c->max_batch = any ? 1024 : 32; /* the most that the warm-up tries */
     else if (s->scenario == MULTI_STREAM)
-        c->max_batch = (uint32_t)s->samples_per_query;
+        c->max_batch = ((uint32_t)s->samples_per_query + c->lanes - 1) / c->lanes;
     else
         c->max_batch = 1;
 }
@@ -408,6 +415,7 @@ int run_child(const char *job_file, struct assay_err *err)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
+    setvbuf(stdout, NULL, _IOLBF, 0); /* into engine.log before the process dies, not after */
     rc = map_shared(&c, err);
     if (rc)
         return rc;

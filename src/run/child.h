@@ -51,12 +51,12 @@ struct child {
 
     /* Of the last LoadGen run. */
     struct batch_stats stages;
-    int64_t first_issue_ns;
+    _Atomic int64_t first_issue_ns; /* several threads may issue */
     int64_t
         run_wall_ns; /* from the first issue to the last unload: LoadGen's set-up is not in it */
     long major_faults, minor_faults;
     long major_before, minor_before;
-    bool faults_counted;
+    bool part_begun;
     json_t *digests; /* SHA-256 of model, engine library, plugin, LoadGen */
 };
 

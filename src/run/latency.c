@@ -2,13 +2,21 @@
 #include "run/latency.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static int by_value(const void *a, const void *b)
 {
     const int64_t *x = a, *y = b;
 
     return (*x > *y) - (*x < *y);
+}
+
+uint64_t latency_completed(const int64_t *latencies, uint64_t n)
+{
+    uint64_t i, completed = 0;
+
+    for (i = 0; i < n; i++)
+        completed += latencies[i] != 0;
+    return completed;
 }
 
 json_t *latency_summary(const int64_t *latencies, uint64_t n)
@@ -19,21 +27,24 @@ json_t *latency_summary(const int64_t *latencies, uint64_t n)
     } rows[] = {{"p50", .5},  {"p90", .9},  {"p95", .95},
                 {"p97", .97}, {"p99", .99}, {"p99.9", .999}};
     int64_t *sorted = n ? malloc(n * sizeof(*sorted)) : NULL;
+    uint64_t i, m = 0;
     double sum = 0;
-    json_t *out;
-    uint64_t i;
+    json_t *out = NULL;
 
-    if (!sorted)
-        return NULL;
-    memcpy(sorted, latencies, n * sizeof(*sorted));
-    qsort(sorted, n, sizeof(*sorted), by_value);
-    for (i = 0; i < n; i++)
-        sum += (double)sorted[i];
-    out = json_pack("{s:I, s:I, s:f}", "min", (json_int_t)sorted[0], "max",
-                    (json_int_t)sorted[n - 1], "mean", sum / (double)n);
-    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (i = 0; sorted && i < n; i++) {
+        if (!latencies[i])
+            continue;
+        sum += (double)latencies[i];
+        sorted[m++] = latencies[i];
+    }
+    if (m) {
+        qsort(sorted, m, sizeof(*sorted), by_value);
+        out = json_pack("{s:I, s:I, s:f}", "min", (json_int_t)sorted[0], "max",
+                        (json_int_t)sorted[m - 1], "mean", sum / (double)m);
+    }
+    for (i = 0; m && i < sizeof(rows) / sizeof(rows[0]); i++)
         json_object_set_new(out, rows[i].name,
-                            json_integer(sorted[(uint64_t)((double)n * rows[i].p)]));
+                            json_integer(sorted[(uint64_t)((double)m * rows[i].p)]));
     free(sorted);
     return out;
 }

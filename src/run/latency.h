@@ -6,9 +6,10 @@
 
 #include "assay/types.h"
 
-/* {"min", "mean", "p50", "p90", "p95", "p97", "p99", "p99.9", "max"} in ns of n latencies;
- * percentiles as LoadGen takes them: sorted[floor(n p)], no interpolation.  NULL when n is 0 or
- * memory is short. */
+/* In a table of n latencies an entry of 0 is a sample that did not come back; it is left out. */
+uint64_t latency_completed(const int64_t *latencies, uint64_t n);
+/* {"min", "mean", "p50", "p90", "p95", "p97", "p99", "p99.9", "max"} in ns; percentiles as LoadGen
+ * takes them: sorted[floor(n p)], no interpolation.  NULL when there is none or memory is short. */
 json_t *latency_summary(const int64_t *latencies, uint64_t n);
 
 #endif

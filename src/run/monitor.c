@@ -55,6 +55,7 @@ static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t 
     limit = flight ? (double)flight * 1e-9 * LOST_FLIGHTS : HUNG_S;
     if (limit < LOST_LEAST_S)
         limit = LOST_LEAST_S;
+    limit += c->r.s.batch_wait_ms * 1e-3; /* a lane may wait that long for its batch to fill up */
     if (own > 0)
         limit = own;
     if (idle > limit)
@@ -77,7 +78,8 @@ static void *monitor_main(void *arg)
         now = clock_ns();
         if (atomic_load(&c->shared->stop))
             child_fail_text(c, ASSAY_ESTOP, "interrupted");
-        if (!c->batcher || atomic_load(&c->shared->phase) < PHASE_WARMUP ||
+        /* From the warm-up on everything else is there. */
+        if (atomic_load(&c->shared->phase) < PHASE_WARMUP ||
             atomic_load(&c->shared->phase) > PHASE_RUN)
             continue;
         completed = batch_completed(c->batcher);

@@ -85,6 +85,18 @@ static int check_options(const struct resolved *r, struct assay_err *err)
     return rc;
 }
 
+/* LoadGen uses such threads in the first run of a process only, and a search needs many runs. */
+static int check_issue_threads(const struct settings *s, struct assay_err *err)
+{
+    bool search = s->mode == MODE_FIND_PEAK || (s->mode != MODE_ACCURACY && !(s->target_qps > 0));
+
+    if (s->scenario != SERVER || !s->server_issue_threads || !search)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE,
+                      "--server-issue-threads: cannot be had while the load is searched for; %s",
+                      s->mode == MODE_FIND_PEAK ? "leave it out" : "give --target-qps too");
+}
+
 static int resolve_load(struct resolved *r, struct assay_err *err)
 {
     const char *round = r->s.round;
@@ -100,7 +112,9 @@ static int resolve_load(struct resolved *r, struct assay_err *err)
         rc = conf_read(r->s.user_conf, r->benchmark->loadgen_model, (int)r->s.scenario, &r->s, err);
     if (!rc && r->s.audit_config && !file_exists(r->s.audit_config))
         rc = assay_fail(err, ASSAY_EUSAGE, "--audit-config: %s is not there", r->s.audit_config);
-    return rc ? rc : profile_apply(&r->s, &r->official, err);
+    if (!rc)
+        rc = profile_apply(&r->s, &r->official, err);
+    return rc ? rc : check_issue_threads(&r->s, err);
 }
 
 int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)

@@ -7,7 +7,8 @@
  * measured until then. */
 #include "run/run.h"
 
-#include <errno.h>
+#include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -103,17 +104,21 @@ static void put_frame(struct job *j, int argc, char **argv)
     put(j, "profile", json_string(s->profile));
     put(j, "scenario", json_string(settings_scenario_names[s->scenario]));
     put(j, "mode", json_string(settings_mode_names[s->mode]));
+    put(j, "synthetic",
+        json_pack("{s:b, s:b}", "weights", (int)j->r.manifest.synthetic, "samples",
+                  s->dataset == NULL));
+    put(j, "loadgen", json_pack("{s:s, s:s*}", "version", j->r.load->version, "round", s->round));
+    put(j, "settings", settings_to_json(s));
+}
+
+static void put_end(struct job *j)
+{
     put(j, "status",
         json_string(!j->how.code                 ? "done"
                     : j->how.code == ASSAY_ESTOP ? "interrupted"
                                                  : "error"));
     put(j, "error",
         j->how.code ? json_pack("{s:i, s:s}", "code", j->how.code, "text", j->how.text) : NULL);
-    put(j, "synthetic",
-        json_pack("{s:b, s:b}", "weights", (int)j->r.manifest.synthetic, "samples",
-                  s->dataset == NULL));
-    put(j, "loadgen", json_pack("{s:s, s:s*}", "version", j->r.load->version, "round", s->round));
-    put(j, "settings", settings_to_json(s));
 }
 
 /* The child's facts; of a failed run, what the parent knows. */
@@ -181,11 +186,12 @@ static int put_performance(struct job *j, const struct detail *d, struct assay_e
                          "model were not resident in memory",
                          (long long)tree_int(json_object_get(j->result, "faults"), "major", 0)));
     }
+    /* A run that ended too early has no headline: NaN, which JSON has not. */
     put(j, "performance",
-        json_pack("{s:s, s:s, s:f, s:o*, s:I, s:I, s:f, s:o}", "metric", v.metric, "unit", v.unit,
-                  "value", v.value, "latency_ns",
+        json_pack("{s:s, s:s, s:o, s:o*, s:I, s:I, s:f, s:o}", "metric", v.metric, "unit", v.unit,
+                  "value", isfinite(v.value) ? json_real(v.value) : json_null(), "latency_ns",
                   latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
-                  (json_int_t)j->sup.latency_count, "queries",
+                  (json_int_t)latency_completed(j->sup.latencies, j->sup.latency_count), "queries",
                   (json_int_t)detail_real(d, "result_query_count", 0), "duration_s", seconds,
                   "detail", detail_selection(d)));
     put(j, "verdict",
@@ -301,22 +307,35 @@ static void tidy(struct job *j)
         remove(path);
 }
 
+/* A result that cannot be read is how the run ended, like any other error of the child. */
 static int read_result(struct job *j, const struct settings *s, struct assay_err *err)
 {
     char path[1200];
-    int rc = ASSAY_OK;
 
     in_draft(j, "result.json", path);
     if (!j->how.code)
-        rc = tree_read_json(path, &j->result, err);
+        tree_read_json(path, &j->result, &j->how);
     settings_release(&j->final);
-    if (!rc && j->result)
-        rc = settings_from_json(&j->final, json_object_get(j->result, "settings"), err);
-    else if (!rc)
-        rc = settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
-    return rc;
+    if (j->result)
+        return settings_from_json(&j->final, json_object_get(j->result, "settings"), err);
+    return settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
 }
 
+static void put_failure(struct job *j)
+{
+    uint64_t completed = latency_completed(j->sup.latencies, j->sup.latency_count);
+
+    put(j, "performance",
+        completed ? json_pack("{s:o*, s:I}", "latency_ns",
+                              latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
+                              (json_int_t)completed)
+                  : NULL);
+    put(j, "verdict",
+        json_pack("{s:s, s:b, s:[s], s:[]}", "word", "INVALID", "valid", 0, "reasons", j->how.text,
+                  "notes"));
+}
+
+/* A log that cannot be judged makes an error of the run, but not a lost record. */
 static int put_record(struct job *j, int argc, char **argv, struct assay_err *err)
 {
     int rc;
@@ -324,39 +343,51 @@ static int put_record(struct job *j, int argc, char **argv, struct assay_err *er
     j->tree = json_object();
     put_frame(j, argc, argv);
     put_parts(j);
-    if (j->how.code) {
-        put(j, "performance",
-            j->sup.latency_count
-                ? json_pack("{s:o*, s:I}", "latency_ns",
-                            latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
-                            (json_int_t)j->sup.latency_count)
-                : NULL);
-        put(j, "verdict",
-            json_pack("{s:s, s:b, s:[s], s:[]}", "word", "INVALID", "valid", 0, "reasons",
-                      j->how.text, "notes"));
-        rc = ASSAY_OK;
-    } else {
-        rc = judge(j, err);
-    }
-    if (!rc)
-        rc = write_files(j, err);
+    if (!j->how.code)
+        judge(j, &j->how);
+    if (j->how.code)
+        put_failure(j);
+    put_end(j);
+    rc = write_files(j, err);
     tidy(j);
-    return rc ? rc : record_commit(&j->draft, j->tree, err);
+    return rc;
+}
+
+/* A second Ctrl-C, after that which ended the run, must not throw away what was measured: it waits
+ * until the record is whole. */
+static void hold_signals(bool hold, sigset_t *before)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(hold ? SIG_BLOCK : SIG_SETMASK, hold ? &set : before, hold ? before : NULL);
 }
 
 /* From the child's start to the record. */
 static int run_in_draft(struct job *j, const struct settings *s, int argc, char **argv,
                         struct assay_err *err)
 {
+    struct assay_err why = {0};
+    sigset_t before;
     char path[1200];
     int rc = write_job(j, s, err);
 
-    if (rc)
+    if (rc) {
+        record_abandon(&j->draft);
         return rc;
+    }
     in_draft(j, "job.json", path);
     supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
-    rc = read_result(j, s, err);
-    return rc ? rc : put_record(j, argc, argv, err);
+    hold_signals(true, &before);
+    rc = read_result(j, s, &why);
+    if (!rc)
+        rc = put_record(j, argc, argv, &why);
+    rc = rc ? record_keep(&j->draft, &why, err) : record_commit(&j->draft, j->tree, err);
+    hold_signals(false, &before);
+    return rc;
 }
 
 int run_job(const struct settings *s, int argc, char **argv, json_t **record, struct assay_err *err)
@@ -375,8 +406,6 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
         if (!rc) {
             *record = j.tree;
             j.tree = NULL;
-        } else if (!j.tree) {
-            record_abandon(&j.draft);
         }
     }
     json_decref(j.tree);

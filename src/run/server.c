@@ -1,11 +1,12 @@
 /* Server: finds the highest load that holds the latency bound, then runs it in full.
  *
- * Search: from a guess by the warm-up, short trials go up or down until one passes and one fails,
- * then bisect until the bracket is narrower than the wanted precision.  A trial passes when no more
- * of its queries are over the bound than the full run could have: LoadGen's early stopping lets a
- * run of n queries have about n (1 - p) - 2.33 sqrt(n p (1 - p)) of them (the normal approximation
- * of its 99 % confidence bound).  A trial that has already failed ends early (struct giveup).  Then
- * the full run at the load found; a run that fails backs off by the precision and repeats. */
+ * Search: from --target-qps or a guess by the warm-up, short trials go up or down until one passes
+ * and one fails, then bisect until the bracket is narrower than the wanted precision.  A trial
+ * passes when no more of its queries are over the bound than the full run could have: LoadGen's
+ * early stopping lets a run of n queries have about n (1 - p) - 2.33 sqrt(n p (1 - p)) of them (the
+ * normal approximation of its 99 % confidence bound).  A trial that has already failed ends early
+ * (struct giveup).  Then the full run at the load found; a run that fails backs off by the
+ * precision and repeats. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +40,7 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
     struct detail d = {0};
     double bound_s = c->r.s.target_latency_ms * 1e-3, n, over, count, done_at;
     char dir[1200], path[1300], what[96];
+    bool gave_up;
     int rc = settings_copy(&s, &c->r.s, err), number = (int)json_array_size(c->trials) + 1;
 
     if (rc)
@@ -72,10 +74,12 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
         over = (double)atomic_load(&c->giveup.over);
         done_at = detail_real(&d, "result_99.00_percentile_latency_ns", 0);
         *pass = count >= n && over <= floor(n * f->allowed_fraction);
-        json_array_append_new(c->trials, json_pack("{s:f, s:b, s:f, s:f, s:f, s:f}", "qps", qps,
-                                                   "valid", (int)*pass, "p99_ms", done_at * 1e-6,
-                                                   "over_bound", over, "queries", count, "seconds",
-                                                   (double)c->run_wall_ns * 1e-9));
+        gave_up = over > (double)c->giveup.allowed;
+        json_array_append_new(c->trials,
+                              json_pack("{s:f, s:b, s:b, s:f, s:f, s:f, s:f}", "qps", qps, "valid",
+                                        (int)*pass, "gave_up", (int)gave_up, "p99_ms",
+                                        done_at * 1e-6, "over_bound", over, "queries", count,
+                                        "seconds", (double)c->run_wall_ns * 1e-9));
     }
     detail_release(&d);
     settings_release(&s);
@@ -150,15 +154,18 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
            bound_s = c->r.s.target_latency_ms * 1e-3;
     double precision = find_peak ? c->r.s.peak_precision : fmax(c->r.s.peak_precision, COARSE);
     struct search f = {.c = c, .full_s = full_s};
+    double guess = c->r.s.target_qps > 0 ? c->r.s.target_qps : 0.7 * c->samples_per_second;
     bool longer = false;
     int rc;
 
+    /* What a user said is where the search starts; what it finds must be able to replace it. */
+    c->r.s.origin[settings_find("target-qps") - settings_rows(NULL)] = SETTINGS_MEASURED;
     f.trial_s = c->r.s.peak_trial_s > 0 ? c->r.s.peak_trial_s : fmin(fmax(full_s / 6, 1), 10);
     if (f.trial_s < 20 * bound_s)
         f.trial_s = 20 * bound_s;
     if (f.trial_s > full_s)
         f.trial_s = full_s;
-    rc = bracket(&f, 0.7 * c->samples_per_second, err);
+    rc = bracket(&f, guess, err);
     while (!rc && f.high / f.low > 1 + precision && json_array_size(c->trials) < TRIALS_MAX) {
         /* The last steps decide: give them more queries. */
         if (find_peak && !longer && f.high / f.low < 1 + 4 * precision) {

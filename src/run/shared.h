@@ -35,7 +35,8 @@ struct run_shared {
     struct assay_err error;
     _Atomic uint64_t done, total; /* of the phase, where it can be told; total 0: unknown */
     _Atomic uint64_t issued, completed;
-    _Atomic uint64_t latencies;     /* entries written: the highest sequence number + 1 */
+    _Atomic uint64_t latencies;      /* entries written: the highest sequence number + 1 */
+    _Atomic uint64_t latencies_from; /* the first entry of what is measured */
     _Atomic int64_t phase_since_ns; /* clock_ns */
     _Atomic int64_t target_ns;      /* the run's intended duration; 0: none */
     char what[128];                 /* said beside the phase: written before phase changes */

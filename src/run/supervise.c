@@ -45,9 +45,9 @@ static int make_shared(struct supervised *s, struct assay_err *err)
         return assay_fail(err, ASSAY_EFAIL, "shared memory cannot be made: %s", strerror(errno));
     s->shared =
         mmap(NULL, sizeof(struct run_shared), PROT_READ | PROT_WRITE, MAP_SHARED, s->shared_fd, 0);
-    s->latencies = mmap(NULL, RUN_LATENCIES_MAX * sizeof(int64_t), PROT_READ,
-                        MAP_SHARED | MAP_NORESERVE, s->latencies_fd, 0);
-    if (s->shared == MAP_FAILED || s->latencies == MAP_FAILED)
+    s->table = mmap(NULL, RUN_LATENCIES_MAX * sizeof(int64_t), PROT_READ,
+                    MAP_SHARED | MAP_NORESERVE, s->latencies_fd, 0);
+    if (s->shared == MAP_FAILED || s->table == MAP_FAILED)
         return assay_fail(err, ASSAY_EFAIL, "shared memory cannot be mapped: %s", strerror(errno));
     return ASSAY_OK;
 }
@@ -158,6 +158,18 @@ static int wait_for(pid_t pid, struct supervised *s, struct progress *p)
     return status;
 }
 
+/* The child may have died between any two of its writes. */
+static void find_latencies(struct supervised *s)
+{
+    uint64_t from = atomic_load(&s->shared->latencies_from),
+             end = atomic_load(&s->shared->latencies);
+
+    if (from > end || end > RUN_LATENCIES_MAX)
+        from = end = 0;
+    s->latencies = s->table + from;
+    s->latency_count = end - from;
+}
+
 int supervise_run(const char *job, const char *dir, const char *how, struct supervised *out,
                   struct assay_err *err)
 {
@@ -183,9 +195,7 @@ int supervise_run(const char *job, const char *dir, const char *how, struct supe
         rc = how_it_ended(status, dir, out, err);
         if (rc && interrupted)
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
-        out->latency_count = atomic_load(&out->shared->latencies);
-        if (out->latency_count > RUN_LATENCIES_MAX)
-            out->latency_count = 0;
+        find_latencies(out);
     }
     for (i = 0; i < 3; i++)
         sigaction(signals[i], &old[i], NULL);
@@ -196,8 +206,8 @@ void supervise_release(struct supervised *s)
 {
     if (s->shared && s->shared != MAP_FAILED)
         munmap(s->shared, sizeof(*s->shared));
-    if (s->latencies && s->latencies != MAP_FAILED)
-        munmap(s->latencies, RUN_LATENCIES_MAX * sizeof(int64_t));
+    if (s->table && s->table != MAP_FAILED)
+        munmap(s->table, RUN_LATENCIES_MAX * sizeof(int64_t));
     if (s->shared_fd >= 0)
         close(s->shared_fd);
     if (s->latencies_fd >= 0)

@@ -7,7 +7,8 @@
 
 struct supervised {
     struct run_shared *shared;
-    int64_t *latencies;
+    int64_t *table;           /* of all latencies, by sequence number */
+    const int64_t *latencies; /* those of what is measured; 0: that sample has not come back */
     uint64_t latency_count;
     int shared_fd, latencies_fd;
 };

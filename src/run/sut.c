@@ -137,16 +137,13 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .output_map = c->output_map,
                                   .wanted_outputs = c->bench_desc.output_count,
                                   .response_bytes = c->bench_desc.response_bytes};
-    bool streams = c->r.s.scenario == SINGLE_STREAM || c->r.s.scenario == MULTI_STREAM;
 
-    /* A stream's queries come one after another, so a thread border could only cost.  In the other
-     * scenarios one synchronous lane that waits for nothing is served by the issuing thread itself;
-     * a Server with batches needs the queue to make them from. */
+    /* One synchronous lane that waits for nothing is served by the issuing thread itself: a thread
+     * border could only cost.  A Server with batches needs the queue to make them from, and one with
+     * several issuing threads needs it to bring them together. */
     config.on_issuer =
-        !config.async && !config.wait_ns &&
-        (streams || (c->lanes == 1 && (c->r.s.scenario != SERVER || c->max_batch == 1)));
-    if (config.on_issuer)
-        config.lanes = 1;
+        !config.async && !config.wait_ns && c->lanes == 1 &&
+        (c->r.s.scenario != SERVER || (c->max_batch == 1 && c->r.s.server_issue_threads < 2));
     engine_on_fault(c->engine, engine_broke, c);
     return batch_create(&config, &ops, &c->batcher, err);
 }
@@ -188,8 +185,8 @@ static void sut_issue(void *ctx, const struct load_sample *samples, size_t n)
 {
     struct child *c = ctx;
 
-    if (!c->first_issue_ns)
-        c->first_issue_ns = clock_ns();
+    if (!atomic_load_explicit(&c->first_issue_ns, memory_order_relaxed))
+        atomic_store_explicit(&c->first_issue_ns, clock_ns(), memory_order_relaxed);
     if (c->giveup.armed &&
         atomic_load_explicit(&c->giveup.over, memory_order_relaxed) > c->giveup.allowed)
         give_up_hold(c, samples, n);
@@ -208,7 +205,7 @@ static void sut_flush(void *ctx)
     }
 }
 
-/* Page faults of the timed part: from the end of the first load to the last unload. */
+/* Page faults of the timed part: from the end of the load that begins it to the last unload. */
 static void count_faults(struct child *c, bool end)
 {
     struct rusage now;
@@ -220,6 +217,17 @@ static void count_faults(struct child *c, bool end)
         c->major_before = now.ru_majflt;
         c->minor_before = now.ru_minflt;
     }
+}
+
+/* What is measured begins here: at the first load, and in a submission run, which is an accuracy run
+ * and then a performance run under one numbering, at the last. */
+static void begin_part(struct child *c)
+{
+    atomic_store(&c->shared->latencies_from, atomic_load(&c->shared->latencies));
+    atomic_store(&c->first_issue_ns, 0);
+    batch_stats_reset(c->batcher);
+    count_faults(c, false);
+    c->part_begun = true;
 }
 
 /* The pages that the latencies will need, so that the timed part does not fault them in one by one.
@@ -256,9 +264,8 @@ static void sut_load(void *ctx, const size_t *index, size_t n)
     if (c->r.benchmark->load(c->bench, list, n, &err))
         child_fail(c, &err);
     free(list);
-    if (!c->faults_counted)
-        count_faults(c, false);
-    c->faults_counted = true;
+    if (!c->part_begun || c->r.s.mode == MODE_SUBMISSION)
+        begin_part(c);
 }
 
 static void sut_unload(void *ctx, const size_t *index, size_t n)
@@ -267,7 +274,7 @@ static void sut_unload(void *ctx, const size_t *index, size_t n)
     uint64_t *list = malloc((n ? n : 1) * sizeof(*list));
     size_t i;
 
-    c->run_wall_ns = clock_ns() - c->first_issue_ns;
+    c->run_wall_ns = clock_ns() - atomic_load(&c->first_issue_ns);
     count_faults(c, true);
     if (!list)
         return; /* they stay loaded: no harm */
@@ -320,14 +327,15 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
         free(data);
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     }
+    /* Those of an earlier run must not stand where a sample of this one does not come back. */
+    memset(c->latencies, 0, atomic_load(&c->shared->latencies) * sizeof(*c->latencies));
     atomic_store(&c->shared->latencies, 0);
     atomic_store(&c->giveup.over, 0);
-    batch_stats_reset(c->batcher);
     prctl(PR_SET_TIMERSLACK, 1UL);
-    narrow_affinity(c);
+    if (!s->server_issue_threads) /* they are started beside the IO thread and would keep it */
+        narrow_affinity(c);
     prefault_latencies(c, s);
-    c->first_issue_ns = 0;
-    c->faults_counted = false;
+    c->part_begun = false;
     rc = c->r.load->run(s, c->r.benchmark->loadgen_model, &sut, outdir, c->r.s.audit_config, err);
     batch_stats_get(c->batcher, &c->stages);
     free(name);
