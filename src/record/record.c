@@ -285,6 +285,12 @@ static void enter_row(const struct record_draft *d, const json_t *tree)
         store_warn("record %s is complete, but not yet in the list: %s", d->id, err.text);
 }
 
+int record_keep(struct record_draft *d, const struct assay_err *why, struct assay_err *err)
+{
+    release_lock(d);
+    return assay_fail(err, why->code, "%.250s; the run's files are kept in %s", why->text, d->dir);
+}
+
 int record_commit(struct record_draft *d, json_t *tree, struct assay_err *err)
 {
     char path[1200], place[1200], runs[1100];
@@ -302,11 +308,11 @@ int record_commit(struct record_draft *d, json_t *tree, struct assay_err *err)
     if (!rc && rename(d->dir, place) < 0)
         rc =
             assay_fail(&why, ASSAY_EFAIL, "%s: cannot be put in place: %s", place, strerror(errno));
-    release_lock(d);
     if (rc) {
         unlink(path);
-        return assay_fail(err, rc, "%.250s; the run's files are kept in %s", why.text, d->dir);
+        return record_keep(d, &why, err);
     }
+    release_lock(d);
     if (sync_path(runs, &why))
         store_warn("%s", why.text);
     d->dir[0] = 0;
@@ -323,7 +329,7 @@ void record_abandon(struct record_draft *d)
     release_lock(d);
 }
 
-/* Opens the index in line with the folders; */
+/* Opens the index in line with the folders; *gone as in store_sync. */
 static int open_synced(const char *store, struct store *s, json_t **gone, struct assay_err *err)
 {
     char *full = file_absolute(store);

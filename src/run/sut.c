@@ -139,8 +139,8 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .response_bytes = c->bench_desc.response_bytes};
 
     /* One synchronous lane that waits for nothing is served by the issuing thread itself: a thread
-     * border could only cost.  A Server with batches needs the queue to make them from, and one with
-     * several issuing threads needs it to bring them together. */
+     * border could only cost.  A Server with batches needs the queue to make them from, and one
+     * with several issuing threads needs it to bring them together. */
     config.on_issuer =
         !config.async && !config.wait_ns && c->lanes == 1 &&
         (c->r.s.scenario != SERVER || (c->max_batch == 1 && c->r.s.server_issue_threads < 2));
@@ -219,8 +219,8 @@ static void count_faults(struct child *c, bool end)
     }
 }
 
-/* What is measured begins here: at the first load, and in a submission run, which is an accuracy run
- * and then a performance run under one numbering, at the last. */
+/* What is measured begins here: at the first load, and in a submission run, which is an accuracy
+ * run and then a performance run under one numbering, at the last. */
 static void begin_part(struct child *c)
 {
     atomic_store(&c->shared->latencies_from, atomic_load(&c->shared->latencies));
