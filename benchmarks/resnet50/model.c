@@ -16,7 +16,7 @@ static int check_keys(const json_t *block, const char *name, const char *const *
     if (!block)
         return ASSAY_OK;
     if (!json_is_object(block))
-        return assay_fail(err, ASSAY_EUSAGE, "manifest: %s must be a mapping", name);
+        return assay_fail(err, ASSAY_EUSAGE, "%s must be a mapping", name);
     json_object_foreach((json_t *)block, key, value)
     {
         for (i = 0; i < n && strcmp(keys[i], key) != 0; i++)
@@ -24,7 +24,7 @@ static int check_keys(const json_t *block, const char *name, const char *const *
         if (i < n)
             continue;
         near = text_nearest(key, keys, n, sizeof(*keys));
-        return assay_fail(err, ASSAY_EUSAGE, "manifest: unknown key %s.%.60s%s%s%s", name, key,
+        return assay_fail(err, ASSAY_EUSAGE, "unknown key %s.%.60s%s%s%s", name, key,
                           near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     return ASSAY_OK;
@@ -43,7 +43,7 @@ static int choice(const json_t *block, const char *name, const char *key,
             *out = i;
             return ASSAY_OK;
         }
-    return assay_fail(err, ASSAY_EUSAGE, "manifest: %s.%s must be %s%s%s", name, key, choices[0],
+    return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be %s%s%s", name, key, choices[0],
                       choices[1] ? " or " : "", choices[1] ? choices[1] : "");
 }
 
@@ -55,9 +55,8 @@ static int integer(const json_t *block, const char *name, const char *key, int64
     if (!v)
         return ASSAY_OK;
     if (!json_is_integer(v) || json_integer_value(v) < low || json_integer_value(v) > high)
-        return assay_fail(err, ASSAY_EUSAGE,
-                          "manifest: %s.%s must be a whole number from %lld to %lld", name, key,
-                          (long long)low, (long long)high);
+        return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be a whole number from %lld to %lld", name,
+                          key, (long long)low, (long long)high);
     *out = json_integer_value(v);
     return ASSAY_OK;
 }
@@ -72,8 +71,8 @@ static int channels(const json_t *block, const char *key, bool nonzero, double *
     for (c = 0; v && c < 3; c++) {
         one = json_is_array(v) && json_array_size(v) == 3 ? json_array_get(v, (size_t)c) : v;
         if (!json_is_number(one) || (nonzero && json_number_value(one) == 0))
-            return assay_fail(err, ASSAY_EUSAGE, "manifest: input.%s must be %s or a list of three",
-                              key, nonzero ? "a number other than 0" : "a number");
+            return assay_fail(err, ASSAY_EUSAGE, "input.%s must be %s or a list of three", key,
+                              nonzero ? "a number other than 0" : "a number");
         out[c] = json_number_value(one);
     }
     return ASSAY_OK;
@@ -84,8 +83,8 @@ static int name_of(const json_t *block, const char *name, char out[128], struct 
     const json_t *v = json_object_get(block, "name");
 
     if (v && (!json_is_string(v) || json_string_length(v) > 127))
-        return assay_fail(err, ASSAY_EUSAGE,
-                          "manifest: %s.name must be a text of up to 127 characters", name);
+        return assay_fail(err, ASSAY_EUSAGE, "%s.name must be a text of up to 127 characters",
+                          name);
     snprintf(out, 128, "%s", v ? json_string_value(v) : "");
     return ASSAY_OK;
 }
@@ -129,7 +128,7 @@ static int parse_input(const json_t *in, struct model *m, struct assay_err *err)
     m->rule.nhwc = nhwc;
     m->rule.bgr = bgr;
     if (scale && !json_is_number(scale))
-        return assay_fail(err, ASSAY_EUSAGE, "manifest: input.scale must be a number");
+        return assay_fail(err, ASSAY_EUSAGE, "input.scale must be a number");
     if (scale)
         m->rule.scale = json_number_value(scale);
     rc = channels(in, "mean", false, m->rule.mean, err);
@@ -159,6 +158,19 @@ static int parse_output(const json_t *out, struct model *m, struct assay_err *er
     return ASSAY_OK;
 }
 
+/* The readers above know keys only: says whose they are. */
+static int name_manifest(const json_t *tree, int rc, struct assay_err *err)
+{
+    const char *name = json_string_value(json_object_get(tree, "name"));
+    struct assay_err why;
+
+    if (!err)
+        return rc;
+    why = *err;
+    return name ? assay_fail(err, rc, "manifest of '%.100s': %s", name, why.text)
+                : assay_fail(err, rc, "manifest: %s", why.text);
+}
+
 int model_parse(const char *manifest, struct model *m, struct assay_err *err)
 {
     json_error_t why;
@@ -168,12 +180,13 @@ int model_parse(const char *manifest, struct model *m, struct assay_err *err)
 
     memset(m, 0, sizeof(*m));
     if (!json_is_object(tree))
-        rc = assay_fail(err, ASSAY_EUSAGE, "manifest: is no JSON object: %s", why.text);
+        rc = assay_fail(err, ASSAY_EUSAGE, "is no JSON object: %s", why.text);
     else if (reference && !json_is_number(reference))
-        rc = assay_fail(err, ASSAY_EUSAGE,
-                        "manifest: reference_accuracy must be a number (percent)");
+        rc = assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (percent)");
     else if (!(rc = parse_input(json_object_get(tree, "input"), m, err)))
         rc = parse_output(json_object_get(tree, "output"), m, err);
+    if (rc)
+        rc = name_manifest(tree, rc, err);
     m->reference = reference ? json_number_value(reference) : NAN;
     json_decref(tree);
     return rc;

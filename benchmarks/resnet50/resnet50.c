@@ -61,9 +61,12 @@ static void fill_specs(struct resnet50 *r)
     const struct image_rule *rule = &r->model.rule;
     int64_t nchw[] = {3, rule->size, rule->size}, nhwc[] = {rule->size, rule->size, 3};
 
-    r->input = (struct assay_tensor_spec){.name = r->model.input, .dtype = ASSAY_F32, .rank = 3};
+    /* No name: the tensor at that place. */
+    r->input = (struct assay_tensor_spec){
+        .name = r->model.input[0] ? r->model.input : NULL, .dtype = ASSAY_F32, .rank = 3};
     memcpy(r->input.dims, rule->nhwc ? nhwc : nchw, sizeof(nchw));
-    r->output = (struct assay_tensor_spec){.name = r->model.output, .dtype = r->model.dtype};
+    r->output = (struct assay_tensor_spec){.name = r->model.output[0] ? r->model.output : NULL,
+                                           .dtype = r->model.dtype};
     if (!r->model.argmax) {
         r->output.rank = 1;
         r->output.dims[0] = r->model.classes - r->model.offset;

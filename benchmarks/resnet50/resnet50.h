@@ -7,7 +7,7 @@
 
 struct model {
     struct image_rule rule;
-    char input[128], output[128]; /* tensor names; "": the model's only one */
+    char input[128], output[128]; /* tensor names; "": the model's first */
     bool argmax;                  /* else logits */
     int32_t dtype;                /* of the output */
     int32_t classes, offset;
