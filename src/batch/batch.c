@@ -130,7 +130,9 @@ static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_er
     unsigned char *to;
     uint32_t i;
 
-    for (i = 1; i < n && (char *)rows[i]->data == (char *)rows[0]->data + i * row; i++)
+    for (i = 1;
+         i < n && rows[i]->bytes == row && (char *)rows[i]->data == (char *)rows[0]->data + i * row;
+         i++)
         ;
     if (i == n) { /* already side by side: no copy */
         s->inputs[input].data = rows[0]->data;
@@ -595,7 +597,7 @@ void batch_limit(struct batcher *b, uint32_t limit)
 
 uint64_t batch_completed(const struct batcher *b)
 {
-    return atomic_load_explicit(&b->completed, memory_order_acquire);
+    return atomic_load(&b->completed); /* ordered with idle_waiters, or a wake-up could be lost */
 }
 
 uint64_t batch_outstanding(const struct batcher *b)
