@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/cpus.h"
 #include "base/file.h"
 #include "data/bench_host.h"
 
@@ -52,16 +52,15 @@ static int open_manifest(struct cli_bench *b, const char *model, struct assay_er
 static int open_self(struct cli_bench *b, const struct settings *s, bool prepare,
                      struct assay_err *err)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    struct assay_benchmark_config config = {
-        .size = sizeof(config),
-        .dataset = s->dataset,
-        .manifest = b->manifest_text,
-        .cache_dir = b->cache,
-        .threads = (uint32_t)(s->data_threads ? s->data_threads : cpus),
-        .count = (uint64_t)s->count,
-        .seed = (uint64_t)s->seed,
-        .stop = &stop};
+    struct assay_benchmark_config config = {.size = sizeof(config),
+                                            .dataset = s->dataset,
+                                            .manifest = b->manifest_text,
+                                            .cache_dir = b->cache,
+                                            .threads = s->data_threads ? (uint32_t)s->data_threads
+                                                                       : cpus_usable(),
+                                            .count = (uint64_t)s->count,
+                                            .seed = (uint64_t)s->seed,
+                                            .stop = &stop};
     int rc;
 
     catch_interrupts(on_interrupt);

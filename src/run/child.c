@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
@@ -100,18 +101,17 @@ static int open_benchmark(struct child *c, struct assay_err *err)
 {
     const struct settings *s = &c->r.s;
     char *manifest = json_dumps(c->r.manifest.tree, JSON_COMPACT);
-    struct assay_benchmark_config config = {
-        .size = sizeof(config),
-        .dataset = s->dataset,
-        .manifest = manifest,
-        .cache_dir = c->r.cache,
-        .threads =
-            s->data_threads ? (uint32_t)s->data_threads : (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
-        .count = (uint64_t)s->count,
-        .seed = (uint64_t)s->seed,
-        .progress = on_progress,
-        .progress_ctx = c,
-        .stop = (const volatile int *)&c->shared->stop};
+    struct assay_benchmark_config config = {.size = sizeof(config),
+                                            .dataset = s->dataset,
+                                            .manifest = manifest,
+                                            .cache_dir = c->r.cache,
+                                            .threads = s->data_threads ? (uint32_t)s->data_threads
+                                                                       : cpus_usable(),
+                                            .count = (uint64_t)s->count,
+                                            .seed = (uint64_t)s->seed,
+                                            .progress = on_progress,
+                                            .progress_ctx = c,
+                                            .stop = (const volatile int *)&c->shared->stop};
     int rc;
 
     if (!manifest)
@@ -170,13 +170,12 @@ static int make_net(struct child *c, struct assay_err *err)
 static void choose_shape(struct child *c)
 {
     const struct settings *s = &c->r.s;
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    uint32_t cpus = cpus_usable();
     bool any = c->r.engine->caps & ASSAY_CAP_ANY_MODEL;
 
     /* SingleStream never has two samples on their way: more lanes would only take threads away. */
     c->lanes = s->lanes && s->scenario != SINGLE_STREAM ? (uint32_t)s->lanes : 1;
-    c->threads =
-        s->threads ? (uint32_t)s->threads : (uint32_t)(cpus / c->lanes > 0 ? cpus / c->lanes : 1);
+    c->threads = s->threads ? (uint32_t)s->threads : cpus > c->lanes ? cpus / c->lanes : 1;
     if (s->batch)
         c->max_batch = (uint32_t)s->batch;
     else if (s->scenario == OFFLINE)

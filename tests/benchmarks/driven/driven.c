@@ -82,6 +82,8 @@ static int driven_drive(void *self, uint64_t index, const struct assay_driver *d
     int step, k, rc;
 
     (void)self, (void)capacity;
+    if (getenv("DRIVEN_SILENT")) /* fails without a word */
+        return ASSAY_EFAIL;
     for (k = 0; k < WIDTH; k++)
         numbers[k] = (float)(index + (uint64_t)k);
     for (step = 0; step < STEPS; step++) {
