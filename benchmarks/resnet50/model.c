@@ -102,7 +102,7 @@ static int parse_input(const json_t *in, struct model *m, struct assay_err *err)
         {.scale = 1 / 255.0, .mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}}};
     const json_t *scale = json_object_get(in, "scale");
     int64_t size = 224, resize = 256;
-    int nhwc, dtype, method, bgr, rc;
+    int nhwc = 0, dtype = 0, method = 0, bgr = 0, rc;
 
     if ((rc = check_keys(in, "input", keys, sizeof(keys) / sizeof(keys[0]), err)) ||
         (rc = name_of(in, "input", m->input, err)) ||
@@ -141,7 +141,7 @@ static int parse_output(const json_t *out, struct model *m, struct assay_err *er
     static const char *const kinds[] = {"logits", "argmax", NULL}, *const dtypes[] = {
                                                                        "int64", "int32", NULL};
     int64_t classes = 1000, offset = 0;
-    int kind, dtype = 0, rc;
+    int kind = 0, dtype = 0, rc;
 
     if ((rc = check_keys(out, "output", keys, sizeof(keys) / sizeof(keys[0]), err)) ||
         (rc = name_of(out, "output", m->output, err)) ||

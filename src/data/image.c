@@ -92,13 +92,13 @@ void image_normalise(const struct image_rule *rule, const struct image_work *w, 
 int image_read(const struct image_rule *rule, const char *path, struct image_work *w, float *out,
                struct assay_err *err)
 {
-    const uint8_t *crop;
+    const uint8_t *crop = NULL;
     int rc;
 
     rc = pixels_read_jpeg(path, &w->photo, err);
     if (!rc)
         rc = image_crop(rule, &w->photo, w, &crop, err);
-    if (!rc)
+    if (!rc && crop)
         image_normalise(rule, w, crop, out);
     return rc;
 }

@@ -151,7 +151,7 @@ static int pixels_orient(struct pixels *image, int orientation, const char *name
     if (orientation == 1)
         return ASSAY_OK;
     rc = pixels_reserve(&turned, swap ? h : w, swap ? w : h, name, err);
-    if (rc)
+    if (rc || !turned.data)
         return rc;
     for (y = 0; y < turned.height; y++)
         for (x = 0; x < turned.width; x++) {

@@ -80,10 +80,13 @@ static int by_name(const void *a, const void *b)
 
 static int refuse_duplicates(const struct labels *l, const char *file, struct assay_err *err)
 {
-    char **sorted = malloc(l->n * sizeof(*sorted));
+    char **sorted;
     int rc = ASSAY_OK;
     size_t i;
 
+    if (!l->names || l->n < 2)
+        return ASSAY_OK;
+    sorted = malloc(l->n * sizeof(*sorted));
     if (!sorted)
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory for %zu names", file, l->n);
     memcpy(sorted, l->names, l->n * sizeof(*sorted));

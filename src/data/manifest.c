@@ -83,7 +83,7 @@ static int check_keys(const struct manifest *m, struct assay_err *err)
 
     json_object_foreach(m->tree, key, v)
     {
-        for (i = 0; i < FRAME_KEYS && strcmp(key, frame_keys[i].name); i++)
+        for (i = 0; i < FRAME_KEYS && strcmp(key, frame_keys[i].name) != 0; i++)
             ;
         if (i < FRAME_KEYS && has_type(v, frame_keys[i].type))
             continue;
@@ -289,11 +289,11 @@ static int check_digest(const struct manifest *m, const char *path, const char *
     char hex[HASH_HEX];
     int rc = ASSAY_OK;
 
-    if (sha && !(rc = hash_file(path, hex, err)) && strcasecmp(hex, sha))
+    if (sha && !(rc = hash_file(path, hex, err)) && strcasecmp(hex, sha) != 0)
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s: is not the file that %s describes: SHA-256 %s, wanted %s", path,
                         m->file, hex, sha);
-    if (!rc && md5 && !(rc = file_md5(path, hex, err)) && strcasecmp(hex, md5))
+    if (!rc && md5 && !(rc = file_md5(path, hex, err)) && strcasecmp(hex, md5) != 0)
         rc =
             assay_fail(err, ASSAY_EFAIL, "%s: is not the file that %s describes: MD5 %s, wanted %s",
                        path, m->file, hex, md5);

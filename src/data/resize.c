@@ -225,7 +225,8 @@ struct area {
 INLINE void area_rows(const struct area *a, const struct pixels *from, uint8_t *out)
 {
     size_t n = (size_t)a->x.n * 3, used = (size_t)(a->x.to - a->x.from) * 3;
-    uint32_t i, k, taps, next = a->y.from; /* the source row that is weighed next */
+    uint32_t i, k, taps, held = a->y.taps > 1 ? a->y.taps : 1; /* rows of the ring */
+    uint32_t next = a->y.from;                                 /* the row that is weighed next */
 
     for (i = 0; i < a->y.n; i++, out += n) {
         const float *weight = a->y.weight + (size_t)i * a->y.taps;
@@ -235,10 +236,10 @@ INLINE void area_rows(const struct area *a, const struct pixels *from, uint8_t *
         for (next = next > a->y.first[i] ? next : a->y.first[i]; next < a->y.first[i] + taps;
              next++) {
             widen_row(from->data + ((size_t)next * from->width + a->x.from) * 3, a->wide, used);
-            weigh_row(&a->x, a->wide, a->ring + next % a->y.taps * a->stride);
+            weigh_row(&a->x, a->wide, a->ring + next % held * a->stride);
         }
         for (k = 0; k < taps; k++)
-            a->rows[k] = a->ring + (a->y.first[i] + k) % a->y.taps * a->stride;
+            a->rows[k] = a->ring + (a->y.first[i] + k) % held * a->stride;
         if (taps == 2)
             add_rows(a->rows, weight, 2, out, n);
         else if (taps == 3)

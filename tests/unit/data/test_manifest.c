@@ -11,12 +11,13 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "data/bench_host.h"
 #include "data/manifest.h"
 
 #define HEAD "schema: 1\nname: own\nbenchmark: resnet50\n"
 #define OWN  HEAD "files: {onnx: own.onnx}\n"
 
-static char dir[64], config[80], prefix[80];
+static char dir[64], config[80], prefix[80], real_prefix[1024];
 
 static int setup(void **state)
 {
@@ -312,14 +313,62 @@ static void delivered_manifests(void **state)
     }
 }
 
+/* One example of docs/models.md, as the program and the benchmark read it. */
+static void check_example(const char *yaml, size_t len)
+{
+    struct assay_benchmark_config c = {
+        .size = sizeof(c), .threads = 1, .count = 1, .cache_dir = dir};
+    struct assay_benchmark_desc desc = {.size = sizeof(desc)};
+    const struct assay_benchmark *b;
+    struct assay_err err;
+    struct manifest m;
+    char path[1024], *json;
+    void *self;
+
+    if (manifest_parse(yaml, len, "docs/models.md", &m, &err) ||
+        bench_load(m.benchmark, &b, path, &err))
+        fail_msg("%s", err.text);
+    c.manifest = json = json_dumps(m.tree, 0);
+    if (b->open(&c, &self, &err) || b->describe(self, &desc, &err))
+        fail_msg("%s: %s", m.name, err.text);
+    assert_int_equal(desc.inputs[0].rank, 3);
+    b->close(self);
+    free(json);
+    manifest_release(&m);
+}
+
+static void the_page_is_right(void **state)
+{
+    char *page, *at, *end;
+    struct assay_err err;
+    int n = 0;
+
+    (void)state;
+    setenv("ASSAY_PREFIX", real_prefix, 1);
+    if (file_read(ASSAY_SOURCE "/docs/models.md", 1 << 20, &page, NULL, &err))
+        fail_msg("%s", err.text);
+    for (at = page; (at = strstr(at, "```yaml\n")); at = end, n++) {
+        at += 8;
+        end = strstr(at, "```");
+        assert_non_null(end);
+        check_example(at, (size_t)(end - at));
+    }
+    assert_int_equal(n, 3);
+    free(page);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EACH(good_manifests), EACH(bad_manifests), EACH(by_name_and_by_file), EACH(listing),
-        EACH(model_files),    EACH(digests),       EACH(delivered_manifests),
+        EACH(good_manifests),      EACH(bad_manifests),
+        EACH(by_name_and_by_file), EACH(listing),
+        EACH(model_files),         EACH(digests),
+        EACH(delivered_manifests), EACH(the_page_is_right),
     };
 
+    snprintf(real_prefix, sizeof(real_prefix), "%s",
+             getenv("ASSAY_PREFIX") ? getenv("ASSAY_PREFIX") : "");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
