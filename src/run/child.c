@@ -147,9 +147,11 @@ static void hash_parts(struct child *c)
     char *below = text_format("lib/assay/loadgen/%s.so", c->r.load->version);
     char *load = below ? file_prefix_join(below) : NULL;
 
-    c->digests = json_pack("{s:o, s:o, s:o, s:o}", "model", file_digest(c->r.model_path), "library",
-                           file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
-                           "loadgen", file_digest(load));
+    c->digests =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", file_digest(c->r.model_path),
+                  "library", file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
+                  "loadgen", file_digest(load), "program", file_digest("/proc/self/exe"),
+                  "benchmark", file_digest(c->r.benchmark_file));
     free(below);
     free(load);
 }
@@ -336,26 +338,25 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     json_t *tree;
     int rc;
 
-    tree =
-        json_pack("{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, "
-                  "s:O, s:O, s:O, "
-                  "s:s, s:s, s:o, s:i, "
-                  "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}}",
-                  "model", "format", c->r.format ? c->r.format : "none", "path", c->r.model_path,
-                  "precision", c->r.precision, "sha256", json_object_get(c->digests, "model"),
-                  "dataset", "name", c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash",
-                  c->bench_desc.dataset_hash, "samples", (json_int_t)c->bench_desc.samples,
-                  "preprocess", c->bench_desc.preprocess, "synthetic", (int)c->bench_desc.synthetic,
-                  "engine", "name", c->r.engine->name, "version", c->probe.version, "library",
-                  c->probe.library, "library_sha256", json_object_get(c->digests, "library"),
-                  "plugin_sha256", json_object_get(c->digests, "plugin"), "loadgen_sha256",
-                  json_object_get(c->digests, "loadgen"), "device",
-                  desc->device ? desc->device : c->r.s.device, "precision",
-                  desc->precision ? desc->precision : c->r.precision, "options", options_json(c),
-                  "lanes", (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch,
-                  "settings", settings_to_json(&c->r.s), "warmup", c->warmup, "trials", c->trials,
-                  "attempts", c->attempts, "accuracy", accuracy, "stages", stages_json(c), "faults",
-                  "major", (json_int_t)c->major_faults, "minor", (json_int_t)c->minor_faults);
+    tree = json_pack(
+        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, "
+        "s:O, s:O, "
+        "s:s, s:s, s:o, s:i, "
+        "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}, s:O}",
+        "model", "format", c->r.format ? c->r.format : "none", "path", c->r.model_path, "precision",
+        c->r.precision, "sha256", json_object_get(c->digests, "model"), "dataset", "name",
+        c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash", c->bench_desc.dataset_hash,
+        "samples", (json_int_t)c->bench_desc.samples, "preprocess", c->bench_desc.preprocess,
+        "synthetic", (int)c->bench_desc.synthetic, "engine", "name", c->r.engine->name, "version",
+        c->probe.version, "library", c->probe.library, "library_sha256",
+        json_object_get(c->digests, "library"), "plugin_sha256",
+        json_object_get(c->digests, "plugin"), "device",
+        desc->device ? desc->device : c->r.s.device, "precision",
+        desc->precision ? desc->precision : c->r.precision, "options", options_json(c), "lanes",
+        (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch, "settings",
+        settings_to_json(&c->r.s), "warmup", c->warmup, "trials", c->trials, "attempts",
+        c->attempts, "accuracy", accuracy, "stages", stages_json(c), "faults", "major",
+        (json_int_t)c->major_faults, "minor", (json_int_t)c->minor_faults, "digests", c->digests);
     if (!tree)
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");

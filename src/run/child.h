@@ -57,7 +57,7 @@ struct child {
     long major_faults, minor_faults;
     long major_before, minor_before;
     bool part_begun;
-    json_t *digests; /* SHA-256 of model, engine library, plugin, LoadGen */
+    json_t *digests; /* SHA-256 of model, engine library, plugins, LoadGen, this program */
 };
 
 extern struct child *child_the;

@@ -45,6 +45,7 @@ struct job {
     json_t *result;        /* the child's; NULL when it failed */
     json_t *tree;          /* the record */
     struct assay_err how;  /* how the child ended */
+    char created[32];      /* when the run began */
 };
 
 static void in_draft(const struct job *j, const char *name, char out[1200])
@@ -93,10 +94,8 @@ static json_t *command_json(int argc, char **argv)
 static void put_frame(struct job *j, int argc, char **argv)
 {
     const struct settings *s = &j->final;
-    char now[32];
 
-    clock_utc(now);
-    put(j, "created", json_string(now));
+    put(j, "created", json_string(j->created));
     put(j, "assay", json_pack("{s:s}", "version", ASSAY_VERSION));
     put(j, "command", command_json(argc, argv));
     put(j, "tag", s->tag ? json_string(s->tag) : NULL);
@@ -121,12 +120,20 @@ static void put_end(struct job *j)
         j->how.code ? json_pack("{s:i, s:s}", "code", j->how.code, "text", j->how.text) : NULL);
 }
 
+static void put_digest(struct job *j, const char *part, const char *key, const char *name)
+{
+    json_t *digest = json_object_get(json_object_get(j->result, "digests"), name);
+
+    if (digest)
+        json_object_set(json_object_get(j->tree, part), key, digest);
+}
+
 /* The child's facts; of a failed run, what the parent knows. */
 static void put_parts(struct job *j)
 {
     static const char *const keys[] = {"dataset",  "engine",   "warmup", "trials",
                                        "attempts", "accuracy", "stages", "faults"};
-    json_t *model = json_object_get(j->result, "model"), *system = NULL, *engine;
+    json_t *model = json_object_get(j->result, "model"), *system = NULL;
     size_t i;
 
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -135,13 +142,9 @@ static void put_parts(struct job *j)
     json_object_set_new(model, "name", json_string(j->r.manifest.name));
     json_object_set_new(model, "manifest", json_deep_copy(j->r.manifest.tree));
     put(j, "model", model);
-    engine = json_object_get(j->tree, "engine");
-    if (json_object_get(engine,
-                        "loadgen_sha256")) { /* hashed beside the engine, but no part of it */
-        json_object_set(json_object_get(j->tree, "loadgen"), "sha256",
-                        json_object_get(engine, "loadgen_sha256"));
-        json_object_del(engine, "loadgen_sha256");
-    }
+    put_digest(j, "loadgen", "sha256", "loadgen");
+    put_digest(j, "assay", "sha256", "program");
+    put_digest(j, "assay", "benchmark_sha256", "benchmark");
     if (!j->result)
         put(j, "engine",
             json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device));
@@ -396,6 +399,7 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     int rc;
 
     memset(&j, 0, sizeof(j));
+    clock_utc(j.created);
     j.sup.shared_fd = j.sup.latencies_fd = -1;
     rc = resolve(s, &j.r, err);
     if (rc)
