@@ -62,7 +62,7 @@ static int varint(struct reader *r, struct window *w, uint64_t *out)
 static int next(struct reader *r, struct window *w, struct field *f)
 {
     const unsigned char *start = w->at;
-    uint64_t key, n = 0;
+    uint64_t key = 0, n = 0; /* key: gcc -O3 does not see that varint sets it */
     int rc = varint(r, w, &key);
 
     if (rc)
