@@ -14,11 +14,6 @@ static inline int64_t clock_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static inline double clock_seconds(void)
-{
-    return (double)clock_ns() * 1e-9;
-}
-
 /* "2026-01-31T12:00:00Z"; out has room for 32. */
 static inline void clock_utc(char out[32])
 {

@@ -122,6 +122,12 @@ static const struct assay_tensor *batch_view(struct batcher *b, uint64_t index, 
     return view;
 }
 
+static bool same_shape(const struct assay_tensor *a, const struct assay_tensor *b)
+{
+    return a->bytes == b->bytes && a->rank == b->rank &&
+           !memcmp(a->dims, b->dims, a->rank * sizeof(a->dims[0]));
+}
+
 static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_err *err)
 {
     struct batcher *b = s->lane->b;
@@ -130,9 +136,13 @@ static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_er
     unsigned char *to;
     uint32_t i;
 
-    for (i = 1;
-         i < n && rows[i]->bytes == row && (char *)rows[i]->data == (char *)rows[0]->data + i * row;
-         i++)
+    for (i = 1; i < n; i++)
+        if (!same_shape(rows[0], rows[i]))
+            return assay_fail(err, ASSAY_EFAIL,
+                              "samples of different shapes (%zu and %zu bytes) in one batch, and "
+                              "the engine takes no ragged batches; use --batch 1",
+                              row, rows[i]->bytes);
+    for (i = 1; i < n && (char *)rows[i]->data == (char *)rows[0]->data + i * row; i++)
         ;
     if (i == n) { /* already side by side: no copy */
         s->inputs[input].data = rows[0]->data;
@@ -149,14 +159,8 @@ static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_er
                               need);
     }
     to = s->packed[input];
-    for (i = 0; i < n; i++) {
-        if (rows[i]->bytes != row)
-            return assay_fail(err, ASSAY_EFAIL,
-                              "samples of different sizes (%zu and %zu bytes) in one batch, "
-                              "and the engine takes no ragged batches; use --batch 1",
-                              row, rows[i]->bytes);
+    for (i = 0; i < n; i++)
         memcpy(to + i * row, rows[i]->data, row);
-    }
     s->inputs[input].data = to;
     ADD(s->lane->stats.packed_bytes, need);
     return ASSAY_OK;
@@ -711,7 +715,7 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
     pthread_mutex_init(&b->idle_lock, NULL);
     pthread_cond_init(&b->idle, NULL);
     if (!config->on_issuer)
-        b->queue = queue_create(config->lanes, config->max_batch, config->wait_ns);
+        b->queue = queue_create(config->lanes, config->max_batch, config->wait_ns, config->async);
     b->output_map = calloc(config->wanted_outputs + 1, sizeof(*b->output_map));
     b->views = calloc(config->samples * config->input_count + 1, sizeof(*b->views));
     b->lanes = calloc(config->lanes, sizeof(*b->lanes));

@@ -24,7 +24,7 @@ struct queue {
     size_t head, tail;
     uint32_t limit, lanes;
     int64_t wait_ns;
-    bool flushed, stop;
+    bool flushed, stop, eager;
     struct sleeper *sleepers;
     struct sleeper **stack; /* those asleep, the latest on top */
     uint32_t depth;
@@ -33,7 +33,7 @@ struct queue {
     int64_t service_ns;     /* what a batch takes a lane: the longest of late */
 };
 
-struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns)
+struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns, bool eager)
 {
     struct queue *q = calloc(1, sizeof(*q));
     pthread_condattr_t monotonic;
@@ -44,6 +44,7 @@ struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns)
     q->lanes = lanes;
     q->limit = limit;
     q->wait_ns = wait_ns;
+    q->eager = eager;
     q->service_ns = QUEUE_CALL_NS + 1; /* not known yet: lanes are worth waking */
     q->sleepers = calloc(lanes, sizeof(*q->sleepers));
     q->stack = calloc(lanes, sizeof(struct sleeper *));
@@ -97,7 +98,7 @@ static struct sleeper *call_lane(struct queue *q)
 
     if (!q->depth || !batches || (q->filler && may_fill(q)))
         return NULL;
-    if (awake && batches * q->service_ns <= QUEUE_CALL_NS &&
+    if (awake && !q->eager && batches * q->service_ns <= QUEUE_CALL_NS &&
         clock_ns() - q->moved_ns <= QUEUE_CALL_NS)
         return NULL;
     s = q->stack[--q->depth];

@@ -26,8 +26,9 @@ struct batch_item {
 struct queue;
 
 /* For lanes 0 … lanes - 1.  limit: samples of a batch, at most.  wait_ns: how long a lane waits for
- * a batch to fill up, one lane at a time; 0: it takes what is there.  NULL: no memory. */
-struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns);
+ * a batch to fill up, one lane at a time; 0: it takes what is there.  eager: a lane that is awake
+ * may be waiting for its engine, so as long as others sleep they are called.  NULL: no memory. */
+struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns, bool eager);
 /* Nobody may be in queue_take. */
 void queue_destroy(struct queue *q);
 /* Any thread; the items are copied.  false: no memory, nothing was put. */

@@ -56,7 +56,6 @@ struct engine; /* an open engine */
 /* Opens with the engine's table; checks every config field first (format known, device syntax). */
 int engine_open(const struct assay_engine *table, const struct assay_engine_config *config,
                 struct engine **out, struct assay_err *err);
-const struct assay_engine *engine_table(const struct engine *e);
 const struct assay_model_desc *engine_desc(const struct engine *e);
 /* Compares the description with what a benchmark gives and needs: type, rank and dims (−1 matches
  * any, the batch dimension is 0), by position, or by name where names are given.  map[i] gets the

@@ -169,11 +169,6 @@ out:
     return rc;
 }
 
-const struct assay_engine *engine_table(const struct engine *e)
-{
-    return e->table;
-}
-
 const struct assay_model_desc *engine_desc(const struct engine *e)
 {
     return &e->desc;

@@ -72,8 +72,6 @@ struct load_bridge {
 
 /* round: "v6.1" …, or NULL for the newest; errors name the rounds that are there. */
 int load_open(const char *round, const struct load_bridge **out, struct assay_err *err);
-/* Which LoadGen version serves a round; NULL: unknown round. */
-const char *load_version_for_round(const char *round);
 
 /* The symbol that the object exports. */
 const struct load_bridge *assay_load_bridge(void);

@@ -12,13 +12,6 @@
 #include "base/text.h"
 #include "load/rounds.h"
 
-const char *load_version_for_round(const char *round)
-{
-    const struct load_round *r = load_round_find(round);
-
-    return r ? r->loadgen : NULL;
-}
-
 static int check_bridge(const struct load_bridge *b, const char *path, const char *version,
                         struct assay_err *err)
 {

@@ -153,12 +153,12 @@ static void check_seeds(struct court *c)
 static void check_loadgen(struct court *c)
 {
     const char *validity = detail_text(c->d, "result_validity", NULL);
+    const char *why = detail_text(c->d, "result_invalid_reason", ""); /* empty: early stopping */
 
     if (!validity)
         reason(c, "the log has no result: the run did not come to its end");
     else if (strcmp(validity, "VALID"))
-        reason(c, "LoadGen says %s: %s", validity,
-               detail_text(c->d, "result_invalid_reason", "no reason given"));
+        reason(c, "LoadGen says %s%s%s", validity, *why ? ": " : "", why);
     if (validity && !is_true(c, "result_min_duration_met"))
         reason(c, "LoadGen says that the minimum duration was not met");
     if (validity && !is_true(c, "result_min_queries_met"))

@@ -1,9 +1,10 @@
 /* The child: one run in a process of its own.
  *
- * Order: map what the parent shares; data set (prepare); model (write the net when it is missing,
- * open, check shapes); batcher; warm-up and calibration; LoadGen; accuracy; result.json.  Any
- * failure writes one error where the parent finds it and ends the process at once by _exit: LoadGen
- * crashes in exit handlers and engine threads may be anywhere, so nothing is torn down. */
+ * Order: map what the parent shares; data set (open); model (write the net when it is missing,
+ * open, check shapes); data set (prepare); batcher; warm-up and calibration; LoadGen; accuracy;
+ * result.json.  Any failure writes one error where the parent finds it and ends the process at once
+ * by _exit: LoadGen crashes in exit handlers and engine threads may be anywhere, so nothing is torn
+ * down. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -123,12 +124,18 @@ static int open_benchmark(struct child *c, struct assay_err *err)
         return rc;
     c->bench_desc.size = sizeof(c->bench_desc);
     rc = c->r.benchmark->describe(c->bench, &c->bench_desc, err);
-    if (!rc)
-        rc = c->r.benchmark->prepare(c->bench, err);
     if (!rc && c->bench_desc.output_count > sizeof(c->output_map) / sizeof(c->output_map[0]))
         rc = assay_fail(err, ASSAY_EFAIL, "%s wants %u outputs; at most 16 are possible",
                         c->r.benchmark->name, c->bench_desc.output_count);
     return rc;
+}
+
+/* After the engine was opened: a model that does not fit is told before minutes of pre-processing.
+ */
+static int prepare_samples(struct child *c, struct assay_err *err)
+{
+    child_phase(c, PHASE_DATA, c->r.s.dataset ? c->r.s.dataset : "synthetic samples", 0, 0);
+    return c->r.benchmark->prepare(c->bench, err);
 }
 
 /* ---- model ---- */
@@ -390,6 +397,8 @@ static int run_all(struct child *c, struct assay_err *err)
     choose_shape(c);
     if (!rc)
         rc = open_engine(c, err);
+    if (!rc)
+        rc = prepare_samples(c, err);
     if (!rc)
         rc = sut_open(c, err);
     if (rc)

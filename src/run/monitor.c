@@ -2,8 +2,9 @@
  * wants to stop, and whether samples are outstanding without any progress.
  *
  * How long without progress is too long?  While a lane is inside an engine's hook the engine is
- * working, and a sample may take minutes: only after half an hour is it called hung.  When no lane
- * is inside a hook and samples are still outstanding, an asynchronous engine owes completions:
+ * working, and a sample may take minutes: only after half an hour is it called hung, and so is a
+ * benchmark that computes between the calls.  When no lane is inside a hook and samples are still
+ * outstanding, an asynchronous engine owes completions:
  * twenty times its longest flight so far, at least ten seconds, and it has lost them.
  * --stall-timeout-s replaces both. */
 #include <pthread.h>
@@ -50,6 +51,17 @@ static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t 
                 "the engine %s has been inside one call for %.0f s and is taken to hang, with %llu "
                 "samples outstanding (--stall-timeout-s sets the limit)",
                 c->r.engine->name, (double)inside * 1e-9, (unsigned long long)outstanding);
+        return;
+    }
+    /* What a synchronous engine loses is seen at once; here a benchmark computes, or drives. */
+    if (!(c->r.engine->caps & ASSAY_CAP_ASYNC) || bench_drive(c->r.benchmark)) {
+        limit = own > 0 ? own : HUNG_S;
+        if (idle > limit)
+            child_fail_text(c, ASSAY_EFAIL,
+                            "nothing has been completed for %.0f s, with %llu samples outstanding "
+                            "and no call into the engine: the benchmark %s is taken to hang "
+                            "(--stall-timeout-s sets the limit)",
+                            idle, (unsigned long long)outstanding, c->r.benchmark->name);
         return;
     }
     limit = flight ? (double)flight * 1e-9 * LOST_FLIGHTS : HUNG_S;

@@ -86,8 +86,15 @@ static json_t *command_json(int argc, char **argv)
     json_t *list = json_array();
     int i;
 
-    for (i = 0; i < argc; i++)
-        json_array_append_new(list, json_string(argv[i]));
+    for (i = 0; i < argc; i++) {
+        json_t *word = json_string(argv[i]);
+        char *plain = word ? NULL : strdup(argv[i]), *p;
+
+        for (p = plain; p && *p; p++) /* not UTF-8: JSON cannot hold it */
+            *p = *p & 0x80 ? '?' : *p;
+        json_array_append_new(list, word ? word : json_string(plain ? plain : "?"));
+        free(plain);
+    }
     return list;
 }
 

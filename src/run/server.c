@@ -5,8 +5,11 @@
  * passes when no more of its queries are over the bound than the full run could have: LoadGen's
  * early stopping lets a run of n queries have about n (1 - p) - 2.33 sqrt(n p (1 - p)) of them (the
  * normal approximation of its 99 % confidence bound).  A trial that has already failed ends early
- * (struct giveup).  Then the full run at the load found; a run that fails backs off by the
- * precision and repeats. */
+ * (struct giveup).  Then the full run at the load found.
+ *
+ * A stall of the machine makes a load fail that would hold, never the other way round.  So the load
+ * that failed just above the peak is tried once more before it is believed, and so is a full run
+ * before the load backs off by the precision. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +65,11 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
     snprintf(what, sizeof(what), "trial %d at %.4g queries/s", number, qps);
     child_phase(c, PHASE_SEARCH, what, 0, (double)s.min_duration_ms * 1e-3);
     rc = file_make_dirs(dir, err);
+    if (!rc && f->low > 0 && check_memory(&s, NULL)) { /* LoadGen cannot go higher here */
+        c->giveup.armed = false;
+        settings_release(&s);
+        return ASSAY_OK;
+    }
     if (!rc)
         rc = check_memory(&s, err);
     if (!rc)
@@ -129,23 +137,59 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
     int i, rc = ASSAY_OK;
 
     for (i = 0; i < CONFIRM_MAX; i++) {
-        const char *valid;
-        bool ok;
+        bool late;
 
         if ((rc = settings_set_real(&c->r.s, "target-qps", qps, SETTINGS_MEASURED, err)))
             return rc;
-        if (i && (rc = attempt_put_aside(c, "over the bound at this load; backed off", err)))
+        if (i && (rc = attempt_put_aside(c,
+                                         i % 2 ? "over the bound at this load; once more"
+                                               : "over the bound at this load; backed off",
+                                         err)))
             return rc;
         if ((rc = attempt_run(c, &c->r.s, &d, err)))
             return rc;
-        valid = detail_text(&d, "result_validity", "");
-        ok = !strcmp(valid, "VALID");
+        late = detail_real(&d, "result_perf_constraints_met", 0) != 1 ||
+               detail_real(&d, "early_stopping_met", 0) != 1;
         detail_release(&d);
-        if (ok)
+        if (!late) /* what else may be wrong, a lower load does not mend */
             return ASSAY_OK;
-        qps *= 1 - precision;
+        if (i % 2)
+            qps *= 1 - precision;
     }
     return ASSAY_OK; /* the last run stands, and the verdict says that it is INVALID and why */
+}
+
+static int bisect(struct search *f, double precision, bool find_peak, struct assay_err *err)
+{
+    bool longer = false;
+    int rc = ASSAY_OK;
+
+    while (!rc && f->high / f->low > 1 + precision && json_array_size(f->c->trials) < TRIALS_MAX) {
+        /* The last steps decide: give them more queries. */
+        if (find_peak && !longer && f->high / f->low < 1 + 4 * precision) {
+            f->trial_s = fmin(f->trial_s * 3, f->full_s);
+            longer = true;
+        }
+        rc = try_load(f, sqrt(f->low * f->high), err);
+    }
+    return rc;
+}
+
+/* The peak: below a load that failed twice. */
+static int find(struct search *f, double precision, struct assay_err *err)
+{
+    double doubted = 0, high;
+    int rc = bisect(f, precision, true, err);
+
+    while (!rc && f->high != doubted && json_array_size(f->c->trials) < TRIALS_MAX) {
+        doubted = high = f->high;
+        rc = try_load(f, high, err);
+        if (rc || f->low < high)
+            break;
+        f->high = high * (1 + 4 * precision); /* it holds: the peak is above it */
+        rc = bisect(f, precision, false, err);
+    }
+    return rc;
 }
 
 int server_search(struct child *c, bool find_peak, struct assay_err *err)
@@ -155,7 +199,6 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
     double precision = find_peak ? c->r.s.peak_precision : fmax(c->r.s.peak_precision, COARSE);
     struct search f = {.c = c, .full_s = full_s};
     double guess = c->r.s.target_qps > 0 ? c->r.s.target_qps : 0.7 * c->samples_per_second;
-    bool longer = false;
     int rc;
 
     /* What a user said is where the search starts; what it finds must be able to replace it. */
@@ -166,14 +209,8 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
     if (f.trial_s > full_s)
         f.trial_s = full_s;
     rc = bracket(&f, guess, err);
-    while (!rc && f.high / f.low > 1 + precision && json_array_size(c->trials) < TRIALS_MAX) {
-        /* The last steps decide: give them more queries. */
-        if (find_peak && !longer && f.high / f.low < 1 + 4 * precision) {
-            f.trial_s = fmin(f.trial_s * 3, full_s);
-            longer = true;
-        }
-        rc = try_load(&f, sqrt(f.low * f.high), err);
-    }
+    if (!rc)
+        rc = find_peak ? find(&f, precision, err) : bisect(&f, precision, false, err);
     if (rc)
         return rc;
     if (!find_peak)

@@ -17,6 +17,8 @@
 /* What LoadGen and the completion cost for one Offline sample, at least: bounds the guess for
  * engines that cost nothing. */
 #define LOADGEN_SAMPLE_S 20e-9
+/* Its loop for one query of a stream (facts: 0.9 us and more): bounds how many it generates. */
+#define LOADGEN_QUERY_NS 900.0
 
 /* Runs n samples through the batcher and waits for them: seconds. */
 static double warm(struct child *c, size_t n, size_t *at)
@@ -212,7 +214,8 @@ int calibrate(struct child *c, struct assay_err *err)
         query_ns = s->scenario == SINGLE_STREAM
                        ? c->single_ns_min
                        : (double)s->samples_per_query / c->samples_per_second * 1e9 * 0.8;
-        return settings_set_real(s, "target-latency-ms", query_ns * 1e-6, SETTINGS_MEASURED, err);
+        return settings_set_real(s, "target-latency-ms", fmax(query_ns, LOADGEN_QUERY_NS) * 1e-6,
+                                 SETTINGS_MEASURED, err);
     case OFFLINE:
         /* LoadGen issues 1.1 times what this rate needs to fill the duration. The warm-up did not
          * pay for LoadGen's own part of a sample. */

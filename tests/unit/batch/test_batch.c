@@ -156,7 +156,7 @@ static void stub_fail(void *ctx, const struct assay_err *err)
 {
     struct stub *s = ctx;
 
-    assert_non_null(strstr(err->text, s->shorter ? "different sizes" : "stub: no more"));
+    assert_non_null(strstr(err->text, s->shorter ? "different shapes" : "stub: no more"));
     atomic_fetch_add(&s->failed, 1);
 }
 

@@ -1,4 +1,5 @@
-/* The queue between the issuing thread and the lanes: order, limits, filling up, and who is woken.
+/* test: serial. The queue between the issuing thread and the lanes: order, limits, filling up, and
+ * who is woken.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,11 +16,13 @@
 
 #define LANES 4
 
-/* Lanes that note what they took; a lane with its share may be held until `hold` is let go. */
+/* Lanes that note what they took; while `hold` is set, one that has its share keeps it until the
+ * next release. */
 struct crew {
     struct queue *q;
     _Atomic int taken, batches, largest, per_lane[LANES], disorder;
     _Atomic bool hold;
+    _Atomic int released;
     pthread_t thread[LANES];
     uint32_t lanes;
 };
@@ -34,8 +37,10 @@ static void *work(void *arg)
     struct crew *c = me->crew;
     struct batch_item items[64];
     uint32_t n, i;
+    int before;
 
     while ((n = queue_take(c->q, me->lane, items))) {
+        before = c->released;
         for (i = 1; i < n; i++)
             c->disorder += items[i].index != items[i - 1].index + 1;
         c->per_lane[me->lane] += (int)n;
@@ -43,7 +48,7 @@ static void *work(void *arg)
         if ((int)n > c->largest)
             c->largest = (int)n;
         c->taken += (int)n;
-        while (c->hold)
+        while (c->hold && c->released == before)
             usleep(100);
     }
     return NULL;
@@ -54,7 +59,7 @@ static void crew_start(struct crew *c, uint32_t lanes, uint32_t limit, int64_t w
     uint32_t i;
 
     c->lanes = lanes;
-    c->q = queue_create(lanes, limit, wait_ns);
+    c->q = queue_create(lanes, limit, wait_ns, false);
     assert_non_null(c->q);
     for (i = 0; i < lanes; i++) {
         hands[i] = (struct hand){c, i};
@@ -127,7 +132,8 @@ static void test_latest_sleeper_first(void **state)
         assert_int_equal(taken(&c, i + 1), i + 1);
         usleep(2000);
     }
-    assert_int_equal(c.per_lane[LANES - 1], 20);
+    assert_in_range(c.per_lane[LANES - 1], 15,
+                    20); /* one that has not slept yet lets another help */
     crew_end(&c);
 }
 
@@ -142,9 +148,8 @@ static void test_all_lanes_called(void **state)
     crew_start(&c, LANES, 2, 0);
     put(&c, 0, 2 * LANES);
     assert_int_equal(taken(&c, 2 * LANES), 2 * LANES);
-    c.hold = false;
+    c.released++;
     usleep(20000);
-    c.hold = true;
     for (i = 0; i < LANES; i++) {
         put(&c, 0, 1);
         usleep(5000); /* longer than QUEUE_CALL_NS: whoever is awake is busy */

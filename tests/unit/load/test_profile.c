@@ -161,8 +161,8 @@ static void rounds(void **state)
     struct assay_err err;
 
     (void)state;
-    assert_string_equal(load_version_for_round("v6.1"), "6.0.17");
-    assert_null(load_version_for_round("v1.0"));
+    assert_string_equal(load_round_find("v6.1")->loadgen, "6.0.17");
+    assert_null(load_round_find("v1.0"));
     assert_int_equal(load_open("v5.1", &b, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "round v5.1 needs LoadGen 5.1.2, which is not installed"));
     assert_int_equal(load_open("v9", &b, &err), ASSAY_EUSAGE);

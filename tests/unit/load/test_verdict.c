@@ -162,7 +162,7 @@ static void one_change_each(void **state)
         {{"effective_schedule_rng_seed", "16159082839903944937"},
          "schedule_rng_seed is 161590828399039449"},
         {{"effective_schedule_rng_seed", NULL}, "the log has no effective_schedule_rng_seed"},
-        {{"result_validity", "\"INVALID\""}, "LoadGen says INVALID: no reason given"},
+        {{"result_validity", "\"INVALID\""}, "LoadGen says INVALID"},
         {{"result_validity", NULL}, "the log has no result: the run did not come to its end"},
         {{"result_min_duration_met", "false"}, "minimum duration was not met"},
         {{"result_min_queries_met", "false"}, "minimum query count was not met"},
