@@ -1,11 +1,11 @@
 /* What a benchmark must be: the implementer's door.
  *
- * A benchmark is a data set, its pre-processing, its post-processing and its accuracy metric.  It is a
- * shared object that exports one function, assay_benchmark_entry.  It never learns the engine: what the
- * model expects stands in the model's manifest, which it is given as JSON text.
+ * A benchmark is a data set, its pre-processing, its post-processing and its accuracy metric.  It
+ * is a shared object that exports one function, assay_benchmark_entry.  It never learns the engine:
+ * what the model expects stands in the model's manifest, which it is given as JSON text.
  *
- * Threads: open, describe, prepare, load, unload, score and close come from one thread at a time.  input,
- * respond and drive may come from several lane threads at once. */
+ * Threads: open, describe, prepare, load, unload, score and close come from one thread at a time.
+ * input, respond and drive may come from several lane threads at once. */
 #ifndef ASSAY_BENCHMARK_H
 #define ASSAY_BENCHMARK_H
 
@@ -37,16 +37,17 @@ struct assay_benchmark_config {
 /* Filled by describe; pointers live until close. */
 struct assay_benchmark_desc {
     uint64_t size;
-    const char *dataset_name;     /* "imagenet2012 (folder NAME)", "synthetic images" … */
-    const char *dataset_hash;     /* SHA-256, hex, of what decides the samples' content; see the benchmark */
-    uint64_t samples;             /* in the QSL */
-    uint32_t synthetic;           /* 1: made up */
+    const char *dataset_name; /* "imagenet2012 (folder NAME)", "synthetic images" … */
+    const char
+        *dataset_hash;  /* SHA-256, hex, of what decides the samples' content; see the benchmark */
+    uint64_t samples;   /* in the QSL */
+    uint32_t synthetic; /* 1: made up */
     uint32_t input_count;
     uint32_t output_count;
     const struct assay_tensor_spec *inputs;  /* of one sample, without batch dimension */
     const struct assay_tensor_spec *outputs; /* that respond needs, without batch dimension */
-    uint64_t response_bytes;      /* the most that respond writes for one sample */
-    const char *preprocess;       /* one line that says what was done to the samples */
+    uint64_t response_bytes;                 /* the most that respond writes for one sample */
+    const char *preprocess;                  /* one line that says what was done to the samples */
 };
 
 /* One entry of LoadGen's accuracy log. */
@@ -60,18 +61,19 @@ struct assay_log_entry {
 /* Accuracy of a log. */
 struct assay_score {
     uint64_t size;
-    char metric[32];   /* "top1" */
-    double value;      /* in unit */
-    char unit[16];     /* "%" */
-    uint64_t good;     /* where the metric counts; else 0 */
-    uint64_t total;    /* samples scored */
-    double reference;  /* the reference model's value; NaN: none (a user's own model, synthetic data) */
-    double target;     /* the least that counts as reached; NaN: none */
-    char line[256];    /* exactly as the official accuracy script prints it */
+    char metric[32]; /* "top1" */
+    double value;    /* in unit */
+    char unit[16];   /* "%" */
+    uint64_t good;   /* where the metric counts; else 0 */
+    uint64_t total;  /* samples scored */
+    double
+        reference; /* the reference model's value; NaN: none (a user's own model, synthetic data) */
+    double target; /* the least that counts as reached; NaN: none */
+    char line[256]; /* exactly as the official accuracy script prints it */
 };
 
-/* For benchmarks that drive the engine (RNN-T, 3D-UNet): one blocking inference on the caller's lane.
- * outputs[] are views that stay valid until the next infer on the same driver. */
+/* For benchmarks that drive the engine (RNN-T, 3D-UNet): one blocking inference on the caller's
+ * lane. outputs[] are views that stay valid until the next infer on the same driver. */
 struct assay_driver {
     uint64_t size;
     int (*infer)(void *ctx, uint32_t graph, uint32_t samples, const struct assay_tensor *inputs,
@@ -84,17 +86,17 @@ struct assay_benchmark {
     uint32_t abi_major;
     uint32_t abi_minor;
     uint64_t size;
-    const char *name;               /* "resnet50" */
-    const char *summary;            /* one line */
-    const char *loadgen_model;      /* the name that LoadGen's built-in configuration knows */
-    const char *default_model;      /* the manifest that is used when no --model is given */
-    const char *const *scenarios;   /* NULL-terminated official ones */
+    const char *name;             /* "resnet50" */
+    const char *summary;          /* one line */
+    const char *loadgen_model;    /* the name that LoadGen's built-in configuration knows */
+    const char *default_model;    /* the manifest that is used when no --model is given */
+    const char *const *scenarios; /* NULL-terminated official ones */
 
     /* Required.  open reads the list of samples and labels, no sample. */
     int (*open)(const struct assay_benchmark_config *config, void **self, struct assay_err *err);
     int (*describe)(void *self, struct assay_benchmark_desc *desc, struct assay_err *err);
-    /* Pre-processes all samples into the cache file, or maps the one that is there.  Needs neither engine nor
-     * LoadGen; a corrupt or missing sample is an error that names the file. */
+    /* Pre-processes all samples into the cache file, or maps the one that is there.  Needs neither
+     * engine nor LoadGen; a corrupt or missing sample is an error that names the file. */
     int (*prepare)(void *self, struct assay_err *err);
     /* Makes these samples resident in memory / lets them go. */
     int (*load)(void *self, const uint64_t *index, uint64_t n, struct assay_err *err);
@@ -102,16 +104,18 @@ struct assay_benchmark {
     /* A view of input number `input` of a sample: valid after prepare, until close. */
     int (*input)(void *self, uint64_t index, uint32_t input, struct assay_tensor *view,
                  struct assay_err *err);
-    /* Turns row `row` of a batch's outputs (dims[0] is the batch, in the order of desc.outputs) into
-     * LoadGen's response bytes.  A value that no correct model gives (NaN, a label out of range) is an error. */
-    int (*respond)(void *self, uint64_t index, const struct assay_tensor *outputs, uint32_t output_count,
-                   uint32_t row, void *response, size_t capacity, size_t *bytes, struct assay_err *err);
-    int (*score)(void *self, const struct assay_log_entry *entries, uint64_t n, struct assay_score *score,
-                 struct assay_err *err);
+    /* Turns row `row` of a batch's outputs (dims[0] is the batch, in the order of desc.outputs)
+     * into LoadGen's response bytes.  A value that no correct model gives (NaN, a label out of
+     * range) is an error. */
+    int (*respond)(void *self, uint64_t index, const struct assay_tensor *outputs,
+                   uint32_t output_count, uint32_t row, void *response, size_t capacity,
+                   size_t *bytes, struct assay_err *err);
+    int (*score)(void *self, const struct assay_log_entry *entries, uint64_t n,
+                 struct assay_score *score, struct assay_err *err);
     void (*close)(void *self);
 
-    /* Optional.  When there, the host calls it instead of submitting the sample itself: many inferences over
-     * several graphs for one sample, and the response written at the end. */
+    /* Optional.  When there, the host calls it instead of submitting the sample itself: many
+     * inferences over several graphs for one sample, and the response written at the end. */
     int (*drive)(void *self, uint64_t index, const struct assay_driver *driver, void *response,
                  size_t capacity, size_t *bytes, struct assay_err *err);
 };

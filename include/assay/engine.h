@@ -1,17 +1,17 @@
 /* What an engine must be: the implementer's door.
  *
- * An engine is a shared object that exports one function, assay_engine_entry, which returns one constant
- * table.  The host checks the table once, when it loads the object, and calls its functions only through
- * a wrapper that times and counts them.  Engines keep their state in `self`, never in the table or in
- * globals, and never learn which benchmark they serve.
+ * An engine is a shared object that exports one function, assay_engine_entry, which returns one
+ * constant table.  The host checks the table once, when it loads the object, and calls its
+ * functions only through a wrapper that times and counts them.  Engines keep their state in `self`,
+ * never in the table or in globals, and never learn which benchmark they serve.
  *
- * Threads: open, describe, close and probe are called from one thread at a time.  lane_open, submit, drain
- * and lane_close of one lane are called from one thread at a time; different lanes run concurrently.
- * Completion (batch->done) comes exactly once for every submit that returned ASSAY_OK, on any thread,
- * perhaps inside submit.  The host holds no lock while it calls submit.
+ * Threads: open, describe, close and probe are called from one thread at a time.  lane_open,
+ * submit, drain and lane_close of one lane are called from one thread at a time; different lanes
+ * run concurrently. Completion (batch->done) comes exactly once for every submit that returned
+ * ASSAY_OK, on any thread, perhaps inside submit.  The host holds no lock while it calls submit.
  *
- * An engine whose library is C++ catches every exception and turns it into an error: a failed inference
- * fails the run. */
+ * An engine whose library is C++ catches every exception and turns it into an error: a failed
+ * inference fails the run. */
 #ifndef ASSAY_ENGINE_H
 #define ASSAY_ENGINE_H
 
@@ -25,29 +25,31 @@ extern "C" {
 #define ASSAY_ENGINE_ABI_MINOR 0 /* grows when members are added at the end */
 
 /* Capabilities. */
-#define ASSAY_CAP_ASYNC         (1u << 0) /* submit may return before done was called */
-#define ASSAY_CAP_DYNAMIC_BATCH (1u << 1) /* any number of samples from 1 to max_batch in one batch */
-#define ASSAY_CAP_DYNAMIC_SHAPE (1u << 2) /* free dimensions other than the first may vary by batch */
-#define ASSAY_CAP_RAGGED        (1u << 3) /* rows of one batch may have different shapes; needs GATHER */
-#define ASSAY_CAP_GATHER        (1u << 4) /* takes rows where they lie: batch->rows, no packing */
-#define ASSAY_CAP_REMOTE        (1u << 5) /* inference happens on another machine */
-#define ASSAY_CAP_ANY_MODEL     (1u << 6) /* needs no model file (the null engine) */
+#define ASSAY_CAP_ASYNC (1u << 0) /* submit may return before done was called */
+#define ASSAY_CAP_DYNAMIC_BATCH                                                                    \
+    (1u << 1) /* any number of samples from 1 to max_batch in one batch */
+#define ASSAY_CAP_DYNAMIC_SHAPE                                                                    \
+    (1u << 2)                         /* free dimensions other than the first may vary by batch */
+#define ASSAY_CAP_RAGGED    (1u << 3) /* rows of one batch may have different shapes; needs GATHER */
+#define ASSAY_CAP_GATHER    (1u << 4) /* takes rows where they lie: batch->rows, no packing */
+#define ASSAY_CAP_REMOTE    (1u << 5) /* inference happens on another machine */
+#define ASSAY_CAP_ANY_MODEL (1u << 6) /* needs no model file (the null engine) */
 
 /* What open is given.  Everything in it lives until close. */
 struct assay_engine_config {
-    uint64_t size;           /* sizeof of this struct where the host was built */
-    const char *model_path;  /* file or folder; NULL only with ASSAY_CAP_ANY_MODEL */
-    const char *format;      /* one of the engine's formats */
-    const char *device;      /* "cpu", "cuda:0", … */
-    const char *precision;   /* what was asked for: "fp32", … ; say in describe what is executed */
+    uint64_t size;          /* sizeof of this struct where the host was built */
+    const char *model_path; /* file or folder; NULL only with ASSAY_CAP_ANY_MODEL */
+    const char *format;     /* one of the engine's formats */
+    const char *device;     /* "cpu", "cuda:0", … */
+    const char *precision;  /* what was asked for: "fp32", … ; say in describe what is executed */
     const char *runtime_dir; /* where the host keeps this engine's libraries; may not exist */
     uint32_t lanes;          /* >= 1: how many lanes will be opened */
     uint32_t threads;        /* >= 1: compute threads for one lane */
     uint32_t max_batch;      /* >= 1: the host never submits more samples in one batch */
     uint32_t option_count;   /* values[i] is the value of row i of the engine's options table */
     const struct assay_value *values;
-    /* What inputs and outputs the benchmark wants, for engines that can produce any (the null engine);
-     * without batch dimension.  An engine with a real model ignores them. */
+    /* What inputs and outputs the benchmark wants, for engines that can produce any (the null
+     * engine); without batch dimension.  An engine with a real model ignores them. */
     uint32_t want_input_count;
     const struct assay_tensor_spec *want_inputs;
     uint32_t want_output_count;
@@ -76,8 +78,8 @@ struct assay_model_desc {
     const char *device;    /* where */
 };
 
-/* A batch in flight.  The host owns it and everything in it but the output data; it stays valid until done
- * has been called.
+/* A batch in flight.  The host owns it and everything in it but the output data; it stays valid
+ * until done has been called.
  *
  * Inputs: packed (inputs[i] is one dense tensor whose dims[0] is samples), or, when the engine has
  * ASSAY_CAP_GATHER, as rows: *rows[i][s] is sample s of input i, without batch dimension; then
@@ -104,12 +106,12 @@ struct assay_batch {
 
 struct assay_engine_probe {
     uint64_t size;
-    char version[64];   /* of the library */
-    char library[512];  /* its file, for hashing; empty: none */
+    char version[64];  /* of the library */
+    char library[512]; /* its file, for hashing; empty: none */
     uint32_t device_count;
     char devices[ASSAY_PROBE_DEVICES][32];      /* as --device takes them */
     char device_names[ASSAY_PROBE_DEVICES][96]; /* as people call them */
-    char note[256];     /* what is missing and how to get it; empty: nothing */
+    char note[256]; /* what is missing and how to get it; empty: nothing */
 };
 
 struct assay_engine {
@@ -117,31 +119,33 @@ struct assay_engine {
     uint32_t abi_minor;
     uint64_t size; /* sizeof(struct assay_engine) where the engine was built */
     const char *name;
-    const char *summary;               /* one line */
+    const char *summary; /* one line */
     uint64_t caps;
-    const char *const *formats;        /* NULL-terminated: "onnx", … */
-    const char *const *precisions;     /* NULL-terminated: "fp32", … */
-    const struct assay_option *options;/* ends with a row without name; NULL: none */
+    const char *const *formats;         /* NULL-terminated: "onnx", … */
+    const char *const *precisions;      /* NULL-terminated: "fp32", … */
+    const struct assay_option *options; /* ends with a row without name; NULL: none */
 
     /* Required. */
     int (*open)(const struct assay_engine_config *config, void **self, struct assay_err *err);
     int (*describe)(void *self, struct assay_model_desc *desc, struct assay_err *err);
-    /* ASSAY_OK: taken, done comes.  ASSAY_EAGAIN: no slot, the host keeps the batch and asks again after a
-     * completion on this lane.  Anything else: not taken, done does not come, err says why. */
+    /* ASSAY_OK: taken, done comes.  ASSAY_EAGAIN: no slot, the host keeps the batch and asks again
+     * after a completion on this lane.  Anything else: not taken, done does not come, err says why.
+     */
     int (*submit)(void *self, struct assay_batch *batch, struct assay_err *err);
     void (*close)(void *self);
 
     /* Optional: NULL means as said. */
     int (*probe)(const char *runtime_dir, struct assay_engine_probe *probe, struct assay_err *err);
-                                       /* NULL: version unknown, device "cpu" only */
-    int (*lane_open)(void *self, uint32_t lane, struct assay_err *err);  /* NULL: nothing to do */
-    void (*lane_close)(void *self, uint32_t lane);                       /* NULL: nothing to do */
-    void *(*alloc)(void *self, size_t bytes);  /* memory for packing; NULL: malloc, 64-byte aligned */
+    /* NULL: version unknown, device "cpu" only */
+    int (*lane_open)(void *self, uint32_t lane, struct assay_err *err); /* NULL: nothing to do */
+    void (*lane_close)(void *self, uint32_t lane);                      /* NULL: nothing to do */
+    void *(*alloc)(void *self,
+                   size_t bytes); /* memory for packing; NULL: malloc, 64-byte aligned */
     void (*release)(void *self, void *memory); /* must be there when alloc is */
     /* Tells of sample memory that will be used again and again (to pin or register it). */
     int (*stage)(void *self, const void *memory, size_t bytes, struct assay_err *err);
-    /* Returns when everything submitted on this lane has completed.  Wanted of ASYNC engines: what is
-     * outstanding afterwards is known to be lost. */
+    /* Returns when everything submitted on this lane has completed.  Wanted of ASYNC engines: what
+     * is outstanding afterwards is known to be lost. */
     int (*drain)(void *self, uint32_t lane, struct assay_err *err);
 };
 

@@ -1,8 +1,8 @@
 /* The nouns that engines, benchmarks and the host share: error, tensor, option.
  *
- * This header is included by plugins, so it compiles alone as C11 and as C++17, depends on the C library
- * only, and its structs only ever grow at the end.  Nothing here is allocated: callers hold everything by
- * value, so no memory crosses the border between two allocators. */
+ * This header is included by plugins, so it compiles alone as C11 and as C++17, depends on the C
+ * library only, and its structs only ever grow at the end.  Nothing here is allocated: callers hold
+ * everything by value, so no memory crosses the border between two allocators. */
 #ifndef ASSAY_TYPES_H
 #define ASSAY_TYPES_H
 
@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/* What a function that can fail returns: 0, or one of these.  One code for each thing that a caller does
- * differently; the words are in assay_err.text. */
+/* What a function that can fail returns: 0, or one of these.  One code for each thing that a caller
+ * does differently; the words are in assay_err.text. */
 enum assay_code {
     ASSAY_OK = 0,
     ASSAY_EUSAGE = -1,       /* the user asked for something that cannot be: exit code 2 */
@@ -27,8 +27,8 @@ enum assay_code {
     ASSAY_ESTOP = -5         /* interrupted by the user: exit code 130 */
 };
 
-/* Filled by the function that failed, untouched on success, so that calls chain.  The text is one line
- * that names the thing and says what to do; it can be printed as it is. */
+/* Filled by the function that failed, untouched on success, so that calls chain.  The text is one
+ * line that names the thing and says what to do; it can be printed as it is. */
 struct assay_err {
     int code;
     char text[508];
@@ -40,8 +40,10 @@ struct assay_err {
 #define ASSAY_PRINTF(fmt, first)
 #endif
 
-/* Sets err (which may be NULL) and returns code, for `return assay_fail(err, ASSAY_EFAIL, "…", …);`. */
-static inline int assay_fail(struct assay_err *err, int code, const char *fmt, ...) ASSAY_PRINTF(3, 4);
+/* Sets err (which may be NULL) and returns code, for `return assay_fail(err, ASSAY_EFAIL, "…",
+ * …);`. */
+static inline int assay_fail(struct assay_err *err, int code, const char *fmt, ...)
+    ASSAY_PRINTF(3, 4);
 static inline int assay_fail(struct assay_err *err, int code, const char *fmt, ...)
 {
     va_list ap;
@@ -79,15 +81,16 @@ static inline size_t assay_dtype_size(int dtype)
 
 static inline const char *assay_dtype_name(int dtype)
 {
-    static const char *const name[] = {"none", "float32", "float16", "bfloat16", "float64", "int8",
-                                       "uint8", "int16", "int32", "int64", "bool"};
+    static const char *const name[] = {"none",  "float32", "float16", "bfloat16", "float64", "int8",
+                                       "uint8", "int16",   "int32",   "int64",    "bool"};
 
     return dtype >= 0 && dtype < (int)(sizeof(name) / sizeof(name[0])) ? name[dtype] : "unknown";
 }
 
 #define ASSAY_MAX_RANK 8
 
-/* What a tensor must look like.  A dimension of -1 is free.  Names live as long as their owner says. */
+/* What a tensor must look like.  A dimension of -1 is free.  Names live as long as their owner
+ * says. */
 struct assay_tensor_spec {
     const char *name;
     int32_t dtype; /* enum assay_dtype */
@@ -106,20 +109,20 @@ struct assay_tensor {
 
 /* One row of a table of options.  Tables end with a row whose name is NULL. */
 enum assay_option_type {
-    ASSAY_OPTION_BOOL = 1,  /* true/false, on/off, yes/no, 1/0 -> value.i */
-    ASSAY_OPTION_INT = 2,   /* -> value.i, within min..max */
-    ASSAY_OPTION_REAL = 3,  /* -> value.f, within min..max */
-    ASSAY_OPTION_CHOICE = 4,/* one of choices -> value.i is its index, value.s its text */
-    ASSAY_OPTION_TEXT = 5   /* -> value.s */
+    ASSAY_OPTION_BOOL = 1,   /* true/false, on/off, yes/no, 1/0 -> value.i */
+    ASSAY_OPTION_INT = 2,    /* -> value.i, within min..max */
+    ASSAY_OPTION_REAL = 3,   /* -> value.f, within min..max */
+    ASSAY_OPTION_CHOICE = 4, /* one of choices -> value.i is its index, value.s its text */
+    ASSAY_OPTION_TEXT = 5    /* -> value.s */
 };
 
 struct assay_option {
     const char *name;
     int32_t type;
-    const char *initial; /* the default, written as a user would */
-    double min, max;     /* INT and REAL; both 0: no limit */
+    const char *initial;        /* the default, written as a user would */
+    double min, max;            /* INT and REAL; both 0: no limit */
     const char *const *choices; /* CHOICE: NULL-terminated; else NULL */
-    const char *help;    /* one line; says the unit */
+    const char *help;           /* one line; says the unit */
 };
 
 /* The value of an option after parsing; strings live as long as the config that carries them. */

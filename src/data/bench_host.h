@@ -11,7 +11,8 @@
 int bench_load(const char *name, const struct assay_benchmark **table, char path[1024],
                struct assay_err *err);
 /* The optional drive hook: NULL when the benchmark has none (or is older than the hook). */
-static inline __typeof__(((struct assay_benchmark *)0)->drive) bench_drive(const struct assay_benchmark *b)
+static inline __typeof__(((struct assay_benchmark *)0)->drive)
+bench_drive(const struct assay_benchmark *b)
 {
     return b->size > offsetof(struct assay_benchmark, drive) ? b->drive : NULL;
 }

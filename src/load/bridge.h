@@ -1,8 +1,8 @@
 /* The bridge to LoadGen: a C table in front of one C++ file.
  *
- * One LoadGen version is one shared object in lib/assay/loadgen/<version>.so, opened by load_open and never
- * closed.  LoadGen is unmodified; everything that it gets wrong (it hangs on a lost response, crashes on
- * exit) is the caller's to prevent: run it in a child process. */
+ * One LoadGen version is one shared object in lib/assay/loadgen/<version>.so, opened by load_open
+ * and never closed.  LoadGen is unmodified; everything that it gets wrong (it hangs on a lost
+ * response, crashes on exit) is the caller's to prevent: run it in a child process. */
 #ifndef LOAD_BRIDGE_H
 #define LOAD_BRIDGE_H
 
@@ -23,8 +23,8 @@ struct load_response {
     int64_t n_tokens;
 };
 
-/* The system under test and the sample library.  All calls come from the thread that calls run, except
- * issue when server_issue_threads > 0. */
+/* The system under test and the sample library.  All calls come from the thread that calls run,
+ * except issue when server_issue_threads > 0. */
 struct load_sut {
     void *ctx;
     const char *sut_name;
@@ -48,24 +48,27 @@ struct load_official {
 struct load_bridge {
     uint32_t abi;
     const char *version; /* "6.0.17" */
-    /* Built-in values; known is set to 0 when LoadGen has no entry of its own for this model name. */
+    /* Built-in values; known is set to 0 when LoadGen has no entry of its own for this model name.
+     */
     int (*official)(const char *model, int scenario, struct load_official *out, int *known,
                     struct assay_err *err);
-    /* Blocks until the test is over.  Every LoadGen setting comes from s (resolved: no zero that means "found
-     * by itself"); seeds from the built-in configuration.  Writes LoadGen's files to outdir.  audit is NULL or
-     * the path of an audit.config.  May be called any number of times in a process, one after the other; but a
-     * run with server_issue_threads must be the only one (LoadGen cannot do it twice). */
-    int (*run)(const struct settings *s, const char *model, const struct load_sut *sut, const char *outdir,
-               const char *audit, struct assay_err *err);
+    /* Blocks until the test is over.  Every LoadGen setting comes from s (resolved: no zero that
+     * means "found by itself"); seeds from the built-in configuration.  Writes LoadGen's files to
+     * outdir.  audit is NULL or the path of an audit.config.  May be called any number of times in
+     * a process, one after the other; but a run with server_issue_threads must be the only one
+     * (LoadGen cannot do it twice). */
+    int (*run)(const struct settings *s, const char *model, const struct load_sut *sut,
+               const char *outdir, const char *audit, struct assay_err *err);
     /* Any thread; data must live during the call only. */
     void (*complete)(const struct load_response *responses, size_t n);
-    /* Of a sample in flight (before its completion): its number in the run, from 0, and the time from which
-     * LoadGen counts its latency, on the clock of now(). */
+    /* Of a sample in flight (before its completion): its number in the run, from 0, and the time
+     * from which LoadGen counts its latency, on the clock of now(). */
     uint64_t (*sequence)(uintptr_t id);
     int64_t (*start_ns)(uintptr_t id, int scenario);
     int64_t (*now)(void);
-    /* For samples in flight that are being completed now: writes now − start of each at table[sequence], where
-     * sequence < capacity.  Returns the highest sequence number written + 1. */
+    /* For samples in flight that are being completed now: writes now − start of each at
+     * table[sequence], where sequence < capacity.  Returns the highest sequence number written + 1.
+     */
     uint64_t (*latencies)(const struct load_response *responses, size_t n, int64_t *table,
                           uint64_t capacity);
 };

@@ -110,8 +110,9 @@ int net_folded_bn(const struct net *net, int conv);
 struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *a,
                               const struct net_shape *b);
 
-/* ---- for the files that describe a net
- * -------------------------------------------------------------- Each adds a layer behind `in` and
+/* ---- for the files that describe a net ---- */
+
+/* Each adds a layer behind `in` and
  * returns its index.  Errors are remembered and reported by net_create, so that a description reads
  * like the table in the paper. */
 int net_add_input(struct net *net, const char *name, int c, int h, int w);

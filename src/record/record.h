@@ -28,8 +28,8 @@ int record_begin(const char *store, struct record_draft *d, struct assay_err *er
  * where it is, for good (record_begin does not tidy it away), and the error says where.  A row that
  * cannot be entered is a warning only: the record is whole, and the next listing enters it. */
 int record_commit(struct record_draft *d, json_t *tree, struct assay_err *err);
-/* For a run that cannot become a record: leaves the temporary folder where it is, for good, and sets
- * err to `why` and the place.  Returns why's code. */
+/* For a run that cannot become a record: leaves the temporary folder where it is, for good, and
+ * sets err to `why` and the place.  Returns why's code. */
 int record_keep(struct record_draft *d, const struct assay_err *why, struct assay_err *err);
 /* Removes the temporary folder. */
 void record_abandon(struct record_draft *d);

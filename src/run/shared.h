@@ -37,9 +37,9 @@ struct run_shared {
     _Atomic uint64_t issued, completed;
     _Atomic uint64_t latencies;      /* entries written: the highest sequence number + 1 */
     _Atomic uint64_t latencies_from; /* the first entry of what is measured */
-    _Atomic int64_t phase_since_ns; /* clock_ns */
-    _Atomic int64_t target_ns;      /* the run's intended duration; 0: none */
-    char what[128];                 /* said beside the phase: written before phase changes */
+    _Atomic int64_t phase_since_ns;  /* clock_ns */
+    _Atomic int64_t target_ns;       /* the run's intended duration; 0: none */
+    char what[128];                  /* said beside the phase: written before phase changes */
 };
 
 #endif

@@ -123,7 +123,7 @@ static void values(void **state)
     static const struct {
         double value;
         const char *unit, *text;
-    } cases[] = {{0, "ns", "0 ns"},      {999, "ns", "999.0 ns"},      {1500, "ns", "1.500 us"},
+    } cases[] = {{0, "ns", "0 ns"},          {999, "ns", "999.0 ns"},      {1500, "ns", "1.500 us"},
                  {999960, "ns", "1.000 ms"}, {12345678, "ns", "12.35 ms"}, {5e9, "ns", "5.000 s"},
                  {412.66, "/s", "412.7 /s"}, {98765.4, "/s", "98765 /s"},  {0.01234, "", "0.01234"},
                  {9.9999, "", "10.00"}};
