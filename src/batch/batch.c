@@ -594,6 +594,8 @@ void batch_limit(struct batcher *b, uint32_t limit)
 {
     if (limit > b->config.max_batch)
         limit = b->config.max_batch;
+    if (!limit) /* nothing would ever be submitted */
+        limit = 1;
     atomic_store(&b->limit, limit);
     if (b->queue)
         queue_limit(b->queue, limit);
@@ -740,9 +742,12 @@ no_memory:
 
 static void lane_release(struct lane *l)
 {
-    bool ours = l->b && l->b->config.async && !l->b->ops.drive && l->started;
     uint32_t i, k;
+    bool ours;
 
+    if (!l->b) /* a lane before this one could not be made */
+        return;
+    ours = l->b->config.async && !l->b->ops.drive && l->started;
     /* An engine's thread may still be on its way out of the last completion. */
     for (; ours && !atomic_load(&l->b->failed); pthread_mutex_unlock(&l->lock)) {
         pthread_mutex_lock(&l->lock);
@@ -767,10 +772,8 @@ static void lane_release(struct lane *l)
     }
     free(l->slots);
     free(l->idle);
-    if (l->b) {
-        pthread_mutex_destroy(&l->lock);
-        pthread_cond_destroy(&l->returned);
-    }
+    pthread_mutex_destroy(&l->lock);
+    pthread_cond_destroy(&l->returned);
 }
 
 void batch_destroy(struct batcher *b)

@@ -83,17 +83,23 @@ static size_t waiting(const struct queue *q)
     return q->tail - q->head;
 }
 
+/* A lane that may take nothing would wait for ever: 0 counts as 1. */
+static uint32_t limit_of(const struct queue *q)
+{
+    return q->limit ? q->limit : 1;
+}
+
 /* May a lane go on filling its batch? */
 static bool may_fill(const struct queue *q)
 {
-    return q->wait_ns && !q->flushed && !q->stop && waiting(q) && waiting(q) < q->limit;
+    return q->wait_ns && !q->flushed && !q->stop && waiting(q) && waiting(q) < limit_of(q);
 }
 
 /* Takes the latest sleeper off the stack when it is needed; the caller signals it. */
 static struct sleeper *call_lane(struct queue *q)
 {
     uint32_t awake = q->lanes - q->depth;
-    int64_t batches = (int64_t)((waiting(q) + q->limit - 1) / q->limit);
+    int64_t batches = (int64_t)((waiting(q) + limit_of(q) - 1) / limit_of(q));
     struct sleeper *s;
 
     if (!q->depth || !batches || (q->filler && may_fill(q)))
@@ -194,7 +200,7 @@ uint32_t queue_take(struct queue *q, uint32_t lane, struct batch_item *items)
             break;
     }
     if (!q->stop) {
-        n = waiting(q) < q->limit ? (uint32_t)waiting(q) : q->limit;
+        n = waiting(q) < limit_of(q) ? (uint32_t)waiting(q) : limit_of(q);
         for (i = 0; i < n; i++)
             items[i] = q->ring[(q->head + i) & (q->ring_size - 1)];
         q->head += n;

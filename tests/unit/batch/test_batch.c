@@ -393,15 +393,19 @@ static void test_driven(void **state)
 
 static void test_limit(void **state)
 {
-    struct stub *s = stub_create(INSIDE);
-    struct batch_config c = {.lanes = 1, .max_batch = 32, .on_issuer = true};
-    struct batcher *b = make(s, &c, false);
+    static const uint32_t limits[] = {5, 0}, largest[] = {5, 1}; /* no batch is of 0 samples */
 
     (void)state;
-    batch_limit(b, 5);
-    issue_and_check(s, b, 640, 64);
-    assert_int_equal(s->largest, 5);
-    stub_destroy(s);
+    for (int i = 0; i < 2; i++) {
+        struct stub *s = stub_create(INSIDE);
+        struct batch_config c = {.lanes = 1, .max_batch = 32, .on_issuer = true};
+        struct batcher *b = make(s, &c, false);
+
+        batch_limit(b, limits[i]);
+        issue_and_check(s, b, 640, 64);
+        assert_int_equal(s->largest, largest[i]);
+        stub_destroy(s);
+    }
 }
 
 int main(void)

@@ -117,6 +117,11 @@ static void test_order_and_limit(void **state)
     put(&c, 0, 10);
     assert_int_equal(taken(&c, 5011), 5011);
     assert_int_equal(c.largest, 3);
+    queue_limit(c.q, 0);
+    c.largest = 0;
+    put(&c, 0, 10);
+    assert_int_equal(taken(&c, 5021), 5021);
+    assert_int_equal(c.largest, 1);
     crew_end(&c);
 }
 
