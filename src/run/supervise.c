@@ -63,10 +63,10 @@ static int spawn(const char *job, const char *dir, const struct supervised *s, p
     int rc;
 
     if (!exe || !file_exists(exe)) {
-        rc = assay_fail(err, ASSAY_EFAIL, "%s is missing: the installation is incomplete",
-                        exe ? exe : "assay-child");
+        assay_fail(err, ASSAY_EFAIL, "%s is missing: the installation is incomplete",
+                   exe ? exe : "assay-child");
         free(exe);
-        return rc;
+        return ASSAY_EFAIL;
     }
     snprintf(log, sizeof(log), "%s/engine.log", dir);
     posix_spawn_file_actions_init(&files);
