@@ -22,13 +22,15 @@
 #include "options.h"
 
 #ifdef NULL_ASYNC
-#define NAME    "null-async"
-#define SUMMARY "no inference at all, on its own threads: a queue of known capacity"
-#define CAPS    ASSAY_CAP_ASYNC
+#define NAME          "null-async"
+#define SUMMARY       "no inference at all, on its own threads: a queue of known capacity"
+#define CAPS          ASSAY_CAP_ASYNC
+#define SLOTS(config) ((uint32_t)(config)->values[NULL_SLOTS].i)
 #else
-#define NAME    "null"
-#define SUMMARY "no inference at all: what the harness itself costs"
-#define CAPS    0
+#define NAME          "null"
+#define SUMMARY       "no inference at all: what the harness itself costs"
+#define CAPS          0
+#define SLOTS(config) 1
 #endif
 
 /* Another engine may stand on this one: then the entry has another name. */
@@ -153,10 +155,12 @@ static uint64_t sample_hash(const struct assay_batch *b, uint32_t sample)
  * label) is the hash itself, within the thousand that most classifiers have. */
 static void fill_row(char *row, const struct assay_tensor *one, uint64_t h)
 {
-    size_t size = assay_dtype_size(one->dtype), n = one->bytes / size;
+    size_t size = assay_dtype_size(one->dtype), n = size ? one->bytes / size : 0;
     char *at = row + (n > 1 ? h % n : 0) * size;
     uint64_t value = n > 1 ? 1 : h % 1000;
 
+    if (!n) /* a dimension of 0: the buffer has no room for an element */
+        return;
     memset(row, 0, one->bytes);
     if (one->dtype == ASSAY_F32)
         *(float *)at = (float)value;
@@ -291,11 +295,15 @@ static int null_open(const struct assay_engine_config *c, void **self, struct as
     s->seed = (uint64_t)c->values[NULL_SEED].i;
     s->wait = (int)c->values[NULL_WAIT].i;
     s->hash = c->values[NULL_ANSWER].i == 1;
-    s->slots = CAPS & ASSAY_CAP_ASYNC ? (uint32_t)c->values[NULL_SLOTS].i : 1;
+    s->slots = SLOTS(c);
     s->max_batch = (uint32_t)c->values[NULL_MAX_BATCH].i;
     s->lanes = c->lanes;
     s->lane = calloc(c->lanes, sizeof(*s->lane));
-    rc = s->lane ? make_graph(s, c, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (!s->lane) {
+        free(s);
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    rc = make_graph(s, c, err);
     for (uint32_t i = 0; i < c->lanes && !rc; i++)
         rc = make_lane(s, &s->lane[i], c->max_batch, err);
     if (rc)

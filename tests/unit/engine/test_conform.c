@@ -119,6 +119,56 @@ static void null_keeps_its_capacity(void **state)
     }
 }
 
+static void null_done(struct assay_batch *batch, int code, const struct assay_err *err)
+{
+    (void)err;
+    *(int *)batch->host = code ? code : 1;
+}
+
+/* Only AddressSanitizer sees an answer that is written where there is no room for one. */
+static void null_answers_an_output_without_elements(void **state)
+{
+    const struct assay_tensor_spec in = {"in", ASSAY_F32, 1, {4}}, out = {"out", ASSAY_I64, 1, {0}};
+    float sample[4] = {1, 2, 3, 4};
+    int done = 0;
+    struct assay_tensor input = {ASSAY_F32, 2, {1, 4}, sample, sizeof(sample)}, output = {0};
+    struct assay_batch batch = {.size = sizeof(batch),
+                                .samples = 1,
+                                .input_count = 1,
+                                .output_count = 1,
+                                .inputs = &input,
+                                .outputs = &output,
+                                .done = null_done,
+                                .host = &done};
+    struct assay_engine_config config = {.size = sizeof(config),
+                                         .device = "cpu",
+                                         .lanes = 1,
+                                         .max_batch = 1,
+                                         .want_inputs = &in,
+                                         .want_outputs = &out,
+                                         .want_input_count = 1,
+                                         .want_output_count = 1};
+    const struct assay_engine *table;
+    struct assay_value *values;
+    struct assay_err err = {0};
+    char path[1024], *storage;
+    void *self;
+
+    (void)state;
+    assert_int_equal(engine_load("null", &table, path, &err), 0);
+    assert_int_equal(
+        engine_parse_options(table, "answer=hash", &values, &config.option_count, &storage, &err),
+        0);
+    config.values = values;
+    assert_int_equal(table->open(&config, &self, &err), 0);
+    assert_int_equal(table->submit(self, &batch, &err), 0);
+    assert_int_equal(done, 1);
+    assert_int_equal(output.bytes, 0);
+    table->close(self);
+    free(values);
+    free(storage);
+}
+
 static void probes_survive(void **state)
 {
     static const struct {
@@ -187,9 +237,11 @@ static int remove_prefix(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_engines_pass), cmocka_unit_test(every_sin_is_found),
-        cmocka_unit_test(null_keeps_its_capacity), cmocka_unit_test(probes_survive)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(null_engines_pass),
+                                       cmocka_unit_test(every_sin_is_found),
+                                       cmocka_unit_test(null_keeps_its_capacity),
+                                       cmocka_unit_test(null_answers_an_output_without_elements),
+                                       cmocka_unit_test(probes_survive)};
     struct assay_err err;
 
     if (argc == 3 && strcmp(argv[1], "probe") == 0)
