@@ -94,7 +94,7 @@ int trial_close(struct trial *t, struct assay_err *err)
 /* Element i of sample k: floats in [-1, 1], integers 0 or 1 (an index that every table has). */
 static void fill(const struct assay_tensor *t, uint32_t sample)
 {
-    size_t size = assay_dtype_size(t->dtype), n = t->bytes / size;
+    size_t size = assay_dtype_size(t->dtype), n = size ? t->bytes / size : 0;
     uint32_t x = sample * 2654435761u + 12345;
 
     for (size_t i = 0; i < n; i++) {
@@ -266,13 +266,14 @@ static double element(const struct assay_tensor *t, const char *data, size_t i)
 static int compare_output(const struct assay_tensor *x, const char *a, const struct assay_tensor *y,
                           const char *b, size_t bytes, const char *name, struct assay_err *err)
 {
-    size_t n = bytes / assay_dtype_size(x->dtype);
+    size_t n;
     double p, q;
 
     if (x->dtype != ASSAY_F32 && x->dtype != ASSAY_F64)
         return memcmp(a, b, bytes) == 0
                    ? ASSAY_OK
                    : assay_fail(err, ASSAY_EFAIL, "output '%s' of the same sample differs", name);
+    n = bytes / assay_dtype_size(x->dtype);
     for (size_t i = 0; i < n; i++) {
         p = element(x, a, i);
         q = element(y, b, i);

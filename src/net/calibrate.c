@@ -76,8 +76,8 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
     for (i = 0; i < count; i++) {
         shapes[i] = (struct shape){.x = uniform(state, 0.0f, SIDE),
                                    .y = uniform(state, 0.0f, SIDE),
-                                   .rx = uniform(state, 3.0f, SIDE / 2),
-                                   .ry = uniform(state, 3.0f, SIDE / 2),
+                                   .rx = uniform(state, 3.0f, SIDE / 2.0f),
+                                   .ry = uniform(state, 3.0f, SIDE / 2.0f),
                                    .fx = uniform(state, -0.25f, 0.25f),
                                    .fy = uniform(state, -0.25f, 0.25f),
                                    .texture = uniform(state, 0.0f, 80.0f),
@@ -114,7 +114,7 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
 static void batch_norm(struct pass *p, const struct net_layer *l, struct net_shape s, float *x)
 {
     float **t = &p->w->data[l->tensor], scale, shift, *row;
-    size_t i, n = elements(s) / (size_t)s.c;
+    size_t i, n = (size_t)IMAGES * (size_t)s.h * (size_t)s.w;
     double sum, square, d;
     int c;
 
@@ -230,7 +230,7 @@ static int run_layer(struct pass *p, int at)
 {
     const struct net_layer *l = &p->net->layers[at];
     struct net_shape s = l->op == NET_INPUT ? l->shape : p->shape[l->in[0]];
-    const float *b = l->in[1] < 0 ? NULL : p->data[l->in[1]];
+    const float *b = l->op == NET_ADD ? p->data[l->in[1]] : NULL; /* net_create refused one input */
     bool in_place = l->op == NET_BN || l->op == NET_RELU || l->op == NET_ADD;
     size_t i, n;
     float *x;

@@ -108,7 +108,7 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
         s.c = a->h == 1 && a->w == 1 ? l->shape.c : 0;
         break;
     case NET_ADD:
-        if (a->c != b->c || a->h != b->h || a->w != b->w)
+        if (!b || a->c != b->c || a->h != b->h || a->w != b->w)
             s.c = 0;
         break;
     case NET_ARGMAX:
@@ -412,7 +412,7 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
     size_t f;
 
     rc = net_create(name, &net, err);
-    if (rc)
+    if (!net)
         return rc;
     layers = json_array();
     outputs = json_array();

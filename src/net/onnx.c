@@ -369,6 +369,7 @@ static int write_file(struct sink *s, struct text *part, const char *path, uint6
     if (!rc)
         rc = file_whole_commit(&file, err);
     file_whole_abandon(&file);
+    s->file = NULL;
     return rc;
 }
 

@@ -25,7 +25,7 @@ struct window {
 struct field {
     uint32_t number, type;
     uint64_t value;     /* of VARINT */
-    struct window data; /* of BYTES */
+    struct window data; /* of BYTES; else empty, but never NULL */
 };
 
 /* What all levels share. */
@@ -67,7 +67,8 @@ static int next(struct reader *r, struct window *w, struct field *f)
 
     if (rc)
         return rc;
-    *f = (struct field){.number = (uint32_t)(key >> 3), .type = (uint32_t)(key & 7)};
+    *f = (struct field){
+        .number = (uint32_t)(key >> 3), .type = (uint32_t)(key & 7), .data = {w->at, w->at}};
     if (key >> 32 || !f->number)
         return bad(r, start, "a field has an impossible number");
     switch (f->type) {

@@ -74,9 +74,11 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
     const struct net_tensor *t = &net->tensors[tensor];
     uint64_t state = stream(seed, t->name);
     float gamma, one = t->role == NET_VAR ? 1.0f : 0.0f;
+    size_t fan_in;
 
     if (net->layers[layer].op == NET_CONV) {
-        fill(x, t->count, &state, 0.0f, sqrtf(2.0f / (float)(t->count / (size_t)t->dims[0])));
+        fan_in = t->count / (size_t)t->dims[0];
+        fill(x, t->count, &state, 0.0f, sqrtf(2.0f / (float)fan_in));
     } else if (net->layers[layer].op == NET_FC && t->role == NET_WEIGHT) {
         fill(x, t->count, &state, 0.0f, 1.0f);
     } else if (net->layers[layer].op == NET_BN && t->role == NET_WEIGHT) {
@@ -97,8 +99,10 @@ int net_weights_create(const struct net *net, uint64_t seed, struct net_weights 
 
     if (w)
         w->data = calloc((size_t)net->tensor_count + 1, sizeof(*w->data));
-    if (!w || !w->data)
-        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+    if (!w || !w->data) {
+        free(w);
+        return assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+    }
     for (i = 0; !rc && i < net->layer_count; i++) {
         for (t = net->layers[i].tensor; !rc && t < net->layers[i].tensor + net->layers[i].tensors;
              t++) {
