@@ -409,11 +409,11 @@ static int prepare(const char *manifest, uint64_t count, char hash[65])
                                             .threads = 1,
                                             .count = count};
     struct assay_benchmark_desc desc = {.size = sizeof(desc)};
-    const struct assay_benchmark *b;
+    const struct assay_benchmark *b = NULL;
     char path[1024], *folder = file_join(dir, "samples");
     struct dirent *e;
     struct assay_err err;
-    void *self;
+    void *self = NULL;
     DIR *d;
     int n = 0;
 

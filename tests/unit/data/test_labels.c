@@ -26,8 +26,8 @@ static void good_lists(void **state)
         "a.JPEG 0\nb/c.JPEG 999",
         "a.JPEG 0\r\nb/c.JPEG 999\r\n",
         "a.JPEG\t0\n\n  \n# a remark 1 2 3\n  b/c.JPEG   999  \n\n",
-        "\xef\xbb\xbf"
-        "a.JPEG 0\r\nb/c.JPEG 999\r\n",
+        ("\xef\xbb\xbf"
+         "a.JPEG 0\r\nb/c.JPEG 999\r\n"),
     };
     struct assay_err err;
     struct labels l;

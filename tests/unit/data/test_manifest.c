@@ -319,11 +319,11 @@ static void check_example(const char *yaml, size_t len)
     struct assay_benchmark_config c = {
         .size = sizeof(c), .threads = 1, .count = 1, .cache_dir = dir};
     struct assay_benchmark_desc desc = {.size = sizeof(desc)};
-    const struct assay_benchmark *b;
+    const struct assay_benchmark *b = NULL;
     struct assay_err err;
     struct manifest m;
     char path[1024], *json;
-    void *self;
+    void *self = NULL;
 
     if (manifest_parse(yaml, len, "docs/models.md", &m, &err) ||
         bench_load(m.benchmark, &b, path, &err))

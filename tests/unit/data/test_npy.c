@@ -51,10 +51,10 @@ static const char *read_back(const char *data, size_t len, char *dict, size_t si
 
 static void check(const struct assay_tensor *t, const char *want)
 {
-    char *data, dict[512];
+    char *data = NULL, dict[512];
     struct assay_err err;
     const char *elements;
-    size_t len, rest;
+    size_t len = 0, rest;
 
     if (npy_write(path, t, &err) || file_read(path, 1 << 20, &data, &len, &err))
         fail_msg("%s", err.text);
