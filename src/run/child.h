@@ -51,6 +51,7 @@ struct child {
 
     /* Of the last LoadGen run. */
     struct batch_stats stages;
+    _Atomic int ending;             /* LoadGen has issued everything and is to come to its end */
     _Atomic int64_t first_issue_ns; /* several threads may issue */
     int64_t
         run_wall_ns; /* from the first issue to the last unload: LoadGen's set-up is not in it */

@@ -17,6 +17,12 @@
 #define HUNG_S       1800.0
 #define LOST_LEAST_S 10.0
 #define LOST_FLIGHTS 20.0
+/* For so long less than a tick of CPU time, where this thread alone needs some milliseconds. */
+#define LOADGEN_IDLE_S 15.0
+
+struct ending {
+    int64_t since_ns, cpu_ns;
+};
 
 /* The longest that any lane has been inside the hook that runs now; 0: none is. */
 static int64_t inside_ns(const struct child *c, int64_t now, int64_t *longest_flight)
@@ -78,12 +84,37 @@ static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t 
                         c->r.engine->name, (unsigned long long)outstanding, idle);
 }
 
+/* LoadGen's logger loses a request now and then when threads are held up at the wrong moment, and
+ * then waits for ever for the log of a run that is over.  It is taken for lost when this process
+ * has used no CPU time to speak of for a while after the last sample came back. */
+static void check_loadgen(struct child *c, int64_t now, struct ending *e)
+{
+    double limit = c->r.s.stall_timeout_s > 0 ? c->r.s.stall_timeout_s : LOADGEN_IDLE_S;
+    struct timespec t;
+    int64_t cpu;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    cpu = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (!e->since_ns || cpu - e->cpu_ns > TICK_NS) {
+        e->since_ns = now;
+        e->cpu_ns = cpu;
+    }
+    if ((double)(now - e->since_ns) * 1e-9 < limit)
+        return;
+    atomic_store(&c->shared->again, 1);
+    child_fail_text(c, ASSAY_EFAIL,
+                    "LoadGen did not come to its end: all samples are back, and for %.0f s it has "
+                    "done nothing (a race of its logger); run it again",
+                    limit);
+}
+
 static void *monitor_main(void *arg)
 {
     struct child *c = arg;
     struct timespec tick = {0, TICK_NS};
     uint64_t last = 0, completed, outstanding;
     int64_t progress = clock_ns(), now;
+    struct ending ending = {0};
 
     for (;;) {
         nanosleep(&tick, NULL);
@@ -104,6 +135,10 @@ static void *monitor_main(void *arg)
         }
         if (outstanding)
             check_stall(c, now, now - progress, outstanding);
+        if (!outstanding && atomic_load(&c->ending))
+            check_loadgen(c, now, &ending);
+        else
+            ending.since_ns = 0;
     }
     return NULL;
 }

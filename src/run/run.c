@@ -36,6 +36,8 @@ int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
     return *plan ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory for the plan");
 }
 
+#define RESTARTS_MAX 2
+
 /* Everything about one run while the parent puts its record together. */
 struct job {
     struct resolved r;
@@ -46,6 +48,7 @@ struct job {
     json_t *tree;          /* the record */
     struct assay_err how;  /* how the child ended */
     char created[32];      /* when the run began */
+    int restarts;          /* since LoadGen got stuck; counted in the record */
 };
 
 static void in_draft(const struct job *j, const char *name, char out[1200])
@@ -115,6 +118,8 @@ static void put_frame(struct job *j, int argc, char **argv)
                   s->dataset == NULL));
     put(j, "loadgen", json_pack("{s:s, s:s*}", "version", j->r.load->version, "round", s->round));
     put(j, "settings", settings_to_json(s));
+    if (j->restarts)
+        put(j, "restarts", json_integer(j->restarts));
 }
 
 static void put_end(struct job *j)
@@ -390,7 +395,14 @@ static int run_in_draft(struct job *j, const struct settings *s, int argc, char 
         return rc;
     }
     in_draft(j, "job.json", path);
-    supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
+    for (;;) {
+        supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
+        if (!j->sup.shared || !atomic_load(&j->sup.shared->again) || j->restarts == RESTARTS_MAX)
+            break;
+        j->restarts++;
+        j->how = (struct assay_err){0};
+        supervise_release(&j->sup);
+    }
     hold_signals(true, &before);
     rc = read_result(j, s, &why);
     if (!rc)

@@ -32,6 +32,7 @@ struct run_shared {
     _Atomic int phase;
     _Atomic int stop;   /* the parent asks the child to end */
     _Atomic int failed; /* error is set */
+    _Atomic int again;  /* and it was LoadGen's own fault: the same run may well succeed */
     struct assay_err error;
     _Atomic uint64_t done, total; /* of the phase, where it can be told; total 0: unknown */
     _Atomic uint64_t issued, completed;

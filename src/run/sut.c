@@ -203,6 +203,7 @@ static void sut_flush(void *ctx)
         batch_wait_idle(c->batcher);
         give_up_release(c);
     }
+    atomic_store(&c->ending, 1);
 }
 
 /* Page faults of the timed part: from the end of the load that begins it to the last unload. */
@@ -250,6 +251,7 @@ static void sut_load(void *ctx, const size_t *index, size_t n)
     uint64_t *list = malloc((n ? n : 1) * sizeof(*list));
     size_t i;
 
+    atomic_store(&c->ending, 0);
     if (!c->exit_guarded) /* by now LoadGen's own exit handlers are registered: ours runs before
                              them */
         child_guard_exit();
@@ -337,6 +339,7 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
     prefault_latencies(c, s);
     c->part_begun = false;
     rc = c->r.load->run(s, c->r.benchmark->loadgen_model, &sut, outdir, c->r.s.audit_config, err);
+    atomic_store(&c->ending, 0);
     batch_stats_get(c->batcher, &c->stages);
     free(name);
     free(data);
