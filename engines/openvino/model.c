@@ -134,6 +134,21 @@ void model_release(struct model *m)
         free(m->names[i]);
 }
 
+/* IR is XML.  An ONNX file begins with its version, field 1 as a number; a GraphDef with its first
+ * node, field 1 as a message. */
+const char *model_format(const char *path)
+{
+    unsigned char first = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool there = fd >= 0 && read(fd, &first, 1) == 1;
+
+    if (fd >= 0)
+        close(fd);
+    if (!there)
+        return NULL;
+    return first == '<' ? "openvino" : first == 0x08 ? "onnx" : first == 0x0a ? "tensorflow" : NULL;
+}
+
 /* Names of operators that stand for quantisation, as each format writes them; enough to know where
  * to look closer. */
 bool model_has_int8(const char *path, const char *format)

@@ -23,6 +23,8 @@ void model_release(struct model *m);
 int model_dtype(ov_element_type_e type); /* ASSAY_NONE: not supported */
 ov_element_type_e model_ov_type(int dtype);
 
+/* The format that the file's first byte tells; NULL: it may be any, or is none. */
+const char *model_format(const char *path);
 /* Whether the file asks for 8-bit integers anywhere. */
 bool model_has_int8(const char *path, const char *format);
 

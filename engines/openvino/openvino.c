@@ -286,10 +286,16 @@ static int read_precision(struct engine *s, const struct assay_engine_config *c,
 static int read_model(struct engine *s, const struct assay_engine_config *c, ov_model_t **model,
                       struct assay_err *err)
 {
+    const char *format = model_format(c->model_path);
     char prefix[192];
     struct stat file;
-    ov_status_e st = s->lib.ov_core_read_model(s->core, c->model_path, NULL, model);
+    ov_status_e st;
 
+    /* OpenVINO would read it all the same, and the record would name the wrong format. */
+    if (format && strcmp(format, c->format))
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s cannot be read as %s: it is %s",
+                          c->model_path, c->format, format);
+    st = s->lib.ov_core_read_model(s->core, c->model_path, NULL, model);
     if (st == OK)
         return model_read(&s->model, &s->lib, *model, err);
     snprintf(prefix, sizeof(prefix), "model %.110s (%lld bytes) cannot be read as %.20s",

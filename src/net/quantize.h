@@ -37,6 +37,9 @@ struct quantize_sum {
     uint32_t nodes, quantized; /* Conv, Gemm, MatMul, Add and pools: all, and those in 8 bits */
     uint64_t bytes;            /* of the file */
 };
+/* The whole model, appended to an empty text. */
+int quantize_model(struct quantizer *q, struct text *model, struct quantize_sum *sum,
+                   struct assay_err *err);
 /* The file appears whole; the same ranges give the same bytes.  sum may be NULL. */
 int quantize_write(struct quantizer *q, const char *path, struct quantize_sum *sum,
                    struct assay_err *err);
