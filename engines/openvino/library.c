@@ -91,10 +91,11 @@ void library_devices(const struct library *lib, const ov_core_t *core, char *out
     lib->ov_available_devices_free(&found);
 }
 
-/* Whether a line only says where in OpenVINO's source something was noticed. */
+/* Whether a line only says where in OpenVINO's source something was noticed, or what to read. */
 static bool is_place(const char *line, size_t n)
 {
     return n == 0 || strncmp(line, "Exception from ", 15) == 0 ||
+           strncmp(line, "To facilitate ", 14) == 0 ||
            strncmp(line, "[ ERROR ] Exception", 19) == 0;
 }
 
