@@ -187,5 +187,6 @@ const struct cli_command cli_cmd_net = {
             "measure accuracy. "
             "The same seed gives the same bytes everywhere.\n"
             "\n"
-            "    assay net write resnet50 --format onnx --output resnet50.onnx",
+            "    assay net write resnet50 --format onnx --output resnet50.onnx\n"
+            "    assay net write resnet50 --precision int8 --output resnet50-int8.onnx",
     .run = list};
