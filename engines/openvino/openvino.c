@@ -2,8 +2,7 @@
  *
  * One compiled model, and so one copy of the weights, serves all lanes: it gets a stream for each
  * lane and lanes x threads compute threads, and each lane has a request of its own, run
- * synchronously.  (Asynchronous requests gain nothing, see README.md: a lane's threads are busy all
- * the time anyway, and a second request would only wait behind the first.)
+ * synchronously: several asynchronous requests a lane were measured and gain nothing (README.md).
  *
  * A batch dimension that is a number lets OpenVINO plan memory and kernels once, so there are up to
  * two forms of a model: one for batches of exactly max_batch samples, one for any number.  With
