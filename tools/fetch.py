@@ -376,6 +376,12 @@ def unpack_tar(path, folder):
 WHEELS = {
     "onnxruntime": ((r"onnxruntime/capi/(libonnxruntime[^/]*\.so[^/]*)", r"\1"),
                     (r"onnxruntime/(LICENSE|ThirdPartyNotices\.txt)", r"\1")),
+    "openvino": ((r"openvino/(include/openvino/c/.*\.h)", r"\1"),
+                 (r"openvino/libs/(libopenvino(?:_c|_ir_frontend|_onnx_frontend|_tensorflow_frontend)?\.so\.\d+)",
+                  r"lib/\1"),
+                 (r"openvino/libs/(libopenvino_intel_cpu_plugin\.so)", r"lib/\1"),
+                 (r"openvino/libs/(lib(?:tbb|tbbmalloc|tbbbind_2_5|hwloc)\.so\.\d+)", r"lib/\1"),
+                 (r"openvino-[^/]*\.dist-info/licenses/(?:.*/)?([^/]+)", r"licenses/\1")),
 }
 
 

@@ -125,6 +125,8 @@ static int show(struct cli_input *in)
 static int write_net(struct cli_input *in)
 {
     const char *format = cli_value(in, "format"), *output = cli_value(in, "output"), *near;
+    const char *precision = in->settings.precision;
+    bool int8 = precision && !strcmp(precision, "int8");
     struct assay_err err;
     size_t n, i;
     const char *const *formats = net_formats(&n);
@@ -138,14 +140,22 @@ static int write_net(struct cli_input *in)
     }
     if (!output)
         return cli_usage(in->command, "`assay net write` wants --output FILE");
-    if (net_write(in->args[0], format ? format : formats[0], (uint64_t)in->settings.seed, output,
-                  &err))
+    if (precision && strcmp(precision, "fp32") && !int8)
+        return cli_usage(in->command, "nets are written in fp32 and int8, not in '%s'", precision);
+    if (int8 && format && strcmp(format, "onnx"))
+        return cli_usage(in->command, "nets are written in int8 as onnx only, not as %s", format);
+    if (int8 ? net_write_int8(in->args[0], (uint64_t)in->settings.seed, output, &err)
+             : net_write(in->args[0], format ? format : formats[0], (uint64_t)in->settings.seed,
+                         output, &err))
         return cli_fail(&err);
-    fprintf(stderr, "%s: %s with synthetic weights of seed %lld\n", output, in->args[0],
-            (long long)in->settings.seed);
+    fprintf(stderr, "%s: %s with synthetic %sweights of seed %lld\n", output, in->args[0],
+            int8 ? "int8 " : "", (long long)in->settings.seed);
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:s, s:s, s:s, s:I, s:b}", "net", in->args[0], "format",
-                                  format ? format : formats[0], "file", output, "seed",
+        return cli_json(json_pack("{s:s, s:s, s:s, s:s, s:I, s:b}", "net", in->args[0], "format",
+                                  int8     ? "onnx"
+                                  : format ? format
+                                           : formats[0],
+                                  "precision", int8 ? "int8" : "fp32", "file", output, "seed",
                                   (json_int_t)in->settings.seed, "synthetic", 1),
                         "net-file");
     return EXIT_OK;
@@ -162,7 +172,7 @@ static const struct cli_option options[] = {
     {"output", 'o', "FILE", NULL, NULL, "write: the file to write; it appears whole or not at all"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"seed", "json", NULL};
+static const char *const settings[] = {"seed", "precision", "json", NULL};
 
 const struct cli_command cli_cmd_net = {
     .name = "net",
@@ -177,5 +187,6 @@ const struct cli_command cli_cmd_net = {
             "measure accuracy. "
             "The same seed gives the same bytes everywhere.\n"
             "\n"
-            "    assay net write resnet50 --format onnx --output resnet50.onnx",
+            "    assay net write resnet50 --format onnx --output resnet50.onnx\n"
+            "    assay net write resnet50 --precision int8 --output resnet50-int8.onnx",
     .run = list};

@@ -10,6 +10,7 @@
     ROW(models)                                                                                    \
     ROW(engines)                                                                                   \
     ROW(net)                                                                                       \
+    ROW(quantize)                                                                                  \
     ROW(samples)                                                                                   \
     ROW(score)                                                                                     \
     ROW(system)                                                                                    \

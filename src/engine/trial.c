@@ -41,6 +41,7 @@ int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *e
                                          .model_path = ask->model,
                                          .format = ask->format,
                                          .device = ask->device,
+                                         .precision = ask->precision,
                                          .lanes = ask->lanes,
                                          .threads = 1,
                                          .max_batch = ask->max_batch,

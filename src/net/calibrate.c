@@ -32,7 +32,8 @@ struct pass {
     uint64_t seed;
     float **data; /* by layer; NULL: not computed yet, or let go */
     struct net_shape *shape;
-    int *readers; /* how many layers still want it */
+    int *readers;           /* how many layers still want it */
+    struct spread *spreads; /* NULL: statistics and classifier are set, else values are only seen */
 };
 
 static size_t elements(struct net_shape s)
@@ -109,26 +110,35 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
 
 /* ---- layers ---- */
 
+/* Mean and variance of one channel. */
+static void statistics(const float *row, size_t n, float *mean, float *var)
+{
+    double sum = 0, square = 0, d;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        sum += (double)row[i];
+    sum /= (double)n;
+    for (i = 0; i < n; i++) {
+        d = (double)row[i] - sum;
+        square += d * d;
+    }
+    *mean = (float)sum;
+    *var = (float)(square / (double)n);
+}
+
 /* Mean and variance of each channel become the running ones; then the affine form that inference
  * uses. */
 static void batch_norm(struct pass *p, const struct net_layer *l, struct net_shape s, float *x)
 {
     float **t = &p->w->data[l->tensor], scale, shift, *row;
     size_t i, n = (size_t)IMAGES * (size_t)s.h * (size_t)s.w;
-    double sum, square, d;
     int c;
 
     for (c = 0; c < s.c; c++) {
         row = x + (size_t)c * n;
-        for (sum = 0, i = 0; i < n; i++)
-            sum += (double)row[i];
-        sum /= (double)n;
-        for (square = 0, i = 0; i < n; i++) {
-            d = (double)row[i] - sum;
-            square += d * d;
-        }
-        t[NET_MEAN][c] = (float)sum;
-        t[NET_VAR][c] = (float)(square / (double)n);
+        if (!p->spreads)
+            statistics(row, n, &t[NET_MEAN][c], &t[NET_VAR][c]);
         scale = t[NET_WEIGHT][c] / sqrtf(t[NET_VAR][c] + l->epsilon);
         shift = t[NET_BIAS][c] - t[NET_MEAN][c] * scale;
         for (i = 0; i < n; i++)
@@ -271,18 +281,23 @@ static int run_layer(struct pass *p, int at)
         average_pool(p->data[l->in[0]], s, x);
         break;
     case NET_FC:
-        classifier(p, l, p->data[l->in[0]], s.c);
+        if (!p->spreads)
+            classifier(p, l, p->data[l->in[0]], s.c);
         break;
     default: /* softmax and argmax have nothing to calibrate, and nothing behind them has */
         break;
+    }
+    if (p->spreads && l->op != NET_FC && l->op != NET_SOFTMAX && l->op != NET_ARGMAX) {
+        spread_widen(&p->spreads[at], x, n);
+        spread_count(&p->spreads[at], x, n);
     }
     let_go(p, l->in[0]);
     let_go(p, l->in[1]);
     return rc;
 }
 
-int net_calibrate(const struct net *net, struct net_weights *w, uint64_t seed,
-                  struct assay_err *err)
+static int run_net(const struct net *net, struct net_weights *w, uint64_t seed,
+                   struct spread *spreads, struct assay_err *err)
 {
     size_t n = (size_t)net->layer_count;
     struct pass p = {net,
@@ -290,7 +305,8 @@ int net_calibrate(const struct net *net, struct net_weights *w, uint64_t seed,
                      seed,
                      calloc(n, sizeof(*p.data)),
                      calloc(n, sizeof(*p.shape)),
-                     calloc(n, sizeof(*p.readers))};
+                     calloc(n, sizeof(*p.readers)),
+                     spreads};
     int rc = p.data && p.shape && p.readers ? ASSAY_OK : ASSAY_EFAIL, i, j;
 
     for (i = 0; !rc && i < net->layer_count; i++)
@@ -300,12 +316,26 @@ int net_calibrate(const struct net *net, struct net_weights *w, uint64_t seed,
     for (i = 0; !rc && i < net->layer_count; i++)
         rc = run_layer(&p, i);
     if (rc)
-        assay_fail(err, rc, "net %s: out of memory while its synthetic weights are made",
-                   net->name);
+        assay_fail(err, rc, "net %s: out of memory while its synthetic weights are %s", net->name,
+                   spreads ? "quantised" : "made");
     for (i = 0; p.data && i < net->layer_count; i++)
         free(p.data[i]);
     free(p.data);
     free(p.shape);
     free(p.readers);
     return rc;
+}
+
+int net_calibrate(const struct net *net, struct net_weights *w, uint64_t seed,
+                  struct assay_err *err)
+{
+    return run_net(net, w, seed, NULL, err);
+}
+
+int net_observe(const struct net *net, const struct net_weights *w, uint64_t seed,
+                struct spread *spreads, struct assay_err *err)
+{
+    struct net_weights same = *w; /* the pass writes to none of them when it only sees */
+
+    return run_net(net, &same, seed, spreads, err);
 }

@@ -1,7 +1,9 @@
-/* The forward pass that sets batch-norm statistics and the classifier; see calibrate.c. */
+/* The forward pass that sets batch-norm statistics and the classifier, and sees activations; see
+ * calibrate.c. */
 #ifndef NET_CALIBRATE_H
 #define NET_CALIBRATE_H
 
+#include "net/spread.h"
 #include "net/weights.h"
 
 /* Runs made-up images (from the seed) through the net, layer by layer, and replaces in w: running
@@ -9,6 +11,11 @@
  * 0 and a useful spread over the images.  The same bits everywhere. */
 int net_calibrate(const struct net *net, struct net_weights *w, uint64_t seed,
                   struct assay_err *err);
+
+/* The same pass with everything in w as it is, over other images (another seed): spreads[i] becomes
+ * how the values behind layer i spread, up to the last layer with weights. */
+int net_observe(const struct net *net, const struct net_weights *w, uint64_t seed,
+                struct spread *spreads, struct assay_err *err);
 
 /* One convolution of n images, for tests: in is c x n x h x w (channel first, so that one row of
  * columns spans all images), out likewise. */

@@ -22,6 +22,10 @@
 int net_write(const char *net, const char *format, uint64_t seed, const char *path,
               struct assay_err *err);
 
+/* The same in ONNX with 8-bit weights and activations (quantize.h), whose ranges come from a pass
+ * over made-up images.  Also the same bytes everywhere; twice the time. */
+int net_write_int8(const char *net, uint64_t seed, const char *path, struct assay_err *err);
+
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":
  * [{"name", "op", "inputs": [names], "output": [c, h, w], "parameters", "macs"}]}.  Free dimensions

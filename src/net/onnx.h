@@ -19,11 +19,15 @@ struct onnx_value {
     uint32_t rank;
     int64_t dims[ONNX_MAX_RANK]; /* -1: free */
     uint64_t bytes;              /* initialisers: raw_data, 0 when kept otherwise */
+    size_t data_at, data_bytes;  /* where in the file raw_data, else packed float_data, lies */
+    bool external;               /* the numbers lie in another file */
 };
 
 struct onnx_node {
-    char *name, *op;
+    char *name, *op, *domain;
     uint32_t inputs, outputs, attributes;
+    char **input, **output; /* names; "" stands for one that is left out */
+    size_t at, bytes;       /* where in the file its message lies */
 };
 
 struct onnx_pair {
@@ -40,8 +44,9 @@ struct onnx_model {
     size_t node_count, initializer_count, input_count, output_count, metadata_count;
 };
 
-/* Reads the structure, not the numbers.  Strict: what is cut off, malformed or beyond the limits is
- * an error that names `name` and the place.  The caller releases m, also after an error. */
+/* Reads the structure, not the numbers: places in the file say where those are.  Strict: what is
+ * cut off, malformed or beyond the limits is an error that names `name` and the place.  The caller
+ * releases m, also after an error. */
 int onnx_read(const void *data, size_t len, const char *name, struct onnx_model *m,
               struct assay_err *err);
 int onnx_read_file(const char *path, struct onnx_model *m, struct assay_err *err);

@@ -174,17 +174,26 @@ static int walk(struct reader *r, struct window w, take_fn *take, void *into)
     return rc;
 }
 
+/* One more name of a node's list. */
+static int add_name(struct reader *r, const struct field *f, const struct window *w, char ***list,
+                    uint32_t *count)
+{
+    size_t n = *count;
+    char **item = grow(r, list, &n, sizeof(**list), w);
+
+    *count = (uint32_t)n;
+    return item ? text(r, f, w, item) : ASSAY_EFAIL;
+}
+
 static int take_node(struct reader *r, const struct field *f, const struct window *w, void *into)
 {
     struct onnx_node *node = into;
 
     switch (f->number) {
     case 1:
-        node->inputs++;
-        return want(r, f, WIRE_BYTES, w);
+        return add_name(r, f, w, &node->input, &node->inputs);
     case 2:
-        node->outputs++;
-        return want(r, f, WIRE_BYTES, w);
+        return add_name(r, f, w, &node->output, &node->outputs);
     case 3:
         return text(r, f, w, &node->name);
     case 4:
@@ -192,6 +201,8 @@ static int take_node(struct reader *r, const struct field *f, const struct windo
     case 5:
         node->attributes++;
         return want(r, f, WIRE_BYTES, w);
+    case 7:
+        return text(r, f, w, &node->domain);
     default:
         return ASSAY_OK;
     }
@@ -203,6 +214,12 @@ static int add_dim(struct reader *r, struct onnx_value *v, int64_t dim, const st
         return bad(r, w->at, "a tensor has more than 16 dimensions");
     v->dims[v->rank++] = dim;
     return ASSAY_OK;
+}
+
+static void place(const struct reader *r, const struct field *f, struct onnx_value *v)
+{
+    v->data_at = (size_t)(f->data.at - r->start);
+    v->data_bytes = (size_t)(f->data.end - f->data.at);
 }
 
 /* Initialisers: dims come one by one or packed. */
@@ -231,11 +248,21 @@ static int take_tensor(struct reader *r, const struct field *f, const struct win
         return rc;
     case 2:
         return integer(r, f, w, &v->elem_type);
+    case 4: /* float_data; one by one instead of packed: data_bytes tells that it is not whole */
+        if (f->type == WIRE_BYTES)
+            place(r, f, v);
+        return ASSAY_OK;
     case 8:
         return text(r, f, w, &v->name);
     case 9:
+        if (want(r, f, WIRE_BYTES, w))
+            return ASSAY_EFAIL;
         v->bytes = (uint64_t)(f->data.end - f->data.at);
-        return want(r, f, WIRE_BYTES, w);
+        place(r, f, v);
+        return ASSAY_OK;
+    case 14:
+        v->external = f->value == 1;
+        return want(r, f, WIRE_VARINT, w);
     default:
         return ASSAY_OK;
     }
@@ -301,13 +328,25 @@ static int take_item(struct reader *r, const struct field *f, const struct windo
     return item ? walk(r, f->data, take, item) : ASSAY_EFAIL;
 }
 
+static int add_node(struct reader *r, const struct field *f, const struct window *w,
+                    struct onnx_model *m)
+{
+    int rc = take_item(r, f, w, &m->nodes, &m->node_count, sizeof(*m->nodes), take_node);
+
+    if (!rc) {
+        m->nodes[m->node_count - 1].at = (size_t)(f->data.at - r->start);
+        m->nodes[m->node_count - 1].bytes = (size_t)(f->data.end - f->data.at);
+    }
+    return rc;
+}
+
 static int take_graph(struct reader *r, const struct field *f, const struct window *w, void *into)
 {
     struct onnx_model *m = into;
 
     switch (f->number) {
     case 1:
-        return take_item(r, f, w, &m->nodes, &m->node_count, sizeof(*m->nodes), take_node);
+        return add_node(r, f, w, m);
     case 2:
         return text(r, f, w, &m->graph_name);
     case 5:
@@ -418,6 +457,13 @@ int onnx_read_file(const char *path, struct onnx_model *m, struct assay_err *err
     return rc;
 }
 
+static void release_names(char **names, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
 static void release_values(struct onnx_value *v, size_t n)
 {
     size_t i;
@@ -434,6 +480,9 @@ void onnx_release(struct onnx_model *m)
     for (i = 0; i < m->node_count; i++) {
         free(m->nodes[i].name);
         free(m->nodes[i].op);
+        free(m->nodes[i].domain);
+        release_names(m->nodes[i].input, m->nodes[i].inputs);
+        release_names(m->nodes[i].output, m->nodes[i].outputs);
     }
     for (i = 0; i < m->metadata_count; i++) {
         free(m->metadata[i].key);

@@ -172,6 +172,8 @@ static int make_net(struct child *c, struct assay_err *err)
     if (rc || !c->r.write_net)
         return rc;
     child_phase(c, PHASE_MODEL, "writing the net with synthetic weights", 0, 0);
+    if (!strcmp(c->r.precision, "int8"))
+        return net_write_int8(c->r.manifest.net, (uint64_t)c->r.s.seed, c->r.model_path, err);
     return net_write(c->r.manifest.net, c->r.format, (uint64_t)c->r.s.seed, c->r.model_path, err);
 }
 

@@ -12,23 +12,30 @@
 #include "load/profile.h"
 #include "net/net.h"
 
-/* The file that a net is written to: one for each net, format, seed and program version. */
+/* The file that a net is written to: one for each net, format, precision, seed and program
+ * version.  In int8 there is ONNX only. */
 static int net_file(struct resolved *r, struct assay_err *err)
 {
     size_t i, n;
     const char *const *formats = net_formats(&n), *const * e;
+    bool int8 = !strcmp(r->precision, "int8");
 
     for (e = r->engine->formats; *e && !r->format; e++)
         for (i = 0; i < n; i++)
-            if (!strcmp(*e, formats[i]))
+            if (!strcmp(*e, formats[i]) && (!int8 || !strcmp(*e, "onnx")))
                 r->format = formats[i];
+    if (!r->format && int8)
+        return assay_fail(err, ASSAY_EUNSUPPORTED,
+                          "the net '%s' is written in int8 as ONNX only, which the engine %s does "
+                          "not read; give a model with --model",
+                          r->manifest.net, r->engine->name);
     if (!r->format)
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "the net '%s' cannot be written in any format that the engine "
                           "%s reads; give a model with --model",
                           r->manifest.net, r->engine->name);
-    r->model_path = text_format("%s/nets/%s-seed%lld-%s.%s", r->cache, r->manifest.net,
-                                (long long)r->s.seed, NET_REVISION, r->format);
+    r->model_path = text_format("%s/nets/%s%s-seed%lld-%s.%s", r->cache, r->manifest.net,
+                                int8 ? "-int8" : "", (long long)r->s.seed, NET_REVISION, r->format);
     if (!r->model_path)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     r->write_net = !file_exists(r->model_path);

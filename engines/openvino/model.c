@@ -1,0 +1,177 @@
+/* Inputs and outputs of a model, whatever its format. */
+#include "model.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Index: enum assay_dtype. */
+static const ov_element_type_e types[] = {DYNAMIC, F32, F16, BF16, F64,    I8,
+                                          U8,      I16, I32, I64,  BOOLEAN};
+#define TYPES (int)(sizeof(types) / sizeof(types[0]))
+
+int model_dtype(ov_element_type_e type)
+{
+    for (int i = 1; i < TYPES; i++)
+        if (types[i] == type)
+            return i;
+    return ASSAY_NONE;
+}
+
+ov_element_type_e model_ov_type(int dtype)
+{
+    return dtype > 0 && dtype < TYPES ? types[dtype] : DYNAMIC;
+}
+
+/* A rank that is not known leaves spec->dtype at ASSAY_NONE. */
+static ov_status_e read_spec(const struct library *lib, const ov_output_const_port_t *port,
+                             struct assay_tensor_spec *spec)
+{
+    ov_partial_shape_t shape = {{0, 0}, NULL};
+    ov_element_type_e type = DYNAMIC;
+    ov_status_e st = lib->ov_port_get_element_type(port, &type);
+
+    if (st == OK)
+        st = lib->ov_port_get_partial_shape(port, &shape);
+    if (st != OK)
+        return st;
+    if (shape.rank.min == shape.rank.max && shape.rank.max <= ASSAY_MAX_RANK) {
+        spec->dtype = model_dtype(type);
+        spec->rank = (uint32_t)shape.rank.max;
+        for (uint32_t d = 0; d < spec->rank; d++)
+            spec->dims[d] = shape.dims[d].min == shape.dims[d].max ? shape.dims[d].max : -1;
+    }
+    lib->ov_partial_shape_free(&shape);
+    return OK;
+}
+
+static int read_tensor(struct model *m, const struct library *lib, const ov_model_t *model,
+                       bool output, uint32_t i, struct assay_err *err)
+{
+    uint32_t at = (output ? m->graph.input_count : 0) + i;
+    struct assay_tensor_spec *spec = &m->specs[at];
+    ov_output_const_port_t *port = NULL;
+    char *name = NULL;
+    int rc = ASSAY_OK;
+    ov_status_e st = output ? lib->ov_model_const_output_by_index(model, i, &port)
+                            : lib->ov_model_const_input_by_index(model, i, &port);
+
+    if (st == OK)
+        st = read_spec(lib, port, spec);
+    if (st != OK) {
+        rc = library_error(lib, st, "the model's tensors", err);
+        goto out;
+    }
+    if (lib->ov_port_get_any_name(port, &name) != OK) /* a result without a name of its own */
+        name = NULL;
+    m->names[at] = strdup(name ? name : output ? "output" : "input");
+    if (!m->names[at])
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else if (!spec->dtype)
+        rc = assay_fail(err, ASSAY_EUNSUPPORTED,
+                        "%s '%.100s' is no tensor of a supported type with at most %d dimensions",
+                        output ? "output" : "input", m->names[at], ASSAY_MAX_RANK);
+    spec->name = m->names[at];
+out:
+    if (name)
+        lib->ov_free(name);
+    if (port)
+        lib->ov_output_const_port_free(port);
+    return rc;
+}
+
+/* A batch dimension with a number is one that the model insists on. */
+static int find_batch(struct model *m, struct assay_err *err)
+{
+    m->only_batch_free = true;
+    for (uint32_t i = 0; i < m->graph.input_count; i++) {
+        const struct assay_tensor_spec *in = &m->specs[i];
+
+        if (in->rank && in->dims[0] > 1)
+            return assay_fail(
+                err, ASSAY_EUNSUPPORTED,
+                "the model takes exactly %lld samples at a time (input '%.100s'); export it "
+                "with a free batch dimension, or with 1",
+                (long long)in->dims[0], in->name);
+        if (in->rank && in->dims[0] == 1)
+            m->max_batch = 1;
+        for (uint32_t d = 1; d < in->rank; d++)
+            m->only_batch_free &= in->dims[d] >= 0;
+    }
+    return ASSAY_OK;
+}
+
+int model_read(struct model *m, const struct library *lib, const ov_model_t *model,
+               struct assay_err *err)
+{
+    size_t in = 0, out = 0;
+    int rc = ASSAY_OK;
+    ov_status_e st = lib->ov_model_inputs_size(model, &in);
+
+    if (st == OK)
+        st = lib->ov_model_outputs_size(model, &out);
+    if (st != OK)
+        return library_error(lib, st, "the model's tensors", err);
+    if (in > MODEL_TENSORS || out > MODEL_TENSORS)
+        return assay_fail(err, ASSAY_EUNSUPPORTED,
+                          "the model has %zu inputs and %zu outputs, %d are supported", in, out,
+                          MODEL_TENSORS);
+    m->graph =
+        (struct assay_graph_desc){"main", (uint32_t)in, (uint32_t)out, m->specs, m->specs + in};
+    for (uint32_t i = 0; i < in && !rc; i++)
+        rc = read_tensor(m, lib, model, false, i, err);
+    for (uint32_t o = 0; o < out && !rc; o++)
+        rc = read_tensor(m, lib, model, true, o, err);
+    return rc ? rc : find_batch(m, err);
+}
+
+void model_release(struct model *m)
+{
+    for (uint32_t i = 0; i < 2 * MODEL_TENSORS; i++)
+        free(m->names[i]);
+}
+
+/* IR is XML.  An ONNX file begins with its version, field 1 as a number; a GraphDef with its first
+ * node, field 1 as a message. */
+const char *model_format(const char *path)
+{
+    unsigned char first = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool there = fd >= 0 && read(fd, &first, 1) == 1;
+
+    if (fd >= 0)
+        close(fd);
+    if (!there)
+        return NULL;
+    return first == '<' ? "openvino" : first == 0x08 ? "onnx" : first == 0x0a ? "tensorflow" : NULL;
+}
+
+/* Names of operators that stand for quantisation, as each format writes them; enough to know where
+ * to look closer. */
+bool model_has_int8(const char *path, const char *format)
+{
+    static const char *const onnx[] = {"DequantizeLinear", "QLinearConv", "QLinearMatMul",
+                                       "MatMulInteger",    "ConvInteger", NULL};
+    static const char *const graph_def[] = {"FakeQuantWithMinMax", "QuantizeV2", NULL};
+    static const char *const ir[] = {"\"FakeQuantize\"", NULL};
+    const char *const *words = strcmp(format, "onnx") == 0         ? onnx
+                               : strcmp(format, "tensorflow") == 0 ? graph_def
+                                                                   : ir;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    void *file = MAP_FAILED;
+    bool found = false;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+        file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    for (; *words && file != MAP_FAILED && !found; words++)
+        found = memmem(file, (size_t)st.st_size, *words, strlen(*words)) != NULL;
+    if (file != MAP_FAILED)
+        munmap(file, (size_t)st.st_size);
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
