@@ -84,9 +84,11 @@ static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t 
                         c->r.engine->name, (unsigned long long)outstanding, idle);
 }
 
-/* LoadGen's logger loses a request now and then when threads are held up at the wrong moment, and
- * then waits for ever for the log of a run that is over.  It is taken for lost when this process
- * has used no CPU time to speak of for a while after the last sample came back. */
+/* When a thread's log first grows beyond 1024 entries, because the IO thread lags behind, LoadGen's
+ * IO thread writes into that thread's log itself (TlsLogger::FinishReadingEntries in 6.0.17).  The
+ * two race, the thread's request for a swap can get lost, and StartTest then waits for ever for the
+ * log of a run that is over.  It is taken for lost when this process has used no CPU time to speak
+ * of for a while after the last sample came back. */
 static void check_loadgen(struct child *c, int64_t now, struct ending *e)
 {
     double limit = c->r.s.stall_timeout_s > 0 ? c->r.s.stall_timeout_s : LOADGEN_IDLE_S;
