@@ -86,12 +86,33 @@ static int map_file(const char *path, TF_Buffer *out, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* Why a graph was not imported: file, length and version where TensorFlow's own words leave them
+ * out. */
+static int bad_graph(const struct engine *s, const char *path, size_t bytes,
+                     const TF_Status *status, struct assay_err *err)
+{
+    static const char no_op[] = "Op type not registered '";
+    const char *words = s->lib.TF_Message(status), *op = strstr(words, no_op);
+    char prefix[260];
+
+    if (strstr(words, "Invalid GraphDef"))
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s (%zu bytes) is cut off or no GraphDef%s",
+                          path, bytes,
+                          strstr(path, FOLDER_FILE) ? ": a SavedModel is given by its folder" : "");
+    if (op) {
+        op += sizeof(no_op) - 1;
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s: TensorFlow %s has no operator '%.*s'",
+                          path, s->lib.version, (int)strcspn(op, "'"), op);
+    }
+    snprintf(prefix, sizeof(prefix), "model %.200s", path);
+    return library_error(&s->lib, status, prefix, err);
+}
+
 static int import_graph(struct engine *s, const char *path, TF_Status *status,
                         struct assay_err *err)
 {
     TF_ImportGraphDefOptions *options;
     TF_Buffer file;
-    char prefix[260];
     int rc = map_file(path, &file, err);
 
     if (rc)
@@ -100,15 +121,8 @@ static int import_graph(struct engine *s, const char *path, TF_Status *status,
     s->lib.TF_GraphImportGraphDef(s->graph, &file, options, status);
     s->lib.TF_DeleteImportGraphDefOptions(options);
     munmap((void *)file.data, file.length);
-    if (s->lib.TF_GetCode(status) == TF_OK)
-        return ASSAY_OK;
-    /* Its words for this are "Invalid GraphDef", and nothing more. */
-    if (strstr(s->lib.TF_Message(status), "Invalid GraphDef"))
-        return assay_fail(err, ASSAY_EFAIL, "model %.200s (%zu bytes) is cut off or no GraphDef%s",
-                          path, file.length,
-                          strstr(path, FOLDER_FILE) ? ": a SavedModel is given by its folder" : "");
-    snprintf(prefix, sizeof(prefix), "model %.200s", path);
-    return library_error(&s->lib, status, prefix, err);
+    return s->lib.TF_GetCode(status) == TF_OK ? ASSAY_OK
+                                              : bad_graph(s, path, file.length, status, err);
 }
 
 static int open_graph(struct engine *s, const struct assay_engine_config *c,
