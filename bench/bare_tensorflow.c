@@ -74,7 +74,7 @@ static void open_session(struct tensorflow *b, const struct bare_options *o)
     TF_SessionOptions *options = b->TF_NewSessionOptions();
     TF_Status *status = b->TF_NewStatus();
     TF_Buffer file = read_file(o->model);
-    long pool = o->lanes * (o->threads - 1) + 1;
+    long pool = o->threads == 1 ? 1 : o->lanes * o->threads;
 
     if (pool > 127)
         bare_die("%ld lanes of %ld threads are too many", o->lanes, o->threads);

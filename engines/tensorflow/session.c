@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum row { GRAPH, INTRA, INTER, XLA, ONEDNN, GPU_MEMORY, GPU_GROWTH };
+enum row { GRAPH, INTRA, INTER, ONEDNN, GPU_MEMORY, GPU_GROWTH };
 
 static const char *const rewrites[] = {"off", "basic", "all", NULL};
 static const char *const autos[] = {"auto", "on", "off", NULL};
@@ -17,7 +17,6 @@ const struct assay_option session_options[] = {
     {"graph_optimization", ASSAY_OPTION_CHOICE, "all", 0, 0, rewrites, "how far the graph is rewritten before it runs; basic: without Grappler"},
     {"intra_op_threads", ASSAY_OPTION_INT, "0", 0, 1024, NULL, "threads of the pool that all lanes share for the work inside a node; 0: from lanes and threads"},
     {"inter_op_threads", ASSAY_OPTION_INT, "0", 0, 1024, NULL, "threads for nodes at the same time; 0: a lane's nodes run one after another in its own thread"},
-    {"xla", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "groups of nodes are compiled by XLA, anew for each batch size"},
     {"onednn", ASSAY_OPTION_CHOICE, "auto", 0, 0, autos, "oneDNN's kernels on CPU; auto: as TensorFlow decides"},
     {"gpu_memory_fraction", ASSAY_OPTION_REAL, "0", 0, 1, NULL, "most of the GPU's memory that is taken, as a part of 1; 0: as TensorFlow decides"},
     {"gpu_memory_growth", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "GPU memory is taken when it is needed instead of at once"},
@@ -34,8 +33,7 @@ enum {
 };
 enum { GPU_FRACTION = 1, GPU_ALLOW_GROWTH = 4, GPU_VISIBLE = 5 };
 enum { GRAPH_OPTIMIZER = 3, GRAPH_REWRITE = 10 };
-enum { OPTIMIZER_LEVEL = 3, OPTIMIZER_JIT = 5, OPTIMIZER_CPU_JIT = 7, JIT_ON = 1 };
-enum { REWRITE_DISABLE = 19 };
+enum { OPTIMIZER_LEVEL = 3, REWRITE_DISABLE = 19 };
 
 /* A message that is made; the largest takes some 80 bytes. */
 struct bytes {
@@ -82,13 +80,13 @@ void session_environment(const struct assay_engine_config *c)
         setenv("TF_ENABLE_ONEDNN_OPTS", c->values[ONEDNN].i == 1 ? "1" : "0", 1);
 }
 
-/* A lane's own thread works as well, so it needs threads - 1 besides; 1 in all means that a node is
- * not split, and then a lane is one thread exactly. */
+/* A pool of one means that a node is not split, and then a lane is its own thread exactly.  From
+ * two on the lane's thread waits while the pool works, so it counts for nothing. */
 static int64_t intra_threads(const struct assay_engine_config *c)
 {
     int64_t asked = c->values[INTRA].i;
 
-    return asked ? asked : (int64_t)c->lanes * (c->threads - 1) + 1;
+    return asked ? asked : c->threads == 1 ? 1 : (int64_t)c->lanes * c->threads;
 }
 
 static void put_graph_options(struct bytes *config, const struct assay_value *v)
@@ -97,10 +95,6 @@ static void put_graph_options(struct bytes *config, const struct assay_value *v)
 
     if (v[GRAPH].i == 0)
         put_int(&optimizer, OPTIMIZER_LEVEL, -1);
-    if (v[XLA].i) {
-        put_int(&optimizer, OPTIMIZER_JIT, JIT_ON);
-        put_int(&optimizer, OPTIMIZER_CPU_JIT, 1);
-    }
     if (v[GRAPH].i < 2)
         put_int(&rewrite, REWRITE_DISABLE, 1);
     put_data(&graph, GRAPH_OPTIMIZER, optimizer.b, optimizer.n);

@@ -2,7 +2,7 @@
  *
  * Sessions: one for all lanes, with one copy of the weights.  A lane's nodes run in the thread that
  * calls submit (see inter_op_threads), and the work inside a node in one pool that the lanes share;
- * with one thread a lane there is no such work, and a lane is its own thread exactly.
+ * with one thread a lane nothing is handed to it, and a lane is its own thread exactly.
  *
  * Data: inputs are tensors over the host's memory (TensorFlow copies those that are not aligned to
  * 64 bytes), outputs are what TensorFlow allocated, handed to the host as they lie and deleted when

@@ -78,7 +78,7 @@ static void the_answer_is_right(void **state)
 {
     static const char *const options[] = {
         "", "graph_optimization=off,inter_op_threads=2,intra_op_threads=2",
-        "graph_optimization=basic,onednn=off", "xla=on"};
+        "graph_optimization=basic,onednn=off"};
     struct assay_err err = {0};
     struct trial t;
 
