@@ -16,7 +16,7 @@
 #define MAX_OUTPUTS 8
 
 static struct tensorflow {
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name) *(name);
     TENSORFLOW_FUNCTIONS(MEMBER)
 #undef MEMBER
     TF_Graph *graph;

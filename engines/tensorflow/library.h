@@ -9,7 +9,7 @@
 
 /* The functions under their own names: lib->TF_NewGraph(). */
 struct library {
-#define MEMBER(name) __typeof__(name) *name;
+#define MEMBER(name) __typeof__(name) *(name);
     TENSORFLOW_FUNCTIONS(MEMBER)
 #undef MEMBER
     char version[32];

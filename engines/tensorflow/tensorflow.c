@@ -224,7 +224,7 @@ static int tensorflow_open(const struct assay_engine_config *c, void **self, str
     struct opening opening = {s, c};
     int rc;
 
-    if (!s || !(s->status = calloc(c->lanes, sizeof(*s->status)))) {
+    if (!s || !(s->status = calloc(c->lanes, sizeof(TF_Status *)))) {
         free(s);
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     }
