@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* Calls fn(ctx, err); what it throws becomes an error.  fn must hold nothing across a call of the
- * library that only its own code can free. */
+/* Calls fn(ctx, err); what it throws becomes an error.  What fn holds at that moment is lost: the
+ * run is over. */
 int guard_call(int (*fn)(void *ctx, struct assay_err *err), void *ctx, struct assay_err *err);
 
 #ifdef __cplusplus

@@ -35,6 +35,110 @@ struct engine {
     char device[32];
 };
 
+/* ---- inference ---- */
+
+/* TensorFlow itself holds a fed tensor against nothing: kernels may or may not object. */
+static int check_input(const struct assay_tensor_spec *spec, const struct assay_tensor *t,
+                       struct assay_err *err)
+{
+    if (t->dtype != spec->dtype || t->rank != spec->rank)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "input '%.100s' is %s with %u dimensions, the model takes %s with %u",
+                          spec->name, assay_dtype_name(t->dtype), t->rank,
+                          assay_dtype_name(spec->dtype), spec->rank);
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (spec->dims[i] >= 0 && t->dims[i] != spec->dims[i])
+            return assay_fail(err, ASSAY_EFAIL,
+                              "input '%.100s' is %lld in dimension %u, the model takes %lld",
+                              spec->name, (long long)t->dims[i], i, (long long)spec->dims[i]);
+    return ASSAY_OK;
+}
+
+/* The memory is the host's. */
+static void keep(void *data, size_t bytes, void *arg)
+{
+    (void)data;
+    (void)bytes;
+    (void)arg;
+}
+
+static int make_inputs(const struct engine *s, const struct assay_batch *b, TF_Tensor **in,
+                       struct assay_err *err)
+{
+    for (uint32_t i = 0; i < b->input_count; i++) {
+        const struct assay_tensor *t = &b->inputs[i];
+        int rc = check_input(&s->model.inputs[i], t, err);
+
+        if (rc)
+            return rc;
+        in[i] = s->lib.TF_NewTensor(model_tf_type(t->dtype), t->dims, (int)t->rank, t->data,
+                                    t->bytes, keep, NULL);
+        if (!in[i])
+            return assay_fail(err, ASSAY_EFAIL, "input '%.100s': %zu bytes do not fit its shape",
+                              s->model.inputs[i].name, t->bytes);
+    }
+    return ASSAY_OK;
+}
+
+/* Points one of the batch's outputs at what TensorFlow allocated. */
+static int view_output(const struct engine *s, const TF_Tensor *value, struct assay_tensor *t,
+                       const char *name, struct assay_err *err)
+{
+    const struct library *lib = &s->lib;
+    int rank = lib->TF_NumDims(value);
+
+    if (rank > ASSAY_MAX_RANK)
+        return assay_fail(err, ASSAY_EFAIL, "output '%.100s' has %d dimensions, %d are supported",
+                          name, rank, ASSAY_MAX_RANK);
+    t->dtype = model_dtype(lib->TF_TensorType(value));
+    t->rank = (uint32_t)rank;
+    for (int i = 0; i < rank; i++)
+        t->dims[i] = lib->TF_Dim(value, i);
+    t->data = lib->TF_TensorData(value);
+    t->bytes = lib->TF_TensorByteSize(value);
+    return ASSAY_OK;
+}
+
+struct inference {
+    struct engine *s;
+    struct assay_batch *b;
+    TF_Tensor *in[MODEL_TENSORS], *out[MODEL_TENSORS];
+};
+
+static int do_run(void *ctx, struct assay_err *err)
+{
+    struct inference *r = ctx;
+    struct assay_batch *b = r->b;
+    struct model *m = &r->s->model;
+    const struct library *lib = &r->s->lib;
+    TF_Status *status = r->s->status[b->lane];
+    int rc = make_inputs(r->s, b, r->in, err);
+
+    if (rc)
+        return rc;
+    lib->TF_SessionRun(r->s->session, NULL, m->feeds, r->in, (int)b->input_count, m->fetches,
+                       r->out, (int)b->output_count, NULL, 0, NULL, status);
+    if (lib->TF_GetCode(status) != TF_OK)
+        return library_error(lib, status, "inference", err);
+    for (uint32_t o = 0; o < b->output_count && !rc; o++)
+        rc = view_output(r->s, r->out[o], &b->outputs[o], m->outputs[o].name, err);
+    return rc;
+}
+
+static int do_release(void *ctx, struct assay_err *err)
+{
+    struct inference *r = ctx;
+
+    (void)err;
+    for (uint32_t i = 0; i < r->s->model.graph.output_count; i++)
+        if (r->out[i])
+            r->s->lib.TF_DeleteTensor(r->out[i]);
+    for (uint32_t i = 0; i < r->s->model.graph.input_count; i++)
+        if (r->in[i])
+            r->s->lib.TF_DeleteTensor(r->in[i]);
+    return ASSAY_OK;
+}
+
 /* ---- open and close ---- */
 
 static int do_close(void *ctx, struct assay_err *err)
@@ -187,6 +291,41 @@ static int is_folder(const struct assay_engine_config *c, bool *folder, struct a
     return ASSAY_OK;
 }
 
+/* TensorFlow prepares a graph for its inputs and outputs when they are first asked for, which takes
+ * seconds: here, and not in the first batch.  What cannot be run is found as well. */
+static int first_run(struct engine *s, struct assay_err *err)
+{
+    const struct assay_graph_desc *g = &s->model.graph;
+    struct assay_tensor in[MODEL_TENSORS] = {0}, out[MODEL_TENSORS];
+    struct assay_batch b = {.samples = 1,
+                            .input_count = g->input_count,
+                            .output_count = g->output_count,
+                            .inputs = in,
+                            .outputs = out};
+    struct inference run = {.s = s, .b = &b};
+    bool known = true;
+    int rc = ASSAY_OK;
+
+    for (uint32_t i = 0; i < g->input_count && !rc; i++) {
+        in[i].dtype = g->inputs[i].dtype;
+        in[i].rank = g->inputs[i].rank;
+        in[i].bytes = assay_dtype_size(in[i].dtype);
+        for (uint32_t d = 0; d < in[i].rank; d++) {
+            in[i].dims[d] = d ? g->inputs[i].dims[d] : 1;
+            known &= in[i].dims[d] >= 0;
+            in[i].bytes *= (size_t)(known ? in[i].dims[d] : 0);
+        }
+        if (!(in[i].data = calloc(1, in[i].bytes + 1)))
+            rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    if (!rc && known)
+        rc = do_run(&run, err);
+    do_release(&run, NULL);
+    for (uint32_t i = 0; i < g->input_count; i++)
+        free(in[i].data);
+    return rc;
+}
+
 struct opening {
     struct engine *s;
     const struct assay_engine_config *c;
@@ -212,6 +351,8 @@ static int do_open(void *ctx, struct assay_err *err)
     status = s->status[0];
     s->graph = s->lib.TF_NewGraph();
     rc = folder ? open_folder(s, c, options, status, err) : open_graph(s, c, options, status, err);
+    if (!rc)
+        rc = first_run(s, err);
 out:
     if (options)
         s->lib.TF_DeleteSessionOptions(options);
@@ -252,109 +393,7 @@ static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct
     return ASSAY_OK;
 }
 
-/* ---- inference ---- */
-
-/* TensorFlow itself holds a fed tensor against nothing: kernels may or may not object. */
-static int check_input(const struct assay_tensor_spec *spec, const struct assay_tensor *t,
-                       struct assay_err *err)
-{
-    if (t->dtype != spec->dtype || t->rank != spec->rank)
-        return assay_fail(err, ASSAY_EFAIL,
-                          "input '%.100s' is %s with %u dimensions, the model takes %s with %u",
-                          spec->name, assay_dtype_name(t->dtype), t->rank,
-                          assay_dtype_name(spec->dtype), spec->rank);
-    for (uint32_t i = 0; i < t->rank; i++)
-        if (spec->dims[i] >= 0 && t->dims[i] != spec->dims[i])
-            return assay_fail(err, ASSAY_EFAIL,
-                              "input '%.100s' is %lld in dimension %u, the model takes %lld",
-                              spec->name, (long long)t->dims[i], i, (long long)spec->dims[i]);
-    return ASSAY_OK;
-}
-
-/* The memory is the host's. */
-static void keep(void *data, size_t bytes, void *arg)
-{
-    (void)data;
-    (void)bytes;
-    (void)arg;
-}
-
-static int make_inputs(const struct engine *s, const struct assay_batch *b, TF_Tensor **in,
-                       struct assay_err *err)
-{
-    for (uint32_t i = 0; i < b->input_count; i++) {
-        const struct assay_tensor *t = &b->inputs[i];
-        int rc = check_input(&s->model.inputs[i], t, err);
-
-        if (rc)
-            return rc;
-        in[i] = s->lib.TF_NewTensor(model_tf_type(t->dtype), t->dims, (int)t->rank, t->data,
-                                    t->bytes, keep, NULL);
-        if (!in[i])
-            return assay_fail(err, ASSAY_EFAIL, "input '%.100s': %zu bytes do not fit its shape",
-                              s->model.inputs[i].name, t->bytes);
-    }
-    return ASSAY_OK;
-}
-
-/* Points one of the batch's outputs at what TensorFlow allocated. */
-static int view_output(const struct engine *s, const TF_Tensor *value, struct assay_tensor *t,
-                       const char *name, struct assay_err *err)
-{
-    const struct library *lib = &s->lib;
-    int rank = lib->TF_NumDims(value);
-
-    if (rank > ASSAY_MAX_RANK)
-        return assay_fail(err, ASSAY_EFAIL, "output '%.100s' has %d dimensions, %d are supported",
-                          name, rank, ASSAY_MAX_RANK);
-    t->dtype = model_dtype(lib->TF_TensorType(value));
-    t->rank = (uint32_t)rank;
-    for (int i = 0; i < rank; i++)
-        t->dims[i] = lib->TF_Dim(value, i);
-    t->data = lib->TF_TensorData(value);
-    t->bytes = lib->TF_TensorByteSize(value);
-    return ASSAY_OK;
-}
-
-struct inference {
-    struct engine *s;
-    struct assay_batch *b;
-    TF_Tensor *in[MODEL_TENSORS], *out[MODEL_TENSORS];
-};
-
-static int do_run(void *ctx, struct assay_err *err)
-{
-    struct inference *r = ctx;
-    struct assay_batch *b = r->b;
-    struct model *m = &r->s->model;
-    const struct library *lib = &r->s->lib;
-    TF_Status *status = r->s->status[b->lane];
-    int rc = make_inputs(r->s, b, r->in, err);
-
-    if (rc)
-        return rc;
-    lib->TF_SessionRun(r->s->session, NULL, m->feeds, r->in, (int)b->input_count, m->fetches,
-                       r->out, (int)b->output_count, NULL, 0, NULL, status);
-    if (lib->TF_GetCode(status) != TF_OK)
-        return library_error(lib, status, "inference", err);
-    for (uint32_t o = 0; o < b->output_count && !rc; o++)
-        rc = view_output(r->s, r->out[o], &b->outputs[o], m->outputs[o].name, err);
-    return rc;
-}
-
-static int do_release(void *ctx, struct assay_err *err)
-{
-    struct inference *r = ctx;
-
-    (void)err;
-    for (uint32_t i = 0; i < r->s->model.graph.output_count; i++)
-        if (r->out[i])
-            r->s->lib.TF_DeleteTensor(r->out[i]);
-    for (uint32_t i = 0; i < r->s->model.graph.input_count; i++)
-        if (r->in[i])
-            r->s->lib.TF_DeleteTensor(r->in[i]);
-    return ASSAY_OK;
-}
+/* ---- batches ---- */
 
 static int tensorflow_submit(void *self, struct assay_batch *b, struct assay_err *err)
 {
