@@ -67,12 +67,12 @@ class Assay:
                 "reasons": r["verdict"]["reasons"],
                 "stages": r["stages"]}
 
-    def model(self):
+    def model(self, form="onnx"):
         """The synthetic net that a run without --model uses, for the bare loop."""
-        path = self.cache / "bench-resnet50.onnx"
+        path = self.cache / f"bench-resnet50.{form}"
         if not path.exists():
             self.cache.mkdir(parents=True, exist_ok=True)
-            call([self.program, "net", "write", "resnet50", "--format", "onnx", "--output", path])
+            call([self.program, "net", "write", "resnet50", "--format", form, "--output", path])
         return path
 
     def samples(self, engine):
@@ -80,11 +80,6 @@ class Assay:
         if engine not in self.performance_samples:
             self.run("Offline", engine, ["--min-duration-ms", "100", "--target-qps", "1", "--batch", "1"])
         return self.performance_samples[engine]
-
-    @staticmethod
-    def onnx_settings(best):
-        return ["--lanes", str(best["lanes"]), "--threads", str(best["threads"]), "--batch", str(best["batch"]),
-                "--option", f"spinning={'on' if best['spin'] else 'off'}"]
 
 
 class BareLoadgen:
@@ -99,11 +94,20 @@ class BareLoadgen:
 
 class BareOnnx:
     BATCHES = (1, 2, 4, 8, 16, 32)
+    title, engine, form, spins = "ONNX Runtime", "onnxruntime", "onnx", True
+    program, library = "bare_onnx", "libonnxruntime.so.1"
 
-    def __init__(self, build, model, samples):
-        runtime = build / "lib" / "assay" / "runtimes" / "onnxruntime" / "libonnxruntime.so.1"
-        self.samples = samples
-        self.base = [build / "bench" / "bare_onnx", "--library", runtime, "--model", model]
+    def __init__(self, assay, build):
+        runtime = build / "lib" / "assay" / "runtimes" / self.engine / self.library
+        if not runtime.exists():
+            raise Failed(f"{runtime} is not there: run make engine-{self.engine} first")
+        self.samples = assay.samples(self.engine)
+        self.base = [build / "bench" / self.program, "--library", runtime, "--model", assay.model(self.form)]
+
+    def settings(self, best):
+        """Of Assay, for what the bare loop does."""
+        words = [w for k in ("lanes", "threads", "batch") for w in (f"--{k}", str(best[k]))]
+        return words + (["--option", f"spinning={'on' if best['spin'] else 'off'}"] if self.spins else [])
 
     def call(self, scenario, s, **more):
         words = dict(scenario=scenario, batch=s["batch"], lanes=s["lanes"], threads=s["threads"], spin=s["spin"],
@@ -116,12 +120,11 @@ class BareOnnx:
     def single(self, s, seconds):
         return self.call("SingleStream", dict(s, lanes=1, batch=1), seconds=seconds)
 
-    @staticmethod
-    def shapes():
+    def shapes(self):
         """Ways to use all CPUs."""
         cpus = len(os.sched_getaffinity(0))
         for lanes in sorted({1, 2, cpus} & set(range(1, cpus + 1))):
-            for spin in (1, 0) if cpus // lanes > 1 else (0,):
+            for spin in (1, 0) if cpus // lanes > 1 and self.spins else (0,):
                 yield {"lanes": lanes, "threads": cpus // lanes, "spin": spin}
 
     def timed(self, s, seconds, rate):
@@ -151,17 +154,24 @@ class BareOnnx:
         tried = []
         cpus = len(os.sched_getaffinity(0))
         for threads in sorted({1, max(1, cpus // 2), cpus}):
-            for spin in (1, 0) if threads > 1 else (0,):
+            for spin in (1, 0) if threads > 1 and self.spins else (0,):
                 progress(f"the bare loop's best for one sample: {threads} threads, spin {spin}")
                 s = {"lanes": 1, "threads": threads, "spin": spin, "batch": 1}
                 tried.append((self.single(s, seconds)["p90"], len(tried), s))
         return min(tried)[2]
 
-    @staticmethod
-    def describe(s):
+    def describe(self, s):
+        spinning = f"{'spinning' if s['spin'] else 'not spinning'}, " if self.spins else ""
         return (f"{s['lanes']} lane{'s' if s['lanes'] > 1 else ''} of {s['threads']} "
-                f"thread{'s' if s['threads'] > 1 else ''}, {'spinning' if s['spin'] else 'not spinning'}, "
-                f"batch {s['batch']}")
+                f"thread{'s' if s['threads'] > 1 else ''}, {spinning}batch {s['batch']}")
+
+
+class BareTensorflow(BareOnnx):
+    title, engine, form, spins = "TensorFlow", "tensorflow", "tensorflow", False
+    program, library = "bare_tensorflow", "libtensorflow_cc.so.2"
+
+
+ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow)}
 
 
 def photos():

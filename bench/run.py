@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The performance suite: Assay against bare peers, side by side in one run.  See README.md here.
 
-    bench/run BUILD [--quick] [--only a|b|c] [--rounds N] [--json FILE]
+    bench/run BUILD [--quick] [--only a|b|c] [--engine NAME] [--rounds N] [--json FILE]
 
 (a) the null engine through the whole of Assay against a null SUT straight on LoadGen;
-(b) ResNet-50 on ONNX Runtime under Assay against a loop straight on ONNX Runtime's C API;
+(b) ResNet-50 on an engine (ONNX Runtime) under Assay against a loop straight on that engine's C API;
 (c) pre-processing against libjpeg-turbo's decoding alone and against OpenCV + numpy in Python.
 
 Every figure of Assay comes from a run as a user would make it.  A and B alternate as A B B A, so that a machine that
@@ -209,28 +209,28 @@ def part_a(suite, assay):
     null_server(suite, assay, bare)
 
 
-# ---- (b) ResNet-50 on ONNX Runtime -----------------------------------------------------------------------------------
+# ---- (b) ResNet-50 on an engine --------------------------------------------------------------------------------------
 
 def part_b(suite, assay):
-    bare = peers.BareOnnx(suite.args.build, assay.model(), assay.samples("onnxruntime"))
-    suite.section("(b) ResNet-50 on ONNX Runtime under Assay, against a bare loop at its best settings")
+    bare = peers.ENGINES[suite.args.engine](assay, suite.args.build)
+    suite.section(f"(b) ResNet-50 on {bare.title} under Assay, against a bare loop at its best settings")
     rounds_wanted = suite.args.rounds
     best = bare.search(suite.progress, 2 if suite.args.quick else 4)
     suite.note(f"  the bare loop's best: {bare.describe(best)}, {best['rate']:.1f} samples/s")
     step = best["lanes"] * best["batch"]
     count = step * math.ceil(best["rate"] * suite.args.block / step)
-    settings = assay.onnx_settings(best) + ["--min-query-count", str(count), "--min-duration-ms", "1000",
-                                            "--target-qps", "1"]
+    settings = bare.settings(best) + ["--min-query-count", str(count), "--min-duration-ms", "1000",
+                                      "--target-qps", "1"]
     rounds = suite.alternate("ResNet-50 Offline", rounds_wanted,
-                             lambda: assay.run("Offline", "onnxruntime", settings),
+                             lambda: assay.run("Offline", bare.engine, settings),
                              lambda: bare.offline(best, count))
     suite.add([Row("ResNet-50 Offline", "/s", limit=0.98, below=False, key="rate"),
                Row("  lane time in engine / wall", "", "alone", 0.98, below=False, key="busy")], rounds)
     single = bare.search_single(suite.progress, 2 if suite.args.quick else 4)
     suite.note(f"  the bare loop's best for one sample: {bare.describe(single)}")
-    stream = assay.onnx_settings(single) + ["--min-duration-ms", str(int(suite.args.block * 1000))]
+    stream = bare.settings(single) + ["--min-duration-ms", str(int(suite.args.block * 1000))]
     rounds = suite.alternate("ResNet-50 SingleStream", rounds_wanted,
-                             lambda: assay.run("SingleStream", "onnxruntime", stream),
+                             lambda: assay.run("SingleStream", bare.engine, stream),
                              lambda: bare.single(single, suite.args.block))
     suite.add([Row("ResNet-50 SingleStream p90", "ns", limit=1.01, key="p90"),
                Row("ResNet-50 SingleStream p50", "ns", key="p50"),
@@ -275,6 +275,7 @@ def arguments():
     p.add_argument("build", type=pathlib.Path, help="a finished build folder: build/release")
     p.add_argument("--quick", action="store_true", help="3 rounds and short blocks: a look, not a verdict")
     p.add_argument("--only", choices="abc", help="one part")
+    p.add_argument("--engine", choices=sorted(peers.ENGINES), default="onnxruntime", help="of part b")
     p.add_argument("--rounds", type=int, help="rounds of A B B A (default: 10)")
     p.add_argument("--json", metavar="FILE", help="also write everything that was measured")
     args = p.parse_args()

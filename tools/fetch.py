@@ -382,6 +382,14 @@ WHEELS = {
                  (r"openvino/libs/(libopenvino_intel_cpu_plugin\.so)", r"lib/\1"),
                  (r"openvino/libs/(lib(?:tbb|tbbmalloc|tbbbind_2_5|hwloc)\.so\.\d+)", r"lib/\1"),
                  (r"openvino-[^/]*\.dist-info/licenses/(?:.*/)?([^/]+)", r"licenses/\1")),
+    # The C API's headers and what they include.
+    "tensorflow_cpu": ((r"tensorflow/(libtensorflow_cc\.so\.2)", r"lib/\1"),
+                       (r"tensorflow/(libtensorflow_framework\.so\.2)", r"lib/\1"),
+                       (r"tensorflow/(include/tensorflow/c/(c_api|c_api_macros|tf_[a-z]+)\.h)", r"\1"),
+                       (r"tensorflow/(include/xla/tsl/c/tsl_status\.h)", r"\1"),
+                       (r"tensorflow/(include/(tensorflow/core|tsl)/platform/ctstring(_internal)?\.h)", r"\1"),
+                       (r"tensorflow/include/(LICENSE)", r"\1"),
+                       (r"tensorflow/(THIRD_PARTY_NOTICES\.txt)", r"\1")),
 }
 
 

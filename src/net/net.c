@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "net/graphdef.h"
 #include "net/onnx.h"
 #include "net/weights.h"
 
@@ -31,8 +32,9 @@ struct net_format {
 
 static const struct net_format format_table[] = {
     {"onnx", onnx_write},
+    {"tensorflow", graphdef_write},
 };
-static const char *const formats[] = {"onnx", NULL};
+static const char *const formats[] = {"onnx", "tensorflow", NULL};
 _Static_assert(sizeof(formats) / sizeof(formats[0]) ==
                    sizeof(format_table) / sizeof(format_table[0]) + 1,
                "formats lists format_table");

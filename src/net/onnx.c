@@ -10,10 +10,10 @@
 #include "net/onnx.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "net/fold.h"
 #include "net/wire.h"
 
 enum {
@@ -265,26 +265,9 @@ static int put(struct sink *s, const char *layer, const char *suffix, uint32_t r
     return rc;
 }
 
-/* weight * gamma / sqrt(var + epsilon), and beta - mean * that: once a channel. */
-static void fold(const struct sink *s, const struct net_tensor *t, const float *weight,
-                 const struct net_layer *bn, float *folded, float *bias)
-{
-    float *const *b = &s->w->data[bn->tensor], scale;
-    size_t i, n = t->count / (size_t)t->dims[0];
-    int64_t c;
-
-    for (c = 0; c < t->dims[0]; c++, weight += n, folded += n) {
-        scale = b[NET_WEIGHT][c] / sqrtf(b[NET_VAR][c] + bn->epsilon);
-        bias[c] = b[NET_BIAS][c] - b[NET_MEAN][c] * scale;
-        for (i = 0; i < n; i++)
-            folded[i] = weight[i] * scale;
-    }
-}
-
 static int put_conv(struct sink *s, int at, struct assay_err *err)
 {
-    const struct net_layer *l = &s->net->layers[at],
-                           *bn = &s->net->layers[net_folded_bn(s->net, at)];
+    const struct net_layer *l = &s->net->layers[at];
     const struct net_tensor *t = &s->net->tensors[l->tensor];
     float *folded = NULL, *bias = NULL;
     int rc = ASSAY_OK;
@@ -296,7 +279,7 @@ static int put_conv(struct sink *s, int at, struct assay_err *err)
             rc =
                 assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name, t->name);
         else
-            fold(s, t, s->w->data[l->tensor], bn, folded, bias);
+            net_fold(s->net, s->w, at, folded, bias);
     }
     if (!rc)
         rc = put(s, l->name, "weight", t->rank, t->dims, t->count, folded, err);
@@ -326,26 +309,6 @@ static int put_all(struct sink *s, struct assay_err *err)
 }
 
 /* ---- the file ---- */
-
-/* A batch norm is written as part of its convolution, so each needs one, and a convolution needs a
- * batch norm for its bias. */
-static int check(const struct net *net, struct assay_err *err)
-{
-    int i, in;
-
-    for (i = 0; i < net->layer_count; i++) {
-        in = net->layers[i].in[0];
-        if (net->layers[i].op == NET_CONV && net_folded_bn(net, i) < 0)
-            return assay_fail(err, ASSAY_EUNSUPPORTED,
-                              "net %s: %s has no batch norm of its own to fold", net->name,
-                              net->layers[i].name);
-        if (net->layers[i].op == NET_BN && net_folded_bn(net, in) != i)
-            return assay_fail(err, ASSAY_EUNSUPPORTED,
-                              "net %s: %s follows no convolution of its own", net->name,
-                              net->layers[i].name);
-    }
-    return ASSAY_OK;
-}
 
 static int write_file(struct sink *s, struct text *part, const char *path, uint64_t total,
                       struct assay_err *err)
@@ -388,7 +351,7 @@ int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed
     text_init(&nodes, META_MAX);
     text_init(&node, META_MAX);
     text_init(&ends, META_MAX);
-    rc = check(net, err);
+    rc = net_fold_check(net, err);
     if (rc)
         goto out;
     for (i = 0; i < net->layer_count; i++)

@@ -4,44 +4,8 @@
 #define TINY_ONNX_H
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-struct bytes {
-    unsigned char b[2048];
-    size_t n;
-};
-
-static void put_varint(struct bytes *o, unsigned long v)
-{
-    for (; v > 127; v >>= 7)
-        o->b[o->n++] = (unsigned char)(v | 128);
-    o->b[o->n++] = (unsigned char)v;
-}
-
-static void put_int(struct bytes *o, int field, unsigned long v)
-{
-    put_varint(o, (unsigned long)field << 3);
-    put_varint(o, v);
-}
-
-static void put_data(struct bytes *o, int field, const void *data, size_t n)
-{
-    put_varint(o, (unsigned long)field << 3 | 2);
-    put_varint(o, n);
-    memcpy(o->b + o->n, data, n);
-    o->n += n;
-}
-
-static void put_text(struct bytes *o, int field, const char *text)
-{
-    put_data(o, field, text, strlen(text));
-}
-
-static void put_part(struct bytes *o, int field, const struct bytes *part)
-{
-    put_data(o, field, part->b, part->n);
-}
+#include "bytes.h"
 
 /* A ValueInfoProto: float32 [batch, columns]; batch 0 is the symbol "batch". */
 static void put_value(struct bytes *graph, int field, const char *name, unsigned long batch,

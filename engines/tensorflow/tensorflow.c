@@ -1,0 +1,492 @@
+/* The TensorFlow engine.
+ *
+ * Sessions: one for all lanes, with one copy of the weights.  A lane's nodes run in the thread that
+ * calls submit (see inter_op_threads), and the work inside a node in one pool that the lanes share;
+ * with one thread a lane nothing is handed to it, and a lane is its own thread exactly.
+ *
+ * Data: inputs are tensors over the host's memory (TensorFlow copies those that are not aligned to
+ * 64 bytes), outputs are what TensorFlow allocated, handed to the host as they lie and deleted when
+ * done has returned.
+ *
+ * Every function that calls TensorFlow does so inside guard_call. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "assay/engine.h"
+#include "guard.h"
+#include "library.h"
+#include "model.h"
+#include "session.h"
+
+#define FORMAT_FOLDER "savedmodel"
+#define FOLDER_FILE   "saved_model.pb"
+
+struct engine {
+    struct library lib;
+    TF_Graph *graph;
+    TF_Session *session;
+    TF_Status **status; /* of each lane */
+    uint32_t lanes;
+    struct model model;
+    char device[32];
+};
+
+/* ---- inference ---- */
+
+/* TensorFlow itself holds a fed tensor against nothing: kernels may or may not object. */
+static int check_input(const struct assay_tensor_spec *spec, const struct assay_tensor *t,
+                       struct assay_err *err)
+{
+    if (t->dtype != spec->dtype || t->rank != spec->rank)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "input '%.100s' is %s with %u dimensions, the model takes %s with %u",
+                          spec->name, assay_dtype_name(t->dtype), t->rank,
+                          assay_dtype_name(spec->dtype), spec->rank);
+    for (uint32_t i = 0; i < t->rank; i++)
+        if (spec->dims[i] >= 0 && t->dims[i] != spec->dims[i])
+            return assay_fail(err, ASSAY_EFAIL,
+                              "input '%.100s' is %lld in dimension %u, the model takes %lld",
+                              spec->name, (long long)t->dims[i], i, (long long)spec->dims[i]);
+    return ASSAY_OK;
+}
+
+/* The memory is the host's. */
+static void keep(void *data, size_t bytes, void *arg)
+{
+    (void)data;
+    (void)bytes;
+    (void)arg;
+}
+
+static int make_inputs(const struct engine *s, const struct assay_batch *b, TF_Tensor **in,
+                       struct assay_err *err)
+{
+    for (uint32_t i = 0; i < b->input_count; i++) {
+        const struct assay_tensor *t = &b->inputs[i];
+        int rc = check_input(&s->model.inputs[i], t, err);
+
+        if (rc)
+            return rc;
+        in[i] = s->lib.TF_NewTensor(model_tf_type(t->dtype), t->dims, (int)t->rank, t->data,
+                                    t->bytes, keep, NULL);
+        if (!in[i])
+            return assay_fail(err, ASSAY_EFAIL, "input '%.100s': %zu bytes do not fit its shape",
+                              s->model.inputs[i].name, t->bytes);
+    }
+    return ASSAY_OK;
+}
+
+/* Points one of the batch's outputs at what TensorFlow allocated. */
+static int view_output(const struct engine *s, const TF_Tensor *value, struct assay_tensor *t,
+                       const char *name, struct assay_err *err)
+{
+    const struct library *lib = &s->lib;
+    int rank = lib->TF_NumDims(value);
+
+    if (rank > ASSAY_MAX_RANK)
+        return assay_fail(err, ASSAY_EFAIL, "output '%.100s' has %d dimensions, %d are supported",
+                          name, rank, ASSAY_MAX_RANK);
+    t->dtype = model_dtype(lib->TF_TensorType(value));
+    t->rank = (uint32_t)rank;
+    for (int i = 0; i < rank; i++)
+        t->dims[i] = lib->TF_Dim(value, i);
+    t->data = lib->TF_TensorData(value);
+    t->bytes = lib->TF_TensorByteSize(value);
+    return ASSAY_OK;
+}
+
+struct inference {
+    struct engine *s;
+    struct assay_batch *b;
+    TF_Tensor *in[MODEL_TENSORS], *out[MODEL_TENSORS];
+};
+
+static int do_run(void *ctx, struct assay_err *err)
+{
+    struct inference *r = ctx;
+    struct assay_batch *b = r->b;
+    struct model *m = &r->s->model;
+    const struct library *lib = &r->s->lib;
+    TF_Status *status = r->s->status[b->lane];
+    int rc = make_inputs(r->s, b, r->in, err);
+
+    if (rc)
+        return rc;
+    lib->TF_SessionRun(r->s->session, NULL, m->feeds, r->in, (int)b->input_count, m->fetches,
+                       r->out, (int)b->output_count, NULL, 0, NULL, status);
+    if (lib->TF_GetCode(status) != TF_OK)
+        return library_error(lib, status, "inference", err);
+    for (uint32_t o = 0; o < b->output_count && !rc; o++)
+        rc = view_output(r->s, r->out[o], &b->outputs[o], m->outputs[o].name, err);
+    return rc;
+}
+
+static int do_release(void *ctx, struct assay_err *err)
+{
+    struct inference *r = ctx;
+
+    (void)err;
+    for (uint32_t i = 0; i < r->s->model.graph.output_count; i++)
+        if (r->out[i])
+            r->s->lib.TF_DeleteTensor(r->out[i]);
+    for (uint32_t i = 0; i < r->s->model.graph.input_count; i++)
+        if (r->in[i])
+            r->s->lib.TF_DeleteTensor(r->in[i]);
+    return ASSAY_OK;
+}
+
+/* ---- open and close ---- */
+
+static int do_close(void *ctx, struct assay_err *err)
+{
+    struct engine *s = ctx;
+    TF_Status *status;
+
+    (void)err;
+    if (s->session) {
+        status = s->lib.TF_NewStatus();
+        s->lib.TF_CloseSession(s->session, status);
+        s->lib.TF_DeleteSession(s->session, status);
+        s->lib.TF_DeleteStatus(status);
+    }
+    if (s->graph)
+        s->lib.TF_DeleteGraph(s->graph);
+    for (uint32_t i = 0; s->status && i < s->lanes; i++)
+        if (s->status[i])
+            s->lib.TF_DeleteStatus(s->status[i]);
+    return ASSAY_OK;
+}
+
+static void tensorflow_close(void *self)
+{
+    struct engine *s = self;
+
+    guard_call(do_close, s, NULL);
+    model_release(&s->model);
+    free(s->status);
+    free(s);
+}
+
+/* A whole file in memory that is not copied. */
+static int map_file(const char *path, TF_Buffer *out, struct assay_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    void *data = MAP_FAILED;
+    bool empty = fd >= 0 && fstat(fd, &st) == 0 && st.st_size == 0;
+
+    if (fd >= 0 && !empty)
+        data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (fd >= 0)
+        close(fd);
+    if (data == MAP_FAILED)
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s: %s", path,
+                          empty ? "is empty" : "cannot be read");
+    *out = (TF_Buffer){data, (size_t)st.st_size, NULL};
+    return ASSAY_OK;
+}
+
+/* Why a graph was not imported: file, length and version where TensorFlow's own words leave them
+ * out. */
+static int bad_graph(const struct engine *s, const char *path, size_t bytes,
+                     const TF_Status *status, struct assay_err *err)
+{
+    static const char no_op[] = "Op type not registered '";
+    const char *words = s->lib.TF_Message(status), *op = strstr(words, no_op);
+    char prefix[260];
+
+    if (strstr(words, "Invalid GraphDef"))
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s (%zu bytes) is cut off or no GraphDef%s",
+                          path, bytes,
+                          strstr(path, FOLDER_FILE) ? ": a SavedModel is given by its folder" : "");
+    if (op) {
+        op += sizeof(no_op) - 1;
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s: TensorFlow %s has no operator '%.*s'",
+                          path, s->lib.version, (int)strcspn(op, "'"), op);
+    }
+    snprintf(prefix, sizeof(prefix), "model %.200s", path);
+    return library_error(&s->lib, status, prefix, err);
+}
+
+static int import_graph(struct engine *s, const char *path, TF_Status *status,
+                        struct assay_err *err)
+{
+    TF_ImportGraphDefOptions *options;
+    TF_Buffer file;
+    int rc = map_file(path, &file, err);
+
+    if (rc)
+        return rc;
+    options = s->lib.TF_NewImportGraphDefOptions();
+    s->lib.TF_GraphImportGraphDef(s->graph, &file, options, status);
+    s->lib.TF_DeleteImportGraphDefOptions(options);
+    munmap((void *)file.data, file.length);
+    return s->lib.TF_GetCode(status) == TF_OK ? ASSAY_OK
+                                              : bad_graph(s, path, file.length, status, err);
+}
+
+static int open_graph(struct engine *s, const struct assay_engine_config *c,
+                      TF_SessionOptions *options, TF_Status *status, struct assay_err *err)
+{
+    int rc = import_graph(s, c->model_path, status, err);
+
+    if (rc)
+        return rc;
+    s->session = s->lib.TF_NewSession(s->graph, options, status);
+    if (s->lib.TF_GetCode(status) != TF_OK)
+        return library_error(&s->lib, status, "session", err);
+    rc = session_check_device(&s->lib, s->session, c->device, status, err);
+    return rc ? rc : model_read(&s->model, &s->lib, s->graph, NULL, c, err);
+}
+
+static int open_folder(struct engine *s, const struct assay_engine_config *c,
+                       TF_SessionOptions *options, TF_Status *status, struct assay_err *err)
+{
+    static const char *const tags[] = {"serve"};
+    TF_Buffer *meta = s->lib.TF_NewBuffer();
+    struct signature *signature = malloc(sizeof(*signature));
+    char prefix[260];
+    int rc = ASSAY_OK;
+
+    snprintf(prefix, sizeof(prefix), "model %.200s", c->model_path);
+    s->session = s->lib.TF_LoadSessionFromSavedModel(options, NULL, c->model_path, tags, 1,
+                                                     s->graph, meta, status);
+    if (!signature)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else if (s->lib.TF_GetCode(status) != TF_OK)
+        rc = library_error(&s->lib, status, prefix, err);
+    if (!rc)
+        rc = session_check_device(&s->lib, s->session, c->device, status, err);
+    if (!rc)
+        rc = signature_read(meta->data, meta->length, signature, err);
+    if (!rc)
+        rc = model_read(&s->model, &s->lib, s->graph, signature, c, err);
+    s->lib.TF_DeleteBuffer(meta);
+    free(signature);
+    return rc;
+}
+
+/* By what is there: a format that the file's kind does not fit is named. */
+static int is_folder(const struct assay_engine_config *c, bool *folder, struct assay_err *err)
+{
+    struct stat st;
+    char file[4200];
+
+    if (stat(c->model_path, &st))
+        return assay_fail(err, ASSAY_EFAIL, "model %.200s: cannot be read", c->model_path);
+    *folder = S_ISDIR(st.st_mode);
+    if (!*folder && c->format && strcmp(c->format, FORMAT_FOLDER) == 0)
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "model %.200s: is a file; a SavedModel is given by its folder",
+                          c->model_path);
+    snprintf(file, sizeof(file), "%s/" FOLDER_FILE, c->model_path);
+    if (*folder && access(file, R_OK))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "model %.200s: is no SavedModel: no " FOLDER_FILE " in it",
+                          c->model_path);
+    return ASSAY_OK;
+}
+
+/* TensorFlow prepares a graph for its inputs and outputs when they are first asked for, which takes
+ * seconds: here, and not in the first batch.  What cannot be run is found as well. */
+static int first_run(struct engine *s, struct assay_err *err)
+{
+    const struct assay_graph_desc *g = &s->model.graph;
+    struct assay_tensor in[MODEL_TENSORS] = {0}, out[MODEL_TENSORS];
+    struct assay_batch b = {.samples = 1,
+                            .input_count = g->input_count,
+                            .output_count = g->output_count,
+                            .inputs = in,
+                            .outputs = out};
+    struct inference run = {.s = s, .b = &b};
+    bool known = true;
+    int rc = ASSAY_OK;
+
+    for (uint32_t i = 0; i < g->input_count && !rc; i++) {
+        in[i].dtype = g->inputs[i].dtype;
+        in[i].rank = g->inputs[i].rank;
+        in[i].bytes = assay_dtype_size(in[i].dtype);
+        for (uint32_t d = 0; d < in[i].rank; d++) {
+            in[i].dims[d] = d ? g->inputs[i].dims[d] : 1;
+            known &= in[i].dims[d] >= 0;
+            in[i].bytes *= (size_t)(known ? in[i].dims[d] : 0);
+        }
+        if (!(in[i].data = calloc(1, in[i].bytes + 1)))
+            rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    if (!rc && known)
+        rc = do_run(&run, err);
+    do_release(&run, NULL);
+    for (uint32_t i = 0; i < g->input_count; i++)
+        free(in[i].data);
+    return rc;
+}
+
+struct opening {
+    struct engine *s;
+    const struct assay_engine_config *c;
+};
+
+static int do_open(void *ctx, struct assay_err *err)
+{
+    struct engine *s = ((struct opening *)ctx)->s;
+    const struct assay_engine_config *c = ((struct opening *)ctx)->c;
+    TF_SessionOptions *options = NULL;
+    TF_Status *status;
+    bool folder = false;
+    int rc = library_load(c->runtime_dir, &s->lib, err);
+
+    if (!rc)
+        rc = session_make_options(&s->lib, c, &options, err);
+    if (!rc)
+        rc = is_folder(c, &folder, err);
+    if (rc)
+        goto out;
+    for (uint32_t i = 0; i < s->lanes; i++)
+        s->status[i] = s->lib.TF_NewStatus();
+    status = s->status[0];
+    s->graph = s->lib.TF_NewGraph();
+    rc = folder ? open_folder(s, c, options, status, err) : open_graph(s, c, options, status, err);
+    if (!rc)
+        rc = first_run(s, err);
+out:
+    if (options)
+        s->lib.TF_DeleteSessionOptions(options);
+    return rc;
+}
+
+static int tensorflow_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
+{
+    struct engine *s = calloc(1, sizeof(*s));
+    struct opening opening = {s, c};
+    int rc;
+
+    if (!s || !(s->status = calloc(c->lanes, sizeof(TF_Status *)))) {
+        free(s);
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    s->lanes = c->lanes;
+    snprintf(s->device, sizeof(s->device), "%s", c->device);
+    session_environment(c);
+    rc = guard_call(do_open, &opening, err);
+    if (rc)
+        tensorflow_close(s);
+    else
+        *self = s;
+    return rc;
+}
+
+static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
+{
+    const struct engine *s = self;
+
+    (void)err;
+    desc->graph_count = 1;
+    desc->graphs = &s->model.graph;
+    desc->max_batch = s->model.max_batch;
+    desc->precision = s->model.precision;
+    desc->device = s->device;
+    return ASSAY_OK;
+}
+
+/* ---- batches ---- */
+
+static int tensorflow_submit(void *self, struct assay_batch *b, struct assay_err *err)
+{
+    struct engine *s = self;
+    const struct assay_graph_desc *g = &s->model.graph;
+    struct inference run = {.s = s, .b = b};
+    int rc;
+
+    if (b->input_count != g->input_count || b->output_count != g->output_count)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "a batch of %u inputs and %u outputs, the model has %u and %u",
+                          b->input_count, b->output_count, g->input_count, g->output_count);
+    rc = guard_call(do_run, &run, err);
+    if (!rc)
+        b->done(b, ASSAY_OK, NULL);
+    /* From here on b is the host's. */
+    guard_call(do_release, &run, NULL);
+    return rc;
+}
+
+/* ---- probe ---- */
+
+static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
+{
+    if (p->device_count >= ASSAY_PROBE_DEVICES)
+        return;
+    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
+    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
+    p->device_count++;
+}
+
+struct probing {
+    const char *runtime_dir;
+    struct assay_engine_probe *p;
+};
+
+/* Asks for no session: on a GPU that would take its memory. */
+static int do_probe(void *ctx, struct assay_err *err)
+{
+    struct assay_engine_probe *p = ((struct probing *)ctx)->p;
+    struct library lib;
+    char device[16], node[32];
+    bool gpu;
+    int rc = library_load(((struct probing *)ctx)->runtime_dir, &lib, err);
+
+    if (rc)
+        return rc;
+    snprintf(p->version, sizeof(p->version), "%s", lib.version);
+    snprintf(p->library, sizeof(p->library), "%s", lib.path);
+    add_device(p, "cpu", "CPU");
+    gpu = library_has_gpu(&lib);
+    for (int i = 0; i < ASSAY_PROBE_DEVICES && gpu; i++) {
+        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
+        snprintf(device, sizeof(device), "cuda:%d", i);
+        if (access(node, F_OK) == 0)
+            add_device(p, device, "NVIDIA GPU");
+    }
+    return ASSAY_OK;
+}
+
+static int tensorflow_probe(const char *runtime_dir, struct assay_engine_probe *p,
+                            struct assay_err *err)
+{
+    struct probing probing = {runtime_dir, p};
+    struct assay_err words;
+
+    (void)err;
+    if (guard_call(do_probe, &probing, &words))
+        snprintf(p->note, sizeof(p->note), "%.*s", (int)sizeof(p->note) - 1, words.text);
+    return ASSAY_OK;
+}
+
+static const char *const formats[] = {"tensorflow", FORMAT_FOLDER, NULL};
+static const char *const precisions[] = {"fp32", "fp16", "bf16", "int8", NULL};
+
+static const struct assay_engine table = {
+    .abi_major = ASSAY_ENGINE_ABI_MAJOR,
+    .abi_minor = ASSAY_ENGINE_ABI_MINOR,
+    .size = sizeof(struct assay_engine),
+    .name = "tensorflow",
+    .summary = "TensorFlow: frozen graphs and SavedModels on CPU and CUDA",
+    .caps = ASSAY_CAP_DYNAMIC_BATCH | ASSAY_CAP_DYNAMIC_SHAPE,
+    .formats = formats,
+    .precisions = precisions,
+    .options = session_options,
+    .open = tensorflow_open,
+    .describe = tensorflow_describe,
+    .submit = tensorflow_submit,
+    .close = tensorflow_close,
+    .probe = tensorflow_probe,
+};
+
+const struct assay_engine *assay_engine_entry(void)
+{
+    return &table;
+}

@@ -1,0 +1,15 @@
+/* GraphDef: the writer of fp32 nets for TensorFlow. */
+#ifndef NET_GRAPHDEF_H
+#define NET_GRAPHDEF_H
+
+#include "net/weights.h"
+
+/* A frozen graph: weights are constants, batch norm folded, the numbers of onnx_write.  The input
+ * is what the net's is (channels first) and is turned to channels last inside; tensors at the
+ * border have the net's names, where "NAME" and "NAME:0" are the same.  The input's node carries
+ * _assay_synthetic, _assay_net and _assay_seed.  The file appears whole; more than 2 GB is refused
+ * (protobuf's limit). */
+int graphdef_write(const struct net *net, const struct net_weights *w, uint64_t seed,
+                   const char *path, struct assay_err *err);
+
+#endif
