@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "net/onnx.h"
+#include "net/torchscript.h"
 #include "net/weights.h"
 
 struct net_row {
@@ -31,8 +32,9 @@ struct net_format {
 
 static const struct net_format format_table[] = {
     {"onnx", onnx_write},
+    {"torchscript", torchscript_write},
 };
-static const char *const formats[] = {"onnx", NULL};
+static const char *const formats[] = {"onnx", "torchscript", NULL};
 _Static_assert(sizeof(formats) / sizeof(formats[0]) ==
                    sizeof(format_table) / sizeof(format_table[0]) + 1,
                "formats lists format_table");
