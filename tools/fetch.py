@@ -380,7 +380,7 @@ WHEELS = {
     "torch": ((r"torch/lib/(libtorch_cpu\.so)", r"lib/\1"),
               (r"torch/lib/(libc10\.so)", r"lib/\1"),
               (r"torch/lib/(libgomp[^/]*\.so[^/]*)", r"lib/\1"),
-              (r"torch/include/((?:ATen|c10|torch)/.*\.h)", r"include/\1"),
+              (r"torch/include/((?:ATen|c10|caffe2|torch)/.*\.h)", r"include/\1"),
               (r"torch-[^/]*\.dist-info/licenses/(.*[^/])", r"licenses/\1")),
     "nvidia_cuda_runtime": ((r"nvidia/cu\d+/lib/(libcudart\.so\.\d+)", r"lib/\1"),
                             (r"nvidia_[^/]*\.dist-info/licenses/(License\.txt)", r"licenses/\1")),
