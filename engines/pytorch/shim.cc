@@ -448,11 +448,9 @@ void no_interop()
 
 std::string describe_file(const char *path)
 {
-    struct assay_err words;
     FILE *f = std::fopen(path, "rb");
     long bytes = -1;
 
-    (void)words;
     if (f && std::fseek(f, 0, SEEK_END) == 0)
         bytes = std::ftell(f);
     if (f)
@@ -536,6 +534,25 @@ void view_output(const at::Tensor &from, assay_tensor *t)
     t->bytes = from.nbytes();
 }
 
+// libtorch would take images of another size where the layers allow it.
+void check_input(const assay_tensor &t, const assay_tensor_spec &spec)
+{
+    bool same = t.dtype == spec.dtype && t.rank == spec.rank;
+
+    for (uint32_t d = 0; d < t.rank && same; d++)
+        same = spec.dims[d] < 0 || spec.dims[d] == t.dims[d];
+    TORCH_CHECK(same, "input '", spec.name, "' comes as ", assay_dtype_name(t.dtype), " ",
+                at::IntArrayRef(t.dims, t.rank), ", the model takes ", assay_dtype_name(spec.dtype),
+                " ", at::IntArrayRef(spec.dims, spec.rank));
+}
+
+at::Tensor view_input(const assay_tensor &t, const assay_tensor_spec &spec)
+{
+    check_input(t, spec);
+    return at::from_blob(t.data, at::IntArrayRef(t.dims, t.rank),
+                         at::TensorOptions(scalar_of(t.dtype)));
+}
+
 int shim_submit(void *self, assay_batch *b, assay_err *err)
 {
     auto *m = static_cast<model *>(self);
@@ -547,12 +564,8 @@ int shim_submit(void *self, assay_batch *b, assay_err *err)
             b->input_count == m->graph.input_count && b->output_count == m->graph.output_count,
             "a batch of ", b->input_count, " inputs and ", b->output_count,
             " outputs, the model has ", m->graph.input_count, " and ", m->graph.output_count);
-        for (uint32_t i = 0; i < b->input_count; i++) {
-            const assay_tensor &t = b->inputs[i];
-
-            in.emplace_back(at::from_blob(t.data, at::IntArrayRef(t.dims, t.rank),
-                                          at::TensorOptions(scalar_of(t.dtype))));
-        }
+        for (uint32_t i = 0; i < b->input_count; i++)
+            in.emplace_back(view_input(b->inputs[i], m->graph.inputs[i]));
         out = run(*m, std::move(in), m->streams.at(b->lane));
         TORCH_CHECK(out.size() == b->output_count, "forward() gave ", out.size(),
                     " tensors, and at first ", b->output_count);
