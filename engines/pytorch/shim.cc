@@ -88,15 +88,14 @@ at::ScalarType scalar_of(int dtype)
 
 // ---- errors ----
 
-// The line that says it: behind "RuntimeError: " where TorchScript's traceback comes first.
+// The first line that says it: behind "RuntimeError: " where TorchScript's traceback comes first.
 std::string first_line(const std::exception &e)
 {
     const auto *c10 = dynamic_cast<const c10::Error *>(&e);
     std::string text = c10 ? c10->what_without_backtrace() : e.what();
     size_t at = text.rfind("Error: ");
 
-    if (at != std::string::npos)
-        text.erase(0, at + 7);
+    text.erase(0, at == std::string::npos ? text.find_first_not_of(" \r\n") : at + 7);
     return text.substr(0, text.find_first_of("\r\n"));
 }
 
@@ -458,6 +457,21 @@ std::string describe_file(const char *path)
     return "model " + std::string(path) + " (" + std::to_string(bytes) + " bytes)";
 }
 
+// What libtorch says of a broken archive speaks of its own reader alone.
+void read_file(model &m, const char *path, torch::jit::ExtraFilesMap &extra)
+{
+    try {
+        m.module = torch::jit::load(path, m.device, extra);
+    } catch (const std::exception &e) {
+        std::string why = first_line(e);
+
+        TORCH_CHECK(why.find("PytorchStreamReader") == std::string::npos &&
+                        why.find("Unknown type") == std::string::npos,
+                    "cut off, or no TorchScript file: ", why.substr(0, why.find(". This is")));
+        throw;
+    }
+}
+
 int load(model &m, const torch_ask *ask, assay_err *err)
 {
     const assay_engine_config *c = ask->config;
@@ -468,8 +482,7 @@ int load(model &m, const torch_ask *ask, assay_err *err)
     m.threads = (int)c->threads;
     m.streams.resize(c->lanes);
     if (!rc)
-        rc = guarded(err, file + " is cut off or no TorchScript file",
-                     [&] { m.module = torch::jit::load(c->model_path, m.device, extra); });
+        rc = guarded(err, file, [&] { read_file(m, c->model_path, extra); });
     if (!rc)
         rc = guarded(err, file, [&] {
             use_threads(m);
