@@ -215,7 +215,7 @@ void read_facts(model &m, const std::string &text)
                 s.spec.dtype = row.dtype;
         std::istringstream numbers(dims);
         while (std::getline(numbers, dim, ',') && s.spec.rank < ASSAY_MAX_RANK)
-            s.spec.dims[s.spec.rank++] = dim == "N" ? -1 : std::atoll(dim.c_str());
+            s.spec.dims[s.spec.rank++] = dim == "N" ? -1 : std::strtoll(dim.c_str(), nullptr, 10);
         TORCH_CHECK(s.spec.dtype && s.spec.rank && !s.name.empty(), "extra/assay.txt: '", line,
                     "' is not understood");
         (what == "input" ? m.inputs : m.outputs).push_back(s);
@@ -408,7 +408,8 @@ void prepare(model &m, const torch_ask *ask)
 
 int set_device(model &m, const assay_engine_config *c, assay_err *err)
 {
-    int number = std::strncmp(c->device, "cuda:", 5) == 0 ? std::atoi(c->device + 5) : 0;
+    int number =
+        std::strncmp(c->device, "cuda:", 5) == 0 ? (int)std::strtol(c->device + 5, nullptr, 10) : 0;
 
     m.device_name = c->device;
     if (std::strcmp(c->device, "cpu") == 0) {
