@@ -171,7 +171,12 @@ class BareTensorflow(BareOnnx):
     program, library = "bare_tensorflow", "libtensorflow_cc.so.2"
 
 
-ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow)}
+class BareTorch(BareOnnx):
+    title, engine, form, spins = "PyTorch", "pytorch", "torchscript", False
+    program, library = "bare_torch", "libtorch_cpu.so"
+
+
+ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow, BareTorch)}
 
 
 def photos():

@@ -197,7 +197,7 @@ def pip_options(row):
         return options + ["--no-binary", ":all:"]
     tag, abi, where = row.file[: -len(".whl")].split("-")[-3:]
     return options + ["--only-binary", ":all:", "--implementation", tag[:2], "--python-version", tag[2:],
-                      "--abi", abi, "--platform", where]
+                      "--abi", abi] + [word for p in where.split(".") for word in ("--platform", p)]
 
 
 class Complaints(logging.Handler):
@@ -390,6 +390,16 @@ WHEELS = {
                        (r"tensorflow/(include/(tensorflow/core|tsl)/platform/ctstring(_internal)?\.h)", r"\1"),
                        (r"tensorflow/include/(LICENSE)", r"\1"),
                        (r"tensorflow/(THIRD_PARTY_NOTICES\.txt)", r"\1")),
+    # libtorch for the CPU; its profiler is linked with two libraries of CUDA, which are not used without a GPU.
+    "torch": ((r"torch/lib/(libtorch_cpu\.so)", r"lib/\1"),
+              (r"torch/lib/(libc10\.so)", r"lib/\1"),
+              (r"torch/lib/(libgomp[^/]*\.so[^/]*)", r"lib/\1"),
+              (r"torch/include/((?:ATen|c10|caffe2|torch)/.*\.h)", r"include/\1"),
+              (r"torch-[^/]*\.dist-info/licenses/(.*[^/])", r"licenses/\1")),
+    "nvidia_cuda_runtime": ((r"nvidia/cu\d+/lib/(libcudart\.so\.\d+)", r"lib/\1"),
+                            (r"nvidia_[^/]*\.dist-info/licenses/(License\.txt)", r"licenses/\1")),
+    "nvidia_cuda_cupti": ((r"nvidia/cu\d+/lib/(libcupti\.so\.\d+)", r"lib/\1"),
+                          (r"nvidia_[^/]*\.dist-info/licenses/(License\.txt)", r"licenses/\1")),
 }
 
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "net/graphdef.h"
 #include "net/onnx.h"
+#include "net/torchscript.h"
 #include "net/weights.h"
 
 struct net_row {
@@ -33,8 +34,9 @@ struct net_format {
 static const struct net_format format_table[] = {
     {"onnx", onnx_write},
     {"tensorflow", graphdef_write},
+    {"torchscript", torchscript_write},
 };
-static const char *const formats[] = {"onnx", "tensorflow", NULL};
+static const char *const formats[] = {"onnx", "tensorflow", "torchscript", NULL};
 _Static_assert(sizeof(formats) / sizeof(formats[0]) ==
                    sizeof(format_table) / sizeof(format_table[0]) + 1,
                "formats lists format_table");
