@@ -8,7 +8,7 @@ LINT    ?= changed
 
 BUILD = tools/build $(1) $(if $(JOBS),-j$(JOBS))
 
-.PHONY: all demo test test-asan test-tsan fuzz lint bench install uninstall deb clean help
+.PHONY: all demo test test-asan test-tsan fuzz lint bench matrix install uninstall deb clean help
 
 all: ## set up this machine and build
 	@tools/bootstrap
@@ -46,6 +46,9 @@ lint: ## layout, clang-tidy (LINT=all: every file), rooms, banned functions, pub
 
 bench: all ## the performance suite: ratios against bare LoadGen and the bare engine
 	@bench/run build/$(PRESET)
+
+matrix: all ## every engine in every scenario: what runs here, in half an hour
+	@tools/matrix build/$(PRESET)
 
 install: all ## install below PREFIX (/usr/local); DESTDIR is put in front
 	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"
