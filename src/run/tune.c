@@ -6,16 +6,17 @@
  *
  * The final asks for a rank test: of all pairs of one measurement of each finalist, the winner must
  * be ahead in 7 of 8.  With two each that is all four pairs (chance 1/6 if they were equal, and the
- * mean must be 1 % ahead too); when those disagree and there is time, two more of each are taken
- * (14 of 16 pairs: chance 6 %). */
+ * mean must be 1 % ahead too); when those disagree, or the gain is below 5 %, and there is time,
+ * two more of each are taken (14 of 16 pairs: chance 6 %). */
 #include "run/tune.h"
 
+#include <math.h>
 #include <string.h>
 
 #define PAIRS_AHEAD 0.875
 #define GAIN_LEAST  1.01
+#define GAIN_CLEAR  1.05
 #define FINALISTS   3
-#define ROUNDS_MAX  4
 /* Of the estimate: some trials take longer than those before. */
 #define TIME_MARGIN 1.25
 
@@ -27,7 +28,7 @@ struct search {
     const struct tune_ops *ops;
     struct tune_result *out;
     struct assay_err *err;
-    double open_s; /* the longest open so far, without its measuring */
+    double open_s; /* what a trial takes beside its measuring */
     double reserve;
     size_t failed;
     bool over;  /* no time, or nothing runs */
@@ -69,6 +70,15 @@ static double estimate(const struct search *x, size_t batches, double seconds)
     return (x->open_s + (double)(batches ? batches : 1) * seconds) * TIME_MARGIN;
 }
 
+/* The first one's files were cold, and perhaps had to be made: half of it is thought to be for
+ * ever. Later ones come near to the last, and slowly forget one that took longer. */
+static void note_open(struct search *x, double took)
+{
+    bool first = x->open_s <= 0;
+
+    x->open_s = fmax(first ? took / 2 : took, x->open_s * 0.75);
+}
+
 /* Asks, and notes what comes back: how many points. */
 static size_t ask(struct search *x, struct tune_ask *a, struct tune_point *points)
 {
@@ -98,9 +108,7 @@ static size_t ask(struct search *x, struct tune_ask *a, struct tune_point *point
     }
     for (i = 0; i < count; i++)
         add_trial(x, a, &points[i], NULL);
-    took -= (double)count * a->seconds;
-    if (took > x->open_s)
-        x->open_s = took;
+    note_open(x, took - (double)count * a->seconds);
     /* Two of each finalist, longer than the trials before. */
     if (!x->final)
         x->reserve = 4 * estimate(x, 1, 2 * x->space->seconds);
@@ -379,7 +387,15 @@ static bool final_round(struct search *x, const struct tune_config *winner)
            try_one(x, TUNE_FINAL, winner, seconds) && try_one(x, TUNE_FINAL, &none, seconds);
 }
 
-/* Twice the rounds where the first two of each disagree. */
+/* Are four more worth their time?  Where the first two of each disagree, and where they agree that
+ * there is little between them. */
+static bool undecided(const struct search *x, const struct tune_config *winner)
+{
+    double d = mean(x, &none, TUNE_FINAL, false), w = mean(x, winner, TUNE_FINAL, false);
+
+    return pairs_ahead(x, winner) > 0 && w < d * GAIN_CLEAR;
+}
+
 static void run_final(struct search *x, const struct tune_config *winner)
 {
     struct tune_result *out = x->out;
@@ -388,9 +404,8 @@ static void run_final(struct search *x, const struct tune_config *winner)
     x->final = true;
     x->reserve = 0;
     x->over = false;
-    for (int round = 0; round < ROUNDS_MAX / 2 && !wins(x, winner); round++)
-        if (!final_round(x, winner))
-            break;
+    if (final_round(x, winner) && undecided(x, winner))
+        final_round(x, winner);
     d = mean(x, &none, TUNE_FINAL, false);
     out->default_value = mean(x, &none, TUNE_FINAL, true);
     out->best_value = mean(x, winner, TUNE_FINAL, true);

@@ -18,7 +18,7 @@
 #define TOOK_MAX    65536
 #define SAMPLES     64
 #define ARRIVALS    100000
-#define SLOW_FACTOR 4 /* a round this many times longer than its measuring is one too many */
+#define SLOW_FACTOR 2 /* a batch this many times longer than its measuring is too long */
 
 struct point {
     uint32_t batch;
@@ -73,7 +73,7 @@ static size_t rounds(struct trial *t, size_t n)
     double spent = 0;
     size_t count = 0;
 
-    while ((spent < t->seconds || (count < 3 && spent < t->seconds * SLOW_FACTOR)) &&
+    while ((spent < t->seconds || (count < 3 && spent < 2 * t->seconds * SLOW_FACTOR)) &&
            count < TOOK_MAX) {
         t->took[count] = warmup_samples(t->c, n, &t->at);
         spent += t->took[count++];
@@ -193,7 +193,7 @@ static void note_point(json_t *points, const struct point *p)
 static int measure_batches(struct trial *t, const json_t *batches, json_t *points,
                            struct assay_err *err)
 {
-    double best = 0;
+    double best = 0, batch_s = 0; /* for each sample of it */
     int rc = ASSAY_OK, worse = 0;
     const json_t *b;
     size_t i;
@@ -202,7 +202,9 @@ static int measure_batches(struct trial *t, const json_t *batches, json_t *point
     {
         struct point p = {.batch = (uint32_t)json_integer_value(b)};
 
-        if (p.batch > t->c->max_batch)
+        /* A large one is not worth most of the time: a run's own search of the batch ends there,
+         * too. */
+        if (p.batch > t->c->max_batch || (i && batch_s * p.batch > t->seconds * SLOW_FACTOR))
             break;
         batch_limit(t->c->batcher, p.batch);
         warmup_samples(t->c, (size_t)p.batch * t->c->lanes, &t->at);
@@ -211,7 +213,8 @@ static int measure_batches(struct trial *t, const json_t *batches, json_t *point
         note_point(points, &p);
         worse = p.score > best ? 0 : worse + 1;
         best = p.score > best ? p.score : best;
-        if (worse == 2 || p.batch_s > t->seconds * SLOW_FACTOR / 2)
+        batch_s = p.batch_s / p.batch;
+        if (worse == 2)
             break;
     }
     return rc;
