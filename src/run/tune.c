@@ -28,7 +28,8 @@ struct search {
     const struct tune_ops *ops;
     struct tune_result *out;
     struct assay_err *err;
-    double open_s; /* what a trial takes beside its measuring */
+    double open_s;    /* what a trial takes beside its measuring */
+    double default_s; /* what the default took, the whole */
     double reserve;
     size_t failed;
     bool over;  /* no time, or nothing runs */
@@ -70,6 +71,14 @@ static double estimate(const struct search *x, size_t batches, double seconds)
     return (x->open_s + (double)(batches ? batches : 1) * seconds) * TIME_MARGIN;
 }
 
+/* Two of each finalist, longer than the trials before; the default also searches its batch. */
+static double reserve(const struct search *x)
+{
+    double one = estimate(x, 1, 2 * x->space->seconds), extra = x->default_s - x->open_s;
+
+    return 4 * one + (extra > 0 ? 2 * extra : 0);
+}
+
 /* The first one's files were cold, and perhaps had to be made: half of it is thought to be for
  * ever. Later ones come near to the last, and slowly forget one that took longer. */
 static void note_open(struct search *x, double took)
@@ -109,9 +118,10 @@ static size_t ask(struct search *x, struct tune_ask *a, struct tune_point *point
     for (i = 0; i < count; i++)
         add_trial(x, a, &points[i], NULL);
     note_open(x, took - (double)count * a->seconds);
-    /* Two of each finalist, longer than the trials before. */
+    if (tune_same(&a->config, &none))
+        x->default_s = fmax(x->default_s, 0.8 * took);
     if (!x->final)
-        x->reserve = 4 * estimate(x, 1, 2 * x->space->seconds);
+        x->reserve = reserve(x);
     return count;
 }
 
@@ -351,8 +361,22 @@ static double search_wait(struct search *x, const struct tune_config *winner, do
 
 /* ---- the final ---- */
 
+static size_t finals(const struct search *x, const struct tune_config *config)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->out->count; i++) {
+        const struct tune_trial *t = &x->out->trials[i];
+
+        n += t->step == TUNE_FINAL && !t->error[0] && tune_same(&t->config, config);
+    }
+    return n;
+}
+
+/* Where time ended before the default's second turn, its earlier figures stand in for it. */
 static double pairs_ahead(const struct search *x, const struct tune_config *winner)
 {
+    bool early = finals(x, &none) < 2;
     size_t ahead = 0, all = 0;
 
     for (size_t i = 0; i < x->out->count; i++) {
@@ -363,7 +387,7 @@ static double pairs_ahead(const struct search *x, const struct tune_config *winn
         for (size_t j = 0; j < x->out->count; j++) {
             const struct tune_trial *d = &x->out->trials[j];
 
-            if (d->step != TUNE_FINAL || d->error[0] || !tune_same(&d->config, &none))
+            if ((d->step != TUNE_FINAL && !early) || d->error[0] || !tune_same(&d->config, &none))
                 continue;
             all++;
             ahead += w->point.score > d->point.score;
@@ -376,7 +400,8 @@ static bool wins(const struct search *x, const struct tune_config *winner)
 {
     double d = mean(x, &none, TUNE_FINAL, false), w = mean(x, winner, TUNE_FINAL, false);
 
-    return d > 0 && w > d * GAIN_LEAST && pairs_ahead(x, winner) >= PAIRS_AHEAD;
+    return d > 0 && finals(x, winner) >= 2 && w > d * GAIN_LEAST &&
+           pairs_ahead(x, winner) >= PAIRS_AHEAD;
 }
 
 static bool final_round(struct search *x, const struct tune_config *winner)
@@ -413,7 +438,9 @@ static void run_final(struct search *x, const struct tune_config *winner)
     out->found = wins(x, winner);
     out->why = out->found ? "faster than the default in the final"
                : d > 0    ? "the default stays: nothing was faster beyond the noise"
-                          : "the default stays: there was no time for a final";
+                          : "the default stays: there was no time for a whole final";
+    if (!out->found && finals(x, winner) < 2)
+        out->why = "the default stays: there was no time for a whole final";
 }
 
 static void finish(struct search *x)
