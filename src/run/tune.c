@@ -17,6 +17,7 @@
 #define GAIN_LEAST  1.01
 #define GAIN_CLEAR  1.05
 #define FINALISTS   3
+#define OPENS       5
 /* Of the estimate: some trials take longer than those before. */
 #define TIME_MARGIN 1.25
 
@@ -28,7 +29,9 @@ struct search {
     const struct tune_ops *ops;
     struct tune_result *out;
     struct assay_err *err;
-    double open_s;    /* what a trial takes beside its measuring */
+    double open[OPENS]; /* what the last trials took beside their measuring */
+    size_t opens;
+    double open_s;    /* of them: what is reckoned with */
     double default_s; /* what the default took, the whole */
     double reserve;
     size_t failed;
@@ -60,8 +63,7 @@ static void add_trial(struct search *x, const struct tune_ask *ask, const struct
     t->config = ask->config;
     if (point)
         t->point = *point;
-    /* The default keeps its zeros: it is the one that leaves the batch to the program. */
-    if (point && !tune_same(&ask->config, &none))
+    if (point && ask->batch_count) /* else it stays open, as in the default */
         t->config.batch = point->batch;
     snprintf(t->error, sizeof(t->error), "%s", error ? error : "");
 }
@@ -80,12 +82,21 @@ static double reserve(const struct search *x)
 }
 
 /* The first one's files were cold, and perhaps had to be made: half of it is thought to be for
- * ever. Later ones come near to the last, and slowly forget one that took longer. */
+ * ever. Afterwards the second longest of the last few, so that one hiccup of the machine does not
+ * end the search. */
 static void note_open(struct search *x, double took)
 {
-    bool first = x->open_s <= 0;
+    double longest = 0, second = 0;
+    size_t i;
 
-    x->open_s = fmax(first ? took / 2 : took, x->open_s * 0.75);
+    if (!x->opens)
+        took /= 2;
+    x->open[x->opens++ % OPENS] = took;
+    for (i = 0; i < OPENS && i < x->opens; i++) {
+        second = fmax(second, fmin(longest, x->open[i]));
+        longest = fmax(longest, x->open[i]);
+    }
+    x->open_s = x->opens < 3 ? longest : second;
 }
 
 /* Asks, and notes what comes back: how many points. */
@@ -119,7 +130,7 @@ static size_t ask(struct search *x, struct tune_ask *a, struct tune_point *point
         add_trial(x, a, &points[i], NULL);
     note_open(x, took - (double)count * a->seconds);
     if (tune_same(&a->config, &none))
-        x->default_s = fmax(x->default_s, 0.8 * took);
+        x->default_s = x->default_s > 0 ? fmin(x->default_s, took) : 0.8 * took;
     if (!x->final)
         x->reserve = reserve(x);
     return count;
@@ -418,7 +429,7 @@ static bool undecided(const struct search *x, const struct tune_config *winner)
 {
     double d = mean(x, &none, TUNE_FINAL, false), w = mean(x, winner, TUNE_FINAL, false);
 
-    return pairs_ahead(x, winner) > 0 && w < d * GAIN_CLEAR;
+    return pairs_ahead(x, winner) > 0 && (!wins(x, winner) || w < d * GAIN_CLEAR);
 }
 
 static void run_final(struct search *x, const struct tune_config *winner)

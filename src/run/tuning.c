@@ -407,7 +407,10 @@ static void say_trial(const struct tuning *t, const struct tune_ask *a,
         if (count)
             figure_text(t, a, points[i].value, figure, sizeof(figure));
         say(t, "%-9s %s: %s%s", tune_step_names[a->step], config, count ? figure : "failed: ",
-            count ? (points[i].score < 1e-3 ? " (leaves no room in the bound)" : "") : error);
+            count ? (t->service_ms > 0 && a->rate <= 0 && points[i].score < points[i].value
+                         ? " (leaves no room in the bound)"
+                         : "")
+                  : error);
     }
 }
 
