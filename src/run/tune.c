@@ -35,7 +35,8 @@ struct search {
     double default_s; /* what the default took, the whole */
     double reserve;
     size_t failed;
-    bool over;  /* no time, or nothing runs */
+    bool over; /* no time, or nothing runs */
+    bool exploring;
     bool final; /* nothing more to reserve time for */
     int rc;     /* ASSAY_ESTOP */
 };
@@ -73,11 +74,14 @@ static double estimate(const struct search *x, size_t batches, double seconds)
     return (x->open_s + (double)(batches ? batches : 1) * seconds) * TIME_MARGIN;
 }
 
-/* Two of each finalist, longer than the trials before; the default also searches its batch. */
+/* Two of each finalist, longer than the trials before; the default also searches its batch.  And
+ * before them, once more those from which the finalist is chosen. */
 static double reserve(const struct search *x)
 {
     double one = estimate(x, 1, 2 * x->space->seconds), extra = x->default_s - x->open_s;
 
+    if (x->exploring)
+        one += estimate(x, 1, x->space->seconds) * FINALISTS / 4;
     return 4 * one + (extra > 0 ? 2 * extra : 0);
 }
 
@@ -328,10 +332,12 @@ static void step_again(struct search *x)
     struct tune_config best[FINALISTS];
     size_t n = best_of(x, best, FINALISTS), i;
 
+    x->exploring = x->over = false;
+    x->reserve = reserve(x);
     for (int round = 0; round < 2; round++) {
-        try_one(x, TUNE_AGAIN, &none, x->space->seconds);
         for (i = 0; i < n; i++)
             try_one(x, TUNE_AGAIN, &best[i], x->space->seconds);
+        try_one(x, TUNE_AGAIN, &none, x->space->seconds);
     }
 }
 
@@ -488,7 +494,7 @@ static void finish(struct search *x)
 int tune_search(const struct tune_space *space, const struct tune_ops *ops, struct tune_result *out,
                 struct assay_err *err)
 {
-    struct search x = {.space = space, .ops = ops, .out = out, .err = err};
+    struct search x = {.space = space, .ops = ops, .out = out, .err = err, .exploring = true};
 
     memset(out, 0, sizeof(*out));
     out->why = "interrupted";
@@ -498,7 +504,8 @@ int tune_search(const struct tune_space *space, const struct tune_ops *ops, stru
     step_options(&x);
     step_neighbours(&x);
     step_batch(&x);
-    step_again(&x);
+    if (!x.rc && x.failed < out->count)
+        step_again(&x);
     if (!x.rc)
         finish(&x);
     return x.rc;
