@@ -435,6 +435,9 @@ static bool undecided(const struct search *x, const struct tune_config *winner)
 {
     double d = mean(x, &none, TUNE_FINAL, false), w = mean(x, winner, TUNE_FINAL, false);
 
+    /* Half a round would favour one of the two. */
+    if (x->ops->left(x->ops->ctx) < 4 * estimate(x, 1, 2 * x->space->seconds) / TIME_MARGIN)
+        return false;
     return pairs_ahead(x, winner) > 0 && (!wins(x, winner) || w < d * GAIN_CLEAR);
 }
 
