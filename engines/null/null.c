@@ -421,6 +421,8 @@ static int null_submit(void *self, struct assay_batch *b, struct assay_err *err)
 
 static const struct assay_option options[] = {NULL_OPTION_ROWS, {0}};
 static const char *const formats[] = {NULL};
+/* How a service time passes is the only thing here that a machine could like or not. */
+static const struct assay_tunable tunables[] = {{"wait", "sleep spin yield"}, {0}};
 
 static int null_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
@@ -452,6 +454,7 @@ static const struct assay_engine table = {
     .lane_close = null_lane_close,
     .drain = null_drain,
 #endif
+    .tunables = tunables,
 };
 
 ASSAY_EXPORT const struct assay_engine *NULL_ENTRY(void);

@@ -50,6 +50,9 @@ static const struct assay_option options[] = {
     {"cuda_conv_search", ASSAY_OPTION_CHOICE, "exhaustive", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
     {0}};
 /* clang-format on */
+/* Speed only: optimisation levels and denormals change results. */
+static const struct assay_tunable tunables[] = {
+    {"spinning", "on off"}, {"memory_arena", "on off"}, {"memory_pattern", "on off"}, {0}};
 
 struct engine {
     struct library lib;
@@ -403,6 +406,7 @@ static const struct assay_engine table = {
     .submit = onnx_submit,
     .close = onnx_close,
     .probe = onnx_probe,
+    .tunables = tunables,
 };
 
 const struct assay_engine *assay_engine_entry(void)

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define ASSAY_ENGINE_ABI_MAJOR 1 /* differs: refused */
-#define ASSAY_ENGINE_ABI_MINOR 0 /* grows when members are added at the end */
+#define ASSAY_ENGINE_ABI_MINOR 1 /* grows when members are added at the end */
 
 /* Capabilities. */
 #define ASSAY_CAP_ASYNC (1u << 0) /* submit may return before done was called */
@@ -114,6 +114,13 @@ struct assay_engine_probe {
     char note[256]; /* what is missing and how to get it; empty: nothing */
 };
 
+/* An option that changes nothing but speed, and the values worth trying on any machine: what
+ * `assay run --tune` searches.  A table of these ends with a row whose option is NULL. */
+struct assay_tunable {
+    const char *option; /* a row of the engine's options */
+    const char *values; /* parted by spaces: "on off" */
+};
+
 struct assay_engine {
     uint32_t abi_major;
     uint32_t abi_minor;
@@ -147,6 +154,8 @@ struct assay_engine {
     /* Returns when everything submitted on this lane has completed.  Wanted of ASYNC engines: what
      * is outstanding afterwards is known to be lost. */
     int (*drain)(void *self, uint32_t lane, struct assay_err *err);
+    /* Since ABI 1.1; a smaller table has none. */
+    const struct assay_tunable *tunables; /* NULL: none */
 };
 
 #if defined(__GNUC__)

@@ -148,5 +148,6 @@ const struct cli_command cli_cmd_run = {
             "    assay run resnet50\n"
             "    assay run resnet50 --dataset imagenet --model my-model.yaml --mode accuracy\n"
             "    assay run resnet50 --scenario Server --mode find-peak --lanes 2\n"
+            "    assay run resnet50 --tune\n"
             "    assay run --job nightly.yaml --dry-run",
     .run = cmd_run};

@@ -128,7 +128,8 @@ void cli_markdown_settings(FILE *out)
         "job file "
         "(`assay run --job FILE`). The command line stands above the job file, that above the user "
         "file, "
-        "and that above the defaults. LoadGen's own settings can also come from its `user.conf` "
+        "that above what `--tune` found, and that above the defaults. LoadGen's own settings can "
+        "also come from its `user.conf` "
         "(`--user-conf`), under the name in the last column.\n");
     for (int group = 0; group < GROUP_COUNT; group++) {
         fprintf(out, "\n## %s\n\n", settings_group_names[group]);

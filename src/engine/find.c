@@ -5,11 +5,16 @@
  */
 #include "engine/host.h"
 
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/plugin.h"
 #include "base/text.h"
+
+/* The table of ABI 1.0, which is still taken. */
+#define SIZE_1_0 offsetof(struct assay_engine, tunables)
 
 static const struct plugin_kind kind = {"engine", "lib/assay/engines", "ASSAY_ENGINE_PATH",
                                         "assay_engine_entry"};
@@ -40,6 +45,31 @@ static const char *options_conflict(const struct assay_engine *t)
     return NULL;
 }
 
+const struct assay_tunable *engine_tunables(const struct assay_engine *t)
+{
+    return t->size >= sizeof(*t) ? t->tunables : NULL;
+}
+
+/* Each names an option, and each of its values is one that the option takes. */
+static int tunables_check(const struct assay_engine *t, const char *path, struct assay_err *err)
+{
+    const struct assay_tunable *u;
+    struct assay_err why = {0};
+    char values[256], *rest, *value, pair[400];
+
+    for (u = engine_tunables(t); u && u->option; u++) {
+        snprintf(values, sizeof(values), "%s", u->values ? u->values : "");
+        rest = values;
+        while ((value = strsep(&rest, " "))) {
+            snprintf(pair, sizeof(pair), "%s=%s", u->option, value);
+            if (engine_parse_options(t, pair, NULL, NULL, NULL, &why))
+                return assay_fail(err, ASSAY_EFAIL, "engine %s: its table of tunables: %.300s",
+                                  path, why.text);
+        }
+    }
+    return ASSAY_OK;
+}
+
 static int table_check(const struct assay_engine *t, const char *path, struct assay_err *err)
 {
     const struct {
@@ -48,6 +78,7 @@ static int table_check(const struct assay_engine *t, const char *path, struct as
     } required[] = {{"open", t->open},   {"describe", t->describe}, {"submit", t->submit},
                     {"close", t->close}, {"name", t->name},         {"summary", t->summary}};
     const char *what;
+    int rc;
 
     for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
         if (!required[i].there)
@@ -60,7 +91,8 @@ static int table_check(const struct assay_engine *t, const char *path, struct as
                           "engine %s: option '%s' in its table lacks a default, help, a known type "
                           "or choices",
                           path, what);
-    return engine_parse_options(t, NULL, NULL, NULL, NULL, err);
+    rc = engine_parse_options(t, NULL, NULL, NULL, NULL, err);
+    return rc ? rc : tunables_check(t, path, err);
 }
 
 static int abi_check(const struct assay_engine *t, const char *path, struct assay_err *err)
@@ -71,12 +103,12 @@ static int abi_check(const struct assay_engine *t, const char *path, struct assa
             "engine %s: built for engine ABI %u.%u, this program has %d.%d; rebuild the "
             "engine",
             path, t->abi_major, t->abi_minor, ASSAY_ENGINE_ABI_MAJOR, ASSAY_ENGINE_ABI_MINOR);
-    if (t->size < sizeof(*t))
+    if (t->size < SIZE_1_0)
         return assay_fail(
             err, ASSAY_EFAIL,
             "engine %s: its table has %llu bytes where ABI %u.%u has at least %zu; set "
             "size to sizeof(struct assay_engine)",
-            path, (unsigned long long)t->size, t->abi_major, t->abi_minor, sizeof(*t));
+            path, (unsigned long long)t->size, t->abi_major, t->abi_minor, SIZE_1_0);
     return ASSAY_OK;
 }
 

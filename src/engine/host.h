@@ -17,6 +17,9 @@
 int engine_load(const char *name, const struct assay_engine **table, char path[1024],
                 struct assay_err *err);
 
+/* The options that a tuning may turn; NULL: none, or a table from before there were any. */
+const struct assay_tunable *engine_tunables(const struct assay_engine *table);
+
 /* Names (strings) of the engines that are installed, sorted. */
 json_t *engine_list(void);
 

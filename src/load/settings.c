@@ -22,8 +22,9 @@ const char *const settings_mode_names[] = {"performance", "accuracy", "submissio
 const char *const settings_group_names[] = {"What is measured", "How it is measured",
                                             "Where results go", "LoadGen"};
 static const char *const progress_names[] = {"auto", "plain", "json", "none", NULL};
-static const char *const origin_names[] = {"default",   "official", "profile",   "measured",
-                                           "user file", "job",      "user.conf", "command line"};
+static const char *const origin_names[] = {"default", "official",  "profile",
+                                           "tuned",   "measured",  "user file",
+                                           "job",     "user.conf", "command line"};
 
 static const char *allowed_profile(const char *value);
 static const char *allowed_options(const char *value);
@@ -97,6 +98,10 @@ static const struct settings_row rows[] = {
     REAL("peak-precision", peak_precision, "0.01", 0.0001, 0.5, "R", GROUP_HOW, NULL, "relative precision of find-peak"),
     REAL("peak-trial-s", peak_trial_s, "0", 0, 86400, "S", GROUP_HOW, NULL,
          "length of one trial of find-peak; 0: found by itself"),
+    BOOL("tune", tune, GROUP_HOW, NULL, "first search the fastest lanes, threads, batch and engine options, and keep them"),
+    REAL("tune-s", tune_s, "80", 1, 89, "S", GROUP_HOW, NULL, "most time that the search takes"),
+    {"tuned", 0, SETTINGS_BOOL, AT(tuned), "true", 0, 0, NULL, NULL,
+     "use what an earlier --tune found for this machine, model and engine", GROUP_HOW, NULL, NULL},
 
     TEXT("store", 0, store, NULL, "DIR", GROUP_OUTPUT, "folder of all records"),
     TEXT("cache", 0, cache, NULL, "DIR", GROUP_OUTPUT, "folder of downloads and pre-processed samples"),

@@ -15,6 +15,7 @@ enum settings_origin {
     SETTINGS_DEFAULT = 0,
     SETTINGS_OFFICIAL,  /* LoadGen's built-in configuration for this benchmark and scenario */
     SETTINGS_PROFILE,   /* what the profile says */
+    SETTINGS_TUNED,     /* found by --tune, now or earlier on this machine */
     SETTINGS_MEASURED,  /* found by warm-up, calibration or peak search */
     SETTINGS_USER_FILE, /* ~/.config/assay/config.yaml */
     SETTINGS_JOB,       /* assay run --job FILE */
@@ -56,6 +57,8 @@ struct settings {
     double stall_timeout_s; /* 0: found by itself from the warm-up */
     double peak_precision;  /* relative, of find-peak */
     double peak_trial_s;    /* the length of a trial; 0: found by itself */
+    int64_t tune, tuned;    /* search now; use what was found */
+    double tune_s;          /* how long a search may take */
     /* Where to and how shown. */
     char *store; /* folder of records */
     char *cache;

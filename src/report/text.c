@@ -346,6 +346,43 @@ static void say_settings(struct page *p, const json_t *settings)
         end(p);
 }
 
+/* What was tuned, now or before; a tuning that could not be used is said too. */
+static void say_tuning(struct page *p, const json_t *t)
+{
+    const json_t *found = at(t, "found"), *value;
+    const char *key, *unit = tree_text(t, "unit", "");
+    char one[64], other[64];
+
+    if (!json_is_object(t))
+        return;
+    begin(p, "Tuned");
+    if (!tree_bool(t, "used", false)) {
+        item(p, "", "not used: %s", tree_text(t, "why", "no reason was given"));
+        end(p);
+        return;
+    }
+    if (!json_object_size(found))
+        item(p, "", "the default is best");
+    json_object_foreach((json_t *)found, key, value)
+        item(p, ", ", "%s %s", strncmp(key, "option.", 7) ? key : key + 7,
+             json_is_string(value) ? json_string_value(value) : "?");
+    if (json_object_size(found) && json_is_number(at(t, "gain")))
+        item(p, "   ", "%.3g times the default's speed", tree_real(t, "gain", 0));
+    if (json_is_number(at(t, "default_value")) && json_is_number(at(t, "best_value"))) {
+        format_value(one, tree_real(t, "best_value", 0), unit);
+        format_value(other, tree_real(t, "default_value", 0), unit);
+        item(p, "   ", "%s, default %s", one, other);
+    }
+    if (json_array_size(at(t, "trials")))
+        item(p, "   ", "%zu figures in %.0f s", json_array_size(at(t, "trials")),
+             tree_real(t, "seconds", 0));
+    if (tree_text(t, "created", NULL))
+        item(p, "   ", "found %s", tree_text(t, "created", ""));
+    if (tree_text(t, "file", NULL))
+        item(p, "   ", "kept in %s", tree_text(t, "file", ""));
+    end(p);
+}
+
 /* ---- the machine ---- */
 
 static void fact(struct page *p, const json_t *facts, const char *name, const char *fmt,
@@ -438,6 +475,7 @@ int report_text(const json_t *record, FILE *out)
     say_trials(p, at(record, "trials"));
     say_things(p, record);
     say_settings(p, at(record, "settings"));
+    say_tuning(p, at(record, "tuning"));
     say_machine(p, at(record, "system"));
     begin(p, "Record");
     item(p, "", "%s, %s, Assay %s", tree_text(record, "id", "no id"),

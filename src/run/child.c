@@ -232,10 +232,11 @@ static int open_engine(struct child *c, struct assay_err *err)
     c->probe.size = sizeof(c->probe);
     if (c->r.engine->probe)
         c->r.engine->probe(runtime, &c->probe, NULL);
-    hash_parts(c);
+    if (!c->tune) /* nobody reads a trial's digests, and its time is short */
+        hash_parts(c);
     desc = engine_desc(c->engine);
     if (desc->max_batch && desc->max_batch < c->max_batch) {
-        if (s->batch)
+        if (s->batch && !c->tune)
             return assay_fail(err, ASSAY_EUSAGE,
                               "--batch %u: the model takes at most %u samples at once",
                               c->max_batch, desc->max_batch);
@@ -407,6 +408,8 @@ static int run_all(struct child *c, struct assay_err *err)
         return rc;
     child_phase(c, PHASE_WARMUP, c->r.engine->name, 0, c->r.s.warmup_s);
     child_guard_exit();
+    if (c->tune)
+        return tune_trial(c, err);
     rc = warmup(c, err);
     if (!rc)
         rc = run_load(c, err);
@@ -441,6 +444,8 @@ int run_child(const char *job_file, struct assay_err *err)
         rc = settings_from_json(&s, json_object_get(job, "settings"), err);
     if (!rc)
         rc = resolve(&s, &c.r, err);
+    if (!rc && (c.tune = json_object_get(job, "tune")))
+        tune_shorten(&c);
     if (!rc)
         rc = monitor_start(&c, err);
     if (!rc)

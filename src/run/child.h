@@ -26,6 +26,7 @@ struct child {
     struct run_shared *shared;
     int64_t *latencies;
     char dir[1100]; /* of the record's draft */
+    json_t *tune;   /* what a trial of a tuning is to measure; NULL: this is a run */
 
     void *bench;
     struct assay_benchmark_desc bench_desc;
@@ -39,6 +40,8 @@ struct child {
     struct batcher *batcher;
 
     bool warming; /* completions are counted, not given to LoadGen */
+    int64_t
+        *done_ns; /* while warming: when the sample with this id was completed; NULL: no matter */
     bool finished;
     bool restore_affinity;
     bool exit_guarded; /* since LoadGen's first callback */
@@ -80,6 +83,11 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
 
 /* warmup.c: warms up every lane, finds the batch, measures. */
 int warmup(struct child *c, struct assay_err *err);
+/* Its parts: samples made resident; n samples through the batcher, in seconds; samples per second
+ * with batches of at most `batch`.  *at is the next sample. */
+int warmup_load(struct child *c, struct assay_err *err);
+double warmup_samples(struct child *c, size_t n, size_t *at);
+double warmup_rate(struct child *c, uint32_t batch, double seconds, size_t *at);
 /* Fills target_qps and expected latencies that nobody set, with origin MEASURED. */
 int calibrate(struct child *c, struct assay_err *err);
 /* How many samples LoadGen will issue in a run with these settings, about. */
@@ -89,6 +97,11 @@ int check_memory(const struct settings *s, struct assay_err *err);
 
 /* server.c: finds the highest load that holds, then runs it in full. */
 int server_search(struct child *c, bool find_peak, struct assay_err *err);
+
+/* tune_child.c: one trial of a tuning instead of a run; writes result.json. */
+int tune_trial(struct child *c, struct assay_err *err);
+/* What a trial takes from the settings: few samples, a short warm-up. */
+void tune_shorten(struct child *c);
 
 /* attempt.c: one full run into the record's folder; what an earlier attempt left goes to
  * attempts/<n>. */

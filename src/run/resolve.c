@@ -184,6 +184,10 @@ json_t *resolve_plan(const struct resolved *r)
         r->s.dataset
             ? json_sprintf("pre-process %s into %s, if it is not there yet", r->s.dataset, r->cache)
             : json_sprintf("make synthetic samples in %s, if they are not there yet", r->cache));
+    if (r->s.tune)
+        json_array_append_new(
+            steps, json_sprintf("search lanes, threads, batch and engine options for at most %g s",
+                                r->s.tune_s));
     json_array_append_new(steps, json_string("warm up every lane and measure its rate, untimed"));
     json_array_append_new(steps, json_sprintf("run LoadGen %s, %s, %s", r->load->version,
                                               settings_scenario_names[r->s.scenario],

@@ -23,14 +23,25 @@
 #include "run/latency.h"
 #include "run/resolve.h"
 #include "run/supervise.h"
+#include "run/tuning.h"
 
 int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
 {
     struct resolved r;
+    struct settings mine = {0};
+    json_t *tuning = NULL;
     int rc = resolve(s, &r, err);
 
     if (rc)
         return rc;
+    if (s->tuned && !s->tune && !(rc = settings_copy(&mine, s, err)))
+        rc = tuning_recall(&r, &mine, &tuning, err);
+    settings_release(&mine);
+    json_decref(tuning);
+    if (rc) {
+        resolve_release(&r);
+        return rc;
+    }
     *plan = resolve_plan(&r);
     resolve_release(&r);
     return *plan ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory for the plan");
@@ -45,6 +56,7 @@ struct job {
     struct supervised sup;
     struct settings final; /* with what was measured */
     json_t *result;        /* the child's; NULL when it failed */
+    json_t *tuning;        /* what was tuned, now or before; NULL: nothing */
     json_t *tree;          /* the record */
     struct assay_err how;  /* how the child ended */
     char created[32];      /* when the run began */
@@ -120,6 +132,8 @@ static void put_frame(struct job *j, int argc, char **argv)
     put(j, "settings", settings_to_json(s));
     if (j->restarts)
         put(j, "restarts", json_integer(j->restarts));
+    if (j->tuning)
+        put(j, "tuning", json_incref(j->tuning));
 }
 
 static void put_end(struct job *j)
@@ -381,21 +395,29 @@ static void hold_signals(bool hold, sigset_t *before)
     pthread_sigmask(hold ? SIG_BLOCK : SIG_SETMASK, hold ? &set : before, hold ? before : NULL);
 }
 
+/* What can be tuned is, before the run's own child starts. */
+static int tune(struct job *j, struct settings *s, struct assay_err *err)
+{
+    if (s->tune)
+        return tuning_search(&j->r, s, j->draft.dir, &j->tuning, err);
+    return s->tuned ? tuning_recall(&j->r, s, &j->tuning, err) : ASSAY_OK;
+}
+
 /* From the child's start to the record. */
-static int run_in_draft(struct job *j, const struct settings *s, int argc, char **argv,
+static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv,
                         struct assay_err *err)
 {
     struct assay_err why = {0};
     sigset_t before;
     char path[1200];
-    int rc = write_job(j, s, err);
+    int rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
 
     if (rc) {
         record_abandon(&j->draft);
         return rc;
     }
     in_draft(j, "job.json", path);
-    for (;;) {
+    while (!j->how.code) { /* a tuning may have ended it already */
         supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
         if (!j->sup.shared || !atomic_load(&j->sup.shared->again) || j->restarts == RESTARTS_MAX)
             break;
@@ -414,6 +436,7 @@ static int run_in_draft(struct job *j, const struct settings *s, int argc, char 
 
 int run_job(const struct settings *s, int argc, char **argv, json_t **record, struct assay_err *err)
 {
+    struct settings mine = {0}; /* with what is tuned */
     struct job j;
     int rc;
 
@@ -423,9 +446,11 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     rc = resolve(s, &j.r, err);
     if (rc)
         return rc;
-    rc = record_begin(j.r.store, &j.draft, err);
+    rc = settings_copy(&mine, s, err);
+    if (!rc)
+        rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {
-        rc = run_in_draft(&j, s, argc, argv, err);
+        rc = run_in_draft(&j, &mine, argc, argv, err);
         if (!rc) {
             *record = j.tree;
             j.tree = NULL;
@@ -433,6 +458,8 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     }
     json_decref(j.tree);
     json_decref(j.result);
+    json_decref(j.tuning);
+    settings_release(&mine);
     settings_release(&j.final);
     supervise_release(&j.sup);
     resolve_release(&j.r);

@@ -137,10 +137,12 @@ static int how_it_ended(int status, const char *dir, const struct supervised *s,
                       where, WEXITSTATUS(status), words);
 }
 
-static int wait_for(pid_t pid, struct supervised *s, struct progress *p)
+/* *late: it was killed because limit_ns passed (0: no limit). */
+static int wait_for(pid_t pid, struct supervised *s, struct progress *p, int64_t limit_ns,
+                    bool *late)
 {
     struct pollfd ends = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-    int64_t asked = 0;
+    int64_t asked = 0, began = clock_ns();
     int status = 0;
 
     while (waitpid(pid, &status, WNOHANG) == 0) {
@@ -152,6 +154,10 @@ static int wait_for(pid_t pid, struct supervised *s, struct progress *p)
         }
         if (asked && clock_ns() - asked > STOP_WAIT_S * (int64_t)1000000000)
             kill(pid, SIGKILL);
+        if (limit_ns && clock_ns() - began > limit_ns) {
+            *late = true;
+            kill(pid, SIGKILL);
+        }
     }
     if (ends.fd >= 0)
         close(ends.fd);
@@ -173,11 +179,18 @@ static void find_latencies(struct supervised *s)
 int supervise_run(const char *job, const char *dir, const char *how, struct supervised *out,
                   struct assay_err *err)
 {
+    return supervise_run_for(job, dir, how, 0, out, err);
+}
+
+int supervise_run_for(const char *job, const char *dir, const char *how, double limit_s,
+                      struct supervised *out, struct assay_err *err)
+{
     struct sigaction act = {.sa_handler = on_signal}, old[3];
     const int signals[3] = {SIGINT, SIGTERM, SIGHUP};
     struct progress progress;
     pid_t pid;
     int i, status, rc;
+    bool late = false;
 
     memset(out, 0, sizeof(*out));
     out->shared_fd = out->latencies_fd = -1;
@@ -190,9 +203,11 @@ int supervise_run(const char *job, const char *dir, const char *how, struct supe
     rc = spawn(job, dir, out, &pid, err);
     if (!rc) {
         progress_begin(&progress, how);
-        status = wait_for(pid, out, &progress);
+        status = wait_for(pid, out, &progress, (int64_t)(limit_s * 1e9), &late);
         progress_end(&progress);
         rc = how_it_ended(status, dir, out, err);
+        if (late)
+            rc = assay_fail(err, ASSAY_EFAIL, "took longer than %.0f s", limit_s);
         if (rc && interrupted)
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
         find_latencies(out);

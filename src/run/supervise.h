@@ -13,6 +13,10 @@ struct supervised {
     int shared_fd, latencies_fd;
 };
 
+/* As supervise_run, but the child is killed after limit_s. */
+int supervise_run_for(const char *job, const char *dir, const char *progress, double limit_s,
+                      struct supervised *out, struct assay_err *err);
+
 /* Runs `libexec/assay/assay-child run <job>` with its output in <dir>/engine.log, until it ends or
  * the user interrupts (SIGINT, SIGTERM, SIGHUP: the child is asked to stop, then killed). ASSAY_OK:
  * it finished. ASSAY_ESTOP: interrupted.  Anything else: err says what happened, also for a crash.

@@ -97,8 +97,11 @@ static void stage_complete(void *ctx, const struct batch_done *done, size_t n)
 {
     struct child *c = ctx;
 
-    if (c->warming)
+    if (c->warming) {
+        for (size_t i = 0; c->done_ns && i < n; i++)
+            c->done_ns[done[i].id] = clock_ns();
         return;
+    }
     keep_latencies(c, done, n);
     c->r.load->complete((const struct load_response *)done, n);
 }

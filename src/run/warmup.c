@@ -21,7 +21,7 @@
 #define LOADGEN_QUERY_NS 900.0
 
 /* Runs n samples through the batcher and waits for them: seconds. */
-static double warm(struct child *c, size_t n, size_t *at)
+double warmup_samples(struct child *c, size_t n, size_t *at)
 {
     struct batch_item items[256];
     uint64_t total = c->bench_desc.samples, span = total < WARM_SAMPLES ? total : WARM_SAMPLES;
@@ -56,7 +56,7 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
     if (!took)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory to warm up");
     while ((spent < seconds && n < SINGLES_MAX) || n < 3) {
-        took[n] = warm(c, 1, at);
+        took[n] = warmup_samples(c, 1, at);
         spent += took[n++];
     }
     qsort(took, n, sizeof(*took), by_value);
@@ -69,14 +69,14 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
 
 /* Samples per second with batches of at most `batch` on every lane, measured for about `seconds`.
  */
-static double measure_rate(struct child *c, uint32_t batch, double seconds, size_t *at)
+double warmup_rate(struct child *c, uint32_t batch, double seconds, size_t *at)
 {
     size_t round = (size_t)batch * c->lanes, done = 0;
     double spent = 0;
 
     batch_limit(c->batcher, batch);
     while (spent < seconds || done < round) {
-        double took = warm(c, round, at);
+        double took = warmup_samples(c, round, at);
 
         spent += took;
         done += round;
@@ -95,7 +95,7 @@ static double find_batch(struct child *c, double seconds, size_t *at)
     json_t *tried = json_array();
 
     for (batch = 1; batch <= c->max_batch; batch *= 2) {
-        rate = measure_rate(c, batch, seconds, at);
+        rate = warmup_rate(c, batch, seconds, at);
         json_array_append_new(
             tried, json_pack("{s:i, s:f}", "batch", (int)batch, "samples_per_second", rate));
         if (rate > best * 1.02) {
@@ -114,7 +114,7 @@ static double find_batch(struct child *c, double seconds, size_t *at)
 }
 
 /* Makes the samples of the warm-up resident. */
-static int load_samples(struct child *c, struct assay_err *err)
+int warmup_load(struct child *c, struct assay_err *err)
 {
     uint64_t list[WARM_SAMPLES], total = c->bench_desc.samples,
                                  n = total < WARM_SAMPLES ? total : WARM_SAMPLES, i;
@@ -136,7 +136,7 @@ static int measure(struct child *c, double first, size_t *at, struct assay_err *
             c->max_batch = 1;
         c->samples_per_second = (double)c->max_batch * c->lanes / first;
         if (c->max_batch * c->lanes > 1)
-            first = warm(c, 1, at);
+            first = warmup_samples(c, 1, at);
         c->single_ns_min = c->single_ns_median = c->single_ns_p99 = first * 1e9;
         return ASSAY_OK;
     }
@@ -145,7 +145,7 @@ static int measure(struct child *c, double first, size_t *at, struct assay_err *
     if (s->scenario == OFFLINE && !s->batch && !bench_drive(c->r.benchmark) && c->max_batch > 1)
         c->samples_per_second = find_batch(c, part / 2, at);
     else
-        c->samples_per_second = measure_rate(c, c->max_batch, 2 * part, at);
+        c->samples_per_second = warmup_rate(c, c->max_batch, 2 * part, at);
     return ASSAY_OK;
 }
 
@@ -153,7 +153,7 @@ int warmup(struct child *c, struct assay_err *err)
 {
     bool free_batch = c->r.s.scenario == OFFLINE && !c->r.s.batch;
     size_t at = 0;
-    int rc = load_samples(c, err);
+    int rc = warmup_load(c, err);
 
     if (rc)
         return rc;
@@ -163,7 +163,8 @@ int warmup(struct child *c, struct assay_err *err)
     /* The first round pays for lazy initialisation: it is measured only where it takes long. */
     if (free_batch)
         batch_limit(c->batcher, 1);
-    rc = measure(c, warm(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, &at), &at, err);
+    rc = measure(c, warmup_samples(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, &at), &at,
+                 err);
     c->warming = false;
     batch_careful(c->batcher, false);
     if (rc)

@@ -274,6 +274,7 @@ static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, st
 }
 
 static const char *const formats[] = {NULL};
+static const struct assay_tunable tunables[] = {{"wait", "sleep spin"}, {0}};
 static const struct assay_engine table = {
     .abi_major = ASSAY_ENGINE_ABI_MAJOR,
     .abi_minor = ASSAY_ENGINE_ABI_MINOR,
@@ -298,6 +299,7 @@ static const struct assay_engine table = {
     .probe = fault_probe,
     .lane_open = fault_lane_open,
     .lane_close = fault_lane_close,
+    .tunables = tunables,
 };
 
 const struct assay_engine *assay_engine_entry(void)

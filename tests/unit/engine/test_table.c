@@ -148,6 +148,17 @@ static struct engine *open_null(const struct assay_tensor_spec *in,
     return e;
 }
 
+static void an_older_table_has_no_tunables(void **state)
+{
+    struct assay_engine old = optional;
+
+    (void)state;
+    old.tunables = (const struct assay_tunable *)&old; /* what lies behind it; not to be read */
+    old.size = offsetof(struct assay_engine, tunables);
+    assert_null(engine_tunables(&old));
+    assert_string_equal(engine_tunables(load("null"))[0].option, "wait");
+}
+
 static void shapes_are_compared(void **state)
 {
     const struct assay_tensor_spec in = {"image", ASSAY_F32, 3, {3, 224, 224}},
@@ -221,6 +232,7 @@ int main(void)
                                        cmocka_unit_test(lists_what_is_there),
                                        cmocka_unit_test(options_have_defaults_and_values),
                                        cmocka_unit_test(bad_options_are_named),
+                                       cmocka_unit_test(an_older_table_has_no_tunables),
                                        cmocka_unit_test(shapes_are_compared),
                                        cmocka_unit_test(configs_are_checked)};
 
