@@ -71,7 +71,8 @@ def one_try(assay, distribution, service, number, args):
     started = time.time()
     r = assay.record("Server", "null", [
         "--mode", "find-peak", "--engine-options", options, "--lanes", "1", "--batch", "1",
-        "--target-latency-ms", f"{args.bound_ms:g}", "--min-duration-ms", f"{args.duration_s * 1000:.0f}"])
+        "--peak-precision", f"{args.precision:g}", "--target-latency-ms", f"{args.bound_ms:g}",
+        "--min-duration-ms", f"{args.duration_s * 1000:.0f}"])
     return {"distribution": distribution, "try": number, "peak": r["settings"]["target-qps"]["value"],
             "valid": r["verdict"]["valid"], "reasons": r["verdict"]["reasons"], "trials": len(r["trials"]),
             "put_aside": len(r.get("attempts") or []), "seconds": time.time() - started}
@@ -81,7 +82,8 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("build", type=pathlib.Path, help="a finished build folder: build/release")
     p.add_argument("--tries", type=int, default=10)
-    p.add_argument("--duration-s", type=float, default=40, help="of the full run")
+    p.add_argument("--duration-s", type=float, default=30, help="of the full run")
+    p.add_argument("--precision", type=float, default=0.005, help="of the search")
     p.add_argument("--service-us", type=float, default=500, help="mean service time; a fixed one is twice as long")
     p.add_argument("--bound-ms", type=float, default=15, help="latency bound, at p99")
     p.add_argument("--only", choices=("fixed", "exponential"))

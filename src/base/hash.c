@@ -1,12 +1,15 @@
 /* SHA-256 by OpenSSL. */
 #include "base/hash.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/file.h"
 
 struct hash {
     EVP_MD_CTX *ctx;
@@ -85,5 +88,39 @@ int hash_file(const char *path, char hex[HASH_HEX], struct assay_err *err)
     if (fd >= 0)
         close(fd);
     free(buf);
+    return rc;
+}
+
+int hash_tree(const char *path, char hex[HASH_HEX], struct assay_err *err)
+{
+    struct dirent **list = NULL;
+    struct hash *h;
+    char got[HASH_HEX];
+    int n, i, rc = ASSAY_OK;
+
+    if (!file_is_dir(path))
+        return hash_file(path, hex, err);
+    n = scandir(path, &list, NULL, alphasort);
+    h = hash_create();
+    if (n < 0)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
+    else if (!h)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to hash it", path);
+    for (i = 0; i < n; i++) {
+        const char *name = list[i]->d_name;
+        char *below = !rc && strcmp(name, ".") && strcmp(name, "..") ? file_join(path, name) : NULL;
+
+        if (below && !(rc = hash_tree(below, got, err))) {
+            hash_add(h, name, strlen(name) + 1);
+            hash_add(h, got, sizeof(got));
+        }
+        free(below);
+        free(list[i]);
+    }
+    free(list);
+    if (h)
+        hash_take(h, got);
+    if (!rc)
+        memcpy(hex, got, HASH_HEX);
     return rc;
 }

@@ -144,7 +144,24 @@ static json_t *file_digest(const char *path)
 {
     char hex[HASH_HEX];
 
-    return path && *path && !hash_file(path, hex, NULL) ? json_string(hex) : json_null();
+    return path && *path && !hash_tree(path, hex, NULL) ? json_string(hex) : json_null();
+}
+
+/* A model may be a folder; and an OpenVINO model's weights are a file beside it. */
+static json_t *model_digest(const char *path)
+{
+    size_t n = path ? strlen(path) : 0;
+    char *weights =
+        n > 4 && !strcmp(path + n - 4, ".xml") ? text_format("%.*s.bin", (int)(n - 4), path) : NULL;
+    char hex[2][HASH_HEX];
+    json_t *digest = NULL;
+
+    if (weights && !hash_file(path, hex[0], NULL) && !hash_file(weights, hex[1], NULL)) {
+        hash_bytes(hex, sizeof(hex), hex[0]);
+        digest = json_string(hex[0]);
+    }
+    free(weights);
+    return digest ? digest : file_digest(path);
 }
 
 /* Hashes everything that decides the run; this also reads it into memory, so that no page of it is
@@ -155,7 +172,7 @@ static void hash_parts(struct child *c)
     char *load = below ? file_prefix_join(below) : NULL;
 
     c->digests =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", file_digest(c->r.model_path),
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_digest(c->r.model_path),
                   "library", file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
                   "loadgen", file_digest(load), "program", file_digest("/proc/self/exe"),
                   "benchmark", file_digest(c->r.benchmark_file));

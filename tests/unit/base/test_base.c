@@ -157,6 +157,48 @@ static void test_hash(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void put(const char *name, const char *text)
+{
+    char *path = file_join(dir, name);
+
+    assert_int_equal(file_write_whole(path, text, strlen(text), NULL), 0);
+    free(path);
+}
+
+/* A folder's hash tells a changed file, a moved one and one more; and is the same again. */
+static void test_hash_tree(void **state)
+{
+    char hex[5][HASH_HEX], *below = file_join(dir, "sub");
+    int i, k;
+
+    (void)state;
+    assert_int_equal(file_make_dirs(below, NULL), 0);
+    put("a", "one");
+    put("sub/b", "two");
+    assert_int_equal(hash_tree(dir, hex[0], NULL), 0);
+    assert_int_equal(hash_tree(dir, hex[1], NULL), 0);
+    assert_string_equal(hex[0], hex[1]);
+    put("sub/b", "2");
+    assert_int_equal(hash_tree(dir, hex[1], NULL), 0);
+    put("sub/b", "two");
+    put("sub/c", "");
+    assert_int_equal(hash_tree(dir, hex[2], NULL), 0);
+    free(below);
+    below = file_join(dir, "sub/c");
+    unlink(below);
+    put("c", "");
+    assert_int_equal(hash_tree(dir, hex[3], NULL), 0);
+    for (i = 0; i < 4; i++)
+        for (k = 0; k < i; k++)
+            assert_string_not_equal(hex[i], hex[k]);
+    free(below);
+    below = file_join(dir, "a"); /* a file: as hash_file */
+    assert_int_equal(hash_tree(below, hex[0], NULL), 0);
+    assert_int_equal(hash_file(below, hex[1], NULL), 0);
+    assert_string_equal(hex[0], hex[1]);
+    free(below);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_text_has_a_maximum),
         cmocka_unit_test(test_yaml),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test_setup_teardown(test_hash_tree, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
