@@ -36,6 +36,9 @@ static const struct assay_option options[] = {
     {0}};
 /* clang-format on */
 
+static const struct assay_tunable tunables[] = {
+    {"pinning", "on off"}, {"batch_shape", "both free"}, {0}};
+
 enum { FULL, ANY, FORMS }; /* max_batch samples; any number */
 
 struct form {
@@ -498,6 +501,7 @@ static const struct assay_engine table = {
     .describe = openvino_describe,
     .submit = openvino_submit,
     .close = openvino_close,
+    .tunables = tunables,
     .probe = openvino_probe,
 };
 

@@ -19,6 +19,9 @@ static const struct assay_option options[] = {
     {0}};
 /* clang-format on */
 
+static const struct assay_tunable tunables[] = {
+    {"channels_last", "on off"}, {"optimise", "on off"}, {0}};
+
 struct engine {
     const struct torch_shim *shim;
     void *model;
@@ -146,6 +149,7 @@ static const struct assay_engine table = {
     .describe = pytorch_describe,
     .submit = pytorch_submit,
     .close = pytorch_close,
+    .tunables = tunables,
     .probe = pytorch_probe,
     .lane_open = pytorch_lane_open,
     .alloc = pytorch_alloc,

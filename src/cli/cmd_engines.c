@@ -36,16 +36,18 @@ static json_t *option_json(const struct assay_option *o)
 /* What the table says. */
 static json_t *table_json(const struct assay_engine *e)
 {
-    json_t *bits = json_array(), *rows = json_array();
+    json_t *bits = json_array(), *rows = json_array(), *tunables = json_object();
 
+    for (const struct assay_tunable *t = engine_tunables(e); t && t->option; t++)
+        json_object_set_new(tunables, t->option, json_string(t->values));
     for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
         if (e->caps & caps[i].bit)
             json_array_append_new(bits, json_string(caps[i].name));
     for (const struct assay_option *o = e->options; o && o->name; o++)
         json_array_append_new(rows, option_json(o));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "name", e->name, "summary", e->summary,
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", e->name, "summary", e->summary,
                      "capabilities", bits, "formats", cli_strings(e->formats), "precisions",
-                     cli_strings(e->precisions), "options", rows);
+                     cli_strings(e->precisions), "options", rows, "tunables", tunables);
 }
 
 /* Adds what the library here says. */
@@ -174,7 +176,8 @@ static void print_options(const json_t *options)
 static void print_engine(const json_t *e)
 {
     char text[512];
-    const json_t *device;
+    const char *option;
+    json_t *device;
     size_t i;
 
     printf("%s: %s\n\n", tree_text(e, "name", "?"), tree_text(e, "summary", ""));
@@ -197,6 +200,10 @@ static void print_engine(const json_t *e)
                                     c++) if (!strcmp(caps[c].name, json_string_value(device)))
         printf("  %-14s  %s\n", caps[c].name, caps[c].help);
     print_options(json_object_get(e, "options"));
+    if (json_object_size(json_object_get(e, "tunables")))
+        printf("\nWhat --tune tries\n");
+    json_object_foreach(json_object_get(e, "tunables"), option, device)
+        printf("  %-20s  %s\n", option, json_string_value(device));
 }
 
 static int cmd_engines(struct cli_input *in)
