@@ -15,7 +15,8 @@ void hash_take(struct hash *h, char hex[HASH_HEX]);
 
 void hash_bytes(const void *data, size_t len, char hex[HASH_HEX]);
 int hash_file(const char *path, char hex[HASH_HEX], struct assay_err *err);
-/* The same for a file; for a folder of the names and hashes of all that is in it, sorted by name. */
+/* The same for a file; for a folder of the names and hashes of all that is in it, sorted by name.
+ */
 int hash_tree(const char *path, char hex[HASH_HEX], struct assay_err *err);
 
 #endif
