@@ -108,11 +108,16 @@ int hash_tree(const char *path, char hex[HASH_HEX], struct assay_err *err)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to hash it", path);
     for (i = 0; i < n; i++) {
         const char *name = list[i]->d_name;
-        char *below = !rc && strcmp(name, ".") && strcmp(name, "..") ? file_join(path, name) : NULL;
+        char *below = NULL;
 
-        if (below && !(rc = hash_tree(below, got, err))) {
-            hash_add(h, name, strlen(name) + 1);
-            hash_add(h, got, sizeof(got));
+        if (!rc && strcmp(name, ".") && strcmp(name, "..")) {
+            below = file_join(path, name);
+            rc = below ? hash_tree(below, got, err)
+                       : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to hash it", path);
+            if (!rc) {
+                hash_add(h, name, strlen(name) + 1);
+                hash_add(h, got, sizeof(got));
+            }
         }
         free(below);
         free(list[i]);

@@ -75,6 +75,8 @@ struct load_bridge {
 
 /* round: "v6.1" …, or NULL for the newest; errors name the rounds that are there. */
 int load_open(const char *round, const struct load_bridge **out, struct assay_err *err);
+/* Where the object of a LoadGen version lies, malloc'ed; NULL: no memory. */
+char *load_path(const char *version);
 
 /* The symbol that the object exports. */
 const struct load_bridge *assay_load_bridge(void);

@@ -45,17 +45,25 @@ static int open_object(const char *path, const char *version, const struct load_
     return rc;
 }
 
+char *load_path(const char *version)
+{
+    char *below = text_format("lib/assay/loadgen/%s.so", version);
+    char *path = below ? file_prefix_join(below) : NULL;
+
+    free(below);
+    return path;
+}
+
 int load_open(const char *round, const struct load_bridge **out, struct assay_err *err)
 {
     const struct load_round *r = round ? load_round_find(round) : &load_rounds[0];
-    char *path, *below = NULL;
+    char *path;
     int rc;
 
     if (!r)
         return assay_fail(err, ASSAY_EUSAGE, "--round: '%s' is not known (allowed: %s)", round,
                           load_round_allowed(round));
-    below = text_format("lib/assay/loadgen/%s.so", r->loadgen);
-    path = below ? file_prefix_join(below) : NULL;
+    path = load_path(r->loadgen);
     if (!path)
         rc = assay_fail(err, ASSAY_EFAIL, "LoadGen: out of memory");
     else if (!file_exists(path))
@@ -65,6 +73,5 @@ int load_open(const char *round, const struct load_bridge **out, struct assay_er
     else
         rc = open_object(path, r->loadgen, out, err);
     free(path);
-    free(below);
     return rc;
 }

@@ -168,15 +168,13 @@ static json_t *model_digest(const char *path)
  * missing in the timed part. */
 static void hash_parts(struct child *c)
 {
-    char *below = text_format("lib/assay/loadgen/%s.so", c->r.load->version);
-    char *load = below ? file_prefix_join(below) : NULL;
+    char *load = load_path(c->r.load->version);
 
     c->digests =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_digest(c->r.model_path),
                   "library", file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
                   "loadgen", file_digest(load), "program", file_digest("/proc/self/exe"),
                   "benchmark", file_digest(c->r.benchmark_file));
-    free(below);
     free(load);
 }
 
