@@ -9,7 +9,7 @@
  *
  * A stall of the machine makes a load fail that would hold, never the other way round.  So the load
  * that failed just above the peak is tried once more before it is believed, and so is a full run
- * before the load backs off by the precision. */
+ * before the load backs off, by as much as the better of the two says. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,11 +129,23 @@ static int bracket(struct search *f, double guess, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* How far to go back, as a part of the load, after full runs whose p99 was so long at best.  The
+ * response times of a queue have an exponential tail; with capacity C, load L and a fixed service
+ * time it falls about as exp(-2 (C - L) t) (heavy traffic; half as fast where service times are
+ * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  Between one
+ * and four times the precision: one run is no more than an estimate. */
+static double back_off(double p99_s, double bound_s, double qps, double precision)
+{
+    double part = log(100) / 2 * (1 / bound_s - 1 / p99_s) / qps;
+
+    return fmin(fmax(part, precision), 4 * precision);
+}
+
 static int confirm(struct search *f, double precision, struct assay_err *err)
 {
     struct child *c = f->c;
     struct detail d = {0};
-    double qps = f->low;
+    double qps = f->low, bound_s = c->r.s.target_latency_ms * 1e-3, p99_s = INFINITY;
     int i, rc = ASSAY_OK;
 
     for (i = 0; i < CONFIRM_MAX; i++) {
@@ -150,11 +162,14 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
             return rc;
         late = detail_real(&d, "result_perf_constraints_met", 0) != 1 ||
                detail_real(&d, "early_stopping_met", 0) != 1;
+        p99_s = fmin(p99_s, detail_real(&d, "result_99.00_percentile_latency_ns", 0) * 1e-9);
         detail_release(&d);
         if (!late) /* what else may be wrong, a lower load does not mend */
             return ASSAY_OK;
-        if (i % 2)
-            qps *= 1 - precision;
+        if (i % 2) {
+            qps *= 1 - back_off(p99_s, bound_s, qps, precision);
+            p99_s = INFINITY;
+        }
     }
     return ASSAY_OK; /* the last run stands, and the verdict says that it is INVALID and why */
 }
