@@ -7,9 +7,9 @@
  * normal approximation of its 99 % confidence bound).  A trial that has already failed ends early
  * (struct giveup).  Then the full run at the load found.
  *
- * A stall of the machine makes a load fail that would hold, never the other way round.  So the load
- * that failed just above the peak is tried once more before it is believed, and so is a full run
- * before the load backs off, by as much as the better of the two says. */
+ * A stall of the machine makes a load fail that would hold, never the other way round.  So where
+ * the peak is wanted, a load that failed is tried once more before it is believed, and so is a full
+ * run before the load backs off, by as much as the better of the two says. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 
 #define TRIALS_MAX  40
 #define CONFIRM_MAX 12
+#define LONG_S      60   /* a trial that decides: at least so long, or as the full run */
 #define COARSE      0.05 /* precision where only a run that holds is wanted, not the peak */
 
 struct search {
@@ -26,6 +27,7 @@ struct search {
     double trial_s, full_s;
     double allowed_fraction; /* of the queries, over the bound */
     double low, high;        /* passed, failed; 0: none yet */
+    bool twice;              /* a load fails only when it failed twice */
 };
 
 /* Of n queries of the full run, the part that may be over the bound. */
@@ -99,6 +101,8 @@ static int try_load(struct search *f, double qps, struct assay_err *err)
     bool pass = false;
     int rc = trial(f, qps, f->trial_s, &pass, err);
 
+    if (!rc && !pass && f->twice)
+        rc = trial(f, qps, f->trial_s, &pass, err);
     if (rc)
         return rc;
     if (pass)
@@ -133,12 +137,12 @@ static int bracket(struct search *f, double guess, struct assay_err *err)
  * response times of a queue have an exponential tail; with capacity C, load L and a fixed service
  * time it falls about as exp(-2 (C - L) t) (heavy traffic; half as fast where service times are
  * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  Between one
- * and four times the precision: one run is no more than an estimate. */
+ * and two times the precision: one run is no more than an estimate. */
 static double back_off(double p99_s, double bound_s, double qps, double precision)
 {
     double part = log(100) / 2 * (1 / bound_s - 1 / p99_s) / qps;
 
-    return fmin(fmax(part, precision), 4 * precision);
+    return fmin(fmax(part, precision), 2 * precision);
 }
 
 static int confirm(struct search *f, double precision, struct assay_err *err)
@@ -174,35 +178,18 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
     return ASSAY_OK; /* the last run stands, and the verdict says that it is INVALID and why */
 }
 
-static int bisect(struct search *f, double precision, bool find_peak, struct assay_err *err)
+static int bisect(struct search *f, double precision, struct assay_err *err)
 {
     bool longer = false;
     int rc = ASSAY_OK;
 
     while (!rc && f->high / f->low > 1 + precision && json_array_size(f->c->trials) < TRIALS_MAX) {
         /* The last steps decide: give them more queries. */
-        if (find_peak && !longer && f->high / f->low < 1 + 4 * precision) {
-            f->trial_s = fmin(f->trial_s * 3, f->full_s);
+        if (f->twice && !longer && f->high / f->low < 1 + 4 * precision) {
+            f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
             longer = true;
         }
         rc = try_load(f, sqrt(f->low * f->high), err);
-    }
-    return rc;
-}
-
-/* The peak: below a load that failed twice. */
-static int find(struct search *f, double precision, struct assay_err *err)
-{
-    double doubted = 0, high;
-    int rc = bisect(f, precision, true, err);
-
-    while (!rc && f->high != doubted && json_array_size(f->c->trials) < TRIALS_MAX) {
-        doubted = high = f->high;
-        rc = try_load(f, high, err);
-        if (rc || f->low < high)
-            break;
-        f->high = high * (1 + 4 * precision); /* it holds: the peak is above it */
-        rc = bisect(f, precision, false, err);
     }
     return rc;
 }
@@ -212,7 +199,7 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
     double full_s = (double)c->r.s.min_duration_ms * 1e-3,
            bound_s = c->r.s.target_latency_ms * 1e-3;
     double precision = find_peak ? c->r.s.peak_precision : fmax(c->r.s.peak_precision, COARSE);
-    struct search f = {.c = c, .full_s = full_s};
+    struct search f = {.c = c, .full_s = full_s, .twice = find_peak};
     double guess = c->r.s.target_qps > 0 ? c->r.s.target_qps : 0.7 * c->samples_per_second;
     int rc;
 
@@ -225,7 +212,7 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
         f.trial_s = full_s;
     rc = bracket(&f, guess, err);
     if (!rc)
-        rc = find_peak ? find(&f, precision, err) : bisect(&f, precision, false, err);
+        rc = bisect(&f, precision, err);
     if (rc)
         return rc;
     if (!find_peak)
