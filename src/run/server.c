@@ -17,10 +17,11 @@
 #include "base/file.h"
 #include "run/child.h"
 
-#define TRIALS_MAX  40
-#define CONFIRM_MAX 12
-#define LONG_S      60   /* a trial that decides: at least so long, or as the full run */
-#define COARSE      0.05 /* precision where only a run that holds is wanted, not the peak */
+#define TRIALS_MAX   40
+#define CONFIRM_MAX  12
+#define LONG_S       60   /* a trial that decides: at least so long, or as the full run */
+#define COARSE       0.05 /* precision where only a run that holds is wanted, not the peak */
+#define BACK_OFF_MAX 0.3  /* there; the load goes back by so much of itself at most */
 
 struct search {
     struct child *c;
@@ -136,31 +137,37 @@ static int bracket(struct search *f, double guess, struct assay_err *err)
 /* How far to go back, as a part of the load, after full runs whose p99 was so long at best.  The
  * response times of a queue have an exponential tail; with capacity C, load L and a fixed service
  * time it falls about as exp(-2 (C - L) t) (heavy traffic; half as fast where service times are
- * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  Between one
- * and two times the precision: one run is no more than an estimate. */
-static double back_off(double p99_s, double bound_s, double qps, double precision)
+ * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  At least
+ * the precision; and since one run is no more than an estimate, not far where the peak is wanted.
+ */
+static double back_off(const struct search *f, double precision, double p99_s, double qps)
 {
+    double bound_s = f->c->r.s.target_latency_ms * 1e-3;
     double part = log(100) / 2 * (1 / bound_s - 1 / p99_s) / qps;
 
-    return fmin(fmax(part, precision), 2 * precision);
+    return fmin(fmax(part, precision), f->twice ? 2 * precision : BACK_OFF_MAX);
 }
 
 static int confirm(struct search *f, double precision, struct assay_err *err)
 {
     struct child *c = f->c;
     struct detail d = {0};
-    double qps = f->low, bound_s = c->r.s.target_latency_ms * 1e-3, p99_s = INFINITY;
+    double qps = f->low, p99_s = INFINITY;
     int i, rc = ASSAY_OK;
 
     for (i = 0; i < CONFIRM_MAX; i++) {
-        bool late;
+        bool again = f->twice && i % 2, late;
 
-        if ((rc = settings_set_real(&c->r.s, "target-qps", qps, SETTINGS_MEASURED, err)))
-            return rc;
+        if (i && !again) {
+            qps *= 1 - back_off(f, precision, p99_s, qps);
+            p99_s = INFINITY;
+        }
         if (i && (rc = attempt_put_aside(c,
-                                         i % 2 ? "over the bound at this load; once more"
+                                         again ? "over the bound at this load; once more"
                                                : "over the bound at this load; backed off",
                                          err)))
+            return rc;
+        if ((rc = settings_set_real(&c->r.s, "target-qps", qps, SETTINGS_MEASURED, err)))
             return rc;
         if ((rc = attempt_run(c, &c->r.s, &d, err)))
             return rc;
@@ -170,10 +177,6 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
         detail_release(&d);
         if (!late) /* what else may be wrong, a lower load does not mend */
             return ASSAY_OK;
-        if (i % 2) {
-            qps *= 1 - back_off(p99_s, bound_s, qps, precision);
-            p99_s = INFINITY;
-        }
     }
     return ASSAY_OK; /* the last run stands, and the verdict says that it is INVALID and why */
 }
