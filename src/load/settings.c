@@ -207,6 +207,11 @@ int settings_origin_of(const struct settings *s, const char *name)
     return row ? s->origin[row - rows] : SETTINGS_DEFAULT;
 }
 
+void settings_set_origin(struct settings *s, const char *name, int origin)
+{
+    *origin_of(s, settings_find(name)) = (unsigned char)origin;
+}
+
 /* A parsed value before it is stored. */
 union value {
     char *text;

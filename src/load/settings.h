@@ -131,6 +131,9 @@ int settings_set(struct settings *s, const char *name, const char *value, int or
 int settings_set_real(struct settings *s, const char *name, double value, int origin,
                       struct assay_err *err);
 int settings_origin_of(const struct settings *s, const char *name);
+/* The value stays and its origin becomes this one, which may be lower: so that what is found can
+ * take its place.  The name is one of the table's. */
+void settings_set_origin(struct settings *s, const char *name, int origin);
 
 /* Adds one "name=value" to engine-options: what a repeated --option gives.  The first one of a
  * higher origin starts a new list, so the command line replaces a file's options only as a whole.

@@ -16,11 +16,11 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "net/net.h"
 #include "run/child.h"
+#include "run/digest.h"
 #include "run/run.h"
 
 struct child *child_the;
@@ -147,21 +147,11 @@ static json_t *file_digest(const char *path)
     return path && *path && !hash_tree(path, hex, NULL) ? json_string(hex) : json_null();
 }
 
-/* A model may be a folder; and an OpenVINO model's weights are a file beside it. */
-static json_t *model_digest(const char *path)
+static json_t *model_json(const char *path)
 {
-    size_t n = path ? strlen(path) : 0;
-    char *weights =
-        n > 4 && !strcmp(path + n - 4, ".xml") ? text_format("%.*s.bin", (int)(n - 4), path) : NULL;
-    char hex[2][HASH_HEX];
-    json_t *digest = NULL;
+    char hex[HASH_HEX];
 
-    if (weights && !hash_file(path, hex[0], NULL) && !hash_file(weights, hex[1], NULL)) {
-        hash_bytes(hex, sizeof(hex), hex[0]);
-        digest = json_string(hex[0]);
-    }
-    free(weights);
-    return digest ? digest : file_digest(path);
+    return path && !digest_model(path, hex, NULL) ? json_string(hex) : json_null();
 }
 
 /* Hashes everything that decides the run; this also reads it into memory, so that no page of it is
@@ -171,10 +161,10 @@ static void hash_parts(struct child *c)
     char *load = load_path(c->r.load->version);
 
     c->digests =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_digest(c->r.model_path),
-                  "library", file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
-                  "loadgen", file_digest(load), "program", file_digest("/proc/self/exe"),
-                  "benchmark", file_digest(c->r.benchmark_file));
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_json(c->r.model_path), "library",
+                  file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file), "loadgen",
+                  file_digest(load), "program", file_digest("/proc/self/exe"), "benchmark",
+                  file_digest(c->r.benchmark_file));
     free(load);
 }
 

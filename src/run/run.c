@@ -34,6 +34,10 @@ int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
 
     if (rc)
         return rc;
+    if ((rc = resolve_check(&r, err))) {
+        resolve_release(&r);
+        return rc;
+    }
     if (s->tuned && !s->tune && !(rc = settings_copy(&mine, s, err)))
         rc = tuning_recall(&r, &mine, &tuning, err);
     settings_release(&mine);
@@ -446,7 +450,9 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     rc = resolve(s, &j.r, err);
     if (rc)
         return rc;
-    rc = settings_copy(&mine, s, err);
+    rc = resolve_check(&j.r, err);
+    if (!rc)
+        rc = settings_copy(&mine, s, err);
     if (!rc)
         rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {
