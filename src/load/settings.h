@@ -34,6 +34,7 @@ enum settings_mode {
 };
 extern const char *const settings_scenario_names[]; /* "SingleStream", … NULL */
 extern const char *const settings_mode_names[];     /* "performance", … NULL */
+enum settings_pin { PIN_AUTO = 0, PIN_OFF, PIN_CORES };
 
 struct settings {
     /* What is measured. */
@@ -49,6 +50,7 @@ struct settings {
     /* How. */
     int64_t lanes, threads, batch; /* 0: found by itself */
     double batch_wait_ms;
+    int64_t pin;            /* enum settings_pin */
     char *engine_options;   /* "name=value,name=value" */
     int64_t count;          /* use only the first samples; 0: all */
     int64_t data_threads;   /* 0: all cores */

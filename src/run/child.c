@@ -134,8 +134,13 @@ static int open_benchmark(struct child *c, struct assay_err *err)
  */
 static int prepare_samples(struct child *c, struct assay_err *err)
 {
+    int rc;
+
     child_phase(c, PHASE_DATA, c->r.s.dataset ? c->r.s.dataset : "synthetic samples", 0, 0);
-    return c->r.benchmark->prepare(c->bench, err);
+    pin_memory_begin(&c->pin);
+    rc = c->r.benchmark->prepare(c->bench, err);
+    pin_memory_end(&c->pin);
+    return rc;
 }
 
 /* ---- model ---- */
@@ -252,8 +257,24 @@ static int open_engine(struct child *c, struct assay_err *err)
              : engine_check_shapes(c->engine, 0, c->bench_desc.inputs, c->bench_desc.input_count,
                                    c->bench_desc.outputs, c->bench_desc.output_count, c->output_map,
                                    err);
-    for (lane = 0; !rc && lane < c->lanes; lane++)
+    for (lane = 0; !rc && lane < c->lanes; lane++) {
+        pin_bind(&c->pin, lane);
         rc = engine_lane_open(c->engine, lane, err);
+    }
+    return rc;
+}
+
+/* Threads that the engine starts while it opens inherit the binding of this one. */
+static int open_pinned(struct child *c, struct assay_err *err)
+{
+    bool host = !strncmp(c->r.s.device, "cpu", 3);
+    int rc = pin_open(&c->pin, &c->r.s, host, c->lanes, c->threads, err);
+
+    if (rc)
+        return rc;
+    pin_bind(&c->pin, PIN_ALL);
+    rc = open_engine(c, err);
+    pin_unbind(&c->pin);
     return rc;
 }
 
@@ -375,6 +396,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     if (!tree)
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
+    json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
     json_decref(tree);
@@ -404,7 +426,7 @@ static int run_all(struct child *c, struct assay_err *err)
         rc = make_net(c, err);
     choose_shape(c);
     if (!rc)
-        rc = open_engine(c, err);
+        rc = open_pinned(c, err);
     if (!rc)
         rc = prepare_samples(c, err);
     if (!rc)
