@@ -156,8 +156,8 @@ static void compare_with(struct side *mine, const char *name, const struct engin
     struct side theirs = {.name = name};
     struct assay_err err = {0};
 
-    if (usable(name, &theirs.table, &err)) {
-        report(out, sum, ASSAY_EUNSUPPORTED, name, err.text);
+    if (usable(name, &theirs.table, &err)) { /* one that was asked for must be there */
+        report(out, sum, ask->with ? ASSAY_EFAIL : ASSAY_EUNSUPPORTED, name, err.text);
         return;
     }
     if (theirs.table->caps & ASSAY_CAP_ANY_MODEL) /* it computes nothing */
