@@ -103,7 +103,7 @@ static int run_samples(struct trial *t, const char *file, json_t *doc, struct as
 
     if (!rc && (!row || !len || len % row || t->graph->inputs[0].dtype != ASSAY_F32))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: is not a whole number of the model's samples", file);
-    for (at = 0; at < len && !rc; at += n * row) {
+    for (at = 0; row && at < len && !rc; at += n * row) {
         n = (len - at) / row < t->max_batch ? (len - at) / row : t->max_batch;
         rc = run_batch(t, data + at, (uint32_t)n, doc, err);
     }

@@ -68,14 +68,16 @@ static int by_node(const void *a, const void *b)
 
 static int list_units(struct units *u, hwloc_topology_t t, bool cores_only, struct assay_err *err)
 {
+    int all = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PU);
+    size_t most = all > 0 ? (size_t)all : 0;
     hwloc_obj_t pu = NULL;
     uint32_t n = 0;
 
     memset(u, 0, sizeof(*u));
-    u->list = calloc((size_t)hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_PU) + 1, sizeof(*u->list));
+    u->list = calloc(most + 1, sizeof(*u->list));
     if (!u->list)
         return no_memory(err);
-    while ((pu = hwloc_get_next_obj_by_type(t, HWLOC_OBJ_PU, pu)))
+    while (n < most && (pu = hwloc_get_next_obj_by_type(t, HWLOC_OBJ_PU, pu)))
         if (!cores_only || rank_in_core(t, pu) == 0)
             u->list[n++] = (struct unit){pu, node_of(pu)};
     u->count = n;

@@ -182,7 +182,7 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
                                             .threads = 1,
                                             .count = (uint64_t)r->s.count,
                                             .seed = (uint64_t)r->s.seed};
-    void *bench;
+    void *bench = NULL;
     int rc = manifest ? r->benchmark->open(&config, &bench, err)
                       : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
