@@ -277,18 +277,16 @@ void pin_unbind(const struct pin *p)
         hwloc_set_cpubind(p->topology, p->usable, HWLOC_CPUBIND_THREAD);
 }
 
-bool pin_bind_spare(const struct pin *p)
+void pin_bind_spare(const struct pin *p)
 {
     hwloc_bitmap_t spare = p->on ? hwloc_bitmap_alloc() : NULL;
-    bool bound = false;
 
-    if (spare) {
-        hwloc_bitmap_andnot(spare, p->usable, p->all);
-        bound = !hwloc_bitmap_iszero(spare) &&
-                !hwloc_set_cpubind(p->topology, spare, HWLOC_CPUBIND_THREAD);
-    }
+    if (!spare)
+        return;
+    hwloc_bitmap_andnot(spare, p->usable, p->all);
+    hwloc_set_cpubind(p->topology, hwloc_bitmap_iszero(spare) ? p->usable : spare,
+                      HWLOC_CPUBIND_THREAD);
     hwloc_bitmap_free(spare);
-    return bound;
 }
 
 void pin_memory_begin(struct pin *p)

@@ -43,9 +43,9 @@ void pin_release(struct pin *p);
 void pin_bind(const struct pin *p, uint32_t lane);
 /* The calling thread may run everywhere again. */
 void pin_unbind(const struct pin *p);
-/* Binds it to what no lane has, if there is such a thing: for threads that are to stay out of the
- * way. */
-bool pin_bind_spare(const struct pin *p);
+/* Binds it to what no lane has, where there is such a thing, else to nothing: for threads that are
+ * to stay out of the way. */
+void pin_bind_spare(const struct pin *p);
 /* Between these, pages that the calling thread (and those that it starts) touches first come to lie
  * on the lanes' node; with several nodes in turn on each, since any lane may get any sample. */
 void pin_memory_begin(struct pin *p);

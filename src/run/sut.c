@@ -310,7 +310,8 @@ static void narrow_affinity(struct child *c)
     if (sched_getaffinity(0, sizeof(full_affinity), &full_affinity))
         return;
     if (c->pin.on) { /* full_affinity may be the lane's own then */
-        c->restore_affinity = pin_bind_spare(&c->pin);
+        pin_bind_spare(&c->pin);
+        c->restore_affinity = true;
         return;
     }
     if ((uint32_t)CPU_COUNT(&full_affinity) <= c->lanes * c->threads)
