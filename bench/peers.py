@@ -98,9 +98,10 @@ class BareOnnx:
     program, library = "bare_onnx", "libonnxruntime.so.1"
 
     def __init__(self, assay, build):
-        runtime = build / "lib" / "assay" / "runtimes" / self.engine / self.library
-        if not runtime.exists():
-            raise Failed(f"{runtime} is not there: run make engine-{self.engine} first")
+        folder = build / "lib" / "assay" / "runtimes" / self.engine
+        runtime = next(folder.glob(self.library), None)
+        if not runtime:
+            raise Failed(f"{folder / self.library} is not there: run make engine-{self.engine} first")
         self.samples = assay.samples(self.engine)
         self.base = [build / "bench" / self.program, "--library", runtime, "--model", assay.model(self.form)]
 
@@ -176,7 +177,12 @@ class BareTorch(BareOnnx):
     program, library = "bare_torch", "libtorch_cpu.so"
 
 
-ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow, BareTorch)}
+class BareOpenvino(BareOnnx):
+    title, engine, form, spins = "OpenVINO", "openvino", "onnx", False
+    program, library = "bare_openvino", "libopenvino_c.so.*"
+
+
+ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow, BareTorch, BareOpenvino)}
 
 
 def photos():

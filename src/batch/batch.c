@@ -535,6 +535,8 @@ static void *lane_main(void *arg)
     snprintf(name, sizeof(name), "lane %u", l->number);
     prctl(PR_SET_NAME, name);
     prctl(PR_SET_TIMERSLACK, 1UL);
+    if (l->b->ops.begin)
+        l->b->ops.begin(l->b->ops.ctx, l->number);
     while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s)))
         lane_handle(l, s, n);
     if (s && !l->b->ops.drive)

@@ -30,6 +30,7 @@ struct batch_done {
  * fail also on engine threads. */
 struct batch_ops {
     void *ctx;
+    void (*begin)(void *ctx, uint32_t lane); /* first thing on a lane's own thread; NULL: nothing */
     int (*submit)(void *ctx, struct assay_batch *batch, struct assay_err *err);
     int (*drain)(void *ctx, uint32_t lane, struct assay_err *err); /* NULL: none */
     void *(*alloc)(void *ctx, size_t bytes);

@@ -161,6 +161,9 @@ int cli_bench_open(struct cli_bench *b, const char *name, const struct settings 
                    struct assay_err *err);
 void cli_bench_close(struct cli_bench *b);
 
+/* check.c: `assay engines check ENGINE`. */
+int cli_check_engine(struct cli_input *in);
+
 /* Text in lines of at most 80 columns, indented; goes on at column `at`.  Ends with a newline. */
 void cli_wrap(FILE *out, int at, int indent, const char *text);
 

@@ -222,26 +222,9 @@ static int cmd_engines(struct cli_input *in)
     return EXIT_OK;
 }
 
-static int check(struct cli_input *in)
-{
-    const struct settings *s = &in->settings;
-    struct engine_conform sum;
-    struct assay_err err;
-
-    if (engine_conform(in->args[0], s->model, cli_value(in, "format"), s->device, s->engine_options,
-                       s->json ? stderr : stdout, &sum, &err))
-        return cli_fail(&err);
-    if (s->json)
-        cli_json(json_pack("{s:s, s:i, s:i, s:i}", "engine", in->args[0], "passed", sum.passed,
-                           "failed", sum.failed, "skipped", sum.skipped),
-                 "conform");
-    else
-        printf("%d passed, %d failed, %d skipped\n", sum.passed, sum.failed, sum.skipped);
-    return sum.failed ? EXIT_COULD_NOT : EXIT_OK;
-}
-
 static const struct cli_verb verbs[] = {
-    {"check", "ENGINE", "run the conformance suite on an engine; fails when a case fails", check},
+    {"check", "ENGINE", "run the conformance suite on an engine; fails when a case fails",
+     cli_check_engine},
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
@@ -249,6 +232,8 @@ static const struct cli_option options[] = {
      "check: the format of the model file; default: by the engine"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "check: one option of the engine; may be given again"},
+    {"with", 0, "ENGINE", NULL, NULL,
+     "check: the engine that its answers are compared with; default: every other one"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"model", "device", "engine-options", "json", NULL};
@@ -266,6 +251,7 @@ const struct cli_command cli_cmd_engines = {
             "\n"
             "    assay engines\n"
             "    assay engines onnxruntime\n"
-            "    assay engines check onnxruntime --model model.onnx\n"
+            "    assay engines check onnxruntime\n"
+            "    assay engines check onnxruntime --with openvino --model model.onnx\n"
             "    assay engines check ./mine.so --model model.bin -o threads=1",
     .run = cmd_engines};

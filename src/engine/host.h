@@ -100,4 +100,25 @@ int engine_conform(const char *name, const char *model, const char *format, cons
  * not given empty): args are the six after "conform". */
 int engine_conform_here(char **args, int fd, struct assay_err *err);
 
+/* One net in a file: the same net, with the same weights, in every format that there is. */
+struct engine_net_file {
+    const char *format, *precision; /* precision: "fp32" or "int8" */
+    const char *path;
+};
+struct engine_agree_ask {
+    const char *with;             /* NULL: every other engine that is installed */
+    const char *device, *options; /* of the engine that is checked; may be NULL */
+    const struct engine_net_file *files;
+    size_t file_count;
+    const char *samples; /* a file of float32 rows as the net's only input takes them */
+};
+/* Whether the engine answers as the others do, within a bound for each precision (agree.c): prints
+ * one line for each other engine and precision, and adds to sum.  Each engine runs in a child
+ * process of its own.  Fails only when nothing could be tried. */
+int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out,
+                 struct engine_conform *sum, struct assay_err *err);
+/* The child's side (libexec/assay/assay-child answer ENGINE MODEL FORMAT DEVICE OPTIONS PRECISION
+ * SAMPLES): args are the seven after "answer". */
+int engine_answer_here(char **args, int fd, struct assay_err *err);
+
 #endif

@@ -19,10 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 /* At 64 the zero padding weighs so much more in the last stages than at 224 that all full-size
  * images shared one offset and 3 classes were left; at 128 there are about 100 over 200 images. */
 #define IMAGES 16
-#define SIDE   128
+#define SIDE   NET_IMAGE_SIDE
 #define SPREAD                                                                                     \
     4.0 /* the logits' deviation over classes and images: the median top-1 of 1001 is near 0.13 */
 
@@ -106,6 +108,28 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
             }
         }
     }
+}
+
+int net_write_images(const char *name, uint64_t seed, size_t n, const char *path,
+                     struct assay_err *err)
+{
+    struct net *net = NULL;
+    float *image = NULL;
+    int rc = net_create(name, &net, err), channels = rc ? 0 : net->layers[0].shape.c;
+    size_t size = (size_t)channels * SIDE * SIDE * sizeof(*image), i;
+
+    if (!rc && (net->layers[0].shape.h != SIDE || net->layers[0].shape.w != SIDE))
+        rc = assay_fail(err, ASSAY_EUSAGE, "net %s: its images are not %d pixels wide", name, SIDE);
+    if (!rc && !(image = malloc(n * size + 1)))
+        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %zu images", name, n);
+    for (i = 0; i < n && !rc; i++)
+        draw(&seed, channels, net->input_mean, (size_t)SIDE * SIDE,
+             image + i * size / sizeof(*image));
+    if (!rc)
+        rc = file_write_whole(path, image, n * size, err);
+    free(image);
+    net_destroy(net);
+    return rc;
 }
 
 /* ---- layers ---- */

@@ -20,8 +20,10 @@ struct net_row {
 
 static const struct net_row net_table[] = {
     {"resnet50", "ResNet-50 v1.5, 224x224, 1001 classes", net_build_resnet50},
+    {"check", "what `assay engines check` holds engines against each other with, 101 classes",
+     net_build_check},
 };
-static const char *const names[] = {"resnet50", NULL};
+static const char *const names[] = {"resnet50", "check", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 

@@ -26,6 +26,13 @@ int net_write(const char *net, const char *format, uint64_t seed, const char *pa
  * over made-up images.  Also the same bytes everywhere; twice the time. */
 int net_write_int8(const char *net, uint64_t seed, const char *path, struct assay_err *err);
 
+/* Writes n of the made-up images that weights are calibrated with, of another seed, less the net's
+ * input_mean: float32, n x channels x side x side, nothing else.  For nets whose input is
+ * NET_IMAGE_SIDE wide and high; the same bytes everywhere. */
+#define NET_IMAGE_SIDE 128
+int net_write_images(const char *net, uint64_t seed, size_t n, const char *path,
+                     struct assay_err *err);
+
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":
  * [{"name", "op", "inputs": [names], "output": [c, h, w], "parameters", "macs"}]}.  Free dimensions

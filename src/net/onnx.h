@@ -21,6 +21,7 @@ struct onnx_value {
     uint64_t bytes;              /* initialisers: raw_data, 0 when kept otherwise */
     size_t data_at, data_bytes;  /* where in the file raw_data, else packed float_data, lies */
     bool external;               /* the numbers lie in another file */
+    char *location;              /* which, beside this one; NULL: not said */
 };
 
 struct onnx_node {

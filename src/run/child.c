@@ -16,11 +16,11 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "net/net.h"
 #include "run/child.h"
+#include "run/digest.h"
 #include "run/run.h"
 
 struct child *child_the;
@@ -134,8 +134,13 @@ static int open_benchmark(struct child *c, struct assay_err *err)
  */
 static int prepare_samples(struct child *c, struct assay_err *err)
 {
+    int rc;
+
     child_phase(c, PHASE_DATA, c->r.s.dataset ? c->r.s.dataset : "synthetic samples", 0, 0);
-    return c->r.benchmark->prepare(c->bench, err);
+    pin_memory_begin(&c->pin);
+    rc = c->r.benchmark->prepare(c->bench, err);
+    pin_memory_end(&c->pin);
+    return rc;
 }
 
 /* ---- model ---- */
@@ -147,21 +152,11 @@ static json_t *file_digest(const char *path)
     return path && *path && !hash_tree(path, hex, NULL) ? json_string(hex) : json_null();
 }
 
-/* A model may be a folder; and an OpenVINO model's weights are a file beside it. */
-static json_t *model_digest(const char *path)
+static json_t *model_json(const char *path)
 {
-    size_t n = path ? strlen(path) : 0;
-    char *weights =
-        n > 4 && !strcmp(path + n - 4, ".xml") ? text_format("%.*s.bin", (int)(n - 4), path) : NULL;
-    char hex[2][HASH_HEX];
-    json_t *digest = NULL;
+    char hex[HASH_HEX];
 
-    if (weights && !hash_file(path, hex[0], NULL) && !hash_file(weights, hex[1], NULL)) {
-        hash_bytes(hex, sizeof(hex), hex[0]);
-        digest = json_string(hex[0]);
-    }
-    free(weights);
-    return digest ? digest : file_digest(path);
+    return path && !digest_model(path, hex, NULL) ? json_string(hex) : json_null();
 }
 
 /* Hashes everything that decides the run; this also reads it into memory, so that no page of it is
@@ -171,10 +166,10 @@ static void hash_parts(struct child *c)
     char *load = load_path(c->r.load->version);
 
     c->digests =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_digest(c->r.model_path),
-                  "library", file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
-                  "loadgen", file_digest(load), "program", file_digest("/proc/self/exe"),
-                  "benchmark", file_digest(c->r.benchmark_file));
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_json(c->r.model_path), "library",
+                  file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file), "loadgen",
+                  file_digest(load), "program", file_digest("/proc/self/exe"), "benchmark",
+                  file_digest(c->r.benchmark_file));
     free(load);
 }
 
@@ -262,8 +257,24 @@ static int open_engine(struct child *c, struct assay_err *err)
              : engine_check_shapes(c->engine, 0, c->bench_desc.inputs, c->bench_desc.input_count,
                                    c->bench_desc.outputs, c->bench_desc.output_count, c->output_map,
                                    err);
-    for (lane = 0; !rc && lane < c->lanes; lane++)
+    for (lane = 0; !rc && lane < c->lanes; lane++) {
+        pin_bind(&c->pin, lane);
         rc = engine_lane_open(c->engine, lane, err);
+    }
+    return rc;
+}
+
+/* Threads that the engine starts while it opens inherit the binding of this one. */
+static int open_pinned(struct child *c, struct assay_err *err)
+{
+    bool host = !strncmp(c->r.s.device, "cpu", 3);
+    int rc = pin_open(&c->pin, &c->r.s, host, c->lanes, c->threads, err);
+
+    if (rc)
+        return rc;
+    pin_bind(&c->pin, PIN_ALL);
+    rc = open_engine(c, err);
+    pin_unbind(&c->pin);
     return rc;
 }
 
@@ -385,6 +396,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     if (!tree)
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
+    json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
     json_decref(tree);
@@ -414,7 +426,7 @@ static int run_all(struct child *c, struct assay_err *err)
         rc = make_net(c, err);
     choose_shape(c);
     if (!rc)
-        rc = open_engine(c, err);
+        rc = open_pinned(c, err);
     if (!rc)
         rc = prepare_samples(c, err);
     if (!rc)

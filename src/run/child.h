@@ -7,6 +7,7 @@
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "load/detail.h"
+#include "run/pin.h"
 #include "run/resolve.h"
 #include "run/shared.h"
 
@@ -37,6 +38,7 @@ struct child {
     struct assay_engine_probe probe;
     uint32_t lanes, threads, max_batch;
     uint32_t output_map[16];
+    struct pin pin;
     struct batcher *batcher;
 
     bool warming; /* completions are counted, not given to LoadGen */

@@ -207,7 +207,7 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
     int rc;
 
     /* What a user said is where the search starts; what it finds must be able to replace it. */
-    c->r.s.origin[settings_find("target-qps") - settings_rows(NULL)] = SETTINGS_MEASURED;
+    settings_set_origin(&c->r.s, "target-qps", SETTINGS_MEASURED);
     f.trial_s = c->r.s.peak_trial_s > 0 ? c->r.s.peak_trial_s : fmin(fmax(full_s / 6, 1), 10);
     if (f.trial_s < 20 * bound_s)
         f.trial_s = 20 * bound_s;

@@ -88,7 +88,7 @@ static void unknown_names(void **state)
     assert_true(net_find("resnet50"));
     assert_false(net_find("resnet"));
     assert_string_equal(net_names(&n)[0], "resnet50");
-    assert_int_equal(n, 1);
+    assert_true(n >= 2 && net_find("check"));
     assert_int_equal(net_describe("resnet5", &d, &err), ASSAY_EUSAGE);
     assert_non_null(strstr(err.text, "did you mean 'resnet50'?"));
     assert_int_equal(net_write("resnet50", "onx", 1, "never", &err), ASSAY_EUSAGE);
