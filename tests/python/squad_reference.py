@@ -96,7 +96,11 @@ class Feature:
 class Question:
     def __init__(self, entry, context, tokenise):
         self.id, self.truths = entry["id"], [a["text"] for a in entry["answers"]]
-        self.words = [w for w in re.split("[ \t\r\n\u202f]+", context) if w]
+        places = list(re.finditer("[^ \t\r\n\u202f]+", context))
+        self.words = [m.group() for m in places]
+        begin = entry["answers"][0].get("answer_start", 0)
+        end = begin + len(self.truths[0])
+        self.touched = [i for i, m in enumerate(places) if m.start() < end and m.end() > begin]  # by the first truth
         self.tokens, self.word_of = [], []
         for i, word in enumerate(self.words):
             pieces = tokenise(word)
@@ -150,10 +154,14 @@ def answer(question, results):
                     found.append((pairs[s][0] + pairs[e][1], feature, s, e))
     if not found:
         return "empty"
-    _, feature, s, e = max(found, key=lambda f: f[0])
+    return text_of(*max(found, key=lambda f: f[0])[1:])
+
+
+def text_of(feature, s, e):
+    """What a span of positions answers."""
     pieces = " ".join(feature.tokens[s:e + 1]).replace(" ##", "").replace("##", "")
-    first, last = (question.word_of[feature.token(p)] for p in (s, e))
-    return align(" ".join(pieces.split()), " ".join(question.words[first:last + 1]))
+    first, last = (feature.question.word_of[feature.token(p)] for p in (s, e))
+    return align(" ".join(pieces.split()), " ".join(feature.question.words[first:last + 1]))
 
 
 # ---- score ----
