@@ -158,10 +158,11 @@ static void fill_specs(struct bert *b)
             .name = name[0] ? name : NULL, .dtype = m->dtype, .rank = 1, .dims = {length}};
     }
     for (i = 0; i < 2; i++)
-        b->outputs[i] = (struct assay_tensor_spec){.name = m->outputs[i][0] ? m->outputs[i] : NULL,
-                                                   .dtype = ASSAY_F32,
-                                                   .rank = m->joined ? 2 : 1,
-                                                   .dims = {length, m->joined ? 2 : 0}};
+        b->outputs[i] = (struct assay_tensor_spec){
+            .name = m->outputs[i][0] ? m->outputs[i] : NULL,
+            .dtype = ASSAY_F32,
+            .rank = m->joined ? 2 : 1,
+            .dims = {SQUAD_LENGTH, m->joined ? 2 : 0}}; /* at most: a model's own may be free */
     snprintf(b->preprocess, sizeof(b->preprocess),
              "WordPiece (uncased), questions of at most %d tokens, windows of %d, %d apart; %s, %s",
              SQUAD_QUESTION, SQUAD_LENGTH, SQUAD_STRIDE, assay_dtype_name(m->dtype),
@@ -225,6 +226,7 @@ static int bert_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->outputs = b->outputs;
     d->response_bytes = SQUAD_LENGTH * PAIR_BYTES;
     d->preprocess = b->preprocess;
+    d->zero_padding = b->model.free;
     return ASSAY_OK;
 }
 

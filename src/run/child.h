@@ -112,4 +112,9 @@ int attempt_run(struct child *c, const struct settings *s, struct detail *d, str
 /* monitor.c: the thread that publishes counters and sees stalls and the wish to stop. */
 int monitor_start(struct child *c, struct assay_err *err);
 
+/* Whether the batcher pads: samples of different lengths, and an engine that takes no ragged
+ * batches.
+ */
+bool child_pads(const struct child *c);
+
 #endif

@@ -260,6 +260,7 @@ static void add_note(struct job *j, const char *fmt, const char *a)
 static void add_notes(struct job *j)
 {
     json_t *warm = json_object_get(j->result, "warmup");
+    const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
 
@@ -269,6 +270,8 @@ static void add_notes(struct job *j)
                  j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+    if (padding)
+        add_note(j, "%s", padding);
     if (own > 0) {
         snprintf(text, sizeof(text),
                  "own bound %.0f ms: a single sample's p99 is over the official %.0f ms", own,
