@@ -2,7 +2,7 @@
  * has, a long paragraph now and then, and a few words of it as the answer. */
 #include "bert.h"
 
-enum { ENTRIES = 30522, FIRST_WORD = 1031, EACH_SUFFIX = 4, QUESTIONS = 5, LONG_EACH = 40 };
+enum { ENTRIES = 30522, FIRST_WORD = 1031, EACH_SUFFIX = 4, QUESTIONS = 5, LONG_EACH = 100 };
 
 static uint64_t next(uint64_t *state) /* splitmix64 */
 {
@@ -111,7 +111,7 @@ void synthetic_squad(uint64_t seed, uint64_t n, struct text *out)
     while (done < n && !out->cut) {
         s = seed * 0x2545f4914f6cdd1du + done;
         words = 50 + below(&s, 72) + below(&s, 72);
-        words *= below(&s, LONG_EACH) ? 1 : 4;
+        words *= below(&s, LONG_EACH) ? 1 : 3;
         context = next(&s);
         text_add(out, done ? ", {\"context\": \"" : "{\"context\": \"");
         add_words(out, context, 0, words);
