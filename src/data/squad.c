@@ -62,7 +62,7 @@ static int read_answers(struct reader *r, const json_t *list, struct squad_quest
 
 static int read_question(struct reader *r, const json_t *one)
 {
-    struct squad_question *q = &r->s->questions[r->s->question_count];
+    struct squad_question *q;
     const json_t *answers = json_object_get(one, "answers");
 
     if (r->count) {
@@ -70,6 +70,7 @@ static int read_question(struct reader *r, const json_t *one)
         r->answers += (uint32_t)json_array_size(answers);
         return ASSAY_OK;
     }
+    q = &r->s->questions[r->s->question_count];
     q->id = json_string_value(json_object_get(one, "id"));
     q->text = json_string_value(json_object_get(one, "question"));
     q->paragraph = r->s->paragraph_count - 1;
