@@ -190,6 +190,21 @@ static void variants_differ_where_they_should(void **state)
     check_basic(WORDPIECE_FEATURES, "(a)--b", "( a ) - - b");
 }
 
+static void rare_characters_follow_the_standard(void **state)
+{
+    (void)state;
+    /* The ends of the ranges of ideographs. */
+    check_basic(WORDPIECE_FEATURES, "x\u3400y\u4dbfz\u4e00w\u9fffv",
+                "x \u3400 y \u4dbf z \u4e00 w \u9fff v");
+    check_basic(WORDPIECE_FEATURES, "x\ufa0ey\u33ffz\ua000w", "x \ufa0e y\u33ffz\ua000w");
+    check_basic(WORDPIECE_FEATURES, "x\uf900y", "x \u8c48 y"); /* decomposes to U+8C48 */
+    /* A sigma behind what has case without being a letter of either case. */
+    check_basic(WORDPIECE_FEATURES, "\u00aa\u03a3 \u2163\u03a3 1\u03a3",
+                "\u00aa\u03c2 \u2173\u03c2 1\u03c3");
+    /* Marks that stay (Mc) are put in canonical order. */
+    check_basic(WORDPIECE_FEATURES, "a\u302e\U0001d165", "a\U0001d165\u302e");
+}
+
 /* ---- faults ---- */
 
 static void bad_questions(void **state)
@@ -264,6 +279,7 @@ int main(void)
         cmocka_unit_test(features_are_as_by_the_reference),
         cmocka_unit_test(hard_texts_are_as_by_the_reference),
         cmocka_unit_test(variants_differ_where_they_should),
+        cmocka_unit_test(rare_characters_follow_the_standard),
         cmocka_unit_test(bad_questions),
         cmocka_unit_test(bad_vocabularies),
     };

@@ -148,6 +148,8 @@ static void ties_go_to_the_lower_place(void **state)
     other.end[40] = 1.5;
     squad_span_add(&best, 8, other.start, other.end, other.may);
     assert_int_equal(best.feature, 8);
+    w = window_of(19, 100, 1);
+    assert_int_equal(best_of(&w).start, 19);
     w = window_of(20, 100, 1);
     assert_false(best_of(&w).found);
 }
