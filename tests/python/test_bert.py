@@ -38,6 +38,16 @@ def place_of(feature):
                  and reference.normalise(reference.text_of(feature, s, e)) == wanted), None)
 
 
+def anywhere(feature, pick, length):
+    """Spans that begin and end inside words too."""
+    pairs = [(0.0, 0.0)] * length
+    first = pick.randrange(feature.before, feature.before + feature.count)
+    last = min(first + pick.randrange(6), feature.before + feature.count - 1)
+    pairs[first] = (9.0, 0.0)
+    pairs[last] = (pairs[last][0], 9.0)
+    return pairs
+
+
 def perfect(feature, pick, length):
     """The place of the true answer, as a perfect model would have it."""
     pairs = [(0.0, 0.0)] * length
@@ -49,11 +59,12 @@ def perfect(feature, pick, length):
 
 
 def write_log(path, rows, pick):
-    """In LoadGen's form and any order."""
-    order = list(range(len(rows)))
+    """In LoadGen's form and any order; the first is there before, with other data: the last of a sample counts."""
+    order = [i for i in range(len(rows)) if rows[i] is not None]
     pick.shuffle(order)
-    entries = [f'{{ "seq_id" : {n}, "qsl_idx" : {i}, "data" : "{rows[i].hex().upper()}" }}'
-               for n, i in enumerate(order) if rows[i] is not None]
+    listed = [(order[0], bytes(len(rows[order[0]])))] + [(i, rows[i]) for i in order]
+    entries = [f'{{ "seq_id" : {n}, "qsl_idx" : {i}, "data" : "{data.hex().upper()}" }}'
+               for n, (i, data) in enumerate(listed)]
     with open(path, "w", encoding="utf-8") as f:
         f.write("[\n" + ",\n".join(entries) + "\n]\n")
 
@@ -95,12 +106,16 @@ def hard_data(folder):
                "中文字 a\u200bb An the a. \ue000 x\ue000y [SEP] end ﬁnal e\u0301te\u0301 " + "word " * 400 + "last")
     answers = ["café", "6½ sacks", "the", "A", "", "“6½", "İstanbul", "οδυσσευς", "中文", "ab", "a.", "été", "word word",
                "last", "x\ue000y", "[SEP]", "The the a", "ΟΔΥΣΣΕΥΣ wept"]
-    qas = [{"id": str(i), "question": f"what is {a}?", "answers": [{"text": a, "answer_start": max(0, context.find(a))}, {"text": "a " + a + "!"}]}
-           for i, a in enumerate(answers)]
+    qas = [{"id": str(i), "question": f"what is {a}?", "answers": [
+        {"text": a, "answer_start": max(0, context.find(a))}, {"text": "a " + a + "!"}]} for i, a in enumerate(answers)]
+    # Where the alignment's own rules show: special words, characters that features drop.
+    parts = [{"id": f"part {i}", "question": "what?", "answers": [{"text": a, "answer_start": 0}]}
+             for i, a in enumerate(["enter [SEP]", "re-enter [SEP]", "z re", "[SEP] x\ue000y", "y-z"] * 8)]
     path = os.path.join(folder, "hard")
     os.mkdir(path)
     with open(os.path.join(path, "dev-v1.1.json"), "w", encoding="utf-8") as f:
-        json.dump({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}, f)
+        json.dump({"data": [{"paragraphs": [{"context": context, "qas": qas},
+                                            {"context": "re-enter [SEP] x\ue000y-z " * 20, "qas": parts}]}]}, f)
     os.symlink(os.path.join(DATA, "vocab.txt"), os.path.join(path, "vocab.txt"))
     return path
 
@@ -131,12 +146,13 @@ def main():
             sys.exit(f"perfect logits: {score} with {missed} answers out of reach")
         check("noise", questions, noise, whole, folder, DATA)
         check("noise, own length", questions, noise, own, folder, DATA)
+        check("spans anywhere", questions, anywhere, whole, folder, DATA)
         check("ties", questions, coarse, whole, folder, DATA)
         check("ties, own length", questions, coarse, own, folder, DATA)
         check("a part is missing", questions, noise, lambda f: own(f) if len(f.tokens) % 3 else None, folder, DATA)
         hard = hard_data(folder)
         awkward = reference.read(os.path.join(hard, "dev-v1.1.json"), vocabulary.tokenise)
-        for logits in (perfect, noise, coarse):
+        for logits in (perfect, noise, coarse, anywhere):
             _, results = check(f"hard, {logits.__name__}", awkward, logits, own, folder, hard)
             if logits is perfect:
                 explain(awkward, results)
