@@ -240,6 +240,29 @@ def part_b(suite, assay):
 # ---- (c) pre-processing ----------------------------------------------------------------------------------------------
 
 def part_c(suite, _assay):
+    photo_rows(suite)
+    question_rows(suite)
+
+
+def question_rows(suite):
+    suite.section("(c) BERT's features, one thread, against the tokeniser in Python")
+    files, count = peers.questions()
+    if not count:
+        suite.note("  skipped: no questions (squad-mini of the test data)")
+        return
+    try:
+        command = peers.python_peer(suite.args.build, suite.progress, "tokeniser", peers.TOKENISER_PACKAGES,
+                                    "official_tokenise.py")
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    ours = peers.Photos([str(suite.args.build / "bench" / "tokenise")], files, count)
+    python = peers.Photos(command, files, count)
+    rounds = suite.alternate("questions", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([Row("questions/s / BertTokenizer", "/s", limit=20, below=False, key="rate")], rounds)
+
+
+def photo_rows(suite):
     suite.section("(c) pre-processing, one thread, against decoding alone and against Python")
     photos = peers.photos()
     if not photos:

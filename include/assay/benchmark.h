@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define ASSAY_BENCHMARK_ABI_MAJOR 1
-#define ASSAY_BENCHMARK_ABI_MINOR 0
+#define ASSAY_BENCHMARK_ABI_MINOR 1
 
 struct assay_benchmark_config {
     uint64_t size;
@@ -48,6 +48,10 @@ struct assay_benchmark_desc {
     const struct assay_tensor_spec *outputs; /* that respond needs, without batch dimension */
     uint64_t response_bytes;                 /* the most that respond writes for one sample */
     const char *preprocess;                  /* one line that says what was done to the samples */
+    /* Since ABI 1.1.  1: samples whose first dimension differs (inputs[i].dims[0] is -1) may share
+     * a batch, each padded with zeros behind its own values, and respond finds the row's own part
+     * by the sample.  0: a batch has samples of one shape. */
+    uint32_t zero_padding;
 };
 
 /* One entry of LoadGen's accuracy log. */

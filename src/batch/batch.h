@@ -64,6 +64,11 @@ struct batch_config {
     const uint32_t *output_map; /* which graph output is the benchmark's output i */
     uint32_t wanted_outputs;    /* entries of output_map */
     size_t response_bytes;      /* at most, of one sample */
+    /* NULL: the rows of a batch have one shape.  Else the graph's inputs (batch first, at least one
+     * more dimension): a row is padded with zeros in its first dimension, to the graph's own where
+     * that is fixed and else to the longest row of the batch, and what is issued together is put in
+     * order of length, the longest first.  Copied; not for engines that take ragged batches. */
+    const struct assay_tensor_spec *pad;
 };
 
 /* Times summed over the lanes since the last batch_stats_reset, in ns; counts likewise. */

@@ -278,6 +278,29 @@ static int open_pinned(struct child *c, struct assay_err *err)
     return rc;
 }
 
+/* ---- padding ---- */
+
+bool child_pads(const struct child *c)
+{
+    const struct assay_benchmark_desc *d = &c->bench_desc;
+
+    return d->zero_padding && d->input_count && d->inputs[0].rank && d->inputs[0].dims[0] < 0 &&
+           !(c->r.engine->caps & ASSAY_CAP_RAGGED);
+}
+
+/* What happens to samples of different lengths; NULL: there are none. */
+static json_t *padding_json(const struct child *c)
+{
+    const struct assay_tensor_spec *in = engine_desc(c->engine)->graphs[0].inputs;
+
+    if (!child_pads(c))
+        return NULL;
+    if (in[0].dims[1] < 0)
+        return json_string("batches padded to their longest sample");
+    return json_sprintf("samples padded to %lld: the model's sequence axis is fixed",
+                        (long long)in[0].dims[1]);
+}
+
 /* ---- LoadGen ---- */
 
 /* Server's accuracy mode would keep to its schedule, hours at a low rate; its samples may as well
@@ -375,7 +398,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     int rc;
 
     tree = json_pack(
-        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, "
+        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:o*, s:b}, s:{s:s, s:s, s:s, "
         "s:O, s:O, "
         "s:s, s:s, s:o, s:i, "
         "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}, s:O}",
@@ -383,9 +406,9 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         c->r.precision, "sha256", json_object_get(c->digests, "model"), "dataset", "name",
         c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash", c->bench_desc.dataset_hash,
         "samples", (json_int_t)c->bench_desc.samples, "preprocess", c->bench_desc.preprocess,
-        "synthetic", (int)c->bench_desc.synthetic, "engine", "name", c->r.engine->name, "version",
-        c->probe.version, "library", c->probe.library, "library_sha256",
-        json_object_get(c->digests, "library"), "plugin_sha256",
+        "padding", padding_json(c), "synthetic", (int)c->bench_desc.synthetic, "engine", "name",
+        c->r.engine->name, "version", c->probe.version, "library", c->probe.library,
+        "library_sha256", json_object_get(c->digests, "library"), "plugin_sha256",
         json_object_get(c->digests, "plugin"), "device",
         desc->device ? desc->device : c->r.s.device, "precision",
         desc->precision ? desc->precision : c->r.precision, "options", options_json(c), "lanes",

@@ -85,8 +85,9 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
 
 /* warmup.c: warms up every lane, finds the batch, measures. */
 int warmup(struct child *c, struct assay_err *err);
-/* Its parts: samples made resident; n samples through the batcher, in seconds; samples per second
- * with batches of at most `batch`.  *at is the next sample. */
+/* Its parts: the kth sample that it uses; samples made resident; n samples through the batcher, in
+ * seconds; samples per second with batches of at most `batch`.  *at is the next sample. */
+uint64_t warmup_index(const struct child *c, uint64_t k);
 int warmup_load(struct child *c, struct assay_err *err);
 double warmup_samples(struct child *c, size_t n, size_t *at);
 double warmup_rate(struct child *c, uint32_t batch, double seconds, size_t *at);
@@ -113,5 +114,10 @@ int attempt_run(struct child *c, const struct settings *s, struct detail *d, str
 
 /* monitor.c: the thread that publishes counters and sees stalls and the wish to stop. */
 int monitor_start(struct child *c, struct assay_err *err);
+
+/* Whether the batcher pads: samples of different lengths, and an engine that takes no ragged
+ * batches.
+ */
+bool child_pads(const struct child *c);
 
 #endif

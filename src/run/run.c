@@ -267,6 +267,7 @@ static void add_notes(struct job *j)
     json_t *warm = json_object_get(j->result, "warmup");
     const json_t *engine = json_object_get(j->result, "engine");
     int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0);
+    const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
 
@@ -276,6 +277,8 @@ static void add_notes(struct job *j)
                  j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+    if (padding)
+        add_note(j, "%s", padding);
     if (own > 0) {
         snprintf(text, sizeof(text),
                  "own bound %.0f ms: a single sample's p99 is over the official %.0f ms", own,

@@ -145,7 +145,9 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .output_count = engine_desc(c->engine)->graphs[0].output_count,
                                   .output_map = c->output_map,
                                   .wanted_outputs = c->bench_desc.output_count,
-                                  .response_bytes = c->bench_desc.response_bytes};
+                                  .response_bytes = c->bench_desc.response_bytes,
+                                  .pad = child_pads(c) ? engine_desc(c->engine)->graphs[0].inputs
+                                                       : NULL};
 
     /* One synchronous lane that waits for nothing is served by the issuing thread itself: a thread
      * border could only cost.  A Server with batches needs the queue to make them from, and one
