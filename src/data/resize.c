@@ -564,7 +564,8 @@ static int64_t linear_place(uint32_t d, double scale, float *behind)
     return (int64_t)whole;
 }
 
-/* Along x a pixel at the edge is taken alone; along y (resize_linear_row) the edge row counts
+/* OpenCV takes means of 2 × 2 where both sides are halved: the same bits.  Along x a pixel at the
+ * edge is taken alone; along y (resize_linear_row) the edge row counts
  * twice: their roundings differ. */
 static void axis_linear(struct resize_axis *a, uint32_t source, double scale)
 {
@@ -597,7 +598,6 @@ int resize_linear_begin(struct resize_linear *r, const struct pixels *from, uint
                                 .height = height,
                                 .scale = 1.0 / ((double)height / from->height),
                                 .n = (size_t)width * 3,
-                                .half = from->width == 2 * width && from->height == 2 * height,
                                 .held = {UINT32_MAX, UINT32_MAX}};
     for (pass = 0; pass < 2; pass++) {
         p.used = 0;
@@ -626,19 +626,6 @@ static const float *linear_line(struct resize_linear *r, uint32_t s)
     return r->lines[s % 2];
 }
 
-static void half_row(struct resize_linear *r, uint32_t i)
-{
-    const uint8_t *p = r->from->data + (size_t)i * 2 * r->from->width * 3,
-                  *q = p + (size_t)r->from->width * 3;
-    size_t k;
-
-    for (k = 0; k < r->n; k++) {
-        size_t at = k / 3 * 6 + k % 3;
-
-        r->row[k] = (float)(p[at] + p[at + 3] + q[at] + q[at + 3]) * 0.25f;
-    }
-}
-
 float *resize_linear_row(struct resize_linear *r, uint32_t i)
 {
     const float *upper, *lower;
@@ -646,10 +633,6 @@ float *resize_linear_row(struct resize_linear *r, uint32_t i)
     int64_t s, last = (int64_t)r->from->height - 1;
     size_t k;
 
-    if (r->half) {
-        half_row(r, i);
-        return r->row;
-    }
     s = linear_place(i, r->scale, &f);
     upper = linear_line(r, (uint32_t)(s < 0 ? 0 : s > last ? last : s));
     lower = linear_line(r, (uint32_t)(s + 1 > last ? last : s + 1));

@@ -43,7 +43,6 @@ struct resize_linear {
     uint32_t height; /* of the result */
     double scale;    /* of the rows */
     size_t n;        /* floats of a row */
-    bool half;       /* exactly half as wide and high: OpenCV then takes means of 2 × 2 */
     struct resize_axis x;
     float *wide, *lines[2], *row;
     uint32_t held[2]; /* source row s, resized along x, is in lines[s % 2] */
