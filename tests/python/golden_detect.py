@@ -6,7 +6,7 @@ Second opinion only: never used at run time, nor by the tests, which read what t
     v/bin/python tests/python/golden_detect.py tests/golden/retinanet
 
 The heads' outputs come from a formula that the test has too (tests/unit/score/test_detect.c).  Writes
-heads-SIZE-CLASSES.txt: size, classes and base, then a line for each detection: label, score, x1, y1, x2, y2."""
+heads-SIZE-CLASSES-BASE.txt: size, classes and base, then a line for each detection: label, score, x1, y1, x2, y2."""
 import sys
 import types
 
@@ -37,7 +37,7 @@ def logits(first, n, base):
 def shifts(first, n):
     x = mix(np.arange(first, first + n, dtype=np.uint64), 0x9E3779B9)
     v = ((x >> np.uint32(8)).astype(np.float64) / 2 ** 24 - .5) * .6
-    v[(x & np.uint32(255)) == 0] *= 50  # far away, and beyond what a box may grow by
+    v[(x & np.uint32(15)) == 0] *= 50  # far away, and beyond what a box may grow by
     return v.astype(np.float32)
 
 
@@ -60,7 +60,7 @@ def write(folder, size, classes, base):
     split = list(anchors.split([c * c * ANCHORS for c in cells]))
     found = RetinaNet.postprocess_detections(net, {"cls_logits": scores, "bbox_regression": boxes}, [split],
                                              [(size, size)])[0]
-    with open(f"{folder}/heads-{size}-{classes}.txt", "w") as f:
+    with open(f"{folder}/heads-{size}-{classes}{base}.txt", "w") as f:
         f.write(f"# golden_detect.py, torchvision {torchvision.__version__}\n{size} {classes} {base}\n")
         for label, score, box in zip(found["labels"].tolist(), found["scores"].tolist(), found["boxes"].tolist()):
             f.write(f"{label} {score:.9g} " + " ".join(f"{v:.9g}" for v in box) + "\n")
@@ -71,6 +71,9 @@ def main():
     torch.set_num_threads(1)
     write(sys.argv[1], 800, 264, -5)
     write(sys.argv[1], 203, 3, -3)
+    write(sys.argv[1], 96, 1, -3)
+    write(sys.argv[1], 203, 1, -4.5)  # scores near the threshold are kept
+    write(sys.argv[1], 1600, 1, -5)  # a box that may not grow more
     write(sys.argv[1], 96, 1, -9)
 
 
