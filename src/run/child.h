@@ -37,6 +37,7 @@ struct child {
     struct assay_engine_probe probe;
     uint32_t lanes, threads, max_batch;
     uint32_t output_map[16];
+    bool whole_outputs; /* the model's outputs have no batch dimension */
     struct batcher *batcher;
 
     bool warming; /* completions are counted, not given to LoadGen */

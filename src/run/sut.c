@@ -139,6 +139,7 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .output_count = engine_desc(c->engine)->graphs[0].output_count,
                                   .output_map = c->output_map,
                                   .wanted_outputs = c->bench_desc.output_count,
+                                  .whole_outputs = c->whole_outputs,
                                   .response_bytes = c->bench_desc.response_bytes};
 
     /* One synchronous lane that waits for nothing is served by the issuing thread itself: a thread
