@@ -271,6 +271,8 @@ def photo_rows(suite):
     ours = peers.Photos([str(suite.args.build / "bench" / "preprocess")], photos)
     rounds = suite.alternate("decoding", suite.args.rounds, lambda: ours.go("whole"), lambda: ours.go("decode"))
     suite.add([Row("time per image / decoding alone", "ns", limit=1.25, key="time")], rounds)
+    rounds = suite.alternate("RetinaNet, decoding", suite.args.rounds, lambda: ours.go("square"), lambda: ours.go("decode"))
+    suite.add([Row("RetinaNet: time per image / decoding alone", "ns", key="time")], rounds)
     try:
         python = peers.Photos(peers.python_peer(suite.args.build, suite.progress), photos)
     except peers.Missing as why:
@@ -278,6 +280,8 @@ def photo_rows(suite):
         return
     rounds = suite.alternate("Python", suite.args.rounds, lambda: ours.go("whole"), lambda: python.go("whole"))
     suite.add([Row("images/s / OpenCV + numpy", "/s", below=False, key="rate")], rounds)
+    rounds = suite.alternate("RetinaNet, Python", suite.args.rounds, lambda: ours.go("square"), lambda: python.go("square"))
+    suite.add([Row("RetinaNet: images/s / OpenCV + numpy", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
 # ---- the whole -------------------------------------------------------------------------------------------------------

@@ -296,7 +296,8 @@ static void slot_respond(struct slot *s)
 
     for (i = 0; i < b->config.wanted_outputs; i++) {
         s->wanted[i] = s->outputs[b->output_map[i]];
-        if (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)n) {
+        if (!b->config.whole_outputs &&
+            (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)n)) {
             assay_fail(&err, ASSAY_EFAIL,
                        "the engine gave %lld rows of output %u for a batch of %u samples",
                        (long long)(s->wanted[i].rank ? s->wanted[i].dims[0] : 0), b->output_map[i],

@@ -63,6 +63,7 @@ struct batch_config {
     uint32_t output_count;      /* of the graph */
     const uint32_t *output_map; /* which graph output is the benchmark's output i */
     uint32_t wanted_outputs;    /* entries of output_map */
+    bool whole_outputs;         /* no batch dimension; needs max_batch == 1 */
     size_t response_bytes;      /* at most, of one sample */
     /* NULL: the rows of a batch have one shape.  Else the graph's inputs (batch first, at least one
      * more dimension): a row is padded with zeros in its first dimension, to the graph's own where

@@ -1,4 +1,4 @@
-/* The official ImageNet pre-processing as one pass over a photo; see image.h. */
+/* The official pre-processing of photos as one pass; see image.h. */
 #include "data/image.h"
 
 #include <stdlib.h>
@@ -89,6 +89,74 @@ void image_normalise(const struct image_rule *rule, const struct image_work *w, 
     }
 }
 
+typedef float four __attribute__((vector_size(16)));
+
+/* One row of R, G, B in place; three vectors of four are four pixels, in the channels' order. */
+static void normalise_row(const four offset[3], const four divisor[3], float scale, float *row,
+                          size_t n)
+{
+    four v;
+    size_t i, k;
+
+    for (i = 0; i < n; i += 12)
+        for (k = 0; k < 3; k++) {
+            memcpy(&v, row + i + 4 * k, sizeof(v));
+            v = v * scale;
+            v = v - offset[k];
+            v = v / divisor[k];
+            memcpy(row + i + 4 * k, &v, sizeof(v));
+        }
+}
+
+/* Channel c of the tensor is that of the photo at place c, or, for BGR, 2 - c. */
+static void lay_out_row(const struct image_rule *rule, const float *row, uint32_t y, float *out)
+{
+    size_t size = rule->size, plane = size * size, x;
+    int first = rule->bgr ? 2 : 0, last = 2 - first;
+
+    if (rule->nhwc) {
+        out += y * size * 3;
+        for (x = 0; x < size; x++, row += 3, out += 3) {
+            out[0] = row[first];
+            out[1] = row[1];
+            out[2] = row[last];
+        }
+        return;
+    }
+    out += y * size;
+    for (x = 0; x < size; x++, row += 3) {
+        out[x] = row[first];
+        out[x + plane] = row[1];
+        out[x + 2 * plane] = row[last];
+    }
+}
+
+int image_stretch(const struct image_rule *rule, const struct pixels *photo, struct image_work *w,
+                  float *out, struct assay_err *err)
+{
+    float offset[12], divisor[12], *row;
+    four offsets[3], divisors[3];
+    struct resize_linear r;
+    uint32_t y;
+    int i, c, rc;
+
+    for (i = 0; i < 12; i++) {
+        c = rule->bgr ? 2 - i % 3 : i % 3;
+        offset[i] = (float)rule->mean[c];
+        divisor[i] = (float)rule->std[c];
+    }
+    memcpy(offsets, offset, sizeof(offset));
+    memcpy(divisors, divisor, sizeof(divisor));
+    if ((rc = resize_linear_begin(&r, photo, rule->size, rule->size, &w->resize, err)))
+        return rc;
+    for (y = 0; y < rule->size; y++) {
+        row = resize_linear_row(&r, y);
+        normalise_row(offsets, divisors, (float)rule->scale, row, r.n);
+        lay_out_row(rule, row, y, out);
+    }
+    return ASSAY_OK;
+}
+
 int image_read(const struct image_rule *rule, const char *path, struct image_work *w, float *out,
                struct assay_err *err)
 {
@@ -96,6 +164,8 @@ int image_read(const struct image_rule *rule, const char *path, struct image_wor
     int rc;
 
     rc = pixels_read_jpeg(path, &w->photo, err);
+    if (!rc && rule->method == IMAGE_STRETCH)
+        return image_stretch(rule, &w->photo, w, out, err);
     if (!rc)
         rc = image_crop(rule, &w->photo, w, &crop, err);
     if (!rc && crop)
@@ -105,10 +175,17 @@ int image_read(const struct image_rule *rule, const char *path, struct image_wor
 
 void image_describe(const struct image_rule *r, char *out, size_t size)
 {
-    snprintf(out, size,
-             "resize short side %u (%s), centre crop %u, (x * %.17g - [%.9g %.9g %.9g]) / [%.9g "
-             "%.9g %.9g], %s, %s, float32",
-             r->resize, r->method == IMAGE_PYTORCH ? "Pillow bilinear" : "OpenCV area", r->size,
-             r->scale, r->mean[0], r->mean[1], r->mean[2], r->std[0], r->std[1], r->std[2],
+    int n;
+
+    if (r->method == IMAGE_STRETCH)
+        n = snprintf(out, size, "stretch to %u x %u (OpenCV bilinear, float32)", r->size, r->size);
+    else
+        n = snprintf(out, size, "resize short side %u (%s), centre crop %u", r->resize,
+                     r->method == IMAGE_PYTORCH ? "Pillow bilinear" : "OpenCV area", r->size);
+    if (n < 0 || (size_t)n >= size)
+        return;
+    snprintf(out + n, size - (size_t)n,
+             ", (x * %.17g - [%.9g %.9g %.9g]) / [%.9g %.9g %.9g], %s, %s, float32", r->scale,
+             r->mean[0], r->mean[1], r->mean[2], r->std[0], r->std[1], r->std[2],
              r->bgr ? "BGR" : "RGB", r->nhwc ? "NHWC" : "NCHW");
 }

@@ -67,6 +67,13 @@ int engine_check_shapes(const struct engine *e, uint32_t graph,
                         const struct assay_tensor_spec *inputs, uint32_t input_count,
                         const struct assay_tensor_spec *outputs, uint32_t output_count,
                         uint32_t *output_map, struct assay_err *err);
+/* Whether the model gives these outputs whole, without a batch dimension (whole_outputs in
+ * benchmark.h), to go by the first; and the check of such outputs. */
+bool engine_outputs_whole(const struct engine *e, uint32_t graph,
+                          const struct assay_tensor_spec *outputs, uint32_t count);
+int engine_check_whole(const struct engine *e, uint32_t graph,
+                       const struct assay_tensor_spec *outputs, uint32_t count, uint32_t *map,
+                       struct assay_err *err);
 int engine_lane_open(struct engine *e, uint32_t lane, struct assay_err *err);
 void engine_lane_close(struct engine *e, uint32_t lane);
 /* As the hook, timed; detects double completion (`done` called twice for a batch), completion of a

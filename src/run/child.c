@@ -6,6 +6,7 @@
  * by _exit: LoadGen crashes in exit handlers and engine threads may be anywhere, so nothing is torn
  * down. */
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,27 @@ static int make_net(struct child *c, struct assay_err *err)
     return net_write(c->r.manifest.net, c->r.format, (uint64_t)c->r.s.seed, c->r.model_path, err);
 }
 
+/* What a sample's tensors take, as far as their sizes are known. */
+static double sample_bytes(const struct assay_benchmark_desc *b)
+{
+    double all = 0, one;
+    uint32_t i, k;
+
+    for (i = 0; i < b->input_count + b->output_count; i++) {
+        const struct assay_tensor_spec *s =
+            i < b->input_count ? &b->inputs[i] : &b->outputs[i - b->input_count];
+
+        one = (double)assay_dtype_size(s->dtype);
+        for (k = 0; k < s->rank; k++)
+            one *= s->dims[k] > 0 ? (double)s->dims[k] : 1;
+        all += one;
+    }
+    return all;
+}
+
+/* A batch that nobody asked for takes at most this: RetinaNet's heads give 127 MB a sample. */
+#define BATCH_BYTES 1e9
+
 /* Lanes, threads and the largest batch, where the user left them open. */
 static void choose_shape(struct child *c)
 {
@@ -205,6 +227,35 @@ static void choose_shape(struct child *c)
         c->max_batch = ((uint32_t)s->samples_per_query + c->lanes - 1) / c->lanes;
     else
         c->max_batch = 1;
+    if (!s->batch && c->max_batch * sample_bytes(&c->bench_desc) > BATCH_BYTES)
+        c->max_batch = (uint32_t)fmax(1, BATCH_BYTES / sample_bytes(&c->bench_desc));
+}
+
+/* The model against the benchmark, and against the batches that were planned. */
+static int check_model(struct child *c, struct assay_err *err)
+{
+    const struct assay_benchmark_desc *b = &c->bench_desc;
+    uint32_t most = engine_desc(c->engine)->max_batch;
+    int rc;
+
+    c->whole_outputs =
+        b->whole_outputs && engine_outputs_whole(c->engine, 0, b->outputs, b->output_count);
+    if (c->whole_outputs)
+        most = 1;
+    if (most && most < c->max_batch) {
+        if (c->r.s.batch && !c->tune)
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "--batch %u: the model takes at most %u samples at once",
+                              c->max_batch, most);
+        c->max_batch = most;
+    }
+    if (bench_drive(c->r.benchmark))
+        return ASSAY_OK;
+    rc = engine_check_shapes(c->engine, 0, b->inputs, b->input_count, b->outputs,
+                             c->whole_outputs ? 0 : b->output_count, c->output_map, err);
+    if (!rc && c->whole_outputs)
+        rc = engine_check_whole(c->engine, 0, b->outputs, b->output_count, c->output_map, err);
+    return rc;
 }
 
 static int open_engine(struct child *c, struct assay_err *err)
@@ -225,7 +276,6 @@ static int open_engine(struct child *c, struct assay_err *err)
                                          .want_output_count = c->bench_desc.output_count,
                                          .want_outputs = c->bench_desc.outputs,
                                          .log = on_log};
-    const struct assay_model_desc *desc;
     uint32_t lane;
     int rc;
 
@@ -244,19 +294,7 @@ static int open_engine(struct child *c, struct assay_err *err)
         c->r.engine->probe(runtime, &c->probe, NULL);
     if (!c->tune) /* nobody reads a trial's digests, and its time is short */
         hash_parts(c);
-    desc = engine_desc(c->engine);
-    if (desc->max_batch && desc->max_batch < c->max_batch) {
-        if (s->batch && !c->tune)
-            return assay_fail(err, ASSAY_EUSAGE,
-                              "--batch %u: the model takes at most %u samples at once",
-                              c->max_batch, desc->max_batch);
-        c->max_batch = desc->max_batch;
-    }
-    rc = bench_drive(c->r.benchmark)
-             ? ASSAY_OK
-             : engine_check_shapes(c->engine, 0, c->bench_desc.inputs, c->bench_desc.input_count,
-                                   c->bench_desc.outputs, c->bench_desc.output_count, c->output_map,
-                                   err);
+    rc = check_model(c, err);
     for (lane = 0; !rc && lane < c->lanes; lane++) {
         pin_bind(&c->pin, lane);
         rc = engine_lane_open(c->engine, lane, err);

@@ -39,6 +39,7 @@ struct child {
     uint32_t lanes, threads, max_batch;
     uint32_t output_map[16];
     struct pin pin;
+    bool whole_outputs; /* the model's outputs have no batch dimension */
     struct batcher *batcher;
 
     bool warming; /* completions are counted, not given to LoadGen */

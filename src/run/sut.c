@@ -146,6 +146,7 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .output_map = c->output_map,
                                   .wanted_outputs = c->bench_desc.output_count,
                                   .response_bytes = c->bench_desc.response_bytes,
+                                  .whole_outputs = c->whole_outputs,
                                   .pad = child_pads(c) ? engine_desc(c->engine)->graphs[0].inputs
                                                        : NULL};
 
