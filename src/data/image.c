@@ -89,71 +89,39 @@ void image_normalise(const struct image_rule *rule, const struct image_work *w, 
     }
 }
 
-typedef float four __attribute__((vector_size(16)));
-
-/* One row of R, G, B in place; three vectors of four are four pixels, in the channels' order. */
-static void normalise_row(const four offset[3], const four divisor[3], float scale, float *row,
-                          size_t n)
+/* Tensor channel c is that of the photo at place c, or, for BGR, 2 - c. */
+static int channel_of(const struct image_rule *rule, int c)
 {
-    four v;
-    size_t i, k;
-
-    for (i = 0; i < n; i += 12)
-        for (k = 0; k < 3; k++) {
-            memcpy(&v, row + i + 4 * k, sizeof(v));
-            v = v * scale;
-            v = v - offset[k];
-            v = v / divisor[k];
-            memcpy(row + i + 4 * k, &v, sizeof(v));
-        }
-}
-
-/* Channel c of the tensor is that of the photo at place c, or, for BGR, 2 - c. */
-static void lay_out_row(const struct image_rule *rule, const float *row, uint32_t y, float *out)
-{
-    size_t size = rule->size, plane = size * size, x;
-    int first = rule->bgr ? 2 : 0, last = 2 - first;
-
-    if (rule->nhwc) {
-        out += y * size * 3;
-        for (x = 0; x < size; x++, row += 3, out += 3) {
-            out[0] = row[first];
-            out[1] = row[1];
-            out[2] = row[last];
-        }
-        return;
-    }
-    out += y * size;
-    for (x = 0; x < size; x++, row += 3) {
-        out[x] = row[first];
-        out[x + plane] = row[1];
-        out[x + 2 * plane] = row[last];
-    }
+    return rule->bgr ? 2 - c : c;
 }
 
 int image_stretch(const struct image_rule *rule, const struct pixels *photo, struct image_work *w,
                   float *out, struct assay_err *err)
 {
-    float offset[12], divisor[12], *row;
-    four offsets[3], divisors[3];
+    struct resize_values values = {.scale = (float)rule->scale};
+    size_t size = rule->size, x;
+    float *rows = NULL, *to[3];
     struct resize_linear r;
     uint32_t y;
-    int i, c, rc;
+    int c, rc;
 
-    for (i = 0; i < 12; i++) {
-        c = rule->bgr ? 2 - i % 3 : i % 3;
-        offset[i] = (float)rule->mean[c];
-        divisor[i] = (float)rule->std[c];
-    }
-    memcpy(offsets, offset, sizeof(offset));
-    memcpy(divisors, divisor, sizeof(divisor));
     if ((rc = resize_linear_begin(&r, photo, rule->size, rule->size, &w->resize, err)))
         return rc;
-    for (y = 0; y < rule->size; y++) {
-        row = resize_linear_row(&r, y);
-        normalise_row(offsets, divisors, (float)rule->scale, row, r.n);
-        lay_out_row(rule, row, y, out);
+    if (rule->nhwc && !(rows = malloc(size * 3 * sizeof(*rows))))
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory for an image");
+    for (c = 0; c < 3; c++) {
+        values.offset[channel_of(rule, c)] = (float)rule->mean[c];
+        values.divisor[channel_of(rule, c)] = (float)rule->std[c];
     }
+    for (y = 0; y < rule->size; y++) {
+        for (c = 0; c < 3; c++)
+            to[channel_of(rule, c)] =
+                rows ? rows + (size_t)c * size : out + ((size_t)c * size + y) * size;
+        resize_linear_row(&r, y, &values, to);
+        for (x = 0; rows && x < 3 * size; x++)
+            out[y * 3 * size + x] = rows[x % 3 * size + x / 3];
+    }
+    free(rows);
     return ASSAY_OK;
 }
 

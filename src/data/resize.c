@@ -595,17 +595,14 @@ int resize_linear_begin(struct resize_linear *r, const struct pixels *from, uint
     int pass, rc;
 
     *r = (struct resize_linear){.from = from,
-                                .height = height,
                                 .scale = 1.0 / ((double)height / from->height),
-                                .n = (size_t)width * 3,
                                 .held = {UINT32_MAX, UINT32_MAX}};
     for (pass = 0; pass < 2; pass++) {
         p.used = 0;
         axis_pieces(&r->x, width, 2, &p);
         r->wide = piece(&p, wide * sizeof(float));
-        r->lines[0] = piece(&p, (r->n + 4) * sizeof(float));
-        r->lines[1] = piece(&p, (r->n + 4) * sizeof(float));
-        r->row = piece(&p, (r->n + 12) * sizeof(float));
+        r->lines[0] = piece(&p, (size_t)width * 3 * sizeof(float));
+        r->lines[1] = piece(&p, (size_t)width * 3 * sizeof(float));
         if (pass == 0 && (rc = work_reserve(w, p.used, err)))
             return rc;
         p.base = w->memory;
@@ -615,31 +612,95 @@ int resize_linear_begin(struct resize_linear *r, const struct pixels *from, uint
     return ASSAY_OK;
 }
 
-static const float *linear_line(struct resize_linear *r, uint32_t s)
+/* The three channels of a source row, resized along x, one behind the other. */
+INLINE void linear_line(struct resize_linear *r, uint32_t s)
 {
-    if (r->held[s % 2] != s) {
-        widen_row(r->from->data + (size_t)s * r->from->width * 3, r->wide,
-                  (size_t)r->from->width * 3);
-        weigh_taps(&r->x, 2, r->wide, r->lines[s % 2]);
-        r->held[s % 2] = s;
+    const float *w = r->x.weight;
+    float *out = r->lines[s % 2];
+    size_t width = r->x.n, i;
+
+    if (r->held[s % 2] == s)
+        return;
+    widen_row(r->from->data + (size_t)s * r->from->width * 3, r->wide, (size_t)r->from->width * 3);
+    for (i = 0; i < width; i++, w += 2) {
+        const float *p = r->wide + (size_t)r->x.first[i] * 3;
+        four sum = load_four(p) * w[0] + load_four(p + 3) * w[1];
+
+        out[i] = sum[0];
+        out[i + width] = sum[1];
+        out[i + 2 * width] = sum[2];
     }
-    return r->lines[s % 2];
+    r->held[s % 2] = s;
 }
 
-float *resize_linear_row(struct resize_linear *r, uint32_t i)
+typedef float eight __attribute__((vector_size(32)));
+
+/* upper and lower weighed and normalised, each step rounded to float32. */
+INLINE void linear_blend(const float *upper, const float *lower, float f, float scale, float offset,
+                         float divisor, float *out, size_t n)
 {
-    const float *upper, *lower;
-    float f;
-    int64_t s, last = (int64_t)r->from->height - 1;
-    size_t k;
+    float rest = 1.0f - f, v;
+    eight a, b;
+    size_t i;
 
-    s = linear_place(i, r->scale, &f);
-    upper = linear_line(r, (uint32_t)(s < 0 ? 0 : s > last ? last : s));
-    lower = linear_line(r, (uint32_t)(s + 1 > last ? last : s + 1));
-    for (k = 0; k < r->n; k += 4) {
-        four sum = load_four(upper + k) * (1.0f - f) + load_four(lower + k) * f;
-
-        memcpy(r->row + k, &sum, sizeof(sum));
+    for (i = 0; i + 8 <= n; i += 8) {
+        memcpy(&a, upper + i, sizeof(a));
+        memcpy(&b, lower + i, sizeof(b));
+        a = a * rest + b * f;
+        a = a * scale;
+        a = a - offset;
+        a = a / divisor;
+        memcpy(out + i, &a, sizeof(a));
     }
-    return r->row;
+    for (; i < n; i++) {
+        v = upper[i] * rest + lower[i] * f;
+        v = v * scale;
+        v = v - offset;
+        out[i] = v / divisor;
+    }
+}
+
+INLINE void linear_row(struct resize_linear *r, uint32_t i, const struct resize_values *values,
+                       float *const out[3])
+{
+    float f;
+    int64_t s = linear_place(i, r->scale, &f), last = (int64_t)r->from->height - 1;
+    uint32_t upper = (uint32_t)(s < 0      ? 0
+                                : s > last ? last
+                                           : s),
+             lower = (uint32_t)(s + 1 > last ? last : s + 1);
+    size_t width = r->x.n, c;
+
+    linear_line(r, upper);
+    linear_line(r, lower);
+    for (c = 0; c < 3; c++)
+        linear_blend(r->lines[upper % 2] + c * width, r->lines[lower % 2] + c * width, f,
+                     values->scale, values->offset[c], values->divisor[c], out[c], width);
+}
+
+static void linear_row_plain(struct resize_linear *r, uint32_t i, const struct resize_values *v,
+                             float *const out[3])
+{
+    linear_row(r, i, v, out);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static void linear_row_avx2(struct resize_linear *r, uint32_t i,
+                                                            const struct resize_values *v,
+                                                            float *const out[3])
+{
+    linear_row(r, i, v, out);
+}
+#endif
+
+void resize_linear_row(struct resize_linear *r, uint32_t i, const struct resize_values *values,
+                       float *const out[3])
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        linear_row_avx2(r, i, values, out);
+        return;
+    }
+#endif
+    linear_row_plain(r, i, values, out);
 }

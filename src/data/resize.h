@@ -40,17 +40,19 @@ struct resize_axis {
 /* The whole image, bilinear in float32, one row after the other. */
 struct resize_linear {
     const struct pixels *from;
-    uint32_t height; /* of the result */
-    double scale;    /* of the rows */
-    size_t n;        /* floats of a row */
+    double scale; /* of the rows */
     struct resize_axis x;
-    float *wide, *lines[2], *row;
+    float *wide, *lines[2];
     uint32_t held[2]; /* source row s, resized along x, is in lines[s % 2] */
+};
+/* What becomes of a value: (value × scale - offset) / divisor, each step rounded to float32. */
+struct resize_values {
+    float scale, offset[3], divisor[3]; /* of R, G, B */
 };
 int resize_linear_begin(struct resize_linear *r, const struct pixels *from, uint32_t width,
                         uint32_t height, struct resize_work *w, struct assay_err *err);
-/* Row i: width × 3 floats, R, G, B, and room for 12 more behind them; the caller may change them.
- * Until the next call; rows are asked for from 0 on. */
-float *resize_linear_row(struct resize_linear *r, uint32_t i);
+/* Row i of R, G and B, width floats each.  Rows are asked for from 0 on. */
+void resize_linear_row(struct resize_linear *r, uint32_t i, const struct resize_values *values,
+                       float *const out[3]);
 
 #endif
