@@ -632,7 +632,7 @@ static struct batch_item *sort_items(struct batcher *b, const struct batch_item 
                                      struct assay_err *err)
 {
     struct long_item *order = malloc(n * sizeof(*order));
-    struct batch_item *sorted = malloc(n * sizeof(*sorted));
+    struct batch_item *sorted = calloc(n, sizeof(*sorted));
     const struct assay_tensor *view = NULL;
     size_t i;
 

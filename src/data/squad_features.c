@@ -192,10 +192,11 @@ int squad_features_make(const struct squad *squad, const struct vocab *vocab, ui
     f->paragraphs = calloc(squad->paragraph_count, sizeof(*f->paragraphs));
     f->questions = calloc(squad->question_count, sizeof(*f->questions));
     f->first = calloc(squad->question_count + 1u, sizeof(*f->first));
-    if (!f->paragraphs || !f->questions || !f->first)
-        rc = no_memory(err);
-    else
-        rc = tokenise(f, threads, err);
+    if (!f->paragraphs || !f->questions || !f->first) {
+        squad_features_release(f);
+        return no_memory(err);
+    }
+    rc = tokenise(f, threads, err);
     for (q = 0; q < squad->question_count && !rc; q++) {
         rc = add_windows(f, q, err);
         f->first[q + 1] = f->n;

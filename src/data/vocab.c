@@ -114,8 +114,10 @@ static int parse_owned(char *text, size_t len, const char *file, struct vocab *v
     v->text = text;
     for (i = 0; i < len; i++)
         lines += text[i] == '\n';
-    if (!make_room(v, lines))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory for %zu tokens", file, lines);
+    if (!make_room(v, lines)) {
+        vocab_release(v);
+        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory for %zu tokens", file, lines);
+    }
     for (at = text; !rc && at < text + len; at = end + 1) {
         end = memchr(at, '\n', (size_t)(text + len - at));
         end = end ? end : text + len;

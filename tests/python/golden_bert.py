@@ -4,8 +4,9 @@
 
 features.txt: of every feature of the data set the hashes of its three inputs as 384 int64 and of its places of most
 context; texts.txt: hard texts and their ids.  Needs `pip install 'transformers<5'`, the last with the tokeniser in
-Python.  Its words go through squad_reference.py's windows, which is compared on the way: its own tokeniser must agree,
-and so must the features that the data set brings along (features_sample.json)."""
+Python.  Words go through squad_reference.py's windows, which is compared on the way: its own tokeniser must agree,
+and so must the features that the data set brings along (features_sample.json).  Its answers' alignment, normalising and
+F1, which test_bert.py judges by, are compared with HuggingFace's copies of the official scripts."""
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import sys
 import unicodedata
 
 import squad_reference as reference
+from transformers.data.metrics import squad_metrics
 from transformers.models.bert.tokenization_bert import BertTokenizer
 
 HARD = [
@@ -76,6 +78,39 @@ def write_features(path, questions, ids, sample):
     print(f"{n} features of {len(questions)} questions, {len(sample)} of them as in features_sample.json")
 
 
+def check_alignment(pieces, original):
+    found, official = reference.align(pieces, original), squad_metrics.get_final_text(pieces, original, True)
+    if found != official:
+        sys.exit(f"squad_reference.py differs: {pieces!r} in {original!r}: {found!r} {official!r}")
+
+
+def compare_answers(questions):
+    pick, texts = random.Random(3), HARD + list(random_texts(3000))
+    for feature in (f for q in questions for f in q.features for _ in range(40)):
+        s = pick.randrange(feature.before, feature.before + feature.count)
+        e = min(s + pick.randrange(30), feature.before + feature.count - 1)
+        words = feature.question.words[feature.question.word_of[feature.token(s)]:
+                                       feature.question.word_of[feature.token(e)] + 1]
+        pieces = " ".join(feature.tokens[s:e + 1]).replace(" ##", "").replace("##", "")
+        check_alignment(" ".join(pieces.split()), " ".join(words))
+    for text in texts:
+        words = reference.basic(text, features=False)
+        # Elsewhere the two variants of the tokeniser differ, and HuggingFace aligns with its own.
+        if words and words == reference.basic(text):
+            s = pick.randrange(len(words))
+            check_alignment(" ".join(words[s:pick.randrange(s, len(words)) + 1]), " ".join(text.split()))
+    for text in texts:
+        if reference.normalise(text) != squad_metrics.normalize_answer(text):
+            sys.exit(f"squad_reference.py differs: {text!r} is normalised to {reference.normalise(text)!r}")
+        words = (text + " " + pick.choice(texts)).split()
+        pick.shuffle(words)
+        other = " ".join(words[:pick.randrange(20)])
+        # For nothing but articles SQuAD 2's rule is another.
+        if reference.normalise(text) and reference.normalise(other) and (
+                reference.f1(text, other) != squad_metrics.compute_f1(other, text)):
+            sys.exit(f"squad_reference.py differs: F1 of {text!r} for {other!r}")
+
+
 def main():
     data, golden = sys.argv[1:]
     vocabulary = os.path.join(data, "vocab.txt")
@@ -87,6 +122,7 @@ def main():
     for question, again in zip(questions, reference.read(os.path.join(data, "dev-mini-v1.1.json"), own.tokenise)):
         if (question.tokens, question.asked) != (again.tokens, again.asked):
             sys.exit(f"squad_reference.py differs: {question.id}")
+    compare_answers(questions)
     write_features(os.path.join(golden, "features.txt"), questions, official.vocab, sample)
 
 
