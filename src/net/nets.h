@@ -5,5 +5,6 @@
 #include "net/net.h"
 
 void net_build_resnet50(struct net *net);
+void net_build_resnet50_torchvision(struct net *net);
 
 #endif
