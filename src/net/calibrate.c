@@ -63,11 +63,11 @@ struct shape {
     bool round;
 };
 
-static void draw(uint64_t *state, int channels, const float *mean, size_t channel_stride,
+static void draw(uint64_t *state, int channels, const struct net *net, size_t channel_stride,
                  float *image)
 {
     struct shape shapes[8];
-    float value, dx, dy, slope[3][3], noise = uniform(state, 0.0f, 1.0f);
+    float value, dx, dy, std, slope[3][3], noise = uniform(state, 0.0f, 1.0f);
     int count = 2 + (int)(net_random(state) % 6), i, c, x, y;
 
     noise *= noise * 60.0f;
@@ -89,6 +89,7 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
             shapes[i].colour[c] = uniform(state, 0.0f, 255.0f);
     }
     for (c = 0; c < channels; c++) {
+        std = net->input_std[c % 3] > 0.0f ? net->input_std[c % 3] : 1.0f;
         for (y = 0; y < SIDE; y++) {
             for (x = 0; x < SIDE; x++) {
                 value = slope[c % 3][0] + slope[c % 3][1] * ((float)x / SIDE - 0.5f) +
@@ -104,7 +105,8 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
                 }
                 value += noise * net_normal(state);
                 value = value < 0.0f ? 0.0f : value > 255.0f ? 255.0f : value;
-                image[(size_t)c * channel_stride + (size_t)(y * SIDE + x)] = value - mean[c % 3];
+                image[(size_t)c * channel_stride + (size_t)(y * SIDE + x)] =
+                    (value - net->input_mean[c % 3]) / std;
             }
         }
     }
@@ -281,8 +283,7 @@ static int run_layer(struct pass *p, int at)
     switch (l->op) {
     case NET_INPUT:
         for (i = 0; i < IMAGES; i++)
-            draw(&p->seed, s.c, p->net->input_mean, (size_t)IMAGES * SIDE * SIDE,
-                 x + i * SIDE * SIDE);
+            draw(&p->seed, s.c, p->net, (size_t)IMAGES * SIDE * SIDE, x + i * SIDE * SIDE);
         break;
     case NET_CONV:
         rc = net_conv(l, p->w->data[l->tensor], p->data[l->in[0]], s, IMAGES, x, p->shape[at]);

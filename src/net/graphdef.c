@@ -293,9 +293,13 @@ static void input_nodes(struct sink *s, const struct net_layer *l)
     shape(s, in->dims, in->rank);
     wire_message(&s->b, ATTR_SHAPE, &s->a);
     attribute(s, "shape", 0);
-    attribute_text(s, "_assay_synthetic", "true");
+    if (s->w->synthetic)
+        attribute_text(s, "_assay_synthetic", "true");
     attribute_text(s, "_assay_net", s->net->name);
-    attribute_text(s, "_assay_seed", number);
+    if (s->w->sha256[0])
+        attribute_text(s, "_assay_weights_sha256", s->w->sha256);
+    else
+        attribute_text(s, "_assay_seed", number);
     node_end(s, 0);
     constant_ints(s, part_name(name, l->name, "/order"), order, 4);
     node_begin(s, part_name(name, l->name, "/channels_last"), "Transpose");

@@ -20,10 +20,12 @@ struct net_row {
 
 static const struct net_row net_table[] = {
     {"resnet50", "ResNet-50 v1.5, 224x224, 1001 classes", net_build_resnet50},
+    {"resnet50-torchvision", "ResNet-50 v1.5, 224x224, 1000 classes, as in torchvision",
+     net_build_resnet50_torchvision},
     {"check", "what `assay engines check` holds engines against each other with, 101 classes",
      net_build_check},
 };
-static const char *const names[] = {"resnet50", "check", NULL};
+static const char *const names[] = {"resnet50", "resnet50-torchvision", "check", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -443,29 +445,42 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
     return rc;
 }
 
-int net_write(const char *name, const char *format, uint64_t seed, const char *path,
-              struct assay_err *err)
+static const struct net_format *find_format(const char *format, struct assay_err *err)
 {
-    const struct net_format *row = NULL;
-    struct net_weights *weights = NULL;
-    struct net *net = NULL;
     const char *near;
     size_t i;
-    int rc;
 
     for (i = 0; i < COUNT(format_table); i++)
         if (!strcmp(format_table[i].name, format))
-            row = &format_table[i];
-    if (!row) {
-        near = text_nearest(format, formats, COUNT(format_table), sizeof(formats[0]));
-        return assay_fail(err, ASSAY_EUSAGE, "nets cannot be written as '%s'; use --format %s",
-                          format, near ? near : formats[0]);
-    }
+            return &format_table[i];
+    near = text_nearest(format, formats, COUNT(format_table), sizeof(formats[0]));
+    assay_fail(err, ASSAY_EUSAGE, "nets cannot be written as '%s'; use --format %s", format,
+               near ? near : formats[0]);
+    return NULL;
+}
+
+int net_write_as(const struct net *net, const struct net_weights *w, const char *format,
+                 uint64_t seed, const char *path, struct assay_err *err)
+{
+    const struct net_format *row = find_format(format, err);
+
+    return row ? row->write(net, w, seed, path, err) : ASSAY_EUSAGE;
+}
+
+int net_write(const char *name, const char *format, uint64_t seed, const char *path,
+              struct assay_err *err)
+{
+    struct net_weights *weights = NULL;
+    struct net *net = NULL;
+    int rc;
+
+    if (!find_format(format, err))
+        return ASSAY_EUSAGE;
     rc = net_create(name, &net, err);
     if (!rc)
         rc = net_weights_create(net, seed, &weights, err);
     if (!rc)
-        rc = row->write(net, weights, seed, path, err);
+        rc = net_write_as(net, weights, format, seed, path, err);
     net_weights_destroy(weights);
     net_destroy(net);
     return rc;

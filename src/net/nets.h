@@ -6,5 +6,6 @@
 
 void net_build_resnet50(struct net *net);
 void net_build_check(struct net *net);
+void net_build_resnet50_torchvision(struct net *net);
 
 #endif

@@ -91,11 +91,9 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
     }
 }
 
-int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
-                       struct assay_err *err)
+int net_weights_allocate(const struct net *net, struct net_weights **out, struct assay_err *err)
 {
     struct net_weights *w = calloc(1, sizeof(*w));
-    int i, t, rc = ASSAY_OK;
 
     if (w)
         w->data = calloc((size_t)net->tensor_count + 1, sizeof(*w->data));
@@ -103,20 +101,32 @@ int net_weights_create(const struct net *net, uint64_t seed, struct net_weights 
         free(w);
         return assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
     }
-    for (i = 0; !rc && i < net->layer_count; i++) {
-        for (t = net->layers[i].tensor; !rc && t < net->layers[i].tensor + net->layers[i].tensors;
-             t++) {
-            w->data[t] = malloc(net->tensors[t].count * sizeof(float));
-            w->count = t + 1;
-            if (!w->data[t])
-                rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", net->name,
-                                net->tensors[t].name);
-            else
-                start(net, i, t, seed, w->data[t]);
+    for (; w->count < net->tensor_count; w->count++) {
+        w->data[w->count] = malloc(net->tensors[w->count].count * sizeof(float));
+        if (!w->data[w->count]) {
+            assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", net->name,
+                       net->tensors[w->count].name);
+            net_weights_destroy(w);
+            return ASSAY_EFAIL;
         }
     }
-    if (!rc)
-        rc = net_calibrate(net, w, stream(seed, "images"), err);
+    *out = w;
+    return ASSAY_OK;
+}
+
+int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
+                       struct assay_err *err)
+{
+    struct net_weights *w = NULL;
+    int i, t, rc = net_weights_allocate(net, &w, err);
+
+    if (rc)
+        return rc;
+    w->synthetic = true;
+    for (i = 0; i < net->layer_count; i++)
+        for (t = net->layers[i].tensor; t < net->layers[i].tensor + net->layers[i].tensors; t++)
+            start(net, i, t, seed, w->data[t]);
+    rc = net_calibrate(net, w, stream(seed, "images"), err);
     if (rc) {
         net_weights_destroy(w);
         return rc;
