@@ -3,8 +3,11 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -120,6 +123,42 @@ static int unknown(const struct plugin_kind *kind, const char *name, struct assa
     return rc;
 }
 
+/* Where the file ends by what its header says; 0: it is no object of this machine's kind. */
+static uint64_t object_end(int fd)
+{
+    ElfW(Ehdr) h;
+    ElfW(Phdr) p;
+    uint64_t end = 0;
+
+    if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+        h.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
+        return 0;
+    for (int i = 0; i < h.e_phnum; i++) {
+        off_t at = (off_t)(h.e_phoff + (uint64_t)i * sizeof(p));
+
+        if (pread(fd, &p, sizeof(p), at) != sizeof(p))
+            return (uint64_t)at + sizeof(p);
+        if (p.p_type == PT_LOAD && p.p_offset + p.p_filesz > end)
+            end = p.p_offset + p.p_filesz;
+    }
+    return end;
+}
+
+int plugin_check_whole(const char *path, struct assay_err *err)
+{
+    int64_t size = file_size(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint64_t end = fd < 0 ? 0 : object_end(fd);
+
+    if (fd >= 0)
+        close(fd);
+    if (size < 0 || end <= (uint64_t)size)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s is cut off: it has %lld of at least %llu bytes; install it again", path,
+                      (long long)size, (unsigned long long)end);
+}
+
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err)
 {
@@ -133,6 +172,8 @@ int plugin_open(const struct plugin_kind *kind, const char *name, const void **t
         return unknown(kind, name, err);
     if (!file_exists(path))
         return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", path, kind->what);
+    if (plugin_check_whole(path, err))
+        return ASSAY_EFAIL;
     object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!object)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be loaded as %s: %s", path, kind->what,

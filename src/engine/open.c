@@ -153,7 +153,9 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
     atomic_flag_clear(&e->faulted);
     if ((rc = lanes_init(e, config->lanes, err)))
         goto out;
-    rc = table->open(config, &e->self, &words);
+    rc = engine_runtime_check(config->runtime_dir, &words);
+    if (!rc)
+        rc = table->open(config, &e->self, &words);
     if (rc) {
         engine_name_error(e, "open", rc, &words, err);
         goto out;
