@@ -34,6 +34,16 @@ static bool each_folder(const struct plugin_kind *kind, bool (*visit)(const char
     return found;
 }
 
+/* Not a link to a file that is gone. */
+static bool leads_somewhere(const char *dir, const char *name)
+{
+    char *path = file_join(dir, name);
+    bool there = path && file_exists(path);
+
+    free(path);
+    return there;
+}
+
 static bool add_names(const char *dir, void *ctx)
 {
     json_t *names = ctx;
@@ -43,7 +53,7 @@ static bool add_names(const char *dir, void *ctx)
     while (d && (e = readdir(d))) {
         size_t n = strlen(e->d_name);
 
-        if (n > 3 && !strcmp(e->d_name + n - 3, ".so")) {
+        if (n > 3 && !strcmp(e->d_name + n - 3, ".so") && leads_somewhere(dir, e->d_name)) {
             char name[256];
 
             snprintf(name, sizeof(name), "%.*s", (int)(n - 3), e->d_name);
@@ -159,12 +169,54 @@ int plugin_check_whole(const char *path, struct assay_err *err)
                       (long long)size, (unsigned long long)end);
 }
 
+/* While a plugin is loaded, what it prints on stdout goes to stderr: stdout is for results. Returns
+ * what stdout_back takes. */
+static int stdout_away(void)
+{
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+    fflush(stdout);
+    if (kept >= 0)
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+    return kept;
+}
+
+static void stdout_back(int kept)
+{
+    fflush(stdout);
+    if (kept >= 0) {
+        dup2(kept, STDOUT_FILENO);
+        close(kept);
+    }
+}
+
+/* NULL: err says why. */
+static const void *load(const struct plugin_kind *kind, const char *path, struct assay_err *err)
+{
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL), *symbol;
+    const void *(*entry)(void), *table;
+
+    if (!object) {
+        assay_fail(err, ASSAY_EFAIL, "%s: cannot be loaded as %s: %s", path, kind->what, dlerror());
+        return NULL;
+    }
+    symbol = dlsym(object, kind->symbol);
+    if (!symbol) {
+        assay_fail(err, ASSAY_EFAIL, "%s: is no %s: it does not export %s", path, kind->what,
+                   kind->symbol);
+        return NULL;
+    }
+    memcpy(&entry, &symbol, sizeof(entry));
+    if (!(table = entry()))
+        assay_fail(err, ASSAY_EFAIL, "%s: %s returned no table", path, kind->symbol);
+    return table;
+}
+
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err)
 {
     struct search s = {name, path};
-    const void *(*entry)(void);
-    void *object, *symbol;
+    int kept;
 
     if (strchr(name, '/'))
         snprintf(path, 1024, "%s", name);
@@ -174,17 +226,8 @@ int plugin_open(const struct plugin_kind *kind, const char *name, const void **t
         return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", path, kind->what);
     if (plugin_check_whole(path, err))
         return ASSAY_EFAIL;
-    object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!object)
-        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be loaded as %s: %s", path, kind->what,
-                          dlerror());
-    symbol = dlsym(object, kind->symbol);
-    if (!symbol)
-        return assay_fail(err, ASSAY_EFAIL, "%s: is no %s: it does not export %s", path, kind->what,
-                          kind->symbol);
-    memcpy(&entry, &symbol, sizeof(entry));
-    *table = entry();
-    if (!*table)
-        return assay_fail(err, ASSAY_EFAIL, "%s: %s returned no table", path, kind->symbol);
-    return ASSAY_OK;
+    kept = stdout_away();
+    *table = load(kind, path, err);
+    stdout_back(kept);
+    return *table ? ASSAY_OK : ASSAY_EFAIL;
 }
