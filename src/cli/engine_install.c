@@ -80,7 +80,12 @@ int cli_engine_install(struct cli_input *in)
     struct assay_err err;
     int rc;
 
-    if (!offer)
+    if (strncmp(in->settings.device, "cpu", 3))
+        rc = assay_fail(&err, ASSAY_EUNSUPPORTED,
+                        "tools/deps.lock has libraries for the CPU only; engines/%s/README.md in "
+                        "Assay's source tree says how to use one for %s",
+                        name, in->settings.device);
+    else if (!offer)
         rc = no_offer(name, &err);
     else if (!source)
         rc = engine_offer_check(name, &err);
