@@ -131,6 +131,9 @@ extern const char *const cli_word_kinds[];
 /* The kind of word that a setting's value is ("ENGINE", "DIR" …); NULL: free text. */
 const char *cli_setting_kind(const struct settings_row *row);
 
+/* The verb `install` of the command engines. */
+int cli_engine_install(struct cli_input *in);
+
 /* Columns as wide as they need to be, the last as long as it likes; empty columns are left out.
  * Cells are copied; NULL is an empty one. */
 #define CLI_MAX_COLUMNS 12

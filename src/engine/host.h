@@ -33,6 +33,8 @@ int engine_probe_here(const char *name, int fd, struct assay_err *err);
 
 /* Where an engine's runtime libraries are kept. */
 char *engine_runtime_dir(const char *name);
+/* Fails when a library there is cut off.  A folder that does not exist is fine. */
+int engine_runtime_check(const char *dir, struct assay_err *err);
 
 /* Parses "a=b,c=d" by the engine's options table; defaults filled in.  Values' strings point into
  * *storage, which the caller frees after the values.  text may be NULL.  values NULL: only checks

@@ -97,7 +97,7 @@ static const struct settings_row rows[] = {
     INT("seed", 0, seed, "1", 0, MANY, "N", GROUP_HOW, NULL, "seed of synthetic samples and weights"),
     REAL("warmup-s", warmup_s, "1", 0, 86400, "S", GROUP_HOW, NULL, "least time for which each lane is warmed up"),
     REAL("stall-timeout-s", stall_timeout_s, "0", 0, 1e7, "S", GROUP_HOW, NULL,
-         "end a run without progress after this time; 0: half an hour, lost responses 20 times the longest flight"),
+         "end a run without progress after this time; 0: half an hour, 2 minutes idle in opening a model, lost responses 20 times the longest flight"),
     REAL("peak-precision", peak_precision, "0.01", 0.0001, 0.5, "R", GROUP_HOW, NULL, "relative precision of find-peak"),
     REAL("peak-trial-s", peak_trial_s, "0", 0, 86400, "S", GROUP_HOW, NULL,
          "length of one trial of find-peak; 0: found by itself"),

@@ -125,7 +125,7 @@ int net_write_images(const char *name, uint64_t seed, size_t n, const char *path
     if (!rc && !(image = malloc(n * size + 1)))
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %zu images", name, n);
     for (i = 0; i < n && !rc; i++)
-        draw(&seed, channels, net->input_mean, (size_t)SIDE * SIDE,
+        draw(&seed, channels, net, (size_t)SIDE * SIDE,
              image + i * size / sizeof(*image));
     if (!rc)
         rc = file_write_whole(path, image, n * size, err);
