@@ -1,8 +1,9 @@
-/* Folds batch norms into convolutions; see fold.h. */
+/* The constants that writers write, batch norms folded into convolutions; see fold.h. */
 #include "net/exact.h"
 #include "net/fold.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 int net_fold_check(const struct net *net, struct assay_err *err)
 {
@@ -22,21 +23,74 @@ int net_fold_check(const struct net *net, struct assay_err *err)
     return ASSAY_OK;
 }
 
+int net_constants(const struct net_layer *l)
+{
+    return l->op == NET_CONV ? 2 : l->op == NET_BN ? 0 : l->tensors;
+}
+
+struct net_constant net_constant_of(const struct net *net, int layer, int k)
+{
+    static const char *const suffix[] = {"weight", "bias"};
+    const struct net_layer *l = &net->layers[layer];
+    const struct net_tensor *t = &net->tensors[l->tensor + (k < l->tensors ? k : 0)];
+
+    if (k >= l->tensors) /* what a folded batch norm leaves */
+        return (struct net_constant){suffix[k], 1, t->dims, (size_t)t->dims[0]};
+    return (struct net_constant){suffix[k], t->rank, t->dims, t->count};
+}
+
 /* weight * gamma / sqrt(var + epsilon), and beta - mean * that: once a channel. */
-void net_fold(const struct net *net, const struct net_weights *w, int conv, float *weight,
-              float *bias)
+static float *folded(const struct net *net, const struct net_weights *w, int conv, int k,
+                     struct assay_err *err)
 {
     const struct net_layer *bn = &net->layers[net_folded_bn(net, conv)];
     const struct net_tensor *t = &net->tensors[net->layers[conv].tensor];
-    const float *from = w->data[net->layers[conv].tensor];
-    float *const *b = &w->data[bn->tensor], scale;
-    size_t i, n = t->count / (size_t)t->dims[0];
+    size_t n = t->count / (size_t)t->dims[0], i;
+    float *x = NULL, *b[4] = {NULL}, scale;
     int64_t c;
+    int role;
 
-    for (c = 0; c < t->dims[0]; c++, from += n, weight += n) {
+    for (role = NET_WEIGHT; role <= NET_VAR; role++)
+        if (!(b[role] = net_weights_copy(net, w, bn->tensor + role, err)))
+            goto out;
+    if (k == 0 && !(x = net_weights_copy(net, w, net->layers[conv].tensor, err)))
+        goto out;
+    for (c = 0; c < t->dims[0]; c++) {
         scale = b[NET_WEIGHT][c] / sqrtf(b[NET_VAR][c] + bn->epsilon);
-        bias[c] = b[NET_BIAS][c] - b[NET_MEAN][c] * scale;
-        for (i = 0; i < n; i++)
-            weight[i] = from[i] * scale;
+        for (i = 0; k == 0 && i < n; i++)
+            x[(size_t)c * n + i] *= scale;
+        b[NET_BIAS][c] -= b[NET_MEAN][c] * scale;
     }
+    if (k == 1) {
+        x = b[NET_BIAS];
+        b[NET_BIAS] = NULL;
+    }
+out:
+    for (role = NET_WEIGHT; role <= NET_VAR; role++)
+        free(b[role]);
+    return x;
+}
+
+float *net_constant_values(const struct net *net, const struct net_weights *w, int layer, int k,
+                           struct assay_err *err)
+{
+    if (net->layers[layer].op == NET_CONV)
+        return folded(net, w, layer, k, err);
+    return net_weights_copy(net, w, net->layers[layer].tensor + k, err);
+}
+
+bool net_channels_last(const struct net_constant *c, float **values)
+{
+    size_t outs = (size_t)c->dims[0], ins = (size_t)c->dims[1], hw = c->count / outs / ins, o, i, k;
+    float *to = malloc(c->count * sizeof(*to));
+
+    if (!to)
+        return false;
+    for (o = 0; o < outs; o++)
+        for (i = 0; i < ins; i++)
+            for (k = 0; k < hw; k++)
+                to[(k * ins + i) * outs + o] = (*values)[(o * ins + i) * hw + k];
+    free(*values);
+    *values = to;
+    return true;
 }

@@ -1,5 +1,6 @@
-/* Batch norms folded into their convolutions: once, for every writer, so that engines which read
- * different formats are given the same numbers. */
+/* What of a layer's weights stands in a file: once, for every writer, so that engines which read
+ * different formats are given the same numbers.  Batch norms are folded into their convolutions.
+ */
 #ifndef NET_FOLD_H
 #define NET_FOLD_H
 
@@ -9,9 +10,24 @@
  * batch norm for its bias: what a writer asks before it begins. */
 int net_fold_check(const struct net *net, struct assay_err *err);
 
-/* Convolution `conv` with its batch norm: its weights in the state dict's order, and a bias for
- * each channel. */
-void net_fold(const struct net *net, const struct net_weights *w, int conv, float *weight,
-              float *bias);
+/* One constant of a layer, in the state dict's order of dimensions. */
+struct net_constant {
+    const char *suffix; /* the layer's name, "." and this is its name */
+    uint32_t rank;
+    const int64_t *dims; /* the net's */
+    size_t count;
+};
+
+/* How many there are; a batch norm has none of its own. */
+int net_constants(const struct net_layer *l);
+/* The k-th of a layer: "weight", "bias". */
+struct net_constant net_constant_of(const struct net *net, int layer, int k);
+/* Its numbers, which the caller frees; NULL with err filled when memory is short. */
+float *net_constant_values(const struct net *net, const struct net_weights *w, int layer, int k,
+                           struct assay_err *err);
+
+/* Output and input channels, which come first, last: O I H W to H W I O; a matrix is one of 1 x 1.
+ * Replaces *values; false when memory is short. */
+bool net_channels_last(const struct net_constant *c, float **values);
 
 #endif

@@ -20,8 +20,9 @@ struct net_row {
 
 static const struct net_row net_table[] = {
     {"resnet50", "ResNet-50 v1.5, 224x224, 1001 classes", net_build_resnet50},
+    {"bert", "BERT-Large uncased with SQuAD's head, free sequence length", net_build_bert},
 };
-static const char *const names[] = {"resnet50", NULL};
+static const char *const names[] = {"resnet50", "bert", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -72,9 +73,11 @@ bool net_find(const char *name)
 
 const char *net_op_name(enum net_op op)
 {
-    static const char *const name[] = {"input",    "conv",  "batch norm",   "relu",
-                                       "max pool", "add",   "average pool", "fully connected",
-                                       "softmax",  "argmax"};
+    static const char *const name[] = {"input",      "conv",   "batch norm",   "relu",
+                                       "max pool",   "add",    "average pool", "fully connected",
+                                       "softmax",    "argmax", "embedding",    "positions",
+                                       "layer norm", "gelu",   "mask",         "attention",
+                                       "pick"};
 
     return name[op];
 }
@@ -88,35 +91,85 @@ static void broken(struct net *net, const char *layer, const char *what)
     net->failed = 1;
 }
 
-struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *a,
-                              const struct net_shape *b)
+struct net_shape net_image(int c, int h, int w)
 {
-    struct net_shape s = *a;
+    return (struct net_shape){.rank = 3, .dims = {c, h, w, 1, 1}};
+}
+
+const char *net_free_name(uint32_t dim)
+{
+    return dim ? "S" : "N";
+}
+
+static bool same_shape(const struct net_shape *a, const struct net_shape *b)
+{
+    return a->rank == b->rank && a->free == b->free && !memcmp(a->dims, b->dims, sizeof(a->dims));
+}
+
+static struct net_shape window_shape(const struct net_layer *l, struct net_shape s)
+{
+    s.h += l->pad[0] + l->pad[2] - l->kernel;
+    s.w += l->pad[1] + l->pad[3] - l->kernel;
+    if (s.rank != 3 || s.free || s.h < 0 || s.w < 0)
+        return (struct net_shape){0};
+    s.h = s.h / l->stride + 1;
+    s.w = s.w / l->stride + 1;
+    if (l->op == NET_CONV)
+        s.c = l->out;
+    return s;
+}
+
+/* [s, width] three times and [1, 1, s]. */
+static bool attention_fits(const struct net_layer *l, const struct net_shape *const in[])
+{
+    return in[0]->rank == 2 && same_shape(in[0], in[1]) && same_shape(in[0], in[2]) &&
+           in[3]->rank == 3 && in[3]->dims[2] == in[0]->dims[0] && in[0]->dims[1] % l->out == 0;
+}
+
+struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *const in[])
+{
+    static const struct net_shape none = {0};
+    struct net_shape s = *in[0];
 
     switch (l->op) {
     case NET_CONV:
     case NET_MAXPOOL:
-        s.h += l->pad[0] + l->pad[2] - l->kernel;
-        s.w += l->pad[1] + l->pad[3] - l->kernel;
-        if (s.h < 0 || s.w < 0)
-            return (struct net_shape){0, 0, 0};
-        s.h = s.h / l->stride + 1;
-        s.w = s.w / l->stride + 1;
-        if (l->op == NET_CONV)
-            s.c = l->shape.c;
-        break;
+        return window_shape(l, s);
     case NET_GAP:
-        s.h = s.w = 1;
+        s = s.rank == 3 ? net_image(s.c, 1, 1) : none;
+        s.rank = 1;
         break;
     case NET_FC:
-        s.c = a->h == 1 && a->w == 1 ? l->shape.c : 0;
+        if (s.rank < 1 || (s.free >> (s.rank - 1) & 1))
+            return none;
+        s.dims[s.rank - 1] = l->out;
         break;
     case NET_ADD:
-        if (!b || a->c != b->c || a->h != b->h || a->w != b->w)
-            s.c = 0;
-        break;
+        return same_shape(in[0], in[1]) ? s : none;
+    case NET_SOFTMAX:
+        return s.rank == 1 ? s : none;
     case NET_ARGMAX:
-        s.c = 1;
+        if (s.rank != 1)
+            return none;
+        s = net_image(1, 1, 1);
+        s.rank = 0;
+        break;
+    case NET_EMBED:
+        if (s.rank == NET_RANK)
+            return none;
+        s.dims[s.rank++] = l->out;
+        break;
+    case NET_POSITION:
+        return s.rank == 2 && s.dims[0] <= l->out ? s : none;
+    case NET_MASK:
+        s = (struct net_shape){.rank = 3, .dims = {1, 1, s.dims[0], 1, 1}, .free = s.free << 2};
+        break;
+    case NET_ATTENTION:
+        return attention_fits(l, in) ? s : none;
+    case NET_PICK:
+        if (s.rank < 2 || l->out >= s.dims[s.rank - 1])
+            return none;
+        s.dims[--s.rank] = 1;
         break;
     default:
         break;
@@ -127,8 +180,8 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
 /* Appends a copy of l; its shape follows from its inputs. */
 static int append(struct net *net, const char *name, struct net_layer l)
 {
+    const struct net_shape *in[NET_INPUTS];
     struct net_layer *grown;
-    struct net_shape *a, *b;
     int i;
 
     if (net->failed)
@@ -138,8 +191,8 @@ static int append(struct net *net, const char *name, struct net_layer l)
     for (i = 0; i < net->layer_count; i++)
         if (!strcmp(net->layers[i].name, name))
             broken(net, name, "the name is used twice");
-    for (i = 0; i < 2 && l.op != NET_INPUT; i++)
-        if (l.in[i] >= net->layer_count || (l.in[i] < 0 && (i == 0 || l.op == NET_ADD)))
+    for (i = 0; i < l.ins; i++)
+        if (l.in[i] < 0 || l.in[i] >= net->layer_count)
             broken(net, name, "an input is no earlier layer");
     grown = realloc(net->layers, (size_t)(net->layer_count + 1) * sizeof(*grown));
     if (!grown)
@@ -149,14 +202,14 @@ static int append(struct net *net, const char *name, struct net_layer l)
     if (net->failed)
         return 0;
     snprintf(l.name, sizeof(l.name), "%s", name);
-    if (l.op != NET_INPUT) {
-        a = &net->layers[l.in[0]].shape;
-        b = l.in[1] < 0 ? NULL : &net->layers[l.in[1]].shape;
-        l.shape = net_shape_of(&l, a, b);
-        if (l.shape.c <= 0)
-            broken(net, name, "its input has the wrong shape");
-    }
+    for (i = 0; i < l.ins; i++)
+        in[i] = &net->layers[l.in[i]].shape;
+    if (l.ins)
+        l.shape = net_shape_of(&l, in);
+    if (l.shape.dims[0] <= 0)
+        broken(net, name, "its input has the wrong shape");
     l.tensor = net->tensor_count;
+    l.gain = 1.0f;
     net->layers[net->layer_count] = l;
     return net->layer_count++;
 }
@@ -185,14 +238,38 @@ static void add_tensor(struct net *net, int layer, enum net_role role, uint32_t 
     net->layers[layer].tensors++;
 }
 
+/* The batch, then the shape; free dimensions are -1. */
+static struct assay_tensor_spec spec_of(const char *name, int dtype, const struct net_shape *s)
+{
+    struct assay_tensor_spec spec = {name, dtype, (uint32_t)s->rank + 1, {-1}};
+    int i;
+
+    for (i = 0; i < s->rank; i++)
+        spec.dims[i + 1] = s->free >> i & 1 ? -1 : s->dims[i];
+    return spec;
+}
+
+static int add_input(struct net *net, const char *name, int dtype, struct net_shape shape)
+{
+    struct net_layer l = {.op = NET_INPUT, .shape = shape};
+
+    if (net->layer_count != net->input_count || net->input_count == NET_INPUTS)
+        broken(net, name, "the inputs must be the first layers, and at most 4");
+    if (net->failed)
+        return 0;
+    net->inputs[net->input_count++] = spec_of(name, dtype, &shape);
+    return append(net, name, l);
+}
+
 int net_add_input(struct net *net, const char *name, int c, int h, int w)
 {
-    struct net_layer l = {.op = NET_INPUT, .in = {-1, -1}, .shape = {c, h, w}};
+    return add_input(net, name, ASSAY_F32, net_image(c, h, w));
+}
 
-    net->input = (struct assay_tensor_spec){name, ASSAY_F32, 4, {-1, c, h, w}};
-    if (net->layer_count)
-        broken(net, name, "the input must be the first layer");
-    return append(net, name, l);
+int net_add_sequence(struct net *net, const char *name, int usual)
+{
+    return add_input(net, name, ASSAY_I64,
+                     (struct net_shape){.rank = 1, .dims = {usual, 1, 1, 1, 1}, .free = 1});
 }
 
 /* Padding keeps the size at stride 1: (kernel - 1) / 2 on every side. */
@@ -201,8 +278,9 @@ int net_add_conv(struct net *net, const char *name, int in, int out_channels, in
 {
     int p = (kernel - 1) / 2, at, in_c;
     struct net_layer l = {.op = NET_CONV,
-                          .in = {in, -1},
-                          .shape = {out_channels, 0, 0},
+                          .in = {in},
+                          .ins = 1,
+                          .out = out_channels,
                           .kernel = kernel,
                           .stride = stride,
                           .pad = {p, p, p, p}};
@@ -219,7 +297,7 @@ int net_add_conv(struct net *net, const char *name, int in, int out_channels, in
 
 int net_add_bn(struct net *net, const char *name, int in)
 {
-    struct net_layer l = {.op = NET_BN, .in = {in, -1}, .epsilon = 1e-5f};
+    struct net_layer l = {.op = NET_BN, .in = {in}, .ins = 1, .epsilon = 1e-5f};
     int at = append(net, name, l), role;
 
     if (net->failed)
@@ -233,7 +311,8 @@ int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int s
                     const int pad[4])
 {
     struct net_layer l = {.op = NET_MAXPOOL,
-                          .in = {in, -1},
+                          .in = {in},
+                          .ins = 1,
                           .kernel = kernel,
                           .stride = stride,
                           .pad = {pad[0], pad[1], pad[2], pad[3]}};
@@ -241,48 +320,116 @@ int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int s
     return append(net, name, l);
 }
 
+static uint64_t elements(const struct net_shape *s)
+{
+    uint64_t n = 1;
+    int i;
+
+    for (i = 0; i < s->rank; i++)
+        n *= (uint64_t)s->dims[i];
+    return n;
+}
+
 int net_add_fc(struct net *net, const char *name, int in, int out)
 {
-    struct net_layer l = {.op = NET_FC, .in = {in, -1}, .shape = {out, 1, 1}};
-    int at = append(net, name, l), in_c;
+    struct net_layer l = {.op = NET_FC, .in = {in}, .ins = 1, .out = out};
+    int at = append(net, name, l), width;
 
     if (net->failed)
         return 0;
-    in_c = net->layers[in].shape.c;
-    add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){out, in_c});
+    width = net->layers[in].shape.dims[net->layers[in].shape.rank - 1];
+    add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){out, width});
     add_tensor(net, at, NET_BIAS, 1, (int64_t[]){out});
-    net->layers[at].macs = (uint64_t)out * (uint64_t)in_c;
+    net->layers[at].macs = elements(&net->layers[at].shape) * (uint64_t)width;
     return at;
 }
 
 int net_add_sum(struct net *net, const char *name, int a, int b)
 {
-    struct net_layer l = {.op = NET_ADD, .in = {a, b}};
+    struct net_layer l = {.op = NET_ADD, .in = {a, b}, .ins = 2};
+
+    return append(net, name, l);
+}
+
+int net_add_embed(struct net *net, const char *name, int in, int rows, int width)
+{
+    struct net_layer l = {.op = NET_EMBED, .in = {in}, .ins = 1, .out = width};
+    int at = append(net, name, l);
+
+    if (!net->failed)
+        add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){rows, width});
+    return at;
+}
+
+int net_add_position(struct net *net, const char *name, int in, int rows)
+{
+    struct net_layer l = {.op = NET_POSITION, .in = {in}, .ins = 1, .out = rows};
+    int at = append(net, name, l);
+
+    if (!net->failed)
+        add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){rows, net->layers[at].shape.dims[1]});
+    return at;
+}
+
+int net_add_layernorm(struct net *net, const char *name, int in, float epsilon)
+{
+    struct net_layer l = {.op = NET_LAYERNORM, .in = {in}, .ins = 1, .epsilon = epsilon};
+    int at = append(net, name, l), width;
+
+    if (net->failed)
+        return 0;
+    width = net->layers[at].shape.dims[net->layers[at].shape.rank - 1];
+    add_tensor(net, at, NET_WEIGHT, 1, (int64_t[]){width});
+    add_tensor(net, at, NET_BIAS, 1, (int64_t[]){width});
+    return at;
+}
+
+/* Two products of s x s x width: the scores, and their use. */
+int net_add_attention(struct net *net, const char *name, const int in[4], int heads)
+{
+    struct net_layer l = {.op = NET_ATTENTION, .ins = 4, .out = heads};
+    int at;
+
+    memcpy(l.in, in, sizeof(l.in));
+    at = append(net, name, l);
+    if (!net->failed)
+        net->layers[at].macs =
+            2 * elements(&net->layers[at].shape) * (uint64_t)net->layers[at].shape.dims[0];
+    return at;
+}
+
+int net_add_pick(struct net *net, const char *name, int in, int which)
+{
+    struct net_layer l = {.op = NET_PICK, .in = {in}, .ins = 1, .out = which};
 
     return append(net, name, l);
 }
 
 int net_add_plain(struct net *net, enum net_op op, const char *name, int in)
 {
-    struct net_layer l = {.op = op, .in = {in, -1}};
+    struct net_layer l = {.op = op, .in = {in}, .ins = 1};
 
     return append(net, name, l);
+}
+
+int net_set_gain(struct net *net, int at, float gain)
+{
+    if (!net->failed)
+        net->layers[at].gain = gain;
+    return at;
 }
 
 void net_add_output(struct net *net, const char *name, int layer)
 {
     const struct net_layer *l;
-    struct assay_tensor_spec *spec;
 
     if (net->output_count == (int)COUNT(net->outputs))
         broken(net, name, "too many outputs");
     if (net->failed)
         return;
     l = &net->layers[layer];
-    spec = &net->outputs[net->output_count];
-    *spec = (struct assay_tensor_spec){name, ASSAY_F32, 2, {-1, l->shape.c}};
-    if (l->op == NET_ARGMAX)
-        *spec = (struct assay_tensor_spec){name, ASSAY_I64, 1, {-1}};
+    net->outputs[net->output_count] =
+        spec_of(name, l->op == NET_ARGMAX ? ASSAY_I64 : ASSAY_F32, &l->shape);
     net->output_layer[net->output_count++] = layer;
 }
 
@@ -329,12 +476,22 @@ void net_destroy(struct net *net)
 
 /* ---- counts ---- */
 
+bool net_reads(const struct net_layer *l, int layer)
+{
+    int i;
+
+    for (i = 0; i < l->ins; i++)
+        if (l->in[i] == layer)
+            return true;
+    return false;
+}
+
 int net_folded_bn(const struct net *net, int conv)
 {
     int i, users = 0, bn = -1;
 
     for (i = 0; i < net->layer_count; i++) {
-        if (net->layers[i].in[0] != conv && net->layers[i].in[1] != conv)
+        if (!net_reads(&net->layers[i], conv))
             continue;
         users++;
         if (net->layers[i].op == NET_BN)
@@ -388,29 +545,29 @@ static json_t *spec_json(const struct assay_tensor_spec *spec)
     uint32_t i;
 
     for (i = 0; i < spec->rank; i++)
-        json_array_append_new(dims,
-                              spec->dims[i] < 0 ? json_string("N") : json_integer(spec->dims[i]));
+        json_array_append_new(dims, spec->dims[i] < 0 ? json_string(net_free_name(i))
+                                                      : json_integer(spec->dims[i]));
     return json_pack("{s:s, s:s, s:o}", "name", spec->name, "dtype", assay_dtype_name(spec->dtype),
                      "dims", dims);
 }
 
 static json_t *layer_json(const struct net *net, const struct net_layer *l)
 {
-    json_t *in = json_array();
+    json_t *in = json_array(), *dims = json_array();
     int i;
 
-    for (i = 0; i < 2; i++)
-        if (l->in[i] >= 0)
-            json_array_append_new(in, json_string(net->layers[l->in[i]].name));
-    return json_pack("{s:s, s:s, s:o, s:[i,i,i], s:I, s:I}", "name", l->name, "op",
-                     net_op_name(l->op), "inputs", in, "output", l->shape.c, l->shape.h, l->shape.w,
-                     "parameters", (json_int_t)layer_parameters(net, l, false), "macs",
-                     (json_int_t)l->macs);
+    for (i = 0; i < l->ins; i++)
+        json_array_append_new(in, json_string(net->layers[l->in[i]].name));
+    for (i = 0; i < l->shape.rank; i++)
+        json_array_append_new(dims, json_integer(l->shape.dims[i]));
+    return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I}", "name", l->name, "op", net_op_name(l->op),
+                     "inputs", in, "output", dims, "parameters",
+                     (json_int_t)layer_parameters(net, l, false), "macs", (json_int_t)l->macs);
 }
 
 int net_describe(const char *name, json_t **out, struct assay_err *err)
 {
-    json_t *layers, *outputs, *written;
+    json_t *layers, *inputs, *outputs, *written;
     struct net *net = NULL;
     int rc, i, convs = 0;
     size_t f;
@@ -419,22 +576,24 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
     if (!net)
         return rc;
     layers = json_array();
+    inputs = json_array();
     outputs = json_array();
     written = json_array();
     for (i = 0; i < net->layer_count; i++) {
         json_array_append_new(layers, layer_json(net, &net->layers[i]));
         convs += net->layers[i].op == NET_CONV;
     }
+    for (i = 0; i < net->input_count; i++)
+        json_array_append_new(inputs, spec_json(&net->inputs[i]));
     for (i = 0; i < net->output_count; i++)
         json_array_append_new(outputs, spec_json(&net->outputs[i]));
     for (f = 0; f < COUNT(format_table); f++)
         json_array_append_new(written, json_string(formats[f]));
-    *out =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:[o], s:o, s:o, s:o}", "name", net->name,
-                  "summary", net->summary, "parameters", (json_int_t)net_parameters(net, false),
-                  "parameters_folded", (json_int_t)net_parameters(net, true), "macs",
-                  (json_int_t)net_macs(net), "convolutions", convs, "inputs",
-                  spec_json(&net->input), "outputs", outputs, "formats", written, "layers", layers);
+    *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "name", net->name,
+                     "summary", net->summary, "parameters", (json_int_t)net_parameters(net, false),
+                     "parameters_folded", (json_int_t)net_parameters(net, true), "macs",
+                     (json_int_t)net_macs(net), "convolutions", convs, "inputs", inputs, "outputs",
+                     outputs, "formats", written, "layers", layers);
     if (!*out)
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", name);
     net_destroy(net);

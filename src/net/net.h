@@ -28,8 +28,9 @@ int net_write_int8(const char *net, uint64_t seed, const char *path, struct assa
 
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":
- * [{"name", "op", "inputs": [names], "output": [c, h, w], "parameters", "macs"}]}.  Free dimensions
- * are "N". The caller json_decref()s *out. */
+ * [{"name", "op", "inputs": [names], "output": [dims behind the batch], "parameters", "macs"}]}.
+ * Free dimensions are "N" (the batch) and "S" (a sequence's length).  The caller json_decref()s
+ * *out. */
 int net_describe(const char *net, json_t **out, struct assay_err *err);
 
 /* Changes whenever net_write's bytes do: part of cached file names. */
@@ -40,6 +41,8 @@ const char *const *net_formats(size_t *n); /* "onnx", … */
 
 /* ---- the description ---- */
 
+/* What a layer is.  Layers work on the last dimension where images have channels first: image
+ * layers (CONV, MAXPOOL, GAP, BN) want [c, h, w], the others what their line says. */
 enum net_op {
     NET_INPUT,
     NET_CONV,
@@ -48,23 +51,44 @@ enum net_op {
     NET_MAXPOOL,
     NET_ADD,
     NET_GAP, /* global average pool: c x h x w -> c */
-    NET_FC,
+    NET_FC,  /* […, in] -> […, out] */
     NET_SOFTMAX,
-    NET_ARGMAX
+    NET_ARGMAX,
+    NET_EMBED,     /* numbers […] -> rows of a table […, width] */
+    NET_POSITION,  /* [s, width] + the first s rows of a table */
+    NET_LAYERNORM, /* over the last dimension */
+    NET_GELU,      /* x / 2 * (1 + erf(x / sqrt 2)) */
+    NET_MASK,      /* 1 and 0 [s] -> 0 and -10000 [1, 1, s], to be added to attention's scores */
+    NET_ATTENTION, /* queries, keys, values [s, width], mask: softmax(q k / sqrt(head) + mask) v */
+    NET_PICK       /* […, n] -> […]: the one of number `out` */
 };
 
+#define NET_RANK   5 /* behind the batch */
+#define NET_INPUTS 4 /* of a layer, and of a net */
+
+/* Of one sample.  A free dimension has the benchmark's usual size here: what MACs are counted for.
+ */
 struct net_shape {
-    int c, h, w; /* h = w = 1 behind the global pool */
+    int rank;
+    union {
+        int dims[NET_RANK]; /* those behind rank are 1; dims[0] = 0: no such shape */
+        struct {
+            int c, h, w; /* an image's */
+        };
+    };
+    unsigned free; /* bit i: dims[i] may be any number */
 };
 
 struct net_layer {
     char name[64]; /* the state dict's prefix where it has weights; unique */
     enum net_op op;
-    int in[2];              /* layers that come before it; -1: none */
-    struct net_shape shape; /* of the output, for one sample of the net's own size */
+    int in[NET_INPUTS], ins; /* layers that come before it */
+    struct net_shape shape;  /* of the output */
+    int out;                 /* channels or features it makes; PICK: which; ATTENTION: heads */
     int kernel, stride;
     int pad[4];          /* top, left, bottom, right */
-    float epsilon;       /* batch norm */
+    float epsilon;       /* norms */
+    float gain;          /* synthetic weights: the output's deviation when the input's is 1 */
     int tensor, tensors; /* its weights: net->tensors[tensor … tensor + tensors - 1] */
     uint64_t macs;
 };
@@ -76,23 +100,25 @@ struct net_tensor {
     char name[80];
     enum net_role role;
     uint32_t rank;
-    int64_t dims[4];
+    int64_t dims[NET_RANK];
     size_t count;
 };
 
 struct net {
     const char *name, *summary;
-    struct net_layer *layers; /* in the order in which they run; [0] is the input */
+    struct net_layer *layers; /* in the order in which they run; the inputs come first */
     int layer_count;
     struct net_tensor *tensors;
     int tensor_count;
-    /* The interface of the official model; dims[0] = -1 is the batch. */
-    struct assay_tensor_spec input;
+    /* The interface; dims[0] = -1 is the batch.  inputs[i] is layer i. */
+    struct assay_tensor_spec inputs[NET_INPUTS];
+    int input_count;
     struct assay_tensor_spec outputs[4];
     int output_layer[4];
     int output_count;
     float input_mean[3]; /* what pre-processing subtracts from 0…255 pixels: for calibration */
-    int failed;          /* while it is built: the first thing that went wrong */
+    bool analytic; /* its synthetic weights are scaled by gain alone, no forward pass (weights.c) */
+    int failed;    /* while it is built: the first thing that went wrong */
     char reason[160];
 };
 
@@ -108,11 +134,15 @@ bool net_find(const char *name);
 const char *net_op_name(enum net_op op);
 uint64_t net_parameters(const struct net *net, bool folded); /* folded: batch norm became a bias */
 uint64_t net_macs(const struct net *net);
+bool net_reads(const struct net_layer *l, int layer); /* is it one of its inputs? */
 /* The batch norm that can be folded into this convolution (its only user), or -1. */
 int net_folded_bn(const struct net *net, int conv);
-/* The shape of layer i's output from those of its inputs; c = 0 when they do not fit. */
-struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *a,
-                              const struct net_shape *b);
+/* The shape of a layer's output from those of its inputs; dims[0] = 0 when they do not fit. */
+struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *const in[]);
+/* Channels, rows, columns. */
+struct net_shape net_image(int c, int h, int w);
+/* What a free dimension is called in files and lists: "N" for the batch, "S" behind it. */
+const char *net_free_name(uint32_t dim);
 
 /* ---- for the files that describe a net ---- */
 
@@ -120,6 +150,8 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
  * returns its index.  Errors are remembered and reported by net_create, so that a description reads
  * like the table in the paper. */
 int net_add_input(struct net *net, const char *name, int c, int h, int w);
+/* int64 numbers of a sequence whose length is free; usual: the benchmark's length. */
+int net_add_sequence(struct net *net, const char *name, int usual);
 int net_add_conv(struct net *net, const char *name, int in, int out_channels, int kernel,
                  int stride);
 int net_add_bn(struct net *net, const char *name, int in);
@@ -127,8 +159,18 @@ int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int s
                     const int pad[4]);
 int net_add_fc(struct net *net, const char *name, int in, int out);
 int net_add_sum(struct net *net, const char *name, int a, int b);
-/* RELU, GAP, SOFTMAX, ARGMAX: one input and nothing to set. */
+int net_add_embed(struct net *net, const char *name, int in, int rows, int width);
+int net_add_position(struct net *net, const char *name, int in, int rows);
+int net_add_layernorm(struct net *net, const char *name, int in, float epsilon);
+/* in: queries, keys, values, mask. */
+int net_add_attention(struct net *net, const char *name, const int in[4], int heads);
+int net_add_pick(struct net *net, const char *name, int in, int which);
+/* RELU, GELU, GAP, SOFTMAX, ARGMAX, MASK: one input and nothing to set. */
 int net_add_plain(struct net *net, enum net_op op, const char *name, int in);
+/* Synthetic weights of layer `at` (fully connected, embedding) with another gain than 1; returns
+ * at.
+ */
+int net_set_gain(struct net *net, int at, float gain);
 void net_add_output(struct net *net, const char *name, int layer);
 
 #endif

@@ -25,22 +25,11 @@
 #define META_MAX   (4u << 20) /* of everything but weights */
 #define NAME_CAP   96
 
-/* ---- weights: which there are ---- */
-
-/* A tensor of the file: a convolution's folded one or a fully connected layer's own. */
-struct blob {
-    char name[NAME_CAP]; /* the attribute */
-    uint32_t rank;
-    const int64_t *dims;
-    size_t count;
-};
-
 struct writer {
     const struct net *net;
     const struct net_weights *w;
     struct zip zip;
     struct text text; /* the member that is being made */
-    int blobs;        /* so far */
 };
 
 /* Attributes of a class are identifiers: "layer1.0.conv1" becomes "layer1_0_conv1". */
@@ -52,35 +41,38 @@ static void identifier(char *out, size_t cap, const char *name, const char *suff
             *p = '_';
 }
 
-static bool has_weights(const struct net_layer *l)
-{
-    return l->op == NET_CONV || l->op == NET_FC;
-}
+/* The attribute of a layer's k-th constant; lives until the end of the statement. */
+struct label {
+    char s[NAME_CAP];
+};
 
-/* which: 0 the weight, 1 the bias. */
-static struct blob blob_of(const struct net *net, const struct net_layer *l, int which)
+static struct label attribute(const struct net *net, int layer, int k)
 {
-    const struct net_tensor *t = &net->tensors[l->tensor];
-    struct blob b = {.rank = which ? 1 : t->rank,
-                     .dims = t->dims,
-                     .count = which ? (size_t)t->dims[0] : t->count};
+    struct label out;
+    char suffix[32];
 
-    identifier(b.name, sizeof(b.name), l->name, which ? "_bias" : "_weight");
-    return b;
+    snprintf(suffix, sizeof(suffix), "_%s", net_constant_of(net, layer, k).suffix);
+    identifier(out.s, sizeof(out.s), net->layers[layer].name, suffix);
+    return out;
 }
 
 /* ---- the class ---- */
 
+/* Each attribute between two texts. */
+static void each_attribute(struct text *t, const struct net *net, const char *before,
+                           const char *behind)
+{
+    for (int i = 0; i < net->layer_count; i++)
+        for (int k = 0; k < net_constants(&net->layers[i]); k++)
+            text_addf(t, "%s%s%s", before, attribute(net, i, k).s, behind);
+}
+
 static void attributes(struct text *t, const struct net *net)
 {
     text_add(t, "class " CLASS_NAME "(Module):\n  __parameters__ = [");
-    for (int i = 0; i < 2 * net->layer_count; i++)
-        if (has_weights(&net->layers[i / 2]))
-            text_addf(t, "\"%s\", ", blob_of(net, &net->layers[i / 2], i % 2).name);
+    each_attribute(t, net, "\"", "\", ");
     text_add(t, "]\n  __buffers__ = []\n");
-    for (int i = 0; i < 2 * net->layer_count; i++)
-        if (has_weights(&net->layers[i / 2]))
-            text_addf(t, "  %s : Tensor\n", blob_of(net, &net->layers[i / 2], i % 2).name);
+    each_attribute(t, net, "  ", " : Tensor\n");
     text_add(t, "  training : bool\n");
 }
 
@@ -110,16 +102,17 @@ static void padded(struct text *t, const struct net_layer *l, const char *with)
                   l->pad[3], l->pad[0], l->pad[2], with);
 }
 
-static void windowed(struct text *t, const struct net *net, const struct net_layer *l)
+static void windowed(struct text *t, const struct net *net, int at)
 {
+    const struct net_layer *l = &net->layers[at];
     static const int none[4];
     const int *pad = symmetric(l->pad) ? l->pad : none;
 
     if (l->op == NET_CONV) {
         text_add(t, "torch.conv2d(");
         padded(t, l, "0");
-        text_addf(t, ", self.%s, self.%s, [%d, %d], [%d, %d], [1, 1], 1)", blob_of(net, l, 0).name,
-                  blob_of(net, l, 1).name, l->stride, l->stride, pad[0], pad[1]);
+        text_addf(t, ", self.%s, self.%s, [%d, %d], [%d, %d], [1, 1], 1)", attribute(net, at, 0).s,
+                  attribute(net, at, 1).s, l->stride, l->stride, pad[0], pad[1]);
         return;
     }
     text_add(t, "torch.max_pool2d(");
@@ -129,6 +122,25 @@ static void windowed(struct text *t, const struct net *net, const struct net_lay
         padded(t, l, "-3.4028234663852886e+38");
     text_addf(t, ", [%d, %d], [%d, %d], [%d, %d], [1, 1], %s)", l->kernel, l->kernel, l->stride,
               l->stride, pad[0], pad[1], rounds_up(net, l) ? "True" : "False");
+}
+
+/* Heads apart: [n, s, width] to [n, heads, s, width / heads]. */
+static void heads(struct text *t, const struct net_layer *l, int in)
+{
+    text_addf(t,
+              "torch.transpose(torch.view(x%d, [torch.size(x%d, 0), torch.size(x%d, 1), %d, %d]), "
+              "1, 2)",
+              in, in, in, l->out, l->shape.dims[1] / l->out);
+}
+
+static void attention(struct text *t, const struct net_layer *l)
+{
+    text_add(t, "torch.flatten(torch.transpose(torch.scaled_dot_product_attention(");
+    for (int i = 0; i < 3; i++) {
+        heads(t, l, l->in[i]);
+        text_add(t, ", ");
+    }
+    text_addf(t, "x%d), 1, 2), 2)", l->in[3]);
 }
 
 static void statement(struct text *t, const struct net *net, int at)
@@ -141,7 +153,7 @@ static void statement(struct text *t, const struct net *net, int at)
     switch (l->op) {
     case NET_CONV:
     case NET_MAXPOOL:
-        windowed(t, net, l);
+        windowed(t, net, at);
         break;
     case NET_BN: /* part of its convolution */
         text_addf(t, "x%d", l->in[0]);
@@ -156,8 +168,36 @@ static void statement(struct text *t, const struct net *net, int at)
         text_addf(t, "torch.flatten(torch.adaptive_avg_pool2d(x%d, [1, 1]), 1)", l->in[0]);
         break;
     case NET_FC:
-        text_addf(t, "torch.linear(x%d, self.%s, self.%s)", l->in[0], blob_of(net, l, 0).name,
-                  blob_of(net, l, 1).name);
+        text_addf(t, "torch.linear(x%d, self.%s, self.%s)", l->in[0], attribute(net, at, 0).s,
+                  attribute(net, at, 1).s);
+        break;
+    case NET_EMBED:
+        text_addf(t, "torch.embedding(self.%s, x%d)", attribute(net, at, 0).s, l->in[0]);
+        break;
+    case NET_POSITION:
+        text_addf(t, "torch.add(x%d, torch.slice(self.%s, 0, 0, torch.size(x%d, 1)))", l->in[0],
+                  attribute(net, at, 0).s, l->in[0]);
+        break;
+    case NET_LAYERNORM:
+        text_addf(t, "torch.layer_norm(x%d, [%d], self.%s, self.%s, %.17g)", l->in[0],
+                  l->shape.dims[l->shape.rank - 1], attribute(net, at, 0).s,
+                  attribute(net, at, 1).s, (double)l->epsilon);
+        break;
+    case NET_GELU:
+        text_addf(t, "torch.gelu(x%d)", l->in[0]);
+        break;
+    case NET_MASK: /* 6 is float32 */
+        text_addf(t,
+                  "torch.unsqueeze(torch.unsqueeze(torch.mul(torch.sub(torch.to(x%d, 6), 1.), "
+                  "10000.), 1), 1)",
+                  l->in[0]);
+        break;
+    case NET_ATTENTION:
+        attention(t, l);
+        break;
+    case NET_PICK:
+        text_addf(t, "torch.contiguous(torch.select(x%d, %d, %d))", l->in[0], l->shape.rank + 1,
+                  l->out);
         break;
     case NET_SOFTMAX:
         text_addf(t, "torch.softmax(x%d, 1)", l->in[0]);
@@ -174,7 +214,10 @@ static void statement(struct text *t, const struct net *net, int at)
 static void code(struct text *t, const struct net *net)
 {
     attributes(t, net);
-    text_add(t, "  def forward(self: __torch__." CLASS_NAME ",\n    x0: Tensor) -> Tuple[");
+    text_add(t, "  def forward(self: __torch__." CLASS_NAME);
+    for (int i = 0; i < net->input_count; i++)
+        text_addf(t, ",\n    x%d: Tensor", i);
+    text_add(t, ") -> Tuple[");
     for (int i = 0; i < net->output_count; i++)
         text_add(t, i ? ", Tensor" : "Tensor");
     text_add(t, "]:\n");
@@ -216,7 +259,7 @@ static void pickle_int(struct text *t, uint64_t v)
 
 /* torch._utils._rebuild_tensor_v2(storage, 0, dims, strides, False, OrderedDict()), where storage
  * is ("storage", torch.FloatStorage, "N", "cpu", count) kept elsewhere. */
-static void pickle_tensor(struct text *t, const struct blob *b, int number)
+static void pickle_tensor(struct text *t, const struct net_constant *b, int number)
 {
     uint64_t stride = b->count;
     char key[16];
@@ -242,17 +285,17 @@ static void pickle_tensor(struct text *t, const struct blob *b, int number)
 
 static void pickle(struct text *t, const struct net *net)
 {
-    struct blob b;
+    struct net_constant c;
     int number = 0;
 
     text_add(t, "\x80\x02"
                 "c__torch__\n" CLASS_NAME "\n)\x81}(");
-    for (int i = 0; i < 2 * net->layer_count; i++) {
-        if (!has_weights(&net->layers[i / 2]))
-            continue;
-        b = blob_of(net, &net->layers[i / 2], i % 2);
-        pickle_text(t, b.name);
-        pickle_tensor(t, &b, number++);
+    for (int i = 0; i < net->layer_count; i++) {
+        for (int k = 0; k < net_constants(&net->layers[i]); k++) {
+            c = net_constant_of(net, i, k);
+            pickle_text(t, attribute(net, i, k).s);
+            pickle_tensor(t, &c, number++);
+        }
     }
     pickle_text(t, "training");
     text_add(t, "\x89"
@@ -267,7 +310,7 @@ static void tensor_line(struct text *t, const char *what, const struct assay_ten
     for (uint32_t i = 0; i < spec->rank; i++) {
         text_add(t, i ? "," : "");
         if (spec->dims[i] < 0)
-            text_add(t, "N");
+            text_add(t, net_free_name(i));
         else
             text_addf(t, "%" PRId64, spec->dims[i]);
     }
@@ -277,7 +320,8 @@ static void tensor_line(struct text *t, const char *what, const struct assay_ten
 static void facts(struct text *t, const struct net *net, uint64_t seed)
 {
     text_addf(t, "synthetic true\nnet %s\nseed %" PRIu64 "\n", net->name, seed);
-    tensor_line(t, "input", &net->input);
+    for (int i = 0; i < net->input_count; i++)
+        tensor_line(t, "input", &net->inputs[i]);
     for (int i = 0; i < net->output_count; i++)
         tensor_line(t, "output", &net->outputs[i]);
 }
@@ -303,45 +347,22 @@ static int add_text(struct writer *s, const char *name, struct assay_err *err)
     return rc;
 }
 
-static int add_blob(struct writer *s, const float *values, size_t count, struct assay_err *err)
-{
-    char name[32];
-
-    snprintf(name, sizeof(name), "data/%d", s->blobs++);
-    return add(s, name, values, count * sizeof(float), err);
-}
-
-static int add_conv(struct writer *s, int at, struct assay_err *err)
-{
-    const struct net_tensor *t = &s->net->tensors[s->net->layers[at].tensor];
-    float *weight = malloc(t->count * sizeof(*weight));
-    float *bias = malloc((size_t)t->dims[0] * sizeof(*bias));
-    int rc;
-
-    if (!weight || !bias) {
-        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name, t->name);
-    } else {
-        net_fold(s->net, s->w, at, weight, bias);
-        rc = add_blob(s, weight, t->count, err);
-    }
-    if (!rc)
-        rc = add_blob(s, bias, (size_t)t->dims[0], err);
-    free(weight);
-    free(bias);
-    return rc;
-}
-
 static int add_weights(struct writer *s, struct assay_err *err)
 {
     const struct net *net = s->net;
-    int i, j, tensor, rc = ASSAY_OK;
+    char name[32];
+    float *values;
+    int i, k, number = 0, rc = ASSAY_OK;
 
     for (i = 0; !rc && i < net->layer_count; i++) {
-        tensor = net->layers[i].tensor;
-        if (net->layers[i].op == NET_CONV)
-            rc = add_conv(s, i, err);
-        for (j = 0; !rc && net->layers[i].op == NET_FC && j < 2; j++)
-            rc = add_blob(s, s->w->data[tensor + j], net->tensors[tensor + j].count, err);
+        for (k = 0; !rc && k < net_constants(&net->layers[i]); k++) {
+            values = net_constant_values(net, s->w, i, k, err);
+            snprintf(name, sizeof(name), "data/%d", number++);
+            rc = values
+                     ? add(s, name, values, net_constant_of(net, i, k).count * sizeof(float), err)
+                     : ASSAY_EFAIL;
+            free(values);
+        }
     }
     return rc;
 }

@@ -7,14 +7,21 @@
 #include "net/net.h"
 
 struct net_weights {
-    float **data; /* data[i] belongs to net->tensors[i] */
+    float **data; /* data[i] belongs to net->tensors[i]; NULL: made from the seed when asked for */
     int count;
+    uint64_t seed;
 };
 
-/* The caller destroys *out; the net must outlive it.  Some seconds of one core for a large net. */
+/* The caller destroys *out; the net must outlive it.  Some seconds of one core for a large image
+ * classifier; for other nets nothing is made yet. */
 int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
                        struct assay_err *err);
 void net_weights_destroy(struct net_weights *w); /* NULL is fine */
+
+/* A copy of one tensor, which the caller frees; NULL with err filled when memory is short.  So a
+ * writer needs one tensor of memory, whatever the net's size. */
+float *net_weights_copy(const struct net *net, const struct net_weights *w, int tensor,
+                        struct assay_err *err);
 
 /* The generator, for tests: the i-th of a stream is net_random(&state) called i times. */
 uint64_t net_random(uint64_t *state);

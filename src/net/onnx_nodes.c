@@ -1,0 +1,368 @@
+/* The nodes of an ONNX graph, layer by layer.
+ *
+ * Most layers are one node.  Those that ONNX has no operator for are made of several, in the forms
+ * that engines know and fuse: GELU, attention with its heads.  Their inner values are called
+ * "LAYER/part".  Small constants are nodes (Constant) beside their reader, so that initialisers
+ * are the net's weights and nothing else. */
+#include "net/onnx_nodes.h"
+
+#include <math.h>
+#include <stdarg.h>
+
+enum { GRAPH_NODE = 1, NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_ATTRIBUTE };
+enum {
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F = 2,
+    ATTRIBUTE_I = 3,
+    ATTRIBUTE_INTS = 8,
+    ATTRIBUTE_TYPE = 20,
+    TYPE_FLOAT = 1,
+    TYPE_INT = 2,
+    TYPE_INTS = 7
+};
+
+#define ELEM_FLOAT 1
+
+/* What the nodes of one net are made with. */
+struct maker {
+    struct text *graph, node; /* the node that is being made */
+    const struct net *net;
+};
+
+/* ---- one node ---- */
+
+/* ints with n = 0: one plain integer. */
+static void attribute(struct maker *m, const char *name, const int *values, int n)
+{
+    struct text a;
+    int i;
+
+    text_init(&a, META_MAX);
+    wire_string(&a, ATTRIBUTE_NAME, name);
+    if (n == 0)
+        wire_int(&a, ATTRIBUTE_I, (uint64_t)(int64_t)values[0]);
+    for (i = 0; i < n; i++)
+        wire_int(&a, ATTRIBUTE_INTS, (uint64_t)(int64_t)values[i]);
+    wire_int(&a, ATTRIBUTE_TYPE, n ? TYPE_INTS : TYPE_INT);
+    wire_message(&m->node, NODE_ATTRIBUTE, &a);
+    text_release(&a);
+}
+
+/* The name of a layer's result: an output's official name, or the layer's own; a folded batch
+ * norm's result is what its convolution makes. */
+static const char *value_name(const struct net *net, int layer)
+{
+    int i;
+
+    for (i = 0; i < net->output_count; i++)
+        if (net->output_layer[i] == layer)
+            return net->outputs[i].name;
+    return net->layers[layer].name;
+}
+
+static void node_begin(struct maker *m, const struct net_layer *l)
+{
+    int i;
+
+    text_clear(&m->node);
+    for (i = 0; i < l->ins; i++)
+        wire_string(&m->node, NODE_INPUT, value_name(m->net, l->in[i]));
+}
+
+static void node_end(struct maker *m, const char *op, const char *name, const char *output)
+{
+    wire_string(&m->node, NODE_OUTPUT, output);
+    wire_string(&m->node, NODE_NAME, name);
+    wire_string(&m->node, NODE_OP, op);
+    wire_message(m->graph, GRAPH_NODE, &m->node);
+    m->graph->cut |= m->node.cut;
+}
+
+static void attribute_float(struct maker *m, const char *name, float value)
+{
+    struct text a;
+
+    text_init(&a, META_MAX);
+    wire_string(&a, ATTRIBUTE_NAME, name);
+    wire_varint(&a, ATTRIBUTE_F << 3 | WIRE_FIXED32);
+    text_addn(&a, (const char *)&value, sizeof(value));
+    wire_int(&a, ATTRIBUTE_TYPE, TYPE_FLOAT);
+    wire_message(&m->node, NODE_ATTRIBUTE, &a);
+    text_release(&a);
+}
+
+/* The name of an inner value or of a weight; lives until the end of the statement. */
+struct label {
+    char s[96];
+};
+
+static struct label label(const struct net_layer *l, const char *part)
+{
+    struct label n;
+
+    snprintf(n.s, sizeof(n.s), "%s%s", l->name, part);
+    return n;
+}
+
+static void weight_inputs(struct maker *m, const struct net_layer *l)
+{
+    wire_string(&m->node, NODE_INPUT, label(l, ".weight").s);
+    if (l->op != NET_EMBED && l->op != NET_POSITION)
+        wire_string(&m->node, NODE_INPUT, label(l, ".bias").s);
+}
+
+/* ---- layers of one node ---- */
+
+/* Layers whose node has no weights; a batch norm has none of its own and makes no node. */
+static void plain_node(struct maker *m, int at)
+{
+    const struct net_layer *l = &m->net->layers[at];
+    static const char *const op[] = {
+        [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "Add",
+        [NET_GAP] = "ReduceMean", [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax"};
+    static const int space[2] = {2, 3}, one = 1, zero = 0;
+
+    node_begin(m, l);
+    switch (l->op) {
+    case NET_MAXPOOL:
+        attribute(m, "kernel_shape", (int[]){l->kernel, l->kernel}, 2);
+        attribute(m, "strides", (int[]){l->stride, l->stride}, 2);
+        attribute(m, "pads", l->pad, 4);
+        break;
+    case NET_GAP:
+        attribute(m, "axes", space, 2);
+        attribute(m, "keepdims", &zero, 0);
+        break;
+    case NET_SOFTMAX:
+        attribute(m, "axis", &one, 0);
+        break;
+    case NET_ARGMAX:
+        attribute(m, "axis", &one, 0);
+        attribute(m, "keepdims", &zero, 0);
+        break;
+    default:
+        break;
+    }
+    node_end(m, op[l->op], l->name, value_name(m->net, at));
+}
+
+/* ---- layers of several ---- */
+
+/* A node without attributes, whose inputs are named, up to NULL. */
+static void make(struct maker *m, const char *op, const char *output, ...)
+{
+    const char *input;
+    va_list ap;
+
+    text_clear(&m->node);
+    va_start(ap, output);
+    while ((input = va_arg(ap, const char *)))
+        wire_string(&m->node, NODE_INPUT, input);
+    va_end(ap);
+    node_end(m, op, output, output);
+}
+
+static void make_permuted(struct maker *m, const char *output, const char *input,
+                          const int order[4])
+{
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, input);
+    attribute(m, "perm", order, 4);
+    node_end(m, "Transpose", output, output);
+}
+
+static void make_ints(struct maker *m, const char *output, const int *values, int n)
+{
+    text_clear(&m->node);
+    attribute(m, n ? "value_ints" : "value_int", values, n);
+    node_end(m, "Constant", output, output);
+}
+
+static void make_float(struct maker *m, const char *output, float value)
+{
+    text_clear(&m->node);
+    attribute_float(m, "value_float", value);
+    node_end(m, "Constant", output, output);
+}
+
+static void matmul(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    make(m, "MatMul", label(l, "/product").s, in, label(l, ".weight").s, NULL);
+    make(m, "Add", out, label(l, "/product").s, label(l, ".bias").s, NULL);
+}
+
+/* x + table[0 … s - 1], where s is how long x is. */
+static void position(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    static const int zero = 0, one = 1, two = 2;
+
+    make_ints(m, label(l, "/zero").s, &zero, 1);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, in);
+    attribute(m, "start", &one, 0);
+    attribute(m, "end", &two, 0);
+    node_end(m, "Shape", label(l, "/length").s, label(l, "/length").s);
+    make(m, "Slice", label(l, "/rows").s, label(l, ".weight").s, label(l, "/zero").s,
+         label(l, "/length").s, label(l, "/zero").s, NULL);
+    make(m, "Add", out, in, label(l, "/rows").s, NULL);
+}
+
+static void gelu(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    make_float(m, label(l, "/root").s, 1.41421356f);
+    make_float(m, label(l, "/one").s, 1.0f);
+    make_float(m, label(l, "/half").s, 0.5f);
+    make(m, "Div", label(l, "/scaled").s, in, label(l, "/root").s, NULL);
+    make(m, "Erf", label(l, "/erf").s, label(l, "/scaled").s, NULL);
+    make(m, "Add", label(l, "/gate").s, label(l, "/erf").s, label(l, "/one").s, NULL);
+    make(m, "Mul", label(l, "/double").s, in, label(l, "/gate").s, NULL);
+    make(m, "Mul", out, label(l, "/double").s, label(l, "/half").s, NULL);
+}
+
+static void mask(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    static const int elem = ELEM_FLOAT, axes[2] = {1, 2};
+
+    make_float(m, label(l, "/one").s, 1.0f);
+    make_float(m, label(l, "/low").s, -10000.0f);
+    make_ints(m, label(l, "/axes").s, axes, 2);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, in);
+    attribute(m, "to", &elem, 0);
+    node_end(m, "Cast", label(l, "/kept").s, label(l, "/kept").s);
+    make(m, "Sub", label(l, "/hidden").s, label(l, "/one").s, label(l, "/kept").s, NULL);
+    make(m, "Mul", label(l, "/scores").s, label(l, "/hidden").s, label(l, "/low").s, NULL);
+    make(m, "Unsqueeze", out, label(l, "/scores").s, label(l, "/axes").s, NULL);
+}
+
+/* [n, s, width] to [n, heads, s, width / heads], of keys the last two exchanged. */
+static void attention(struct maker *m, const struct net_layer *l, const char *out)
+{
+    static const char *const part[3] = {"/queries", "/keys", "/values"};
+    static const int order[3][4] = {{0, 2, 1, 3}, {0, 2, 3, 1}, {0, 2, 1, 3}}, last = 3;
+    int width = l->shape.dims[1], i;
+
+    make_ints(m, label(l, "/split").s, (int[]){0, 0, l->out, width / l->out}, 4);
+    make_ints(m, label(l, "/joined").s, (int[]){0, 0, width}, 3);
+    make_float(m, label(l, "/root").s, sqrtf((float)(width / l->out)));
+    for (i = 0; i < 3; i++) {
+        const char *in = value_name(m->net, l->in[i]);
+
+        make(m, "Reshape", label(l, part[i]).s, in, label(l, "/split").s, NULL);
+        make_permuted(m, label(&m->net->layers[l->in[i]], "/heads").s, label(l, part[i]).s,
+                      order[i]);
+    }
+    make(m, "MatMul", label(l, "/products").s, label(&m->net->layers[l->in[0]], "/heads").s,
+         label(&m->net->layers[l->in[1]], "/heads").s, NULL);
+    make(m, "Div", label(l, "/scaled").s, label(l, "/products").s, label(l, "/root").s, NULL);
+    make(m, "Add", label(l, "/scores").s, label(l, "/scaled").s, value_name(m->net, l->in[3]),
+         NULL);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, label(l, "/scores").s);
+    attribute(m, "axis", &last, 0);
+    node_end(m, "Softmax", label(l, "/weights").s, label(l, "/weights").s);
+    make(m, "MatMul", label(l, "/context").s, label(l, "/weights").s,
+         label(&m->net->layers[l->in[2]], "/heads").s, NULL);
+    make_permuted(m, label(l, "/rows").s, label(l, "/context").s, order[0]);
+    make(m, "Reshape", out, label(l, "/rows").s, label(l, "/joined").s, NULL);
+}
+
+static void embed(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    make(m, "Gather", out, label(l, ".weight").s, in, NULL);
+}
+
+static void pick(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    const int axis = l->shape.rank + 1;
+
+    make_ints(m, label(l, "/number").s, &l->out, 0);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, in);
+    wire_string(&m->node, NODE_INPUT, label(l, "/number").s);
+    attribute(m, "axis", &axis, 0);
+    node_end(m, "Gather", l->name, out);
+}
+
+/* ---- every layer ---- */
+
+static void layer_nodes(struct maker *m, int at)
+{
+    const struct net_layer *l = &m->net->layers[at];
+    const char *in = l->ins ? value_name(m->net, l->in[0]) : NULL, *out = value_name(m->net, at);
+    static const int one = 1, last = -1;
+
+    switch (l->op) {
+    case NET_INPUT:
+    case NET_BN:
+        break;
+    case NET_CONV:
+        node_begin(m, l);
+        weight_inputs(m, l);
+        attribute(m, "kernel_shape", (int[]){l->kernel, l->kernel}, 2);
+        attribute(m, "strides", (int[]){l->stride, l->stride}, 2);
+        attribute(m, "pads", l->pad, 4);
+        node_end(m, "Conv", l->name, value_name(m->net, net_folded_bn(m->net, at)));
+        break;
+    case NET_FC:
+        if (onnx_is_matmul(l)) {
+            matmul(m, l, in, out);
+            break;
+        }
+        node_begin(m, l);
+        weight_inputs(m, l);
+        attribute(m, "transB", &one, 0);
+        node_end(m, "Gemm", l->name, value_name(m->net, at));
+        break;
+    case NET_LAYERNORM:
+        node_begin(m, l);
+        weight_inputs(m, l);
+        attribute(m, "axis", &last, 0);
+        attribute_float(m, "epsilon", l->epsilon);
+        node_end(m, "LayerNormalization", l->name, out);
+        break;
+    case NET_EMBED:
+        embed(m, l, in, out);
+        break;
+    case NET_POSITION:
+        position(m, l, in, out);
+        break;
+    case NET_GELU:
+        gelu(m, l, in, out);
+        break;
+    case NET_MASK:
+        mask(m, l, in, out);
+        break;
+    case NET_ATTENTION:
+        attention(m, l, out);
+        break;
+    case NET_PICK:
+        pick(m, l, in, out);
+        break;
+    default:
+        plain_node(m, at);
+        break;
+    }
+}
+
+void onnx_nodes(struct text *graph, const struct net *net)
+{
+    struct maker m = {.graph = graph, .net = net};
+    int i;
+
+    text_init(&m.node, META_MAX);
+    for (i = 0; i < net->layer_count; i++)
+        layer_nodes(&m, i);
+    text_release(&m.node);
+}
+
+/* LayerNormalization came with 17. */
+int onnx_opset(const struct net *net)
+{
+    int i;
+
+    for (i = 0; i < net->layer_count; i++)
+        if (net->layers[i].op == NET_LAYERNORM)
+            return 17;
+    return 13;
+}
