@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 int net_fold_check(const struct net *net, struct assay_err *err)
 {
@@ -11,10 +12,6 @@ int net_fold_check(const struct net *net, struct assay_err *err)
 
     for (i = 0; i < net->layer_count; i++) {
         in = net->layers[i].in[0];
-        if (net->layers[i].op == NET_CONV && net_folded_bn(net, i) < 0)
-            return assay_fail(err, ASSAY_EUNSUPPORTED,
-                              "net %s: %s has no batch norm of its own to fold", net->name,
-                              net->layers[i].name);
         if (net->layers[i].op == NET_BN && net_folded_bn(net, in) != i)
             return assay_fail(err, ASSAY_EUNSUPPORTED,
                               "net %s: %s follows no convolution of its own", net->name,
@@ -23,17 +20,38 @@ int net_fold_check(const struct net *net, struct assay_err *err)
     return ASSAY_OK;
 }
 
-int net_constants(const struct net_layer *l)
+bool net_has_bias(const struct net *net, int layer)
 {
-    return l->op == NET_CONV ? 2 : l->op == NET_BN ? 0 : l->tensors;
+    const struct net_layer *l = &net->layers[layer];
+    int i;
+
+    for (i = l->tensor; i < l->tensor + l->tensors; i++)
+        if (net->tensors[i].role == NET_BIAS)
+            return true;
+    return l->op == NET_CONV && net_folded_bn(net, layer) >= 0;
+}
+
+int net_constants(const struct net *net, int layer)
+{
+    const struct net_layer *l = &net->layers[layer];
+
+    if (l->op == NET_STANDARDISE)
+        return 2;
+    if (l->op == NET_BN || l->owner != layer)
+        return 0;
+    return l->op == NET_CONV ? 1 + net_has_bias(net, layer) : l->tensors;
 }
 
 struct net_constant net_constant_of(const struct net *net, int layer, int k)
 {
-    static const char *const suffix[] = {"weight", "bias"};
+    static const char *const suffix[] = {"weight", "bias"}, *const fixed[] = {"mean", "deviation"};
+    static const int64_t channels[3] = {3, 1, 1};
     const struct net_layer *l = &net->layers[layer];
-    const struct net_tensor *t = &net->tensors[l->tensor + (k < l->tensors ? k : 0)];
+    const struct net_tensor *t;
 
+    if (l->op == NET_STANDARDISE)
+        return (struct net_constant){fixed[k], 3, channels, 3};
+    t = &net->tensors[l->tensor + (k < l->tensors ? k : 0)];
     if (k >= l->tensors) /* what a folded batch norm leaves */
         return (struct net_constant){suffix[k], 1, t->dims, (size_t)t->dims[0]};
     return (struct net_constant){suffix[k], t->rank, t->dims, t->count};
@@ -71,12 +89,27 @@ out:
     return x;
 }
 
+static float *fixed_values(const struct net *net, const float *from, struct assay_err *err)
+{
+    float *x = malloc(3 * sizeof(*x));
+
+    if (x)
+        memcpy(x, from, 3 * sizeof(*x));
+    else
+        assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+    return x;
+}
+
 float *net_constant_values(const struct net *net, const struct net_weights *w, int layer, int k,
                            struct assay_err *err)
 {
-    if (net->layers[layer].op == NET_CONV)
+    const struct net_layer *l = &net->layers[layer];
+
+    if (l->op == NET_STANDARDISE)
+        return fixed_values(net, k ? l->deviation : l->mean, err);
+    if (l->op == NET_CONV && net_folded_bn(net, layer) >= 0)
         return folded(net, w, layer, k, err);
-    return net_weights_copy(net, w, net->layers[layer].tensor + k, err);
+    return net_weights_copy(net, w, l->tensor + k, err);
 }
 
 bool net_channels_last(const struct net_constant *c, float **values)

@@ -6,8 +6,8 @@
 
 #include "net/weights.h"
 
-/* A batch norm is written as part of its convolution, so each needs one, and a convolution needs a
- * batch norm for its bias: what a writer asks before it begins. */
+/* A batch norm is written as part of its convolution, so each needs one of its own: what a writer
+ * asks before it begins. */
 int net_fold_check(const struct net *net, struct assay_err *err);
 
 /* One constant of a layer, in the state dict's order of dimensions. */
@@ -18,9 +18,11 @@ struct net_constant {
     size_t count;
 };
 
-/* How many there are; a batch norm has none of its own. */
-int net_constants(const struct net_layer *l);
-/* The k-th of a layer: "weight", "bias". */
+/* How many there are; a batch norm has none of its own, nor has a layer that uses another's. */
+int net_constants(const struct net *net, int layer);
+/* The layer has a bias, or its convolution a folded one. */
+bool net_has_bias(const struct net *net, int layer);
+/* The k-th of a layer: "weight", "bias"; of STANDARDISE "mean", "deviation". */
 struct net_constant net_constant_of(const struct net *net, int layer, int k);
 /* Its numbers, which the caller frees; NULL with err filled when memory is short. */
 float *net_constant_values(const struct net *net, const struct net_weights *w, int layer, int k,

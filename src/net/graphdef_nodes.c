@@ -40,9 +40,12 @@ static struct label label(const struct net_layer *l, const char *part)
     return part_name(l->name, part);
 }
 
-static bool is_image(const struct net_layer *l)
+/* An image or a volume: what TensorFlow wants channels last. */
+static bool is_image(const struct net *net, int layer)
 {
-    return l->shape.rank == 3;
+    const struct net_layer *l = &net->layers[layer];
+
+    return l->shape.rank >= 3 && l->op != NET_MASK;
 }
 
 /* What a layer's result is called inside. */
@@ -50,7 +53,7 @@ static struct label value_name(const struct graph *s, int layer)
 {
     const struct net_layer *l = &s->net->layers[layer];
 
-    return label(l, l->op == NET_INPUT && is_image(l) ? "/channels_last" : "");
+    return label(l, l->op == NET_INPUT && is_image(s->net, layer) ? "/channels_last" : "");
 }
 
 /* A node of floats whose inputs are named, up to NULL. */
@@ -136,7 +139,7 @@ static void put_weight(struct graph *s, int at, int k)
 {
     const struct net_layer *l = &s->net->layers[at];
     struct net_constant c = net_constant_of(s->net, at, k);
-    bool turned = k == 0 && (l->op == NET_CONV || l->op == NET_FC);
+    bool turned = k == 0 && (l->op == NET_CONV || l->op == NET_DECONV || l->op == NET_FC);
     int64_t dims[NET_RANK];
     float *values = NULL;
     char name[16];
@@ -153,6 +156,8 @@ static void put_weight(struct graph *s, int at, int k)
                                l->name);
     }
     snprintf(name, sizeof(name), ".%s", c.suffix);
+    if (l->op == NET_STANDARDISE)
+        c.rank = 1; /* the channels, which are last here */
     graph_constant(s, label(l, name).s, TYPE_FLOAT, dims, c.rank, values, c.count * sizeof(float));
     free(values);
 }
@@ -189,9 +194,21 @@ static void window(struct graph *s, const struct net_layer *l)
     }
 }
 
+/* Channels first to channels last, or back. */
+static void make_turned(struct graph *s, const struct net_layer *l, const char *name,
+                        const char *in, bool back)
+{
+    int32_t order[NET_RANK + 1] = {0};
+    int d, n = l->shape.rank;
+
+    for (d = 1; d <= n; d++)
+        order[d] = back ? (d == 1 ? n : d - 1) : d == n ? 1 : d + 1;
+    graph_constant_ints(s, label(l, "/order").s, order, n + 1);
+    make_moved(s, "Transpose", name, in, label(l, "/order").s);
+}
+
 static void input_nodes(struct graph *s, int at)
 {
-    static const int32_t order[4] = {0, 2, 3, 1};
     const struct assay_tensor_spec *in = &s->net->inputs[at];
     const struct net_layer *l = &s->net->layers[at];
     char number[24];
@@ -204,26 +221,117 @@ static void input_nodes(struct graph *s, int at)
     graph_text(s, "_assay_net", s->net->name);
     graph_text(s, "_assay_seed", number);
     graph_end(s);
-    if (!is_image(l))
-        return;
-    graph_constant_ints(s, label(l, "/order").s, order, 4);
-    make_moved(s, "Transpose", label(l, "/channels_last").s, label(l, "").s, label(l, "/order").s);
+    if (is_image(s->net, at))
+        make_turned(s, l, label(l, "/channels_last").s, label(l, "").s, false);
 }
 
-/* The layers whose weights are constants: the product under the layer's own name or a part of it,
- * and a bias. */
+/* Conv3D knows SAME and VALID only, so what is neither is padded by a node of its own. */
+static void conv_volume(struct graph *s, const struct net_layer *l, const char *name,
+                        const char *weight)
+{
+    const struct net_shape *in = &s->net->layers[l->in[0]].shape;
+    const int32_t p = l->pad[0], pads[10] = {0, 0, p, p, p, p, p, p, 0, 0};
+    bool padded = p && !is_same(l, in->dims[1], p, p);
+
+    if (padded) {
+        graph_constant(s, label(l, "/pads").s, TYPE_INT32, (int64_t[]){5, 2}, 2, pads,
+                       sizeof(pads));
+        graph_begin(s, label(l, "/padded").s, "Pad");
+        graph_input(s, value_name(s, l->in[0]).s);
+        graph_input(s, label(l, "/pads").s);
+        graph_type(s, "T", TYPE_FLOAT);
+        graph_type(s, "Tpaddings", TYPE_INT32);
+        graph_end(s);
+    }
+    graph_begin(s, name, "Conv3D");
+    graph_input(s, padded ? label(l, "/padded").s : value_name(s, l->in[0]).s);
+    graph_input(s, weight);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_int_list(s, "strides", (int[]){1, l->stride, l->stride, l->stride, 1}, 5);
+    graph_text(s, "data_format", "NDHWC");
+    graph_text(s, "padding", p && !padded ? "SAME" : "VALID");
+    graph_end(s);
+}
+
 static void conv(struct graph *s, int at)
 {
-    const struct net_layer *l = &s->net->layers[at];
+    const struct net_layer *l = &s->net->layers[at], *owner = &s->net->layers[l->owner];
+    int bn = net_folded_bn(s->net, at);
+    struct label name = label(l, bn < 0 && net_has_bias(s->net, at) ? "/product" : "");
 
-    graph_begin(s, l->name, "Conv2D");
-    graph_input(s, value_name(s, l->in[0]).s);
+    if (l->shape.rank == 4) {
+        conv_volume(s, l, name.s, label(owner, ".weight").s);
+    } else {
+        graph_begin(s, name.s, "Conv2D");
+        graph_input(s, value_name(s, l->in[0]).s);
+        graph_input(s, label(owner, ".weight").s);
+        graph_type(s, "T", TYPE_FLOAT);
+        window(s, l);
+        graph_end(s);
+    }
+    if (net_has_bias(s->net, at))
+        make(s, "BiasAdd", bn < 0 ? l->name : s->net->layers[bn].name, name.s,
+             label(owner, ".bias").s, NULL);
+}
+
+/* The gradient of a convolution is what TensorFlow has for it; it wants the result's whole shape.
+ */
+static void deconv(struct graph *s, const struct net_layer *l, const char *in)
+{
+    const int32_t behind[4] = {l->shape.dims[1], l->shape.dims[2], l->shape.dims[3], l->out};
+    static const int32_t axis = 0;
+
+    make_shape(s, l, in, TYPE_FLOAT);
+    make_part(s, l, "/batch", 0, 1);
+    graph_constant_ints(s, label(l, "/behind").s, behind, 4);
+    graph_constant_ints(s, label(l, "/axis").s, &axis, 1);
+    make_joined(s, label(l, "/size").s, label(l, "/batch").s, label(l, "/behind").s,
+                label(l, "/axis").s);
+    graph_begin(s, label(l, "/product").s, "Conv3DBackpropInputV2");
+    graph_input(s, label(l, "/size").s);
     graph_input(s, label(l, ".weight").s);
+    graph_input(s, in);
     graph_type(s, "T", TYPE_FLOAT);
-    window(s, l);
+    graph_type(s, "Tshape", TYPE_INT32);
+    graph_int_list(s, "strides", (int[]){1, l->stride, l->stride, l->stride, 1}, 5);
+    graph_text(s, "data_format", "NDHWC");
+    graph_text(s, "padding", "VALID");
     graph_end(s);
-    make(s, "BiasAdd", s->net->layers[net_folded_bn(s->net, at)].name, l->name, label(l, ".bias").s,
-         NULL);
+    make(s, "BiasAdd", l->name, label(l, "/product").s, label(l, ".bias").s, NULL);
+}
+
+static void standardise(struct graph *s, const struct net_layer *l, const char *in)
+{
+    make(s, "Sub", label(l, "/centred").s, in, label(l, ".mean").s, NULL);
+    make(s, "RealDiv", l->name, label(l, "/centred").s, label(l, ".deviation").s, NULL);
+}
+
+static void upsample(struct graph *s, const struct net_layer *l, const char *in)
+{
+    const int32_t size[2] = {l->shape.h, l->shape.w};
+
+    graph_constant_ints(s, label(l, "/size").s, size, 2);
+    graph_begin(s, l->name, "ResizeNearestNeighbor");
+    graph_input(s, in);
+    graph_input(s, label(l, "/size").s);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_end(s);
+}
+
+/* Channels are last, and so is the only dimension of a row. */
+static void concat(struct graph *s, const struct net_layer *l)
+{
+    const int32_t axis = l->shape.rank;
+
+    graph_constant_ints(s, label(l, "/axis").s, &axis, 1);
+    graph_begin(s, l->name, "ConcatV2");
+    graph_input(s, value_name(s, l->in[0]).s);
+    graph_input(s, value_name(s, l->in[1]).s);
+    graph_input(s, label(l, "/axis").s);
+    graph_int(s, "N", 2);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, "Tidx", TYPE_INT32);
+    graph_end(s);
 }
 
 /* A batch norm has no node here: its convolution's bias has its name. */
@@ -337,13 +445,16 @@ static void mean(struct graph *s, const struct net_layer *l, const char *name, c
     graph_end(s);
 }
 
-/* (x - mean) / sqrt(variance + epsilon) * weight + bias */
-static void layer_norm(struct graph *s, const struct net_layer *l, const char *in)
+/* (x - mean) / sqrt(variance + epsilon) * weight + bias, over the last dimension or, of an instance
+ * norm, over every place. */
+static void norm(struct graph *s, const struct net_layer *l, const char *in)
 {
-    const int32_t axis = l->shape.rank;
-    const int64_t one = 1;
+    const int32_t axes[3] = {1, 2, 3}, last = l->shape.rank;
+    bool instance = l->op == NET_INSTANCENORM;
+    const int64_t n = instance ? l->shape.rank - 1 : 1;
 
-    graph_constant(s, label(l, "/axis").s, TYPE_INT32, &one, 1, &axis, sizeof(axis));
+    graph_constant(s, label(l, "/axis").s, TYPE_INT32, &n, 1, instance ? axes : &last,
+                   (size_t)n * sizeof(last));
     graph_constant_float(s, label(l, "/epsilon").s, l->epsilon);
     mean(s, l, label(l, "/mean").s, in);
     make(s, "Sub", label(l, "/centred").s, in, label(l, "/mean").s, NULL);
@@ -448,7 +559,7 @@ static void layer_nodes(struct graph *s, int at)
     struct label in = l->ins ? value_name(s, l->in[0]) : label(l, "");
     int k;
 
-    for (k = 0; k < net_constants(l); k++)
+    for (k = 0; k < net_constants(s->net, at); k++)
         put_weight(s, at, k);
     switch (l->op) {
     case NET_INPUT:
@@ -462,6 +573,18 @@ static void layer_nodes(struct graph *s, int at)
         break;
     case NET_BN: /* its convolution's bias has its name */
         break;
+    case NET_DECONV:
+        deconv(s, l, in.s);
+        break;
+    case NET_STANDARDISE:
+        standardise(s, l, in.s);
+        break;
+    case NET_UPSAMPLE:
+        upsample(s, l, in.s);
+        break;
+    case NET_CONCAT:
+        concat(s, l);
+        break;
     case NET_EMBED:
         gather(s, l, label(l, ".weight").s, in.s, TYPE_INT64, 0);
         break;
@@ -472,7 +595,8 @@ static void layer_nodes(struct graph *s, int at)
         position(s, l, in.s);
         break;
     case NET_LAYERNORM:
-        layer_norm(s, l, in.s);
+    case NET_INSTANCENORM:
+        norm(s, l, in.s);
         break;
     case NET_GELU:
         gelu(s, l, in.s);
@@ -492,9 +616,16 @@ static void layer_nodes(struct graph *s, int at)
 static void output_node(struct graph *s, int o)
 {
     const struct assay_tensor_spec *spec = &s->net->outputs[o];
+    int at = s->net->output_layer[o];
+    const struct net_layer *l = &s->net->layers[at];
+    struct label from = value_name(s, at);
 
+    if (is_image(s->net, at)) {
+        make_turned(s, l, label(l, "/channels_first").s, from.s, true);
+        from = label(l, "/channels_first");
+    }
     graph_begin(s, part_name(spec->name, "").s, "Identity");
-    graph_input(s, value_name(s, s->net->output_layer[o]).s);
+    graph_input(s, from.s);
     graph_type(s, "T", spec->dtype == ASSAY_I64 ? TYPE_INT64 : TYPE_FLOAT);
     graph_end(s);
 }

@@ -1,7 +1,4 @@
-/* The table of nets, the builder behind net_add_*, and the counts.
- *
- * A description is checked while it is built: every layer's shape follows from its inputs', so a
- * net that was created has consistent shapes, unique names, and no index that points forward. */
+/* The table of nets, the counts, and what users call. */
 #include "net/nets.h"
 
 #include <stdlib.h>
@@ -21,8 +18,10 @@ struct net_row {
 static const struct net_row net_table[] = {
     {"resnet50", "ResNet-50 v1.5, 224x224, 1001 classes", net_build_resnet50},
     {"bert", "BERT-Large uncased with SQuAD's head, free sequence length", net_build_bert},
+    {"retinanet", "RetinaNet with ResNeXt-50 32x4d, 800x800, 264 classes: its heads' outputs",
+     net_build_retinanet},
 };
-static const char *const names[] = {"resnet50", "bert", NULL};
+static const char *const names[] = {"resnet50", "bert", "retinanet", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -73,365 +72,35 @@ bool net_find(const char *name)
 
 const char *net_op_name(enum net_op op)
 {
-    static const char *const name[] = {"input",      "conv",   "batch norm",   "relu",
-                                       "max pool",   "add",    "average pool", "fully connected",
-                                       "softmax",    "argmax", "embedding",    "positions",
-                                       "layer norm", "gelu",   "mask",         "attention",
-                                       "pick"};
+    static const char *const name[] = {
+        [NET_INPUT] = "input",
+        [NET_CONV] = "conv",
+        [NET_BN] = "batch norm",
+        [NET_RELU] = "relu",
+        [NET_MAXPOOL] = "max pool",
+        [NET_ADD] = "add",
+        [NET_GAP] = "average pool",
+        [NET_FC] = "fully connected",
+        [NET_SOFTMAX] = "softmax",
+        [NET_ARGMAX] = "argmax",
+        [NET_EMBED] = "embedding",
+        [NET_POSITION] = "positions",
+        [NET_LAYERNORM] = "layer norm",
+        [NET_GELU] = "gelu",
+        [NET_MASK] = "mask",
+        [NET_ATTENTION] = "attention",
+        [NET_PICK] = "pick",
+        [NET_DECONV] = "transposed conv",
+        [NET_UPSAMPLE] = "upsample",
+        [NET_CONCAT] = "concat",
+        [NET_STANDARDISE] = "standardise",
+        [NET_INSTANCENORM] = "instance norm",
+    };
 
     return name[op];
 }
 
-/* ---- building ---- */
-
-static void broken(struct net *net, const char *layer, const char *what)
-{
-    if (!net->failed)
-        snprintf(net->reason, sizeof(net->reason), "layer '%s': %s", layer, what);
-    net->failed = 1;
-}
-
-struct net_shape net_image(int c, int h, int w)
-{
-    return (struct net_shape){.rank = 3, .dims = {c, h, w, 1, 1}};
-}
-
-const char *net_free_name(uint32_t dim)
-{
-    return dim ? "S" : "N";
-}
-
-static bool same_shape(const struct net_shape *a, const struct net_shape *b)
-{
-    return a->rank == b->rank && a->free == b->free && !memcmp(a->dims, b->dims, sizeof(a->dims));
-}
-
-static struct net_shape window_shape(const struct net_layer *l, struct net_shape s)
-{
-    s.h += l->pad[0] + l->pad[2] - l->kernel;
-    s.w += l->pad[1] + l->pad[3] - l->kernel;
-    if (s.rank != 3 || s.free || s.h < 0 || s.w < 0)
-        return (struct net_shape){0};
-    s.h = s.h / l->stride + 1;
-    s.w = s.w / l->stride + 1;
-    if (l->op == NET_CONV)
-        s.c = l->out;
-    return s;
-}
-
-/* [s, width] three times and [1, 1, s]. */
-static bool attention_fits(const struct net_layer *l, const struct net_shape *const in[])
-{
-    return in[0]->rank == 2 && same_shape(in[0], in[1]) && same_shape(in[0], in[2]) &&
-           in[3]->rank == 3 && in[3]->dims[2] == in[0]->dims[0] && in[0]->dims[1] % l->out == 0;
-}
-
-struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *const in[])
-{
-    static const struct net_shape none = {0};
-    struct net_shape s = *in[0];
-
-    switch (l->op) {
-    case NET_CONV:
-    case NET_MAXPOOL:
-        return window_shape(l, s);
-    case NET_GAP:
-        s = s.rank == 3 ? net_image(s.c, 1, 1) : none;
-        s.rank = 1;
-        break;
-    case NET_FC:
-        if (s.rank < 1 || (s.free >> (s.rank - 1) & 1))
-            return none;
-        s.dims[s.rank - 1] = l->out;
-        break;
-    case NET_ADD:
-        return same_shape(in[0], in[1]) ? s : none;
-    case NET_SOFTMAX:
-        return s.rank == 1 ? s : none;
-    case NET_ARGMAX:
-        if (s.rank != 1)
-            return none;
-        s = net_image(1, 1, 1);
-        s.rank = 0;
-        break;
-    case NET_EMBED:
-        if (s.rank == NET_RANK)
-            return none;
-        s.dims[s.rank++] = l->out;
-        break;
-    case NET_POSITION:
-        return s.rank == 2 && s.dims[0] <= l->out ? s : none;
-    case NET_MASK:
-        s = (struct net_shape){.rank = 3, .dims = {1, 1, s.dims[0], 1, 1}, .free = s.free << 2};
-        break;
-    case NET_ATTENTION:
-        return attention_fits(l, in) ? s : none;
-    case NET_PICK:
-        if (s.rank < 2 || l->out >= s.dims[s.rank - 1])
-            return none;
-        s.dims[--s.rank] = 1;
-        break;
-    default:
-        break;
-    }
-    return s;
-}
-
-/* Appends a copy of l; its shape follows from its inputs. */
-static int append(struct net *net, const char *name, struct net_layer l)
-{
-    const struct net_shape *in[NET_INPUTS];
-    struct net_layer *grown;
-    int i;
-
-    if (net->failed)
-        return 0;
-    if (strlen(name) >= sizeof(l.name))
-        broken(net, name, "the name is too long");
-    for (i = 0; i < net->layer_count; i++)
-        if (!strcmp(net->layers[i].name, name))
-            broken(net, name, "the name is used twice");
-    for (i = 0; i < l.ins; i++)
-        if (l.in[i] < 0 || l.in[i] >= net->layer_count)
-            broken(net, name, "an input is no earlier layer");
-    grown = realloc(net->layers, (size_t)(net->layer_count + 1) * sizeof(*grown));
-    if (!grown)
-        broken(net, name, "out of memory");
-    else
-        net->layers = grown;
-    if (net->failed)
-        return 0;
-    snprintf(l.name, sizeof(l.name), "%s", name);
-    for (i = 0; i < l.ins; i++)
-        in[i] = &net->layers[l.in[i]].shape;
-    if (l.ins)
-        l.shape = net_shape_of(&l, in);
-    if (l.shape.dims[0] <= 0)
-        broken(net, name, "its input has the wrong shape");
-    l.tensor = net->tensor_count;
-    l.gain = 1.0f;
-    net->layers[net->layer_count] = l;
-    return net->layer_count++;
-}
-
-static void add_tensor(struct net *net, int layer, enum net_role role, uint32_t rank,
-                       const int64_t *dims)
-{
-    static const char *const suffix[] = {"weight", "bias", "running_mean", "running_var"};
-    struct net_tensor *grown, t = {.role = role, .rank = rank, .count = 1};
-    uint32_t i;
-
-    if (net->failed)
-        return;
-    grown = realloc(net->tensors, (size_t)(net->tensor_count + 1) * sizeof(*grown));
-    if (!grown) {
-        broken(net, net->layers[layer].name, "out of memory");
-        return;
-    }
-    net->tensors = grown;
-    for (i = 0; i < rank; i++) {
-        t.dims[i] = dims[i];
-        t.count *= (size_t)dims[i];
-    }
-    snprintf(t.name, sizeof(t.name), "%s.%s", net->layers[layer].name, suffix[role]);
-    net->tensors[net->tensor_count++] = t;
-    net->layers[layer].tensors++;
-}
-
-/* The batch, then the shape; free dimensions are -1. */
-static struct assay_tensor_spec spec_of(const char *name, int dtype, const struct net_shape *s)
-{
-    struct assay_tensor_spec spec = {name, dtype, (uint32_t)s->rank + 1, {-1}};
-    int i;
-
-    for (i = 0; i < s->rank; i++)
-        spec.dims[i + 1] = s->free >> i & 1 ? -1 : s->dims[i];
-    return spec;
-}
-
-static int add_input(struct net *net, const char *name, int dtype, struct net_shape shape)
-{
-    struct net_layer l = {.op = NET_INPUT, .shape = shape};
-
-    if (net->layer_count != net->input_count || net->input_count == NET_INPUTS)
-        broken(net, name, "the inputs must be the first layers, and at most 4");
-    if (net->failed)
-        return 0;
-    net->inputs[net->input_count++] = spec_of(name, dtype, &shape);
-    return append(net, name, l);
-}
-
-int net_add_input(struct net *net, const char *name, int c, int h, int w)
-{
-    return add_input(net, name, ASSAY_F32, net_image(c, h, w));
-}
-
-int net_add_sequence(struct net *net, const char *name, int usual)
-{
-    return add_input(net, name, ASSAY_I64,
-                     (struct net_shape){.rank = 1, .dims = {usual, 1, 1, 1, 1}, .free = 1});
-}
-
-/* Padding keeps the size at stride 1: (kernel - 1) / 2 on every side. */
-int net_add_conv(struct net *net, const char *name, int in, int out_channels, int kernel,
-                 int stride)
-{
-    int p = (kernel - 1) / 2, at, in_c;
-    struct net_layer l = {.op = NET_CONV,
-                          .in = {in},
-                          .ins = 1,
-                          .out = out_channels,
-                          .kernel = kernel,
-                          .stride = stride,
-                          .pad = {p, p, p, p}};
-
-    at = append(net, name, l);
-    if (net->failed)
-        return 0;
-    in_c = net->layers[in].shape.c;
-    add_tensor(net, at, NET_WEIGHT, 4, (int64_t[]){out_channels, in_c, kernel, kernel});
-    net->layers[at].macs = (uint64_t)out_channels * (uint64_t)in_c * (uint64_t)(kernel * kernel) *
-                           (uint64_t)(net->layers[at].shape.h * net->layers[at].shape.w);
-    return at;
-}
-
-int net_add_bn(struct net *net, const char *name, int in)
-{
-    struct net_layer l = {.op = NET_BN, .in = {in}, .ins = 1, .epsilon = 1e-5f};
-    int at = append(net, name, l), role;
-
-    if (net->failed)
-        return 0;
-    for (role = NET_WEIGHT; role <= NET_VAR; role++)
-        add_tensor(net, at, (enum net_role)role, 1, (int64_t[]){net->layers[at].shape.c});
-    return at;
-}
-
-int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int stride,
-                    const int pad[4])
-{
-    struct net_layer l = {.op = NET_MAXPOOL,
-                          .in = {in},
-                          .ins = 1,
-                          .kernel = kernel,
-                          .stride = stride,
-                          .pad = {pad[0], pad[1], pad[2], pad[3]}};
-
-    return append(net, name, l);
-}
-
-static uint64_t elements(const struct net_shape *s)
-{
-    uint64_t n = 1;
-    int i;
-
-    for (i = 0; i < s->rank; i++)
-        n *= (uint64_t)s->dims[i];
-    return n;
-}
-
-int net_add_fc(struct net *net, const char *name, int in, int out)
-{
-    struct net_layer l = {.op = NET_FC, .in = {in}, .ins = 1, .out = out};
-    int at = append(net, name, l), width;
-
-    if (net->failed)
-        return 0;
-    width = net->layers[in].shape.dims[net->layers[in].shape.rank - 1];
-    add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){out, width});
-    add_tensor(net, at, NET_BIAS, 1, (int64_t[]){out});
-    net->layers[at].macs = elements(&net->layers[at].shape) * (uint64_t)width;
-    return at;
-}
-
-int net_add_sum(struct net *net, const char *name, int a, int b)
-{
-    struct net_layer l = {.op = NET_ADD, .in = {a, b}, .ins = 2};
-
-    return append(net, name, l);
-}
-
-int net_add_embed(struct net *net, const char *name, int in, int rows, int width)
-{
-    struct net_layer l = {.op = NET_EMBED, .in = {in}, .ins = 1, .out = width};
-    int at = append(net, name, l);
-
-    if (!net->failed)
-        add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){rows, width});
-    return at;
-}
-
-int net_add_position(struct net *net, const char *name, int in, int rows)
-{
-    struct net_layer l = {.op = NET_POSITION, .in = {in}, .ins = 1, .out = rows};
-    int at = append(net, name, l);
-
-    if (!net->failed)
-        add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){rows, net->layers[at].shape.dims[1]});
-    return at;
-}
-
-int net_add_layernorm(struct net *net, const char *name, int in, float epsilon)
-{
-    struct net_layer l = {.op = NET_LAYERNORM, .in = {in}, .ins = 1, .epsilon = epsilon};
-    int at = append(net, name, l), width;
-
-    if (net->failed)
-        return 0;
-    width = net->layers[at].shape.dims[net->layers[at].shape.rank - 1];
-    add_tensor(net, at, NET_WEIGHT, 1, (int64_t[]){width});
-    add_tensor(net, at, NET_BIAS, 1, (int64_t[]){width});
-    return at;
-}
-
-/* Two products of s x s x width: the scores, and their use. */
-int net_add_attention(struct net *net, const char *name, const int in[4], int heads)
-{
-    struct net_layer l = {.op = NET_ATTENTION, .ins = 4, .out = heads};
-    int at;
-
-    memcpy(l.in, in, sizeof(l.in));
-    at = append(net, name, l);
-    if (!net->failed)
-        net->layers[at].macs =
-            2 * elements(&net->layers[at].shape) * (uint64_t)net->layers[at].shape.dims[0];
-    return at;
-}
-
-int net_add_pick(struct net *net, const char *name, int in, int which)
-{
-    struct net_layer l = {.op = NET_PICK, .in = {in}, .ins = 1, .out = which};
-
-    return append(net, name, l);
-}
-
-int net_add_plain(struct net *net, enum net_op op, const char *name, int in)
-{
-    struct net_layer l = {.op = op, .in = {in}, .ins = 1};
-
-    return append(net, name, l);
-}
-
-int net_set_gain(struct net *net, int at, float gain)
-{
-    if (!net->failed)
-        net->layers[at].gain = gain;
-    return at;
-}
-
-void net_add_output(struct net *net, const char *name, int layer)
-{
-    const struct net_layer *l;
-
-    if (net->output_count == (int)COUNT(net->outputs))
-        broken(net, name, "too many outputs");
-    if (net->failed)
-        return;
-    l = &net->layers[layer];
-    net->outputs[net->output_count] =
-        spec_of(name, l->op == NET_ARGMAX ? ASSAY_I64 : ASSAY_F32, &l->shape);
-    net->output_layer[net->output_count++] = layer;
-}
+/* ---- making one ---- */
 
 int net_create_from(const char *name, const char *summary, void (*build)(struct net *),
                     struct net **out, struct assay_err *err)
@@ -511,6 +180,8 @@ static uint64_t layer_parameters(const struct net *net, const struct net_layer *
 
     if (folded && l->op == NET_BN && net_folded_bn(net, l->in[0]) >= 0)
         return (uint64_t)l->shape.c;
+    if (l != &net->layers[l->owner])
+        return 0; /* they are counted there */
     for (i = l->tensor; i < l->tensor + l->tensors; i++)
         if (net->tensors[i].role == NET_WEIGHT || net->tensors[i].role == NET_BIAS)
             sum += net->tensors[i].count;

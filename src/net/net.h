@@ -41,8 +41,8 @@ const char *const *net_formats(size_t *n); /* "onnx", … */
 
 /* ---- the description ---- */
 
-/* What a layer is.  Layers work on the last dimension where images have channels first: image
- * layers (CONV, MAXPOOL, GAP, BN) want [c, h, w], the others what their line says. */
+/* What a layer is.  CONV, DECONV, BN, MAXPOOL, UPSAMPLE and the like want [c, h, w] or
+ * [c, d, h, w], the others what their line says. */
 enum net_op {
     NET_INPUT,
     NET_CONV,
@@ -54,17 +54,23 @@ enum net_op {
     NET_FC,  /* […, in] -> […, out] */
     NET_SOFTMAX,
     NET_ARGMAX,
-    NET_EMBED,     /* numbers […] -> rows of a table […, width] */
-    NET_POSITION,  /* [s, width] + the first s rows of a table */
-    NET_LAYERNORM, /* over the last dimension */
-    NET_GELU,      /* x / 2 * (1 + erf(x / sqrt 2)) */
-    NET_MASK,      /* 1 and 0 [s] -> 0 and -10000 [1, 1, s], to be added to attention's scores */
-    NET_ATTENTION, /* queries, keys, values [s, width], mask: softmax(q k / sqrt(head) + mask) v */
-    NET_PICK       /* […, n] -> […]: the one of number `out` */
+    NET_EMBED,        /* numbers […] -> rows of a table […, width] */
+    NET_POSITION,     /* [s, width] + the first s rows of a table */
+    NET_LAYERNORM,    /* over the last dimension */
+    NET_GELU,         /* x / 2 * (1 + erf(x / sqrt 2)) */
+    NET_MASK,         /* 1 and 0 [s] -> 0 and -10000 [1, 1, s], for attention's scores */
+    NET_ATTENTION,    /* q, k, v [s, width], mask: softmax(q k / sqrt(head) + mask) v */
+    NET_PICK,         /* […, n] -> […]: the one of number `out` */
+    NET_DECONV,       /* transposed convolution whose kernel is its stride */
+    NET_UPSAMPLE,     /* each place `stride` times in each direction */
+    NET_CONCAT,       /* of channels: along the first dimension */
+    NET_STANDARDISE,  /* (x - mean) / deviation for each channel: constants, not weights */
+    NET_INSTANCENORM, /* each channel of each sample to mean 0 and deviation 1 */
 };
 
-#define NET_RANK   5 /* behind the batch */
-#define NET_INPUTS 4 /* of a layer, and of a net */
+#define NET_RANK    5 /* behind the batch */
+#define NET_INPUTS  4 /* of a layer, and of a net */
+#define NET_OUTPUTS 10
 
 /* Of one sample.  A free dimension has the benchmark's usual size here: what MACs are counted for.
  */
@@ -85,10 +91,13 @@ struct net_layer {
     int in[NET_INPUTS], ins; /* layers that come before it */
     struct net_shape shape;  /* of the output */
     int out;                 /* channels or features it makes; PICK: which; ATTENTION: heads */
-    int kernel, stride;
-    int pad[4];          /* top, left, bottom, right */
-    float epsilon;       /* norms */
-    float gain;          /* synthetic weights: the output's deviation when the input's is 1 */
+    int kernel, stride, groups;
+    int pad[4];                    /* top, left, bottom, right; of volumes all the same */
+    float epsilon;                 /* norms */
+    const float *mean, *deviation; /* STANDARDISE: of 3 channels */
+    float gain, bias; /* synthetic weights: the output's deviation when the input's is 1; a mean */
+    bool balanced;    /* the same: the numbers of each kernel add up to 0 */
+    int owner;        /* the layer whose weights it uses: itself, or an earlier one */
     int tensor, tensors; /* its weights: net->tensors[tensor … tensor + tensors - 1] */
     uint64_t macs;
 };
@@ -113,8 +122,8 @@ struct net {
     /* The interface; dims[0] = -1 is the batch.  inputs[i] is layer i. */
     struct assay_tensor_spec inputs[NET_INPUTS];
     int input_count;
-    struct assay_tensor_spec outputs[4];
-    int output_layer[4];
+    struct assay_tensor_spec outputs[NET_OUTPUTS];
+    int output_layer[NET_OUTPUTS];
     int output_count;
     float input_mean[3]; /* what pre-processing subtracts from 0…255 pixels: for calibration */
     bool analytic; /* its synthetic weights are scaled by gain alone, no forward pass (weights.c) */
@@ -150,10 +159,26 @@ const char *net_free_name(uint32_t dim);
  * returns its index.  Errors are remembered and reported by net_create, so that a description reads
  * like the table in the paper. */
 int net_add_input(struct net *net, const char *name, int c, int h, int w);
+/* A cube of size^3 places. */
+int net_add_volume(struct net *net, const char *name, int c, int size);
 /* int64 numbers of a sequence whose length is free; usual: the benchmark's length. */
 int net_add_sequence(struct net *net, const char *name, int usual);
 int net_add_conv(struct net *net, const char *name, int in, int out_channels, int kernel,
                  int stride);
+/* The same with a bias of its own and no batch norm behind it; and with channels in groups. */
+int net_add_biased(struct net *net, const char *name, int in, int out_channels, int kernel,
+                   int stride);
+int net_add_grouped(struct net *net, const char *name, int in, int out_channels, int kernel,
+                    int stride, int groups);
+/* Layer `as` again, with the same weights, on another input. */
+int net_add_same(struct net *net, const char *name, int in, int as);
+int net_add_deconv(struct net *net, const char *name, int in, int out_channels, int stride);
+int net_add_upsample(struct net *net, const char *name, int in, int times);
+int net_add_concat(struct net *net, const char *name, int a, int b);
+/* mean and deviation: 3 numbers each, which must outlive the net. */
+int net_add_standardise(struct net *net, const char *name, int in, const float *mean,
+                        const float *deviation);
+int net_add_instancenorm(struct net *net, const char *name, int in);
 int net_add_bn(struct net *net, const char *name, int in);
 int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int stride,
                     const int pad[4]);
@@ -171,6 +196,10 @@ int net_add_plain(struct net *net, enum net_op op, const char *name, int in);
  * at.
  */
 int net_set_gain(struct net *net, int at, float gain);
+/* Kernels whose numbers add up to 0, so that only what changes from place to place counts, and not
+ * what a channel has everywhere; returns at. */
+int net_set_balanced(struct net *net, int at);
+void net_set_bias(struct net *net, int at, float bias);
 void net_add_output(struct net *net, const char *name, int layer);
 
 #endif

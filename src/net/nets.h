@@ -6,8 +6,10 @@
 
 void net_build_resnet50(struct net *net);
 void net_build_bert(struct net *net);
+void net_build_retinanet(struct net *net);
 
 /* The same with few layers and narrow ones, for tests: net_create_from makes a net of it. */
 void net_build_bert_small(struct net *net);
+void net_build_retinanet_small(struct net *net);
 
 #endif

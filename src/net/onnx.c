@@ -142,7 +142,7 @@ static int put_all(struct sink *s, struct assay_err *err)
     int i, k, rc = ASSAY_OK;
 
     for (i = 0; !rc && i < s->net->layer_count; i++) {
-        for (k = 0; !rc && k < net_constants(&l[i]); k++) {
+        for (k = 0; !rc && k < net_constants(s->net, i); k++) {
             c = net_constant_of(s->net, i, k);
             turned = k == 0 && onnx_is_matmul(&l[i]);
             text_clear(&s->head);

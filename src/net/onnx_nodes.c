@@ -9,15 +9,21 @@
 #include <math.h>
 #include <stdarg.h>
 
+#include "net/fold.h"
+
 enum { GRAPH_NODE = 1, NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_ATTRIBUTE };
 enum {
     ATTRIBUTE_NAME = 1,
     ATTRIBUTE_F = 2,
     ATTRIBUTE_I = 3,
+    ATTRIBUTE_S = 4,
+    ATTRIBUTE_FLOATS = 7,
     ATTRIBUTE_INTS = 8,
     ATTRIBUTE_TYPE = 20,
     TYPE_FLOAT = 1,
     TYPE_INT = 2,
+    TYPE_STRING = 3,
+    TYPE_FLOATS = 6,
     TYPE_INTS = 7
 };
 
@@ -78,15 +84,31 @@ static void node_end(struct maker *m, const char *op, const char *name, const ch
     m->graph->cut |= m->node.cut;
 }
 
-static void attribute_float(struct maker *m, const char *name, float value)
+/* n = 0: one plain number. */
+static void attribute_floats(struct maker *m, const char *name, const float *values, int n)
+{
+    struct text a;
+    int i;
+
+    text_init(&a, META_MAX);
+    wire_string(&a, ATTRIBUTE_NAME, name);
+    for (i = 0; i < (n ? n : 1); i++) {
+        wire_varint(&a, (n ? ATTRIBUTE_FLOATS : ATTRIBUTE_F) << 3 | WIRE_FIXED32);
+        text_addn(&a, (const char *)&values[i], sizeof(values[i]));
+    }
+    wire_int(&a, ATTRIBUTE_TYPE, n ? TYPE_FLOATS : TYPE_FLOAT);
+    wire_message(&m->node, NODE_ATTRIBUTE, &a);
+    text_release(&a);
+}
+
+static void attribute_text(struct maker *m, const char *name, const char *value)
 {
     struct text a;
 
     text_init(&a, META_MAX);
     wire_string(&a, ATTRIBUTE_NAME, name);
-    wire_varint(&a, ATTRIBUTE_F << 3 | WIRE_FIXED32);
-    text_addn(&a, (const char *)&value, sizeof(value));
-    wire_int(&a, ATTRIBUTE_TYPE, TYPE_FLOAT);
+    wire_string(&a, ATTRIBUTE_S, value);
+    wire_int(&a, ATTRIBUTE_TYPE, TYPE_STRING);
     wire_message(&m->node, NODE_ATTRIBUTE, &a);
     text_release(&a);
 }
@@ -104,10 +126,12 @@ static struct label label(const struct net_layer *l, const char *part)
     return n;
 }
 
-static void weight_inputs(struct maker *m, const struct net_layer *l)
+static void weight_inputs(struct maker *m, int at)
 {
+    const struct net_layer *l = &m->net->layers[m->net->layers[at].owner];
+
     wire_string(&m->node, NODE_INPUT, label(l, ".weight").s);
-    if (l->op != NET_EMBED && l->op != NET_POSITION)
+    if (net_has_bias(m->net, at))
         wire_string(&m->node, NODE_INPUT, label(l, ".bias").s);
 }
 
@@ -146,6 +170,29 @@ static void plain_node(struct maker *m, int at)
     node_end(m, op[l->op], l->name, value_name(m->net, at));
 }
 
+static void convolution(struct maker *m, int at)
+{
+    const struct net_layer *l = &m->net->layers[at];
+    int kernel[NET_RANK], stride[NET_RANK], pad[2 * NET_RANK], d, n = l->shape.rank - 1;
+    bool folded = l->op == NET_CONV && net_folded_bn(m->net, at) >= 0;
+
+    for (d = 0; d < n; d++) {
+        kernel[d] = l->kernel;
+        stride[d] = l->stride;
+        pad[d] = n == 2 ? l->pad[d] : l->pad[0];
+        pad[n + d] = n == 2 ? l->pad[2 + d] : l->pad[0];
+    }
+    node_begin(m, l);
+    weight_inputs(m, at);
+    attribute(m, "kernel_shape", kernel, n);
+    attribute(m, "strides", stride, n);
+    attribute(m, "pads", pad, 2 * n);
+    if (l->groups > 1)
+        attribute(m, "group", &l->groups, 0);
+    node_end(m, l->op == NET_CONV ? "Conv" : "ConvTranspose", l->name,
+             value_name(m->net, folded ? net_folded_bn(m->net, at) : at));
+}
+
 /* ---- layers of several ---- */
 
 /* A node without attributes, whose inputs are named, up to NULL. */
@@ -181,7 +228,7 @@ static void make_ints(struct maker *m, const char *output, const int *values, in
 static void make_float(struct maker *m, const char *output, float value)
 {
     text_clear(&m->node);
-    attribute_float(m, "value_float", value);
+    attribute_floats(m, "value_float", &value, 0);
     node_end(m, "Constant", output, output);
 }
 
@@ -284,6 +331,29 @@ static void pick(struct maker *m, const struct net_layer *l, const char *in, con
     node_end(m, "Gather", l->name, out);
 }
 
+static void standardise(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    make(m, "Sub", label(l, "/centred").s, in, label(l, ".mean").s, NULL);
+    make(m, "Div", out, label(l, "/centred").s, label(l, ".deviation").s, NULL);
+}
+
+static void upsample(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    const float scales[4] = {1.0f, 1.0f, (float)l->stride, (float)l->stride};
+
+    text_clear(&m->node);
+    attribute_floats(m, "value_floats", scales, 4);
+    node_end(m, "Constant", label(l, "/scales").s, label(l, "/scales").s);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, in);
+    wire_string(&m->node, NODE_INPUT, ""); /* the region of interest, which this mode has not */
+    wire_string(&m->node, NODE_INPUT, label(l, "/scales").s);
+    attribute_text(m, "mode", "nearest");
+    attribute_text(m, "coordinate_transformation_mode", "asymmetric");
+    attribute_text(m, "nearest_mode", "floor");
+    node_end(m, "Resize", l->name, out);
+}
+
 /* ---- every layer ---- */
 
 static void layer_nodes(struct maker *m, int at)
@@ -297,12 +367,8 @@ static void layer_nodes(struct maker *m, int at)
     case NET_BN:
         break;
     case NET_CONV:
-        node_begin(m, l);
-        weight_inputs(m, l);
-        attribute(m, "kernel_shape", (int[]){l->kernel, l->kernel}, 2);
-        attribute(m, "strides", (int[]){l->stride, l->stride}, 2);
-        attribute(m, "pads", l->pad, 4);
-        node_end(m, "Conv", l->name, value_name(m->net, net_folded_bn(m->net, at)));
+    case NET_DECONV:
+        convolution(m, at);
         break;
     case NET_FC:
         if (onnx_is_matmul(l)) {
@@ -310,16 +376,33 @@ static void layer_nodes(struct maker *m, int at)
             break;
         }
         node_begin(m, l);
-        weight_inputs(m, l);
+        weight_inputs(m, at);
         attribute(m, "transB", &one, 0);
         node_end(m, "Gemm", l->name, value_name(m->net, at));
         break;
     case NET_LAYERNORM:
         node_begin(m, l);
-        weight_inputs(m, l);
+        weight_inputs(m, at);
         attribute(m, "axis", &last, 0);
-        attribute_float(m, "epsilon", l->epsilon);
+        attribute_floats(m, "epsilon", &l->epsilon, 0);
         node_end(m, "LayerNormalization", l->name, out);
+        break;
+    case NET_INSTANCENORM:
+        node_begin(m, l);
+        weight_inputs(m, at);
+        attribute_floats(m, "epsilon", &l->epsilon, 0);
+        node_end(m, "InstanceNormalization", l->name, out);
+        break;
+    case NET_CONCAT:
+        node_begin(m, l);
+        attribute(m, "axis", &one, 0);
+        node_end(m, "Concat", l->name, out);
+        break;
+    case NET_STANDARDISE:
+        standardise(m, l, in, out);
+        break;
+    case NET_UPSAMPLE:
+        upsample(m, l, in, out);
         break;
     case NET_EMBED:
         embed(m, l, in, out);

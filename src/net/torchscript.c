@@ -3,7 +3,7 @@
  * The file is a zip archive (zip.h) whose members all lie in one folder, here called after the net:
  *
  *   data.pkl            the module: a pickle of its class and attributes; a tensor in it names
- * data/N code/__torch__.py   the class: attributes, and forward() in TorchScript's own Python
+ * data/N code/__torch__.py   the class (torchscript_code.c)
  *   constants.pkl       an empty tuple: forward's numbers stand in its text
  *   data/N              the bytes of a tensor
  *   extra/assay.txt     synthetic, net, seed, and a line for each input and output:
@@ -19,11 +19,10 @@
 #include <string.h>
 
 #include "net/fold.h"
+#include "net/torchscript_code.h"
 #include "net/zip.h"
 
-#define CLASS_NAME "Net"
-#define META_MAX   (4u << 20) /* of everything but weights */
-#define NAME_CAP   96
+#define META_MAX (4u << 20) /* of everything but weights */
 
 struct writer {
     const struct net *net;
@@ -31,203 +30,6 @@ struct writer {
     struct zip zip;
     struct text text; /* the member that is being made */
 };
-
-/* Attributes of a class are identifiers: "layer1.0.conv1" becomes "layer1_0_conv1". */
-static void identifier(char *out, size_t cap, const char *name, const char *suffix)
-{
-    snprintf(out, cap, "%s%s", name, suffix);
-    for (char *p = out; *p; p++)
-        if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9'))
-            *p = '_';
-}
-
-/* The attribute of a layer's k-th constant; lives until the end of the statement. */
-struct label {
-    char s[NAME_CAP];
-};
-
-static struct label attribute(const struct net *net, int layer, int k)
-{
-    struct label out;
-    char suffix[32];
-
-    snprintf(suffix, sizeof(suffix), "_%s", net_constant_of(net, layer, k).suffix);
-    identifier(out.s, sizeof(out.s), net->layers[layer].name, suffix);
-    return out;
-}
-
-/* ---- the class ---- */
-
-/* Each attribute between two texts. */
-static void each_attribute(struct text *t, const struct net *net, const char *before,
-                           const char *behind)
-{
-    for (int i = 0; i < net->layer_count; i++)
-        for (int k = 0; k < net_constants(&net->layers[i]); k++)
-            text_addf(t, "%s%s%s", before, attribute(net, i, k).s, behind);
-}
-
-static void attributes(struct text *t, const struct net *net)
-{
-    text_add(t, "class " CLASS_NAME "(Module):\n  __parameters__ = [");
-    each_attribute(t, net, "\"", "\", ");
-    text_add(t, "]\n  __buffers__ = []\n");
-    each_attribute(t, net, "  ", " : Tensor\n");
-    text_add(t, "  training : bool\n");
-}
-
-static bool symmetric(const int pad[4])
-{
-    return pad[0] == pad[2] && pad[1] == pad[3];
-}
-
-/* Padding at the bottom and right only is what rounding up gives, where that ends at the same
- * size. */
-static bool rounds_up(const struct net *net, const struct net_layer *l)
-{
-    const struct net_shape *in = &net->layers[l->in[0]].shape;
-
-    return l->pad[0] == 0 && l->pad[1] == 0 && l->pad[2] < l->kernel && l->pad[3] < l->kernel &&
-           (in->h - l->kernel + l->stride - 1) / l->stride + 1 == l->shape.h &&
-           (in->w - l->kernel + l->stride - 1) / l->stride + 1 == l->shape.w;
-}
-
-/* The layer's input, padded by a call of its own where the sides differ. */
-static void padded(struct text *t, const struct net_layer *l, const char *with)
-{
-    if (symmetric(l->pad))
-        text_addf(t, "x%d", l->in[0]);
-    else
-        text_addf(t, "torch.constant_pad_nd(x%d, [%d, %d, %d, %d], %s)", l->in[0], l->pad[1],
-                  l->pad[3], l->pad[0], l->pad[2], with);
-}
-
-static void windowed(struct text *t, const struct net *net, int at)
-{
-    const struct net_layer *l = &net->layers[at];
-    static const int none[4];
-    const int *pad = symmetric(l->pad) ? l->pad : none;
-
-    if (l->op == NET_CONV) {
-        text_add(t, "torch.conv2d(");
-        padded(t, l, "0");
-        text_addf(t, ", self.%s, self.%s, [%d, %d], [%d, %d], [1, 1], 1)", attribute(net, at, 0).s,
-                  attribute(net, at, 1).s, l->stride, l->stride, pad[0], pad[1]);
-        return;
-    }
-    text_add(t, "torch.max_pool2d(");
-    if (rounds_up(net, l))
-        text_addf(t, "x%d", l->in[0]);
-    else
-        padded(t, l, "-3.4028234663852886e+38");
-    text_addf(t, ", [%d, %d], [%d, %d], [%d, %d], [1, 1], %s)", l->kernel, l->kernel, l->stride,
-              l->stride, pad[0], pad[1], rounds_up(net, l) ? "True" : "False");
-}
-
-/* Heads apart: [n, s, width] to [n, heads, s, width / heads]. */
-static void heads(struct text *t, const struct net_layer *l, int in)
-{
-    text_addf(t,
-              "torch.transpose(torch.view(x%d, [torch.size(x%d, 0), torch.size(x%d, 1), %d, %d]), "
-              "1, 2)",
-              in, in, in, l->out, l->shape.dims[1] / l->out);
-}
-
-static void attention(struct text *t, const struct net_layer *l)
-{
-    text_add(t, "torch.flatten(torch.transpose(torch.scaled_dot_product_attention(");
-    for (int i = 0; i < 3; i++) {
-        heads(t, l, l->in[i]);
-        text_add(t, ", ");
-    }
-    text_addf(t, "x%d), 1, 2), 2)", l->in[3]);
-}
-
-static void statement(struct text *t, const struct net *net, int at)
-{
-    const struct net_layer *l = &net->layers[at];
-
-    if (l->op == NET_INPUT)
-        return;
-    text_addf(t, "    x%d = ", at);
-    switch (l->op) {
-    case NET_CONV:
-    case NET_MAXPOOL:
-        windowed(t, net, at);
-        break;
-    case NET_BN: /* part of its convolution */
-        text_addf(t, "x%d", l->in[0]);
-        break;
-    case NET_RELU:
-        text_addf(t, "torch.relu(x%d)", l->in[0]);
-        break;
-    case NET_ADD:
-        text_addf(t, "torch.add(x%d, x%d)", l->in[0], l->in[1]);
-        break;
-    case NET_GAP:
-        text_addf(t, "torch.flatten(torch.adaptive_avg_pool2d(x%d, [1, 1]), 1)", l->in[0]);
-        break;
-    case NET_FC:
-        text_addf(t, "torch.linear(x%d, self.%s, self.%s)", l->in[0], attribute(net, at, 0).s,
-                  attribute(net, at, 1).s);
-        break;
-    case NET_EMBED:
-        text_addf(t, "torch.embedding(self.%s, x%d)", attribute(net, at, 0).s, l->in[0]);
-        break;
-    case NET_POSITION:
-        text_addf(t, "torch.add(x%d, torch.slice(self.%s, 0, 0, torch.size(x%d, 1)))", l->in[0],
-                  attribute(net, at, 0).s, l->in[0]);
-        break;
-    case NET_LAYERNORM:
-        text_addf(t, "torch.layer_norm(x%d, [%d], self.%s, self.%s, %.17g)", l->in[0],
-                  l->shape.dims[l->shape.rank - 1], attribute(net, at, 0).s,
-                  attribute(net, at, 1).s, (double)l->epsilon);
-        break;
-    case NET_GELU:
-        text_addf(t, "torch.gelu(x%d)", l->in[0]);
-        break;
-    case NET_MASK: /* 6 is float32 */
-        text_addf(t,
-                  "torch.unsqueeze(torch.unsqueeze(torch.mul(torch.sub(torch.to(x%d, 6), 1.), "
-                  "10000.), 1), 1)",
-                  l->in[0]);
-        break;
-    case NET_ATTENTION:
-        attention(t, l);
-        break;
-    case NET_PICK:
-        text_addf(t, "torch.contiguous(torch.select(x%d, %d, %d))", l->in[0], l->shape.rank + 1,
-                  l->out);
-        break;
-    case NET_SOFTMAX:
-        text_addf(t, "torch.softmax(x%d, 1)", l->in[0]);
-        break;
-    case NET_ARGMAX:
-        text_addf(t, "torch.argmax(x%d, 1)", l->in[0]);
-        break;
-    default:
-        break;
-    }
-    text_add(t, "\n");
-}
-
-static void code(struct text *t, const struct net *net)
-{
-    attributes(t, net);
-    text_add(t, "  def forward(self: __torch__." CLASS_NAME);
-    for (int i = 0; i < net->input_count; i++)
-        text_addf(t, ",\n    x%d: Tensor", i);
-    text_add(t, ") -> Tuple[");
-    for (int i = 0; i < net->output_count; i++)
-        text_add(t, i ? ", Tensor" : "Tensor");
-    text_add(t, "]:\n");
-    for (int i = 0; i < net->layer_count; i++)
-        statement(t, net, i);
-    text_add(t, "    return (");
-    for (int i = 0; i < net->output_count; i++)
-        text_addf(t, "x%d, ", net->output_layer[i]);
-    text_add(t, ")\n");
-}
 
 /* ---- the pickle ---- */
 
@@ -289,11 +91,11 @@ static void pickle(struct text *t, const struct net *net)
     int number = 0;
 
     text_add(t, "\x80\x02"
-                "c__torch__\n" CLASS_NAME "\n)\x81}(");
+                "c__torch__\n" TORCHSCRIPT_CLASS "\n)\x81}(");
     for (int i = 0; i < net->layer_count; i++) {
-        for (int k = 0; k < net_constants(&net->layers[i]); k++) {
+        for (int k = 0; k < net_constants(net, i); k++) {
             c = net_constant_of(net, i, k);
-            pickle_text(t, attribute(net, i, k).s);
+            pickle_text(t, torchscript_attribute(net, i, k).s);
             pickle_tensor(t, &c, number++);
         }
     }
@@ -331,7 +133,7 @@ static void facts(struct text *t, const struct net *net, uint64_t seed)
 static int add(struct writer *s, const char *name, const void *data, size_t len,
                struct assay_err *err)
 {
-    char full[NAME_CAP + 64];
+    char full[160];
 
     snprintf(full, sizeof(full), "%s/%s", s->net->name, name);
     return zip_add(&s->zip, full, data, len, err);
@@ -355,7 +157,7 @@ static int add_weights(struct writer *s, struct assay_err *err)
     int i, k, number = 0, rc = ASSAY_OK;
 
     for (i = 0; !rc && i < net->layer_count; i++) {
-        for (k = 0; !rc && k < net_constants(&net->layers[i]); k++) {
+        for (k = 0; !rc && k < net_constants(net, i); k++) {
             values = net_constant_values(net, s->w, i, k, err);
             snprintf(name, sizeof(name), "data/%d", number++);
             rc = values
@@ -373,7 +175,7 @@ static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
 
     pickle(&s->text, s->net);
     rc = add_text(s, "data.pkl", err);
-    code(&s->text, s->net);
+    torchscript_code(&s->text, s->net);
     if (!rc)
         rc = add_text(s, "code/__torch__.py", err);
     facts(&s->text, s->net, seed);

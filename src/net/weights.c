@@ -61,6 +61,21 @@ static void fill(float *x, size_t n, uint64_t *state, float mean, float deviatio
         x[i] = mean + deviation * net_normal(state);
 }
 
+/* Each run of n numbers less its mean. */
+static void balance(float *x, size_t count, size_t n)
+{
+    size_t i, k;
+    float mean;
+
+    for (i = 0; i < count; i += n) {
+        for (mean = 0.0f, k = 0; k < n; k++)
+            mean += x[i + k];
+        mean /= (float)n;
+        for (k = 0; k < n; k++)
+            x[i + k] -= mean;
+    }
+}
+
 static bool feeds_sum(const struct net *net, int layer)
 {
     int i;
@@ -78,7 +93,7 @@ static bool is_table(enum net_op op)
 
 static bool is_norm(enum net_op op)
 {
-    return op == NET_BN || op == NET_LAYERNORM;
+    return op == NET_BN || op == NET_LAYERNORM || op == NET_INSTANCENORM;
 }
 
 /* What a forward pass does not set: in a classifier, statistics start as 0 and 1, the bias as 0. */
@@ -89,9 +104,13 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
     float gamma, one = t->role == NET_VAR ? 1.0f : 0.0f, gain = net->layers[layer].gain;
     size_t fan_in;
 
-    if (net->layers[layer].op == NET_CONV) {
+    if (net->layers[layer].op == NET_CONV && t->role == NET_WEIGHT) {
         fan_in = t->count / (size_t)t->dims[0];
-        fill(x, t->count, &state, 0.0f, sqrtf(2.0f / (float)fan_in));
+        fill(x, t->count, &state, 0.0f, gain * sqrtf(2.0f / (float)fan_in));
+        if (net->layers[layer].balanced)
+            balance(x, t->count, fan_in / (size_t)t->dims[1]);
+    } else if (net->layers[layer].op == NET_DECONV && t->role == NET_WEIGHT) {
+        fill(x, t->count, &state, 0.0f, gain * sqrtf(1.0f / (float)t->dims[0]));
     } else if (net->layers[layer].op == NET_FC && t->role == NET_WEIGHT) {
         if (net->analytic)
             gain /= sqrtf((float)t->dims[1]);
@@ -102,7 +121,7 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
         gamma = feeds_sum(net, layer) ? 0.5f : 1.0f;
         fill(x, t->count, &state, gamma, 0.1f * gamma);
     } else if (t->role == NET_BIAS && (is_norm(net->layers[layer].op) || net->analytic)) {
-        fill(x, t->count, &state, 0.0f, net->analytic ? 0.02f : 0.1f);
+        fill(x, t->count, &state, net->layers[layer].bias, net->analytic ? 0.02f : 0.1f);
     } else {
         fill(x, t->count, &state, one, 0.0f);
     }
@@ -110,10 +129,11 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
 
 static int layer_of(const struct net *net, int tensor)
 {
-    int i = net->layer_count - 1;
+    int i = 0;
 
-    while (net->layers[i].tensor > tensor || !net->layers[i].tensors)
-        i--;
+    while (tensor < net->layers[i].tensor ||
+           tensor >= net->layers[i].tensor + net->layers[i].tensors)
+        i++;
     return i;
 }
 
