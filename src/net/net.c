@@ -20,8 +20,9 @@ static const struct net_row net_table[] = {
     {"bert", "BERT-Large uncased with SQuAD's head, free sequence length", net_build_bert},
     {"retinanet", "RetinaNet with ResNeXt-50 32x4d, 800x800, 264 classes: its heads' outputs",
      net_build_retinanet},
+    {"3d-unet", "3D-UNet for KiTS19, 128x128x128, 3 classes", net_build_unet3d},
 };
-static const char *const names[] = {"resnet50", "bert", "retinanet", NULL};
+static const char *const names[] = {"resnet50", "bert", "retinanet", "3d-unet", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 

@@ -196,8 +196,8 @@ int net_add_plain(struct net *net, enum net_op op, const char *name, int in);
  * at.
  */
 int net_set_gain(struct net *net, int at, float gain);
-/* Kernels whose numbers add up to 0, so that only what changes from place to place counts, and not
- * what a channel has everywhere; returns at. */
+/* Kernels whose numbers add up to 0 (of 1x1 all kernels of a channel), so that only what changes
+ * from place to place counts, and not what a channel has everywhere; returns at. */
 int net_set_balanced(struct net *net, int at);
 void net_set_bias(struct net *net, int at, float bias);
 void net_add_output(struct net *net, const char *name, int layer);

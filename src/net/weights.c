@@ -102,15 +102,16 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
     const struct net_tensor *t = &net->tensors[tensor];
     uint64_t state = stream(seed, t->name);
     float gamma, one = t->role == NET_VAR ? 1.0f : 0.0f, gain = net->layers[layer].gain;
-    size_t fan_in;
+    size_t fan_in, taps;
 
     if (net->layers[layer].op == NET_CONV && t->role == NET_WEIGHT) {
         fan_in = t->count / (size_t)t->dims[0];
+        taps = fan_in / (size_t)t->dims[1];
         fill(x, t->count, &state, 0.0f, gain * sqrtf(2.0f / (float)fan_in));
         if (net->layers[layer].balanced)
-            balance(x, t->count, fan_in / (size_t)t->dims[1]);
+            balance(x, t->count, taps > 1 ? taps : fan_in);
     } else if (net->layers[layer].op == NET_DECONV && t->role == NET_WEIGHT) {
-        fill(x, t->count, &state, 0.0f, gain * sqrtf(1.0f / (float)t->dims[0]));
+        fill(x, t->count, &state, 0.0f, gain * sqrtf(2.0f / (float)t->dims[0]));
     } else if (net->layers[layer].op == NET_FC && t->role == NET_WEIGHT) {
         if (net->analytic)
             gain /= sqrtf((float)t->dims[1]);

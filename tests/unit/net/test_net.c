@@ -98,6 +98,30 @@ static void retinanet_counts(void **state)
     net_destroy(net);
 }
 
+static void unet3d_counts(void **state)
+{
+    struct assay_err err = {0};
+    struct net *net;
+    uint64_t conv = 0;
+
+    (void)state;
+    assert_int_equal(net_create("3d-unet", &net, &err), ASSAY_OK);
+    assert_int_equal(net_parameters(net, false), 31190243);
+    for (int i = 0; i < net->layer_count; i++)
+        for (int t = 0; net->layers[i].op != NET_INSTANCENORM && t < net->layers[i].tensors; t++)
+            conv += net->tensors[net->layers[i].tensor + t].count;
+    assert_int_equal(conv, 31182563);
+    assert_int_equal(net_macs(net), 477298688000);
+    assert_int_equal(macs_below(net, "input_block.conv2"), 57982058496);
+    assert_int_equal(macs_below(net, "downsample.2"), 3623878656 + 7247757312);
+    assert_int_equal(macs_below(net, "upsample.1.upsample_conv"), 335544320);
+    assert_int_equal(macs_below(net, "output"), 201326592);
+    assert_int_equal(net->outputs[0].rank, 5);
+    assert_int_equal(net->outputs[0].dims[1], 3);
+    assert_int_equal(net->outputs[0].dims[4], 128);
+    net_destroy(net);
+}
+
 /* What binding official weights relies on. */
 static void state_dict_names(void **state)
 {
@@ -124,13 +148,19 @@ static void state_dict_names(void **state)
         {"retinanet", "head.classification_head.conv.6.bias"},
         {"retinanet", "head.classification_head.cls_logits.weight"},
         {"retinanet", "head.regression_head.bbox_reg.bias"},
+        {"3d-unet", "input_block.conv1.0.weight"},
+        {"3d-unet", "downsample.3.conv2.1.bias"},
+        {"3d-unet", "bottleneck.conv1.1.weight"},
+        {"3d-unet", "upsample.0.upsample_conv.0.bias"},
+        {"3d-unet", "output.conv.0.weight"},
     };
     static const struct {
         const char *net;
         int tensors;
     } sizes[] = {{"resnet50", 53 + 53 * 4 + 2},
                  {"bert", 3 + 2 + 24 * 16 + 2},
-                 {"retinanet", 53 * 5 + 2 * 8 + 2 * 10}};
+                 {"retinanet", 53 * 5 + 2 * 8 + 2 * 10},
+                 {"3d-unet", 22 * 3 + 5 * 2 + 2}};
     struct assay_err err = {0};
     struct net *net;
     size_t w;
@@ -240,9 +270,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resnet50_counts),  cmocka_unit_test(bert_counts),
-        cmocka_unit_test(retinanet_counts), cmocka_unit_test(state_dict_names),
-        cmocka_unit_test(interface),        cmocka_unit_test(unknown_names),
-        cmocka_unit_test(refusals)};
+        cmocka_unit_test(retinanet_counts), cmocka_unit_test(unet3d_counts),
+        cmocka_unit_test(state_dict_names), cmocka_unit_test(interface),
+        cmocka_unit_test(unknown_names),    cmocka_unit_test(refusals)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

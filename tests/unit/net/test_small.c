@@ -26,7 +26,16 @@ static const struct {
     void (*build)(struct net *);
     const char *sha256[3];
 } nets[] = {
-    {"retinanet", net_build_retinanet_small, {"3d570d0f74eaf2d8682a218178d8e9bd6dedd2ec03955ef982361fcf9e6c2d28", "f7535244f734e312fbdc80479dd5a86c53da979f42403605453496e07c5125bd", "c14a77974a2ad64373a3674b3ce70fbf916b24c20fdacfaf80538341780f1cb0"}},
+    {"3d-unet",
+     net_build_unet3d_small,
+     {"e78fea881e31b2454a4b0b5aa26bc5fd4b19e31495e90888d650ecb8ab8667a7",
+      "8ea5ef6e533055f9d19ac80ba215daf9268b5b4e9ec07883e31ef88fc435e463",
+      "f295bd822f09603276bb79c65fcb8ea6ae16e9f47523137c1ce74d85a7489eae"}},
+    {"retinanet",
+     net_build_retinanet_small,
+     {"3d570d0f74eaf2d8682a218178d8e9bd6dedd2ec03955ef982361fcf9e6c2d28",
+      "f7535244f734e312fbdc80479dd5a86c53da979f42403605453496e07c5125bd",
+      "c14a77974a2ad64373a3674b3ce70fbf916b24c20fdacfaf80538341780f1cb0"}},
     {"bert",
      net_build_bert_small,
      {"726bf197c475487a821446c428081518d06d32da0a667d09abde46fc049fb44d",

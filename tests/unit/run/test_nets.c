@@ -261,6 +261,23 @@ static void retinanet(void **state)
     agree(net_build_retinanet_small, picture, SAMPLES, 0);
 }
 
+/* A bright ball in a sample, of another size in each, and some noise. */
+static double ball(int input, int s, int length, size_t i)
+{
+    double x = (double)(i % 64) - 30, y = (double)(i / 64 % 64) - 35, z = (double)(i >> 12) - 25;
+
+    (void)input;
+    (void)length;
+    return (x * x + y * y + z * z < 100.0 * (s + 1) ? 1.5 : -0.5) +
+           0.3 * sin((double)(i * 7919 % 1009));
+}
+
+static void unet3d(void **state)
+{
+    (void)state;
+    agree(net_build_unet3d_small, ball, 2, 0);
+}
+
 static int map_reports(void **state)
 {
     (void)state;
@@ -271,7 +288,8 @@ static int map_reports(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bert), cmocka_unit_test(retinanet)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bert), cmocka_unit_test(retinanet),
+                                       cmocka_unit_test(unet3d)};
 
     return cmocka_run_group_tests(tests, map_reports, NULL);
 }
