@@ -78,6 +78,22 @@ static bool attention_fits(const struct net_layer *l, const struct net_shape *co
            in[3]->rank == 3 && in[3]->dims[2] == in[0]->dims[0] && in[0]->dims[1] % l->out == 0;
 }
 
+static struct net_shape stacked_shape(const struct net_layer *l, const struct net_shape *const in[])
+{
+    struct net_shape s = *in[0];
+    int i;
+
+    for (i = 1; i < l->ins; i++)
+        if (!same_shape(in[i], in[0]))
+            return (struct net_shape){0};
+    if (s.rank != 1 || s.free)
+        return (struct net_shape){0};
+    s.rank = 2;
+    s.dims[1] = s.dims[0];
+    s.dims[0] = l->ins;
+    return s;
+}
+
 struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *const in[])
 {
     static const struct net_shape none = {0};
@@ -94,6 +110,13 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
         return grown_shape(s, l->stride);
     case NET_CONCAT:
         return joined_shape(in[0], in[1]);
+    case NET_STACK:
+        return stacked_shape(l, in);
+    case NET_DOTS:
+        if (s.rank != 2 || s.free)
+            return none;
+        s = (struct net_shape){.rank = 1, .dims = {s.dims[0] * (s.dims[0] - 1) / 2, 1, 1, 1, 1}};
+        break;
     case NET_STANDARDISE:
         return s.rank == 3 && s.c == 3 ? s : none;
     case NET_GAP:
@@ -128,7 +151,7 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
     case NET_ATTENTION:
         return attention_fits(l, in) ? s : none;
     case NET_PICK:
-        if (s.rank < 2 || l->out >= s.dims[s.rank - 1])
+        if (s.rank < 1 || l->out >= s.dims[s.rank - 1])
             return none;
         s.dims[--s.rank] = 1;
         break;
@@ -141,7 +164,7 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
 /* Appends a copy of l; its shape follows from its inputs. */
 static int append(struct net *net, const char *name, struct net_layer l)
 {
-    const struct net_shape *in[NET_INPUTS];
+    const struct net_shape *in[NET_JOINS];
     struct net_layer *grown;
     int i;
 
@@ -226,6 +249,11 @@ static int add_input(struct net *net, const char *name, int dtype, struct net_sh
 int net_add_input(struct net *net, const char *name, int c, int h, int w)
 {
     return add_input(net, name, ASSAY_F32, net_image(c, h, w));
+}
+
+int net_add_row(struct net *net, const char *name, int dtype, int width)
+{
+    return add_input(net, name, dtype, (struct net_shape){.rank = 1, .dims = {width, 1, 1, 1, 1}});
 }
 
 int net_add_volume(struct net *net, const char *name, int c, int size)
@@ -418,6 +446,16 @@ int net_add_sum(struct net *net, const char *name, int a, int b)
     return append(net, name, l);
 }
 
+int net_add_stack(struct net *net, const char *name, const int *in, int n)
+{
+    struct net_layer l = {.op = NET_STACK, .ins = n};
+
+    memcpy(l.in, in, (size_t)(n < NET_JOINS ? n : NET_JOINS) * sizeof(*in));
+    if (n > NET_JOINS)
+        broken(net, name, "too many inputs");
+    return append(net, name, l);
+}
+
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width)
 {
     struct net_layer l = {.op = NET_EMBED, .in = {in}, .ins = 1, .out = width};
@@ -457,7 +495,7 @@ int net_add_attention(struct net *net, const char *name, const int in[4], int he
     struct net_layer l = {.op = NET_ATTENTION, .ins = 4, .out = heads};
     int at;
 
-    memcpy(l.in, in, sizeof(l.in));
+    memcpy(l.in, in, 4 * sizeof(*in));
     at = append(net, name, l);
     if (!net->failed)
         net->layers[at].macs =
@@ -475,8 +513,12 @@ int net_add_pick(struct net *net, const char *name, int in, int which)
 int net_add_plain(struct net *net, enum net_op op, const char *name, int in)
 {
     struct net_layer l = {.op = op, .in = {in}, .ins = 1};
+    int at = append(net, name, l);
 
-    return append(net, name, l);
+    if (!net->failed && op == NET_DOTS)
+        net->layers[at].macs =
+            elements(&net->layers[at].shape) * (uint64_t)net->layers[in].shape.dims[1];
+    return at;
 }
 
 int net_set_balanced(struct net *net, int at)

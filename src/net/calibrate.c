@@ -239,7 +239,7 @@ static void let_go(struct pass *p, int in)
 static int run_layer(struct pass *p, int at)
 {
     const struct net_layer *l = &p->net->layers[at];
-    const struct net_shape *in[NET_INPUTS];
+    const struct net_shape *in[NET_JOINS];
     struct net_shape s = l->op == NET_INPUT ? l->shape : p->shape[l->in[0]];
     const float *b = l->op == NET_ADD ? p->data[l->in[1]] : NULL; /* net_create refused one input */
     bool in_place = l->op == NET_BN || l->op == NET_RELU || l->op == NET_ADD;

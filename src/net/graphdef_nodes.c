@@ -338,8 +338,9 @@ static void concat(struct graph *s, const struct net_layer *l)
 static void plain_node(struct graph *s, const struct net_layer *l)
 {
     static const char *const op[] = {
-        [NET_RELU] = "Relu", [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "AddV2",
-        [NET_GAP] = "Mean",  [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax"};
+        [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "AddV2",
+        [NET_GAP] = "Mean",       [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax",
+        [NET_SIGMOID] = "Sigmoid"};
     static const int32_t axes[2] = {1, 2};
     bool reduces = l->op == NET_GAP || l->op == NET_ARGMAX;
     int i;
@@ -394,15 +395,15 @@ static void fully_connected(struct graph *s, const struct net_layer *l, const ch
 }
 
 /* Rows of a table or numbers of the last dimension. */
-static void gather(struct graph *s, const struct net_layer *l, const char *from, const char *which,
-                   int type, int32_t axis)
+static void gather(struct graph *s, const struct net_layer *l, const char *from, int params,
+                   const char *which, int type, int32_t axis)
 {
     graph_constant_ints(s, label(l, "/axis").s, &axis, 1);
     graph_begin(s, l->name, "GatherV2");
     graph_input(s, from);
     graph_input(s, which);
     graph_input(s, label(l, "/axis").s);
-    graph_type(s, "Tparams", TYPE_FLOAT);
+    graph_type(s, "Tparams", params);
     graph_type(s, "Tindices", type);
     graph_type(s, "Taxis", TYPE_INT32);
     graph_end(s);
@@ -411,9 +412,11 @@ static void gather(struct graph *s, const struct net_layer *l, const char *from,
 static void pick(struct graph *s, const struct net_layer *l, const char *in)
 {
     const int32_t which = l->out;
+    bool number = l->in[0] < s->net->input_count && s->net->inputs[l->in[0]].dtype == ASSAY_I64;
 
     graph_constant_ints(s, label(l, "/number").s, &which, 1);
-    gather(s, l, in, label(l, "/number").s, TYPE_INT32, l->shape.rank + 1);
+    gather(s, l, in, number ? TYPE_INT64 : TYPE_FLOAT, label(l, "/number").s, TYPE_INT32,
+           l->shape.rank + 1);
 }
 
 /* x + table[0 … s - 1], where s is how long x is. */
@@ -432,6 +435,47 @@ static void position(struct graph *s, const struct net_layer *l, const char *in)
     graph_type(s, "Index", TYPE_INT32);
     graph_end(s);
     make(s, "AddV2", l->name, in, label(l, "/rows").s, NULL);
+}
+
+static void stack(struct graph *s, const struct net_layer *l)
+{
+    int i;
+
+    graph_begin(s, l->name, "Pack");
+    for (i = 0; i < l->ins; i++)
+        graph_input(s, value_name(s, l->in[i]).s);
+    graph_int(s, "N", l->ins);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_int(s, "axis", 1);
+    graph_end(s);
+}
+
+static void make_product(struct graph *s, const char *name, const char *a, const char *b,
+                         bool turn_b)
+{
+    graph_begin(s, name, "BatchMatMulV2");
+    graph_input(s, a);
+    graph_input(s, b);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_bool(s, "adj_x", false);
+    graph_bool(s, "adj_y", turn_b);
+    graph_end(s);
+}
+
+/* Every row with every row, of which those below the diagonal are kept. */
+static void dots(struct graph *s, const struct net_layer *l, const char *in)
+{
+    int32_t k = s->net->layers[l->in[0]].shape.dims[0], row[2] = {-1, k * k};
+    int32_t kept[NET_JOINS * NET_JOINS], n = 0, i, j;
+
+    for (i = 1; i < k; i++)
+        for (j = 0; j < i; j++)
+            kept[n++] = i * k + j;
+    graph_constant_ints(s, label(l, "/kept").s, kept, n);
+    graph_constant_ints(s, label(l, "/row_shape").s, row, 2);
+    make_product(s, label(l, "/square").s, in, in, true);
+    make_moved(s, "Reshape", label(l, "/row").s, label(l, "/square").s, label(l, "/row_shape").s);
+    gather(s, l, label(l, "/row").s, TYPE_FLOAT, label(l, "/kept").s, TYPE_INT32, 1);
 }
 
 static void mean(struct graph *s, const struct net_layer *l, const char *name, const char *in)
@@ -508,18 +552,6 @@ static void mask(struct graph *s, const struct net_layer *l, const char *in)
     make_expanded(s, l->name, label(l, "/row").s, label(l, "/axis").s);
 }
 
-static void make_product(struct graph *s, const char *name, const char *a, const char *b,
-                         bool turn_b)
-{
-    graph_begin(s, name, "BatchMatMulV2");
-    graph_input(s, a);
-    graph_input(s, b);
-    graph_type(s, "T", TYPE_FLOAT);
-    graph_bool(s, "adj_x", false);
-    graph_bool(s, "adj_y", turn_b);
-    graph_end(s);
-}
-
 /* [n, s, width] to [n, heads, s, width / heads] and back. */
 static void attention(struct graph *s, const struct net_layer *l)
 {
@@ -576,6 +608,12 @@ static void layer_nodes(struct graph *s, int at)
     case NET_DECONV:
         deconv(s, l, in.s);
         break;
+    case NET_STACK:
+        stack(s, l);
+        break;
+    case NET_DOTS:
+        dots(s, l, in.s);
+        break;
     case NET_STANDARDISE:
         standardise(s, l, in.s);
         break;
@@ -586,7 +624,7 @@ static void layer_nodes(struct graph *s, int at)
         concat(s, l);
         break;
     case NET_EMBED:
-        gather(s, l, label(l, ".weight").s, in.s, TYPE_INT64, 0);
+        gather(s, l, label(l, ".weight").s, TYPE_FLOAT, in.s, TYPE_INT64, 0);
         break;
     case NET_PICK:
         pick(s, l, in.s);

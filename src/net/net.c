@@ -21,8 +21,9 @@ static const struct net_row net_table[] = {
     {"retinanet", "RetinaNet with ResNeXt-50 32x4d, 800x800, 264 classes: its heads' outputs",
      net_build_retinanet},
     {"3d-unet", "3D-UNet for KiTS19, 128x128x128, 3 classes", net_build_unet3d},
+    {"dlrm", "DLRM for Criteo Terabyte, tables cut to 100,000 rows", net_build_dlrm},
 };
-static const char *const names[] = {"resnet50", "bert", "retinanet", "3d-unet", NULL};
+static const char *const names[] = {"resnet50", "bert", "retinanet", "3d-unet", "dlrm", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -95,6 +96,9 @@ const char *net_op_name(enum net_op op)
         [NET_UPSAMPLE] = "upsample",
         [NET_CONCAT] = "concat",
         [NET_STANDARDISE] = "standardise",
+        [NET_STACK] = "stack",
+        [NET_DOTS] = "dot products",
+        [NET_SIGMOID] = "sigmoid",
         [NET_INSTANCENORM] = "instance norm",
     };
 

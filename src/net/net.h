@@ -54,22 +54,26 @@ enum net_op {
     NET_FC,  /* […, in] -> […, out] */
     NET_SOFTMAX,
     NET_ARGMAX,
-    NET_EMBED,        /* numbers […] -> rows of a table […, width] */
-    NET_POSITION,     /* [s, width] + the first s rows of a table */
-    NET_LAYERNORM,    /* over the last dimension */
-    NET_GELU,         /* x / 2 * (1 + erf(x / sqrt 2)) */
-    NET_MASK,         /* 1 and 0 [s] -> 0 and -10000 [1, 1, s], for attention's scores */
-    NET_ATTENTION,    /* q, k, v [s, width], mask: softmax(q k / sqrt(head) + mask) v */
-    NET_PICK,         /* […, n] -> […]: the one of number `out` */
-    NET_DECONV,       /* transposed convolution whose kernel is its stride */
-    NET_UPSAMPLE,     /* each place `stride` times in each direction */
-    NET_CONCAT,       /* of channels: along the first dimension */
-    NET_STANDARDISE,  /* (x - mean) / deviation for each channel: constants, not weights */
+    NET_EMBED,       /* numbers […] -> rows of a table […, width] */
+    NET_POSITION,    /* [s, width] + the first s rows of a table */
+    NET_LAYERNORM,   /* over the last dimension */
+    NET_GELU,        /* x / 2 * (1 + erf(x / sqrt 2)) */
+    NET_MASK,        /* 1 and 0 [s] -> 0 and -10000 [1, 1, s], for attention's scores */
+    NET_ATTENTION,   /* q, k, v [s, width], mask: softmax(q k / sqrt(head) + mask) v */
+    NET_PICK,        /* […, n] -> […]: the one of number `out` */
+    NET_DECONV,      /* transposed convolution whose kernel is its stride */
+    NET_UPSAMPLE,    /* each place `stride` times in each direction */
+    NET_CONCAT,      /* of channels: along the first dimension */
+    NET_STANDARDISE, /* (x - mean) / deviation for each channel: constants, not weights */
+    NET_STACK,       /* k times [w] -> [k, w] */
+    NET_DOTS,        /* [k, w] -> the products of rows i and j < i, by i, then j */
+    NET_SIGMOID,
     NET_INSTANCENORM, /* each channel of each sample to mean 0 and deviation 1 */
 };
 
 #define NET_RANK    5 /* behind the batch */
-#define NET_INPUTS  4 /* of a layer, and of a net */
+#define NET_INPUTS  4
+#define NET_JOINS   27 /* inputs of a layer */
 #define NET_OUTPUTS 10
 
 /* Of one sample.  A free dimension has the benchmark's usual size here: what MACs are counted for.
@@ -88,9 +92,9 @@ struct net_shape {
 struct net_layer {
     char name[64]; /* the state dict's prefix where it has weights; unique */
     enum net_op op;
-    int in[NET_INPUTS], ins; /* layers that come before it */
-    struct net_shape shape;  /* of the output */
-    int out;                 /* channels or features it makes; PICK: which; ATTENTION: heads */
+    int in[NET_JOINS], ins; /* layers that come before it */
+    struct net_shape shape; /* of the output */
+    int out;                /* channels or features it makes; PICK: which; ATTENTION: heads */
     int kernel, stride, groups;
     int pad[4];                    /* top, left, bottom, right; of volumes all the same */
     float epsilon;                 /* norms */
@@ -159,6 +163,8 @@ const char *net_free_name(uint32_t dim);
  * returns its index.  Errors are remembered and reported by net_create, so that a description reads
  * like the table in the paper. */
 int net_add_input(struct net *net, const char *name, int c, int h, int w);
+/* A row of `width` numbers. */
+int net_add_row(struct net *net, const char *name, int dtype, int width);
 /* A cube of size^3 places. */
 int net_add_volume(struct net *net, const char *name, int c, int size);
 /* int64 numbers of a sequence whose length is free; usual: the benchmark's length. */
@@ -184,20 +190,22 @@ int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int s
                     const int pad[4]);
 int net_add_fc(struct net *net, const char *name, int in, int out);
 int net_add_sum(struct net *net, const char *name, int a, int b);
+int net_add_stack(struct net *net, const char *name, const int *in, int n);
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width);
 int net_add_position(struct net *net, const char *name, int in, int rows);
 int net_add_layernorm(struct net *net, const char *name, int in, float epsilon);
 /* in: queries, keys, values, mask. */
 int net_add_attention(struct net *net, const char *name, const int in[4], int heads);
 int net_add_pick(struct net *net, const char *name, int in, int which);
-/* RELU, GELU, GAP, SOFTMAX, ARGMAX, MASK: one input and nothing to set. */
+/* RELU, GELU, SIGMOID, GAP, SOFTMAX, ARGMAX, MASK, DOTS: one input and nothing to set. */
 int net_add_plain(struct net *net, enum net_op op, const char *name, int in);
 /* Synthetic weights of layer `at` (fully connected, embedding) with another gain than 1; returns
  * at.
  */
 int net_set_gain(struct net *net, int at, float gain);
-/* Kernels whose numbers add up to 0 (of 1x1 all kernels of a channel), so that only what changes
- * from place to place counts, and not what a channel has everywhere; returns at. */
+/* Kernels whose numbers add up to 0 (of 1x1, and of fully connected layers, all of an output), so
+ * that only what changes from place to place counts, and not what a channel has everywhere; returns
+ * at. */
 int net_set_balanced(struct net *net, int at);
 void net_set_bias(struct net *net, int at, float bias);
 void net_add_output(struct net *net, const char *name, int layer);

@@ -143,7 +143,8 @@ static void plain_node(struct maker *m, int at)
     const struct net_layer *l = &m->net->layers[at];
     static const char *const op[] = {
         [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "Add",
-        [NET_GAP] = "ReduceMean", [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax"};
+        [NET_GAP] = "ReduceMean", [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax",
+        [NET_SIGMOID] = "Sigmoid"};
     static const int space[2] = {2, 3}, one = 1, zero = 0;
 
     node_begin(m, l);
@@ -354,6 +355,42 @@ static void upsample(struct maker *m, const struct net_layer *l, const char *in,
     node_end(m, "Resize", l->name, out);
 }
 
+/* Behind each other, then cut into rows. */
+static void stack(struct maker *m, const struct net_layer *l, const char *out)
+{
+    static const int one = 1;
+
+    make_ints(m, label(l, "/shape").s, (int[]){0, l->ins, l->shape.dims[1]}, 3);
+    node_begin(m, l);
+    attribute(m, "axis", &one, 0);
+    node_end(m, "Concat", label(l, "/row").s, label(l, "/row").s);
+    make(m, "Reshape", out, label(l, "/row").s, label(l, "/shape").s, NULL);
+}
+
+/* Every row with every row, of which those below the diagonal are kept. */
+static void dots(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    static const int order[3] = {0, 2, 1}, one = 1;
+    int k = m->net->layers[l->in[0]].shape.dims[0], kept[NET_JOINS * NET_JOINS], n = 0, i, j;
+
+    for (i = 1; i < k; i++)
+        for (j = 0; j < i; j++)
+            kept[n++] = i * k + j;
+    make_ints(m, label(l, "/kept").s, kept, n);
+    make_ints(m, label(l, "/shape").s, (int[]){0, k * k}, 2);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, in);
+    attribute(m, "perm", order, 3);
+    node_end(m, "Transpose", label(l, "/turned").s, label(l, "/turned").s);
+    make(m, "MatMul", label(l, "/square").s, in, label(l, "/turned").s, NULL);
+    make(m, "Reshape", label(l, "/row").s, label(l, "/square").s, label(l, "/shape").s, NULL);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, label(l, "/row").s);
+    wire_string(&m->node, NODE_INPUT, label(l, "/kept").s);
+    attribute(m, "axis", &one, 0);
+    node_end(m, "Gather", l->name, out);
+}
+
 /* ---- every layer ---- */
 
 static void layer_nodes(struct maker *m, int at)
@@ -397,6 +434,12 @@ static void layer_nodes(struct maker *m, int at)
         node_begin(m, l);
         attribute(m, "axis", &one, 0);
         node_end(m, "Concat", l->name, out);
+        break;
+    case NET_STACK:
+        stack(m, l, out);
+        break;
+    case NET_DOTS:
+        dots(m, l, in, out);
         break;
     case NET_STANDARDISE:
         standardise(m, l, in, out);

@@ -135,6 +135,25 @@ static void deconv(struct text *t, const struct net *net, int at)
     text_add(t, ")");
 }
 
+static void stack(struct text *t, const struct net_layer *l)
+{
+    for (int i = 0; i < l->ins; i++)
+        text_addf(t, "%sx%d", i ? ", " : "torch.stack([", l->in[i]);
+    text_add(t, "], 1)");
+}
+
+/* Every row with every row; of row i the first i are kept. */
+static void dots(struct text *t, const struct net *net, const struct net_layer *l, int at)
+{
+    int in = l->in[0];
+
+    text_addf(t, "torch.bmm(x%d, torch.transpose(x%d, 1, 2))\n    x%d = torch.cat([", in, in, at);
+    for (int i = 1; i < net->layers[in].shape.dims[0]; i++)
+        text_addf(t, "%storch.slice(torch.select(x%d, 1, %d), 1, 0, %d)", i == 1 ? "" : ", ", at, i,
+                  i);
+    text_add(t, "], 1)");
+}
+
 /* Heads apart: [n, s, width] to [n, heads, s, width / heads]. */
 static void heads(struct text *t, const struct net_layer *l, int in)
 {
@@ -176,6 +195,15 @@ static void statement(struct text *t, const struct net *net, int at)
         break;
     case NET_CONCAT:
         text_addf(t, "torch.cat([x%d, x%d], 1)", l->in[0], l->in[1]);
+        break;
+    case NET_STACK:
+        stack(t, l);
+        break;
+    case NET_DOTS:
+        dots(t, net, l, at);
+        break;
+    case NET_SIGMOID:
+        text_addf(t, "torch.sigmoid(x%d)", l->in[0]);
         break;
     case NET_STANDARDISE:
         text_addf(t, "torch.div(torch.sub(x%d, self.%s), self.%s)", l->in[0],

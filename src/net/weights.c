@@ -116,6 +116,8 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
         if (net->analytic)
             gain /= sqrtf((float)t->dims[1]);
         fill(x, t->count, &state, 0.0f, gain);
+        if (net->layers[layer].balanced)
+            balance(x, t->count, (size_t)t->dims[1]);
     } else if (is_table(net->layers[layer].op)) {
         fill(x, t->count, &state, 0.0f, gain);
     } else if (is_norm(net->layers[layer].op) && t->role == NET_WEIGHT) {

@@ -122,6 +122,32 @@ static void unet3d_counts(void **state)
     net_destroy(net);
 }
 
+/* Tables apart, which are cut. */
+static void dlrm_counts(void **state)
+{
+    struct assay_err err = {0};
+    struct net *net;
+    uint64_t tables = 0;
+
+    (void)state;
+    assert_int_equal(net_create("dlrm", &net, &err), ASSAY_OK);
+    for (int i = 0; i < net->tensor_count; i++) {
+        if (strncmp(net->tensors[i].name, "emb_l.", 6))
+            continue;
+        tables += net->tensors[i].count;
+        assert_int_equal(net->tensors[i].dims[1], 128);
+        assert_true(net->tensors[i].dims[0] <= 100000);
+    }
+    assert_int_equal(net_parameters(net, false) - tables, 2368897);
+    assert_int_equal(macs_below(net, "bot_l"), 170496);
+    assert_int_equal(macs_below(net, "products"), 44928);
+    assert_int_equal(macs_below(net, "top_l"), 2194688);
+    assert_int_equal(net_macs(net), 2410112);
+    assert_int_equal(net->outputs[0].rank, 2);
+    assert_int_equal(net->outputs[0].dims[1], 1);
+    net_destroy(net);
+}
+
 /* What binding official weights relies on. */
 static void state_dict_names(void **state)
 {
@@ -153,6 +179,9 @@ static void state_dict_names(void **state)
         {"3d-unet", "bottleneck.conv1.1.weight"},
         {"3d-unet", "upsample.0.upsample_conv.0.bias"},
         {"3d-unet", "output.conv.0.weight"},
+        {"dlrm", "emb_l.25.weight"},
+        {"dlrm", "bot_l.4.bias"},
+        {"dlrm", "top_l.8.weight"},
     };
     static const struct {
         const char *net;
@@ -160,7 +189,8 @@ static void state_dict_names(void **state)
     } sizes[] = {{"resnet50", 53 + 53 * 4 + 2},
                  {"bert", 3 + 2 + 24 * 16 + 2},
                  {"retinanet", 53 * 5 + 2 * 8 + 2 * 10},
-                 {"3d-unet", 22 * 3 + 5 * 2 + 2}};
+                 {"3d-unet", 22 * 3 + 5 * 2 + 2},
+                 {"dlrm", 26 + 2 * 8}};
     struct assay_err err = {0};
     struct net *net;
     size_t w;
@@ -271,8 +301,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resnet50_counts),  cmocka_unit_test(bert_counts),
         cmocka_unit_test(retinanet_counts), cmocka_unit_test(unet3d_counts),
-        cmocka_unit_test(state_dict_names), cmocka_unit_test(interface),
-        cmocka_unit_test(unknown_names),    cmocka_unit_test(refusals)};
+        cmocka_unit_test(dlrm_counts),      cmocka_unit_test(state_dict_names),
+        cmocka_unit_test(interface),        cmocka_unit_test(unknown_names),
+        cmocka_unit_test(refusals)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

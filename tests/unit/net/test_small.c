@@ -26,6 +26,11 @@ static const struct {
     void (*build)(struct net *);
     const char *sha256[3];
 } nets[] = {
+    {"dlrm",
+     net_build_dlrm_small,
+     {"4020804294f2708b0d157feca17fc37639e9ed8d01e69129e62e615f983a9a9f",
+      "63f6fe9477889aca7d78fd8cd607a7d9ef3d38f127022cfbd7c19b79f9d7ab9c",
+      "85e6aaa891b779539ff4332637f202aee1bc4c80515fae04b9bc8fb83ca739fd"}},
     {"3d-unet",
      net_build_unet3d_small,
      {"e78fea881e31b2454a4b0b5aa26bc5fd4b19e31495e90888d650ecb8ab8667a7",
