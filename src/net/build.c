@@ -94,6 +94,17 @@ static struct net_shape stacked_shape(const struct net_layer *l, const struct ne
     return s;
 }
 
+static struct net_shape lstm_shape(const struct net_layer *l, const struct net_shape *const in[])
+{
+    struct net_shape s = *in[0], state = {.rank = 1, .dims = {l->out, 1, 1, 1, 1}};
+
+    if (l->ins == 3 ? s.rank != 1 || !same_shape(in[1], &state) || !same_shape(in[2], &state)
+                    : s.rank != 2)
+        return (struct net_shape){0};
+    s.dims[s.rank - 1] = l->out;
+    return s;
+}
+
 struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *const in[])
 {
     static const struct net_shape none = {0};
@@ -110,6 +121,14 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
         return grown_shape(s, l->stride);
     case NET_CONCAT:
         return joined_shape(in[0], in[1]);
+    case NET_LSTM:
+        return lstm_shape(l, in);
+    case NET_CELL:
+        return s.rank == 1 ? s : none;
+    case NET_STACKTIME:
+        s.dims[0] = (s.dims[0] + 1) / 2;
+        s.dims[1] *= 2;
+        return s.rank == 2 ? s : none;
     case NET_STACK:
         return stacked_shape(l, in);
     case NET_DOTS:
@@ -199,10 +218,9 @@ static int append(struct net *net, const char *name, struct net_layer l)
     return net->layer_count++;
 }
 
-static void add_tensor(struct net *net, int layer, enum net_role role, uint32_t rank,
-                       const int64_t *dims)
+static void add_named(struct net *net, int layer, const char *name, enum net_role role,
+                      uint32_t rank, const int64_t *dims)
 {
-    static const char *const suffix[] = {"weight", "bias", "running_mean", "running_var"};
     struct net_tensor *grown, t = {.role = role, .rank = rank, .count = 1};
     uint32_t i;
 
@@ -218,9 +236,21 @@ static void add_tensor(struct net *net, int layer, enum net_role role, uint32_t 
         t.dims[i] = dims[i];
         t.count *= (size_t)dims[i];
     }
-    snprintf(t.name, sizeof(t.name), "%s.%s", net->layers[layer].name, suffix[role]);
+    snprintf(t.name, sizeof(t.name), "%s", name);
     net->tensors[net->tensor_count++] = t;
     net->layers[layer].tensors++;
+}
+
+static void add_tensor(struct net *net, int layer, enum net_role role, uint32_t rank,
+                       const int64_t *dims)
+{
+    static const char *const suffix[] = {"weight", "bias", "running_mean", "running_var"};
+    char name[80];
+
+    if (net->failed)
+        return;
+    snprintf(name, sizeof(name), "%s.%s", net->layers[layer].name, suffix[role]);
+    add_named(net, layer, name, role, rank, dims);
 }
 
 /* The batch, then the shape; free dimensions are -1. */
@@ -239,7 +269,7 @@ static int add_input(struct net *net, const char *name, int dtype, struct net_sh
     struct net_layer l = {.op = NET_INPUT, .shape = shape};
 
     if (net->layer_count != net->input_count || net->input_count == NET_INPUTS)
-        broken(net, name, "the inputs must be the first layers, and at most 4");
+        broken(net, name, "the inputs must be the first layers, and at most 5");
     if (net->failed)
         return 0;
     net->inputs[net->input_count++] = spec_of(name, dtype, &shape);
@@ -254,6 +284,17 @@ int net_add_input(struct net *net, const char *name, int c, int h, int w)
 int net_add_row(struct net *net, const char *name, int dtype, int width)
 {
     return add_input(net, name, dtype, (struct net_shape){.rank = 1, .dims = {width, 1, 1, 1, 1}});
+}
+
+int net_add_number(struct net *net, const char *name)
+{
+    return add_input(net, name, ASSAY_I64, (struct net_shape){.rank = 0, .dims = {1, 1, 1, 1, 1}});
+}
+
+int net_add_frames(struct net *net, const char *name, int usual, int width)
+{
+    return add_input(net, name, ASSAY_F32,
+                     (struct net_shape){.rank = 2, .dims = {usual, width, 1, 1, 1}, .free = 1});
 }
 
 int net_add_volume(struct net *net, const char *name, int c, int size)
@@ -456,6 +497,30 @@ int net_add_stack(struct net *net, const char *name, const int *in, int n)
     return append(net, name, l);
 }
 
+/* PyTorch keeps two biases, one for each product. */
+int net_add_lstm(struct net *net, const char *prefix, int k, const int *in, int ins, int out)
+{
+    static const char *const part[4] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+    struct net_layer l = {.op = NET_LSTM, .ins = ins, .out = out};
+    char name[80];
+    int at, i, width;
+
+    memcpy(l.in, in, (size_t)ins * sizeof(*in));
+    snprintf(name, sizeof(name), "%s.%d", prefix, k);
+    at = append(net, name, l);
+    if (net->failed)
+        return 0;
+    width = net->layers[in[0]].shape.dims[net->layers[in[0]].shape.rank - 1];
+    for (i = 0; i < 4; i++) {
+        snprintf(name, sizeof(name), "%s.%s_l%d", prefix, part[i], k);
+        add_named(net, at, name, i < 2 ? NET_WEIGHT : NET_BIAS, i < 2 ? 2 : 1,
+                  (int64_t[]){4 * out, i ? out : width});
+    }
+    if (!net->failed)
+        net->layers[at].macs = 4 * elements(&net->layers[at].shape) * (uint64_t)(width + out);
+    return at;
+}
+
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width)
 {
     struct net_layer l = {.op = NET_EMBED, .in = {in}, .ins = 1, .out = width};
@@ -519,6 +584,20 @@ int net_add_plain(struct net *net, enum net_op op, const char *name, int in)
         net->layers[at].macs =
             elements(&net->layers[at].shape) * (uint64_t)net->layers[in].shape.dims[1];
     return at;
+}
+
+void net_set_favour(struct net *net, int at, int which, float favour)
+{
+    if (net->failed)
+        return;
+    net->layers[at].favoured = which;
+    net->layers[at].favour = favour;
+}
+
+void net_set_blank(struct net *net, int at)
+{
+    if (!net->failed)
+        net->layers[at].blank = true;
 }
 
 int net_set_balanced(struct net *net, int at)

@@ -42,19 +42,33 @@ int net_constants(const struct net *net, int layer)
     return l->op == NET_CONV ? 1 + net_has_bias(net, layer) : l->tensors;
 }
 
+static struct net_constant constant_like(const char *suffix, const struct net_tensor *t)
+{
+    struct net_constant c = {.suffix = suffix, .rank = t->rank, .count = t->count};
+
+    memcpy(c.dims, t->dims, sizeof(c.dims));
+    return c;
+}
+
 struct net_constant net_constant_of(const struct net *net, int layer, int k)
 {
     static const char *const suffix[] = {"weight", "bias"}, *const fixed[] = {"mean", "deviation"};
-    static const int64_t channels[3] = {3, 1, 1};
+    static const char *const lstm[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
     const struct net_layer *l = &net->layers[layer];
     const struct net_tensor *t;
+    struct net_constant c;
 
     if (l->op == NET_STANDARDISE)
-        return (struct net_constant){fixed[k], 3, channels, 3};
+        return (struct net_constant){fixed[k], 3, {3, 1, 1}, 3};
     t = &net->tensors[l->tensor + (k < l->tensors ? k : 0)];
     if (k >= l->tensors) /* what a folded batch norm leaves */
-        return (struct net_constant){suffix[k], 1, t->dims, (size_t)t->dims[0]};
-    return (struct net_constant){suffix[k], t->rank, t->dims, t->count};
+        return (struct net_constant){suffix[k], 1, {t->dims[0]}, (size_t)t->dims[0]};
+    c = constant_like(l->op == NET_LSTM ? lstm[k] : suffix[k], t);
+    if (l->blank) {
+        c.dims[0]++;
+        c.count += (size_t)c.dims[1];
+    }
+    return c;
 }
 
 /* weight * gamma / sqrt(var + epsilon), and beta - mean * that: once a channel. */
@@ -100,6 +114,21 @@ static float *fixed_values(const struct net *net, const float *from, struct assa
     return x;
 }
 
+/* A table with a row of zeros at its end. */
+static float *with_zeros(const struct net *net, const struct net_weights *w, int layer,
+                         struct assay_err *err)
+{
+    const struct net_tensor *t = &net->tensors[net->layers[layer].tensor];
+    float *x = net_weights_copy(net, w, net->layers[layer].tensor, err), *more = NULL;
+
+    if (x && (more = calloc(t->count + (size_t)t->dims[1], sizeof(*more))))
+        memcpy(more, x, t->count * sizeof(*x));
+    else if (x)
+        assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", net->name, t->name);
+    free(x);
+    return more;
+}
+
 float *net_constant_values(const struct net *net, const struct net_weights *w, int layer, int k,
                            struct assay_err *err)
 {
@@ -109,7 +138,23 @@ float *net_constant_values(const struct net *net, const struct net_weights *w, i
         return fixed_values(net, k ? l->deviation : l->mean, err);
     if (l->op == NET_CONV && net_folded_bn(net, layer) >= 0)
         return folded(net, w, layer, k, err);
+    if (l->blank)
+        return with_zeros(net, w, layer, err);
     return net_weights_copy(net, w, l->tensor + k, err);
+}
+
+bool net_order_gates(const struct net_constant *c, const int order[4], float **values)
+{
+    size_t block = c->count / 4, k;
+    float *to = malloc(c->count * sizeof(*to));
+
+    if (!to)
+        return false;
+    for (k = 0; k < 4; k++)
+        memcpy(to + k * block, *values + (size_t)order[k] * block, block * sizeof(*to));
+    free(*values);
+    *values = to;
+    return true;
 }
 
 bool net_channels_last(const struct net_constant *c, float **values)

@@ -139,7 +139,9 @@ static void put_weight(struct graph *s, int at, int k)
 {
     const struct net_layer *l = &s->net->layers[at];
     struct net_constant c = net_constant_of(s->net, at, k);
-    bool turned = k == 0 && (l->op == NET_CONV || l->op == NET_DECONV || l->op == NET_FC);
+    bool turned = l->op == NET_LSTM
+                      ? k < 2
+                      : k == 0 && (l->op == NET_CONV || l->op == NET_DECONV || l->op == NET_FC);
     int64_t dims[NET_RANK];
     float *values = NULL;
     char name[16];
@@ -583,6 +585,169 @@ static void attention(struct graph *s, const struct net_layer *l)
     make_moved(s, "Reshape", l->name, label(l, "/merged").s, label(l, "/shape").s);
 }
 
+/* ---- recurrent layers ---- */
+
+/* A tensor of zeros whose shape is "LAYER/state_shape". */
+static void make_zeros(struct graph *s, const struct net_layer *l, const char *name)
+{
+    graph_constant_float(s, label(l, "/zero").s, 0.0f);
+    graph_begin(s, name, "Fill");
+    graph_input(s, label(l, "/state_shape").s);
+    graph_input(s, label(l, "/zero").s);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, "index_type", TYPE_INT32);
+    graph_end(s);
+}
+
+/* Weights of both products below each other, biases added. */
+static void lstm_weights(struct graph *s, const struct net_layer *l)
+{
+    static const int32_t axis = 0;
+    const int64_t width = l->out;
+    float *zeros = calloc((size_t)width, sizeof(*zeros));
+
+    s->cut |= !zeros;
+    if (zeros)
+        graph_constant(s, label(l, "/peepholes").s, TYPE_FLOAT, &width, 1, zeros,
+                       (size_t)width * sizeof(*zeros));
+    free(zeros);
+    graph_constant_ints(s, label(l, "/axis").s, &axis, 1);
+    graph_begin(s, label(l, "/weights").s, "ConcatV2");
+    graph_input(s, label(l, ".weight_ih").s);
+    graph_input(s, label(l, ".weight_hh").s);
+    graph_input(s, label(l, "/axis").s);
+    graph_int(s, "N", 2);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, "Tidx", TYPE_INT32);
+    graph_end(s);
+    make(s, "AddV2", label(l, "/bias").s, label(l, ".bias_ih").s, label(l, ".bias_hh").s, NULL);
+}
+
+/* BlockLSTMV2 of x [t, n, in]; its results 1 and 6 are the cell's and the hidden states. */
+static void block_lstm(struct graph *s, const struct net_layer *l, const char *length,
+                       const char *cell, const char *hidden)
+{
+    int i;
+
+    graph_begin(s, label(l, "/block").s, "BlockLSTMV2");
+    graph_input(s, length);
+    graph_input(s, label(l, "/x").s);
+    graph_input(s, cell);
+    graph_input(s, hidden);
+    graph_input(s, label(l, "/weights").s);
+    for (i = 0; i < 3; i++)
+        graph_input(s, label(l, "/peepholes").s);
+    graph_input(s, label(l, "/bias").s);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_end(s);
+}
+
+static void lstm_step(struct graph *s, const struct net_layer *l, const char *in)
+{
+    static const int64_t one = 1;
+    static const int32_t axis = 0;
+    static const char *const part[2] = {"/block:6", "/block:1"}, *const name[2] = {"", "/cell"};
+    int k;
+
+    graph_constant(s, label(l, "/length").s, TYPE_INT64, NULL, 0, &one, sizeof(one));
+    graph_constant_ints(s, label(l, "/front").s, &axis, 1);
+    make_expanded(s, label(l, "/x").s, in, label(l, "/front").s);
+    block_lstm(s, l, label(l, "/length").s, value_name(s, l->in[2]).s, value_name(s, l->in[1]).s);
+    for (k = 0; k < 2; k++) {
+        graph_begin(s, label(l, name[k]).s, "Squeeze");
+        graph_input(s, label(l, part[k]).s);
+        graph_type(s, "T", TYPE_FLOAT);
+        graph_int_list(s, "squeeze_dims", (int[]){0}, 1);
+        graph_end(s);
+    }
+}
+
+static void lstm(struct graph *s, const struct net_layer *l, const char *in)
+{
+    static const int32_t order[3] = {1, 0, 2}, second = 1;
+    const int32_t width = l->out;
+
+    lstm_weights(s, l);
+    if (l->ins == 3) {
+        lstm_step(s, l, in);
+        return;
+    }
+    graph_constant_ints(s, label(l, "/order").s, order, 3);
+    make_moved(s, "Transpose", label(l, "/x").s, in, label(l, "/order").s);
+    make_shape(s, l, in, TYPE_FLOAT);
+    make_part(s, l, "/batch", 0, 1);
+    graph_constant(s, label(l, "/width").s, TYPE_INT32, (int64_t[]){1}, 1, &width, sizeof(width));
+    make_joined(s, label(l, "/state_shape").s, label(l, "/batch").s, label(l, "/width").s,
+                label(l, "/axis").s);
+    make_zeros(s, l, label(l, "/state").s);
+    graph_constant_ints(s, label(l, "/second").s, &second, 1);
+    graph_begin(s, label(l, "/steps").s, "GatherV2");
+    graph_input(s, label(l, "/shape").s);
+    graph_input(s, label(l, "/second").s);
+    graph_input(s, label(l, "/axis").s);
+    graph_type(s, "Tparams", TYPE_INT32);
+    graph_type(s, "Tindices", TYPE_INT32);
+    graph_type(s, "Taxis", TYPE_INT32);
+    graph_end(s);
+    graph_begin(s, label(l, "/length").s, "Cast");
+    graph_input(s, label(l, "/steps").s);
+    graph_type(s, "SrcT", TYPE_INT32);
+    graph_type(s, "DstT", TYPE_INT64);
+    graph_end(s);
+    block_lstm(s, l, label(l, "/length").s, label(l, "/state").s, label(l, "/state").s);
+    make_moved(s, "Transpose", l->name, label(l, "/block:6").s, label(l, "/order").s);
+}
+
+/* Every other row from `first` on. */
+static void every_other(struct graph *s, const struct net_layer *l, const char *name,
+                        const char *in, int32_t first)
+{
+    const int32_t begin[2] = {0, first}, end[2] = {0, 0}, step[2] = {1, 2};
+    const int32_t *const value[3] = {begin, end, step};
+    static const char *const part[3] = {"/begin", "/end", "/step"};
+    char full[3][32];
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        snprintf(full[i], sizeof(full[i]), "%s%s", name, part[i]);
+        graph_constant_ints(s, label(l, full[i]).s, value[i], 2);
+    }
+    graph_begin(s, label(l, name).s, "StridedSlice");
+    graph_input(s, in);
+    for (i = 0; i < 3; i++)
+        graph_input(s, label(l, full[i]).s);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, "Index", TYPE_INT32);
+    graph_int(s, "begin_mask", 1);
+    graph_int(s, "end_mask", 3);
+    graph_end(s);
+}
+
+/* Beside the row behind it, of which the last may be zeros. */
+static void stack_time(struct graph *s, const struct net_layer *l, const char *in)
+{
+    static const int32_t pads[6] = {0, 0, 0, 1, 0, 0}, axis = 2;
+
+    graph_constant(s, label(l, "/pads").s, TYPE_INT32, (int64_t[]){3, 2}, 2, pads, sizeof(pads));
+    graph_begin(s, label(l, "/padded").s, "Pad");
+    graph_input(s, in);
+    graph_input(s, label(l, "/pads").s);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, "Tpaddings", TYPE_INT32);
+    graph_end(s);
+    every_other(s, l, "/even", in, 0);
+    every_other(s, l, "/odd", label(l, "/padded").s, 1);
+    graph_constant_ints(s, label(l, "/axis").s, &axis, 1);
+    graph_begin(s, l->name, "ConcatV2");
+    graph_input(s, label(l, "/even").s);
+    graph_input(s, label(l, "/odd").s);
+    graph_input(s, label(l, "/axis").s);
+    graph_int(s, "N", 2);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, "Tidx", TYPE_INT32);
+    graph_end(s);
+}
+
 /* ---- every layer ---- */
 
 static void layer_nodes(struct graph *s, int at)
@@ -607,6 +772,15 @@ static void layer_nodes(struct graph *s, int at)
         break;
     case NET_DECONV:
         deconv(s, l, in.s);
+        break;
+    case NET_LSTM:
+        lstm(s, l, in.s);
+        break;
+    case NET_CELL:
+        make(s, "Identity", l->name, label(&s->net->layers[l->in[0]], "/cell").s, NULL);
+        break;
+    case NET_STACKTIME:
+        stack_time(s, l, in.s);
         break;
     case NET_STACK:
         stack(s, l);

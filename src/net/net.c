@@ -22,8 +22,13 @@ static const struct net_row net_table[] = {
      net_build_retinanet},
     {"3d-unet", "3D-UNet for KiTS19, 128x128x128, 3 classes", net_build_unet3d},
     {"dlrm", "DLRM for Criteo Terabyte, tables cut to 100,000 rows", net_build_dlrm},
+    {"rnnt-encoder", "RNN-T for LibriSpeech: the encoder", net_build_rnnt_encoder},
+    {"rnnt-prediction", "RNN-T: the prediction network, one label", net_build_rnnt_prediction},
+    {"rnnt-joint", "RNN-T: the joint network, one pair", net_build_rnnt_joint},
 };
-static const char *const names[] = {"resnet50", "bert", "retinanet", "3d-unet", "dlrm", NULL};
+static const char *const names[] = {"resnet50",        "bert",       "retinanet",
+                                    "3d-unet",         "dlrm",       "rnnt-encoder",
+                                    "rnnt-prediction", "rnnt-joint", NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -99,6 +104,9 @@ const char *net_op_name(enum net_op op)
         [NET_STACK] = "stack",
         [NET_DOTS] = "dot products",
         [NET_SIGMOID] = "sigmoid",
+        [NET_LSTM] = "lstm",
+        [NET_CELL] = "cell state",
+        [NET_STACKTIME] = "stack time",
         [NET_INSTANCENORM] = "instance norm",
     };
 

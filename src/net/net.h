@@ -68,11 +68,15 @@ enum net_op {
     NET_STACK,       /* k times [w] -> [k, w] */
     NET_DOTS,        /* [k, w] -> the products of rows i and j < i, by i, then j */
     NET_SIGMOID,
+    NET_LSTM,      /* [t, in] from a state of zeros -> [t, out]; or one step: [in], h, c -> [out] */
+    NET_CELL,      /* the cell state behind an LSTM's step */
+    NET_STACKTIME, /* [t, w] -> [(t + 1) / 2, 2 w]: neighbours side by side, zeros behind the last
+                    */
     NET_INSTANCENORM, /* each channel of each sample to mean 0 and deviation 1 */
 };
 
 #define NET_RANK    5 /* behind the batch */
-#define NET_INPUTS  4
+#define NET_INPUTS  5
 #define NET_JOINS   27 /* inputs of a layer */
 #define NET_OUTPUTS 10
 
@@ -101,7 +105,10 @@ struct net_layer {
     const float *mean, *deviation; /* STANDARDISE: of 3 channels */
     float gain, bias; /* synthetic weights: the output's deviation when the input's is 1; a mean */
     bool balanced;    /* the same: the numbers of each kernel add up to 0 */
-    int owner;        /* the layer whose weights it uses: itself, or an earlier one */
+    int favoured;
+    float favour;        /* the same: the bias of number `favoured` is so much larger */
+    bool blank;          /* EMBED: the number behind the last row stands for a row of zeros */
+    int owner;           /* the layer whose weights it uses: itself, or an earlier one */
     int tensor, tensors; /* its weights: net->tensors[tensor … tensor + tensors - 1] */
     uint64_t macs;
 };
@@ -165,6 +172,10 @@ const char *net_free_name(uint32_t dim);
 int net_add_input(struct net *net, const char *name, int c, int h, int w);
 /* A row of `width` numbers. */
 int net_add_row(struct net *net, const char *name, int dtype, int width);
+/* One int64 number. */
+int net_add_number(struct net *net, const char *name);
+/* A sequence of rows, whose length is free. */
+int net_add_frames(struct net *net, const char *name, int usual, int width);
 /* A cube of size^3 places. */
 int net_add_volume(struct net *net, const char *name, int c, int size);
 /* int64 numbers of a sequence whose length is free; usual: the benchmark's length. */
@@ -191,18 +202,23 @@ int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int s
 int net_add_fc(struct net *net, const char *name, int in, int out);
 int net_add_sum(struct net *net, const char *name, int a, int b);
 int net_add_stack(struct net *net, const char *name, const int *in, int n);
+/* Number k of layers that share a prefix; in: x, or x, hidden and cell for one step. */
+int net_add_lstm(struct net *net, const char *prefix, int k, const int *in, int ins, int out);
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width);
 int net_add_position(struct net *net, const char *name, int in, int rows);
 int net_add_layernorm(struct net *net, const char *name, int in, float epsilon);
 /* in: queries, keys, values, mask. */
 int net_add_attention(struct net *net, const char *name, const int in[4], int heads);
 int net_add_pick(struct net *net, const char *name, int in, int which);
-/* RELU, GELU, SIGMOID, GAP, SOFTMAX, ARGMAX, MASK, DOTS: one input and nothing to set. */
+/* RELU, GELU, SIGMOID, GAP, SOFTMAX, ARGMAX, MASK, DOTS, CELL, STACKTIME: one input and nothing to
+ * set. */
 int net_add_plain(struct net *net, enum net_op op, const char *name, int in);
 /* Synthetic weights of layer `at` (fully connected, embedding) with another gain than 1; returns
  * at.
  */
 int net_set_gain(struct net *net, int at, float gain);
+void net_set_favour(struct net *net, int at, int which, float favour);
+void net_set_blank(struct net *net, int at);
 /* Kernels whose numbers add up to 0 (of 1x1, and of fully connected layers, all of an output), so
  * that only what changes from place to place counts, and not what a channel has everywhere; returns
  * at. */

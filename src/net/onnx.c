@@ -91,7 +91,7 @@ static void model_tail(struct text *tail, const struct net *net, uint64_t seed)
 /* ---- initialisers ---- */
 
 /* Everything of an initialiser but its numbers, which follow. */
-static void tensor_head(struct text *head, const char *layer, const struct net_constant *c,
+static void tensor_head(struct text *head, const struct net_layer *l, const struct net_constant *c,
                         bool turned)
 {
     struct text t;
@@ -99,7 +99,9 @@ static void tensor_head(struct text *head, const char *layer, const struct net_c
     uint32_t i;
 
     text_init(&t, META_MAX);
-    snprintf(full, sizeof(full), "%s.%s", layer, c->suffix);
+    snprintf(full, sizeof(full), "%s.%s", l->name, c->suffix);
+    if (l->op == NET_LSTM) /* of one direction */
+        wire_int(&t, TENSOR_DIMS, 1);
     for (i = 0; i < c->rank; i++)
         wire_int(&t, TENSOR_DIMS, (uint64_t)c->dims[turned ? c->rank - 1 - i : i]);
     wire_int(&t, TENSOR_TYPE, ELEM_FLOAT);
@@ -119,13 +121,18 @@ struct sink {
     struct text head;
 };
 
+static const int onnx_gates[4] = {0, 3, 1, 2}; /* i o f g */
+
 static int put_values(struct sink *s, int at, int k, const struct net_constant *c, bool turned,
                       struct assay_err *err)
 {
     float *values = net_constant_values(s->net, s->w, at, k, err);
     int rc = values ? file_whole_write(s->file, s->head.s, s->head.len, err) : ASSAY_EFAIL;
 
-    if (!rc && turned && !net_channels_last(c, &values))
+    bool lstm = s->net->layers[at].op == NET_LSTM;
+
+    if (!rc && ((turned && !net_channels_last(c, &values)) ||
+                (lstm && !net_order_gates(c, onnx_gates, &values))))
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name,
                         s->net->layers[at].name);
     if (!rc)
@@ -146,7 +153,7 @@ static int put_all(struct sink *s, struct assay_err *err)
             c = net_constant_of(s->net, i, k);
             turned = k == 0 && onnx_is_matmul(&l[i]);
             text_clear(&s->head);
-            tensor_head(&s->head, l[i].name, &c, turned);
+            tensor_head(&s->head, &l[i], &c, turned);
             s->bytes += s->head.len + c.count * sizeof(float);
             if (s->file)
                 rc = put_values(s, i, k, &c, turned, err);

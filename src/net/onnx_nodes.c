@@ -391,6 +391,91 @@ static void dots(struct maker *m, const struct net_layer *l, const char *in, con
     node_end(m, "Gather", l->name, out);
 }
 
+/* A dimension of 1 more, or less, in front of the others or at `axis`. */
+static void make_axis(struct maker *m, const struct net_layer *l, const char *op, const char *name,
+                      const char *in, int axis)
+{
+    char axes[32];
+
+    snprintf(axes, sizeof(axes), "/axes_%d", axis);
+    make_ints(m, label(l, axes).s, &axis, 1);
+    make(m, op, name, in, label(l, axes).s, NULL);
+}
+
+static void lstm_node(struct maker *m, const struct net_layer *l, const char *x)
+{
+    static const int one = 1;
+
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, label(l, ".bias_ih").s);
+    wire_string(&m->node, NODE_INPUT, label(l, ".bias_hh").s);
+    attribute(m, "axis", &one, 0);
+    node_end(m, "Concat", label(l, "/bias").s, label(l, "/bias").s);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, x);
+    wire_string(&m->node, NODE_INPUT, label(l, ".weight_ih").s);
+    wire_string(&m->node, NODE_INPUT, label(l, ".weight_hh").s);
+    wire_string(&m->node, NODE_INPUT, label(l, "/bias").s);
+    if (l->ins == 3) {
+        wire_string(&m->node, NODE_INPUT, ""); /* lengths: all the same */
+        wire_string(&m->node, NODE_INPUT, label(l, "/hidden").s);
+        wire_string(&m->node, NODE_INPUT, label(l, "/cell").s);
+        wire_string(&m->node, NODE_OUTPUT, "");
+        wire_string(&m->node, NODE_OUTPUT, label(l, "/hidden_next").s);
+    }
+    attribute(m, "hidden_size", &l->out, 0);
+    node_end(m, "LSTM", l->name, label(l, l->ins == 3 ? "/cell_next" : "/all").s);
+}
+
+/* LSTM wants [t, n, in] and gives [t, 1, n, out]. */
+static void lstm(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    static const int order[3] = {1, 0, 2};
+    int k;
+
+    if (l->ins == 3) {
+        make_axis(m, l, "Unsqueeze", label(l, "/x").s, in, 0);
+        for (k = 1; k < 3; k++)
+            make(m, "Unsqueeze", label(l, k == 1 ? "/hidden" : "/cell").s,
+                 value_name(m->net, l->in[k]), label(l, "/axes_0").s, NULL);
+        lstm_node(m, l, label(l, "/x").s);
+        make(m, "Squeeze", out, label(l, "/hidden_next").s, label(l, "/axes_0").s, NULL);
+        return;
+    }
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, in);
+    attribute(m, "perm", order, 3);
+    node_end(m, "Transpose", label(l, "/x").s, label(l, "/x").s);
+    lstm_node(m, l, label(l, "/x").s);
+    make_axis(m, l, "Squeeze", label(l, "/steps").s, label(l, "/all").s, 1);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, label(l, "/steps").s);
+    attribute(m, "perm", order, 3);
+    node_end(m, "Transpose", label(l, "/turned").s, out);
+}
+
+/* Every other row, beside the row behind it, of which the last may be zeros. */
+static void stack_time(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    static const int zero = 0, one = 1, two = 2, far = INT32_MAX, pads[6] = {0, 0, 0, 0, 1, 0};
+
+    make_ints(m, label(l, "/zero").s, &zero, 1);
+    make_ints(m, label(l, "/one").s, &one, 1);
+    make_ints(m, label(l, "/two").s, &two, 1);
+    make_ints(m, label(l, "/end").s, &far, 1);
+    make_ints(m, label(l, "/pads").s, pads, 6);
+    make(m, "Pad", label(l, "/padded").s, in, label(l, "/pads").s, NULL);
+    make(m, "Slice", label(l, "/even").s, in, label(l, "/zero").s, label(l, "/end").s,
+         label(l, "/one").s, label(l, "/two").s, NULL);
+    make(m, "Slice", label(l, "/odd").s, label(l, "/padded").s, label(l, "/one").s,
+         label(l, "/end").s, label(l, "/one").s, label(l, "/two").s, NULL);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, label(l, "/even").s);
+    wire_string(&m->node, NODE_INPUT, label(l, "/odd").s);
+    attribute(m, "axis", &two, 0);
+    node_end(m, "Concat", l->name, out);
+}
+
 /* ---- every layer ---- */
 
 static void layer_nodes(struct maker *m, int at)
@@ -398,6 +483,7 @@ static void layer_nodes(struct maker *m, int at)
     const struct net_layer *l = &m->net->layers[at];
     const char *in = l->ins ? value_name(m->net, l->in[0]) : NULL, *out = value_name(m->net, at);
     static const int one = 1, last = -1;
+    const struct net_layer *of;
 
     switch (l->op) {
     case NET_INPUT:
@@ -434,6 +520,16 @@ static void layer_nodes(struct maker *m, int at)
         node_begin(m, l);
         attribute(m, "axis", &one, 0);
         node_end(m, "Concat", l->name, out);
+        break;
+    case NET_LSTM:
+        lstm(m, l, in, out);
+        break;
+    case NET_CELL:
+        of = &m->net->layers[l->in[0]];
+        make(m, "Squeeze", out, label(of, "/cell_next").s, label(of, "/axes_0").s, NULL);
+        break;
+    case NET_STACKTIME:
+        stack_time(m, l, in, out);
         break;
     case NET_STACK:
         stack(m, l, out);

@@ -154,6 +154,40 @@ static void dots(struct text *t, const struct net *net, const struct net_layer *
     text_add(t, "], 1)");
 }
 
+/* xN is the layer's output, cN the cell state behind a step. */
+static void lstm(struct text *t, const struct net *net, const struct net_layer *l, int at)
+{
+    int in = l->in[0];
+
+    text_addf(t, "    y%d, h%d, c%d = torch.lstm(", at, at, at);
+    if (l->ins == 3)
+        text_addf(t, "torch.unsqueeze(x%d, 1), [torch.unsqueeze(x%d, 0), torch.unsqueeze(x%d, 0)]",
+                  in, l->in[1], l->in[2]);
+    else
+        text_addf(t,
+                  "x%d, [torch.new_zeros(x%d, [1, torch.size(x%d, 0), %d]), "
+                  "torch.new_zeros(x%d, [1, torch.size(x%d, 0), %d])]",
+                  in, in, in, l->out, in, in, l->out);
+    text_add(t, ", [");
+    for (int k = 0; k < 4; k++)
+        text_addf(t, "%sself.%s", k ? ", " : "", torchscript_attribute(net, at, k).s);
+    text_add(t, "], True, 1, 0., False, False, True)\n");
+    if (l->ins == 3)
+        text_addf(t, "    x%d = torch.squeeze(y%d, 1)\n", at, at);
+    else
+        text_addf(t, "    x%d = y%d\n", at, at);
+}
+
+/* Every other row, beside the row behind it, of which the last may be zeros. */
+static void stack_time(struct text *t, int in)
+{
+    text_addf(t,
+              "torch.cat([torch.slice(x%d, 1, 0, 9223372036854775807, 2), "
+              "torch.slice(torch.constant_pad_nd(x%d, [0, 0, 0, 1], 0), 1, 1, "
+              "9223372036854775807, 2)], 2)",
+              in, in);
+}
+
 /* Heads apart: [n, s, width] to [n, heads, s, width / heads]. */
 static void heads(struct text *t, const struct net_layer *l, int in)
 {
@@ -179,6 +213,10 @@ static void statement(struct text *t, const struct net *net, int at)
 
     if (l->op == NET_INPUT)
         return;
+    if (l->op == NET_LSTM) {
+        lstm(t, net, l, at);
+        return;
+    }
     text_addf(t, "    x%d = ", at);
     switch (l->op) {
     case NET_CONV:
@@ -195,6 +233,12 @@ static void statement(struct text *t, const struct net *net, int at)
         break;
     case NET_CONCAT:
         text_addf(t, "torch.cat([x%d, x%d], 1)", l->in[0], l->in[1]);
+        break;
+    case NET_CELL:
+        text_addf(t, "torch.squeeze(c%d, 0)", l->in[0]);
+        break;
+    case NET_STACKTIME:
+        stack_time(t, l->in[0]);
         break;
     case NET_STACK:
         stack(t, l);

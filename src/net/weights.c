@@ -112,7 +112,8 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
             balance(x, t->count, taps > 1 ? taps : fan_in);
     } else if (net->layers[layer].op == NET_DECONV && t->role == NET_WEIGHT) {
         fill(x, t->count, &state, 0.0f, gain * sqrtf(2.0f / (float)t->dims[0]));
-    } else if (net->layers[layer].op == NET_FC && t->role == NET_WEIGHT) {
+    } else if ((net->layers[layer].op == NET_FC || net->layers[layer].op == NET_LSTM) &&
+               t->role == NET_WEIGHT) {
         if (net->analytic)
             gain /= sqrtf((float)t->dims[1]);
         fill(x, t->count, &state, 0.0f, gain);
@@ -128,6 +129,8 @@ static void start(const struct net *net, int layer, int tensor, uint64_t seed, f
     } else {
         fill(x, t->count, &state, one, 0.0f);
     }
+    if (t->role == NET_BIAS && net->layers[layer].favour != 0.0f)
+        x[net->layers[layer].favoured] += net->layers[layer].favour;
 }
 
 static int layer_of(const struct net *net, int tensor)

@@ -148,6 +148,26 @@ static void dlrm_counts(void **state)
     net_destroy(net);
 }
 
+static void rnnt_counts(void **state)
+{
+    static const struct {
+        const char *net;
+        uint64_t parameters, macs;
+    } want[] = {{"rnnt-encoder", 42967040, 500 * UINT64_C(13565952) + 250 * UINT64_C(29360128)},
+                {"rnnt-prediction", 1652480, 1638400},
+                {"rnnt-joint", 703517, 702976}};
+    struct assay_err err = {0};
+    struct net *net;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(net_create(want[i].net, &net, &err), ASSAY_OK);
+        assert_int_equal(net_parameters(net, false), want[i].parameters);
+        assert_int_equal(net_macs(net), want[i].macs);
+        net_destroy(net);
+    }
+}
+
 /* What binding official weights relies on. */
 static void state_dict_names(void **state)
 {
@@ -179,6 +199,12 @@ static void state_dict_names(void **state)
         {"3d-unet", "bottleneck.conv1.1.weight"},
         {"3d-unet", "upsample.0.upsample_conv.0.bias"},
         {"3d-unet", "output.conv.0.weight"},
+        {"rnnt-encoder", "encoder.pre_rnn.lstm.weight_ih_l1"},
+        {"rnnt-encoder", "encoder.post_rnn.lstm.bias_hh_l2"},
+        {"rnnt-prediction", "prediction.embed.weight"},
+        {"rnnt-prediction", "prediction.dec_rnn.lstm.weight_hh_l0"},
+        {"rnnt-joint", "joint.net.0.bias"},
+        {"rnnt-joint", "joint.net.3.weight"},
         {"dlrm", "emb_l.25.weight"},
         {"dlrm", "bot_l.4.bias"},
         {"dlrm", "top_l.8.weight"},
@@ -301,9 +327,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resnet50_counts),  cmocka_unit_test(bert_counts),
         cmocka_unit_test(retinanet_counts), cmocka_unit_test(unet3d_counts),
-        cmocka_unit_test(dlrm_counts),      cmocka_unit_test(state_dict_names),
-        cmocka_unit_test(interface),        cmocka_unit_test(unknown_names),
-        cmocka_unit_test(refusals)};
+        cmocka_unit_test(dlrm_counts),      cmocka_unit_test(rnnt_counts),
+        cmocka_unit_test(state_dict_names), cmocka_unit_test(interface),
+        cmocka_unit_test(unknown_names),    cmocka_unit_test(refusals)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

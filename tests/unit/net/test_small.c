@@ -26,6 +26,21 @@ static const struct {
     void (*build)(struct net *);
     const char *sha256[3];
 } nets[] = {
+    {"rnnt-encoder",
+     net_build_rnnt_encoder_small,
+     {"80ec28c15f582e2b86a480f4e296b624bff0f26021e3fe99aaf64f819930e62b",
+      "e1b2bdd23fc3efff246132ad73d55fb4983374cb442fb2bc23fe2120b772c750",
+      "77cfe5c58823781e8233cd0b7b0ca8231c0fae18d8ba0632460e850f035509ae"}},
+    {"rnnt-prediction",
+     net_build_rnnt_prediction_small,
+     {"aa7db2c1bb487796ff6d85f83dcb5f23c1dcfb1880da35f54f2fce8d7344e8cc",
+      "0d0dcb309b0557f36c8eec4d9aea609109458984e9ba95a8c9f3316598cbff03",
+      "f91e1d1dc9de13eb2463622598ec39f413496d271aa1d1ab9cc8c34cd10981c2"}},
+    {"rnnt-joint",
+     net_build_rnnt_joint_small,
+     {"66c82ad146ff28ba485c82537553c3deb2f793899680321eaed4984a73d7e09c",
+      "209a5e12d58371ea100d4be0a449db80ccf7991e2378044ca710b59115e0faf3",
+      "35224a81a6630898c8bb836b5af193e1c84dec3592b50c6111d0ddd269b44389"}},
     {"dlrm",
      net_build_dlrm_small,
      {"4020804294f2708b0d157feca17fc37639e9ed8d01e69129e62e615f983a9a9f",

@@ -292,6 +292,35 @@ static void dlrm(void **state)
     agree(net_build_dlrm_small, pair, SAMPLES, 0);
 }
 
+static double frames(int input, int s, int length, size_t i)
+{
+    (void)input;
+    (void)length;
+    return 1.5 * sin((double)(i * 7919 % 1009) + s);
+}
+
+/* Labels, the start among them, and states; or what the joint network joins. */
+static double label_and_state(int input, int s, int length, size_t i)
+{
+    (void)length;
+    return input ? 0.5 * sin((double)(i * 31 + (size_t)input * 7) + s) : s ? 5.0 * s : 28.0;
+}
+
+static double two_rows(int input, int s, int length, size_t i)
+{
+    (void)length;
+    return 0.5 * sin((double)(i * 31 + (size_t)input * 7) + 2 * s);
+}
+
+static void rnnt(void **state)
+{
+    (void)state;
+    agree(net_build_rnnt_encoder_small, frames, SAMPLES, 10);
+    agree(net_build_rnnt_encoder_small, frames, 1, 7);
+    agree(net_build_rnnt_prediction_small, label_and_state, SAMPLES, 0);
+    agree(net_build_rnnt_joint_small, two_rows, SAMPLES, 0);
+}
+
 static int map_reports(void **state)
 {
     (void)state;
@@ -303,7 +332,8 @@ static int map_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bert), cmocka_unit_test(retinanet),
-                                       cmocka_unit_test(unet3d), cmocka_unit_test(dlrm)};
+                                       cmocka_unit_test(unet3d), cmocka_unit_test(dlrm),
+                                       cmocka_unit_test(rnnt)};
 
     return cmocka_run_group_tests(tests, map_reports, NULL);
 }
