@@ -10,6 +10,7 @@
 #include "net/graphdef.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "net/fold.h"
@@ -176,6 +177,119 @@ void graph_constant_ints(struct graph *s, const char *name, const int32_t *value
 void graph_constant_float(struct graph *s, const char *name, float value)
 {
     graph_constant(s, name, TYPE_FLOAT, NULL, 0, &value, sizeof(value));
+}
+
+/* ---- names and common nodes ---- */
+
+/* The name of a node that belongs to a layer, or of an output without its ":0". */
+struct graph_label graph_part(const char *layer, const char *part)
+{
+    struct graph_label out;
+    size_t n = strlen(layer);
+
+    if (n > 2 && !strcmp(layer + n - 2, ":0"))
+        n -= 2;
+    snprintf(out.s, sizeof(out.s), "%.*s%s", (int)n, layer, part);
+    return out;
+}
+
+struct graph_label graph_label(const struct net_layer *l, const char *part)
+{
+    return graph_part(l->name, part);
+}
+
+/* An image or a volume: what TensorFlow wants channels last. */
+bool graph_is_image(const struct net *net, int layer)
+{
+    const struct net_layer *l = &net->layers[layer];
+
+    return l->shape.rank >= 3 && l->op != NET_MASK;
+}
+
+/* What a layer's result is called inside. */
+struct graph_label graph_value(const struct graph *s, int layer)
+{
+    const struct net_layer *l = &s->net->layers[layer];
+
+    return graph_label(l,
+                       l->op == NET_INPUT && graph_is_image(s->net, layer) ? "/channels_last" : "");
+}
+
+/* A node of floats whose inputs are named, up to NULL. */
+void graph_make(struct graph *s, const char *op, const char *name, ...)
+{
+    const char *in;
+    va_list ap;
+
+    graph_begin(s, name, op);
+    va_start(ap, name);
+    while ((in = va_arg(ap, const char *)))
+        graph_input(s, in);
+    va_end(ap);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_end(s);
+}
+
+/* The shape of `of`, as "LAYER/shape". */
+void graph_make_shape(struct graph *s, const struct net_layer *l, const char *of, int type)
+{
+    graph_begin(s, graph_label(l, "/shape").s, "Shape");
+    graph_input(s, of);
+    graph_type(s, "T", type);
+    graph_type(s, "out_type", TYPE_INT32);
+    graph_end(s);
+}
+
+/* Numbers first … last - 1 of "LAYER/shape". */
+void graph_make_part(struct graph *s, const struct net_layer *l, const char *part, int32_t first,
+                     int32_t last)
+{
+    static const int64_t one = 1;
+    static const int32_t step = 1;
+    const char *const end[3] = {"/first", "/last", "/step"};
+    const int32_t *const value[3] = {&first, &last, &step};
+    char name[32];
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "%s%s", part, end[i]);
+        graph_constant(s, graph_label(l, name).s, TYPE_INT32, &one, 1, value[i], sizeof(int32_t));
+    }
+    graph_begin(s, graph_label(l, part).s, "StridedSlice");
+    graph_input(s, graph_label(l, "/shape").s);
+    for (i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "%s%s", part, end[i]);
+        graph_input(s, graph_label(l, name).s);
+    }
+    graph_type(s, "T", TYPE_INT32);
+    graph_type(s, "Index", TYPE_INT32);
+    graph_end(s);
+}
+
+/* A shape: that of `front` with `tail` behind it. */
+void graph_make_joined(struct graph *s, const char *name, const char *front, const char *tail,
+                       const char *axis)
+{
+    graph_begin(s, name, "ConcatV2");
+    graph_input(s, front);
+    graph_input(s, tail);
+    graph_input(s, axis);
+    graph_int(s, "N", 2);
+    graph_type(s, "T", TYPE_INT32);
+    graph_type(s, "Tidx", TYPE_INT32);
+    graph_end(s);
+}
+
+/* Reshape or Transpose: `how` is a tensor of numbers. */
+void graph_make_moved(struct graph *s, const char *op, const char *name, const char *in,
+                      const char *how)
+{
+    graph_begin(s, name, op);
+    graph_input(s, in);
+    graph_input(s, how);
+    graph_type(s, "T", TYPE_FLOAT);
+    graph_type(s, strcmp(op, "Reshape") ? "Tperm" : "Tshape", TYPE_INT32);
+    graph_end(s);
 }
 
 /* ---- the file ---- */

@@ -68,11 +68,10 @@ enum net_op {
     NET_STACK,       /* k times [w] -> [k, w] */
     NET_DOTS,        /* [k, w] -> the products of rows i and j < i, by i, then j */
     NET_SIGMOID,
-    NET_LSTM,      /* [t, in] from a state of zeros -> [t, out]; or one step: [in], h, c -> [out] */
-    NET_CELL,      /* the cell state behind an LSTM's step */
-    NET_STACKTIME, /* [t, w] -> [(t + 1) / 2, 2 w]: neighbours side by side, zeros behind the last
-                    */
     NET_INSTANCENORM, /* each channel of each sample to mean 0 and deviation 1 */
+    NET_LSTM,         /* [t, in] from a state of zeros -> [t, out]; one step: [in], h, c -> [out] */
+    NET_CELL,         /* the cell state behind an LSTM's step */
+    NET_STACKTIME,    /* [t, w] -> [(t + 1) / 2, 2 w]: neighbours side by side */
 };
 
 #define NET_RANK    5 /* behind the batch */
@@ -166,9 +165,8 @@ const char *net_free_name(uint32_t dim);
 
 /* ---- for the files that describe a net ---- */
 
-/* Each adds a layer behind `in` and
- * returns its index.  Errors are remembered and reported by net_create, so that a description reads
- * like the table in the paper. */
+/* Each adds a layer behind `in` and returns its index.  Errors are remembered and reported by
+ * net_create, so that a description reads like the table in the paper. */
 int net_add_input(struct net *net, const char *name, int c, int h, int w);
 /* A row of `width` numbers. */
 int net_add_row(struct net *net, const char *name, int dtype, int width);
@@ -205,6 +203,8 @@ int net_add_stack(struct net *net, const char *name, const int *in, int n);
 /* Number k of layers that share a prefix; in: x, or x, hidden and cell for one step. */
 int net_add_lstm(struct net *net, const char *prefix, int k, const int *in, int ins, int out);
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width);
+/* The number behind the last row stands for a row of zeros, which is no parameter. */
+void net_set_blank(struct net *net, int at);
 int net_add_position(struct net *net, const char *name, int in, int rows);
 int net_add_layernorm(struct net *net, const char *name, int in, float epsilon);
 /* in: queries, keys, values, mask. */
@@ -213,17 +213,15 @@ int net_add_pick(struct net *net, const char *name, int in, int which);
 /* RELU, GELU, SIGMOID, GAP, SOFTMAX, ARGMAX, MASK, DOTS, CELL, STACKTIME: one input and nothing to
  * set. */
 int net_add_plain(struct net *net, enum net_op op, const char *name, int in);
-/* Synthetic weights of layer `at` (fully connected, embedding) with another gain than 1; returns
- * at.
- */
-int net_set_gain(struct net *net, int at, float gain);
-void net_set_favour(struct net *net, int at, int which, float favour);
-void net_set_blank(struct net *net, int at);
+/* ---- what synthetic weights of layer `at` are like; those that return an int return at ---- */
+
+int net_set_gain(struct net *net, int at, float gain);  /* instead of 1 */
+void net_set_bias(struct net *net, int at, float bias); /* biases lie around it, instead of 0 */
 /* Kernels whose numbers add up to 0 (of 1x1, and of fully connected layers, all of an output), so
- * that only what changes from place to place counts, and not what a channel has everywhere; returns
- * at. */
+ * that only what changes from place to place counts, and not what a channel has everywhere. */
 int net_set_balanced(struct net *net, int at);
-void net_set_bias(struct net *net, int at, float bias);
+/* The bias of number `which` is so much larger. */
+void net_set_favour(struct net *net, int at, int which, float favour);
 void net_add_output(struct net *net, const char *name, int layer);
 
 #endif

@@ -46,7 +46,8 @@ static void value_info(struct text *graph, uint32_t field, const struct assay_te
     for (i = 0; i < spec->rank; i++) {
         text_clear(&dim);
         if (spec->dims[i] < 0)
-            wire_string(&dim, 2, net_free_name(i));
+            /* a net may change a sequence's length, so an output's has another name */
+            wire_string(&dim, 2, i && field == GRAPH_OUTPUT ? "S_out" : net_free_name(i));
         else
             wire_int(&dim, 1, (uint64_t)spec->dims[i]);
         wire_message(&shape, 1, &dim);

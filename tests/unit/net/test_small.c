@@ -28,7 +28,7 @@ static const struct {
 } nets[] = {
     {"rnnt-encoder",
      net_build_rnnt_encoder_small,
-     {"80ec28c15f582e2b86a480f4e296b624bff0f26021e3fe99aaf64f819930e62b",
+     {"125c25e8eeb07924ac3c511e7ada56ffef3192f7e5be8013a75005519755987a",
       "e1b2bdd23fc3efff246132ad73d55fb4983374cb442fb2bc23fe2120b772c750",
       "77cfe5c58823781e8233cd0b7b0ca8231c0fae18d8ba0632460e850f035509ae"}},
     {"rnnt-prediction",
@@ -58,7 +58,7 @@ static const struct {
       "c14a77974a2ad64373a3674b3ce70fbf916b24c20fdacfaf80538341780f1cb0"}},
     {"bert",
      net_build_bert_small,
-     {"726bf197c475487a821446c428081518d06d32da0a667d09abde46fc049fb44d",
+     {"e7e05c89e05ac54c30f0f8f044f88d1079816cac7110602c69339c2e57d52f11",
       "2b827ce8f7737bd83b3b0cd8078ce959a6766a35287767b861f9919b8fbd6861",
       "adf5ccb3c6ca7f177c87e614cfbdecc1a0b92cffe889b196fd8bc6888226dff8"}},
 };
