@@ -2,6 +2,7 @@
  *
  * Free dimensions are read from the tensors when the graph runs: "LAYER/shape" and its parts.  The
  * other inner nodes of a layer are called "LAYER/part" too. */
+#include "net/exact.h"
 #include "net/graphdef_nodes.h"
 
 #include <math.h>

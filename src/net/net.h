@@ -23,7 +23,8 @@ int net_write(const char *net, const char *format, uint64_t seed, const char *pa
               struct assay_err *err);
 
 /* The same in ONNX with 8-bit weights and activations (quantize.h), whose ranges come from a pass
- * over made-up images.  Also the same bytes everywhere; twice the time. */
+ * over made-up images.  Also the same bytes everywhere; twice the time.  Of image classifiers only.
+ */
 int net_write_int8(const char *net, uint64_t seed, const char *path, struct assay_err *err);
 
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",

@@ -4,6 +4,7 @@
  * that engines know and fuse: GELU, attention with its heads.  Their inner values are called
  * "LAYER/part".  Small constants are nodes (Constant) beside their reader, so that initialisers
  * are the net's weights and nothing else. */
+#include "net/exact.h"
 #include "net/onnx_nodes.h"
 
 #include <math.h>

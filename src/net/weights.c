@@ -12,9 +12,10 @@
  *
  * In an image classifier, running statistics and the classifier's scale and bias come from a
  * forward pass over made-up images (calibrate.c); without it a random net gives every image the
- * same class.  Other nets normalise by what they see (layer norm), so the scale follows from the
- * description alone: fully connected N(0, gain^2 / fan-in), tables N(0, gain^2), with the gain that
- * the net's file chooses for each layer.  Their tensors are made when they are asked for. */
+ * same class.  Of other nets the scale follows from the description alone: convolutions N(0, gain^2
+ * * 2 / fan-in), fully connected and recurrent layers N(0, gain^2 / fan-in), tables N(0, gain^2),
+ * small biases, with the gains and the few other wishes that the net's file has for its layers.
+ * Their tensors are made when they are asked for. */
 #include "net/exact.h"
 #include "net/weights.h"
 
