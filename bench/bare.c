@@ -35,7 +35,7 @@ void bare_die(const char *format, ...)
     exit(2);
 }
 
-static void parse(struct bare_options *o, int argc, char **argv)
+static void parse(struct bare_options *o, const struct bare_engine *engine, int argc, char **argv)
 {
     const struct {
         const char *name;
@@ -58,8 +58,9 @@ static void parse(struct bare_options *o, int argc, char **argv)
             *rows[r].number = atol(argv[i + 1]);
         else if (!strcmp(argv[i], "--seconds"))
             o->seconds = atof(argv[i + 1]);
-        else
-            bare_die("%s is not an option; see the comment at the top of bare.h", argv[i]);
+        else if (!engine->option || !engine->option(argv[i], argv[i + 1]))
+            bare_die("%s is not an option; see the comments at the top of bare.h and %s", argv[i],
+                     program);
     }
     if (i != argc || !o->library || !o->model || !o->scenario)
         bare_die("--library, --model and --scenario are needed, and a value for every option");
@@ -166,7 +167,7 @@ int bare_main(const struct bare_engine *engine, int argc, char **argv)
                            .seconds = 2}};
 
     program = engine->name;
-    parse(&b.o, argc, argv);
+    parse(&b.o, engine, argc, argv);
     b.sample_floats = engine->open(&b.o);
     fill_pool(&b);
     if (!strcmp(b.o.scenario, "Offline"))

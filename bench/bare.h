@@ -13,6 +13,7 @@
 #ifndef BENCH_BARE_H
 #define BENCH_BARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bare_options {
@@ -28,6 +29,8 @@ struct bare_engine {
     size_t (*open)(const struct bare_options *o);
     /* Runs n samples that lie at `at`, on a lane's thread. */
     void (*infer)(long lane, float *at, long n);
+    /* Takes an option of its own, before open; false: it is none.  NULL: it has none. */
+    bool (*option)(const char *name, const char *value);
 };
 
 /* Is main. */

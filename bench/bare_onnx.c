@@ -116,7 +116,7 @@ static size_t onnx_open(const struct bare_options *o)
 
 int main(int argc, char **argv)
 {
-    static const struct bare_engine engine = {"bare_onnx", onnx_open, onnx_infer};
+    static const struct bare_engine engine = {"bare_onnx", onnx_open, onnx_infer, NULL};
 
     return bare_main(&engine, argc, argv);
 }

@@ -74,8 +74,8 @@ def one_try(assay, distribution, service, number, args):
         "--peak-precision", f"{args.precision:g}", "--target-latency-ms", f"{args.bound_ms:g}",
         "--min-duration-ms", f"{args.duration_s * 1000:.0f}"])
     return {"distribution": distribution, "try": number, "peak": r["settings"]["target-qps"]["value"],
-            "valid": r["verdict"]["valid"], "reasons": r["verdict"]["reasons"], "trials": len(r["trials"]),
-            "put_aside": len(r.get("attempts") or []), "seconds": time.time() - started}
+            "valid": r["verdict"]["valid"], "reasons": r["verdict"]["reasons"], "trials": r["trials"],
+            "attempts": r.get("attempts") or [], "seconds": time.time() - started}
 
 
 def arguments():
@@ -122,10 +122,10 @@ def main():
                 bad += not good
                 results.append(dict(r, known=known, off=off, good=good))
                 print(f"{number:>4}{r['peak']:>10.1f}{off:>+9.2%}{'VALID' if r['valid'] else 'INVALID':>11}"
-                      f"{r['trials']:>8}{r['put_aside']:>11}{r['seconds']:>9.0f}  {'ok' if good else 'bad'}", flush=True)
+                      f"{len(r['trials']):>8}{len(r['attempts']):>11}{r['seconds']:>9.0f}  {'ok' if good else 'bad'}", flush=True)
+                if args.json:
+                    pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n")
     print(f"\n{len(results) - bad} of {len(results)} tries are good")
-    if args.json:
-        pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n")
     return 1 if bad else 0
 
 

@@ -1,4 +1,5 @@
-"""ResNet-50's official pre-processing as it is done in Python: OpenCV decodes and resizes, numpy does the rest.
+"""The official pre-processing of ResNet-50 ("whole") and RetinaNet ("square") as it is done in Python: OpenCV decodes and
+resizes, numpy does the rest.
 
     official_preprocess.py PACKAGES FILE...
 
@@ -13,7 +14,7 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
 MEANS = np.array([123.68, 116.78, 103.94], dtype=np.float32)
-SHORT_SIDE, SIZE = 256, 224
+SHORT_SIDE, SIZE, SQUARE = 256, 224, 800
 
 
 def sample(path):
@@ -30,13 +31,21 @@ def sample(path):
     return np.ascontiguousarray(image.transpose([2, 0, 1]))
 
 
+def square(path):
+    image = cv2.cvtColor(np.array(cv2.imread(path), dtype=np.float32), cv2.COLOR_BGR2RGB)
+    image = cv2.resize(image, (SQUARE, SQUARE), interpolation=cv2.INTER_LINEAR)
+    image /= 255.0
+    return np.ascontiguousarray(image.transpose([2, 0, 1]))
+
+
 def main():
     cv2.setNumThreads(1)
     files = sys.argv[2:]
-    for _ in sys.stdin:
+    for word in sys.stdin:
+        make = square if word == "square\n" else sample
         start = time.perf_counter()
         for path in files:
-            sample(path)
+            make(path)
         print(time.perf_counter() - start, flush=True)
 
 

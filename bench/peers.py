@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 # The official way in Python; found by pip as it is set up on this machine.
 PYTHON_PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
+TOKENISER_PACKAGES = ["transformers==4.57.6"]  # the last line of versions with BERT's tokeniser in Python
 
 
 class Failed(Exception):
@@ -98,9 +99,10 @@ class BareOnnx:
     program, library = "bare_onnx", "libonnxruntime.so.1"
 
     def __init__(self, assay, build):
-        runtime = build / "lib" / "assay" / "runtimes" / self.engine / self.library
-        if not runtime.exists():
-            raise Failed(f"{runtime} is not there: run make engine-{self.engine} first")
+        folder = build / "lib" / "assay" / "runtimes" / self.engine
+        runtime = next(folder.glob(self.library), None)
+        if not runtime:
+            raise Failed(f"{folder / self.library} is not there: run make engine-{self.engine} first")
         self.samples = assay.samples(self.engine)
         self.base = [build / "bench" / self.program, "--library", runtime, "--model", assay.model(self.form)]
 
@@ -176,19 +178,37 @@ class BareTorch(BareOnnx):
     program, library = "bare_torch", "libtorch_cpu.so"
 
 
-ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow, BareTorch)}
+class BareOpenvino(BareOnnx):
+    title, engine, form, spins = "OpenVINO", "openvino", "onnx", False
+    program, library = "bare_openvino", "libopenvino_c.so.*"
+
+
+ENGINES = {peer.engine: peer for peer in (BareOnnx, BareTensorflow, BareTorch, BareOpenvino)}
+
+
+def test_data(name):
+    return pathlib.Path(os.environ.get("ASSAY_TEST_DATA") or HERE.parent.parent / "shared" / "data") / name
 
 
 def photos():
-    folder = pathlib.Path(os.environ.get("ASSAY_TEST_DATA") or HERE.parent.parent / "shared" / "data")
-    return sorted(str(p) for p in (folder / "imagenet-mini").glob("*.JPEG"))
+    return sorted(str(p) for p in test_data("imagenet-mini").glob("*.JPEG"))
+
+
+def questions():
+    """BERT's vocabulary and questions, and how many these are; none: nothing is there."""
+    files = [str(p) for p in (test_data("squad-mini") / "vocab.txt", test_data("squad-mini") / "dev-mini-v1.1.json")]
+    if not all(map(os.path.exists, files)):
+        return None, 0
+    with open(files[1], encoding="utf-8") as f:
+        return files, sum(len(p["qas"]) for article in json.load(f)["data"] for p in article["paragraphs"])
 
 
 class Photos:
-    """A program that stays: one pass over the photos for each word that it is given, its seconds as the answer."""
+    """A program that stays: one pass over the samples (photos, one a file, or so many questions) for each word that it
+    is given, its seconds as the answer."""
 
-    def __init__(self, command, files):
-        self.files = len(files)
+    def __init__(self, command, files, samples=None):
+        self.files = samples or len(files)
         self.child = subprocess.Popen(command + files, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.go("whole")  # files come into the page cache, memory is taken
 
@@ -202,20 +222,20 @@ class Photos:
         return {"time": seconds / self.files * 1e9, "rate": self.files / seconds}
 
 
-def python_peer(build, progress):
-    """Command of the Python peer; its packages are put in a folder of their own under the build folder."""
-    folder = build / "bench" / "python"
+def python_peer(build, progress, folder="python", packages=PYTHON_PACKAGES, script="official_preprocess.py"):
+    """Command of a Python peer; its packages are put in a folder of their own under the build folder."""
+    folder = build / "bench" / folder
     stamp = folder / "packages"
-    wanted = "\n".join(PYTHON_PACKAGES) + f"\n{sys.version_info[:2]}"
+    wanted = "\n".join(packages) + f"\n{sys.version_info[:2]}"
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
-        progress("getting numpy and OpenCV by pip")
+        progress(f"getting {' and '.join(packages)} by pip")
         done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-input",
                                "--disable-pip-version-check", "--root-user-action=ignore", "--target", folder]
-                              + PYTHON_PACKAGES, capture_output=True, text=True, check=False)
+                              + packages, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = done.stderr.strip().splitlines()
-            raise Missing(f"pip cannot get {' and '.join(PYTHON_PACKAGES)}: "
+            raise Missing(f"pip cannot get {' and '.join(packages)}: "
                           f"{re.sub(r'https?://[^ ]+', 'its index', lines[-1]) if lines else 'no reason given'}")
         stamp.write_text(wanted)
-    return [sys.executable, str(HERE / "official_preprocess.py"), str(folder)]
+    return [sys.executable, str(HERE / script), str(folder)]

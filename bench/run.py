@@ -240,6 +240,29 @@ def part_b(suite, assay):
 # ---- (c) pre-processing ----------------------------------------------------------------------------------------------
 
 def part_c(suite, _assay):
+    photo_rows(suite)
+    question_rows(suite)
+
+
+def question_rows(suite):
+    suite.section("(c) BERT's features, one thread, against the tokeniser in Python")
+    files, count = peers.questions()
+    if not count:
+        suite.note("  skipped: no questions (squad-mini of the test data)")
+        return
+    try:
+        command = peers.python_peer(suite.args.build, suite.progress, "tokeniser", peers.TOKENISER_PACKAGES,
+                                    "official_tokenise.py")
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    ours = peers.Photos([str(suite.args.build / "bench" / "tokenise")], files, count)
+    python = peers.Photos(command, files, count)
+    rounds = suite.alternate("questions", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([Row("questions/s / BertTokenizer", "/s", limit=20, below=False, key="rate")], rounds)
+
+
+def photo_rows(suite):
     suite.section("(c) pre-processing, one thread, against decoding alone and against Python")
     photos = peers.photos()
     if not photos:
@@ -248,6 +271,8 @@ def part_c(suite, _assay):
     ours = peers.Photos([str(suite.args.build / "bench" / "preprocess")], photos)
     rounds = suite.alternate("decoding", suite.args.rounds, lambda: ours.go("whole"), lambda: ours.go("decode"))
     suite.add([Row("time per image / decoding alone", "ns", limit=1.25, key="time")], rounds)
+    rounds = suite.alternate("RetinaNet, decoding", suite.args.rounds, lambda: ours.go("square"), lambda: ours.go("decode"))
+    suite.add([Row("RetinaNet: time per image / decoding alone", "ns", key="time")], rounds)
     try:
         python = peers.Photos(peers.python_peer(suite.args.build, suite.progress), photos)
     except peers.Missing as why:
@@ -255,6 +280,8 @@ def part_c(suite, _assay):
         return
     rounds = suite.alternate("Python", suite.args.rounds, lambda: ours.go("whole"), lambda: python.go("whole"))
     suite.add([Row("images/s / OpenCV + numpy", "/s", below=False, key="rate")], rounds)
+    rounds = suite.alternate("RetinaNet, Python", suite.args.rounds, lambda: ours.go("square"), lambda: python.go("square"))
+    suite.add([Row("RetinaNet: images/s / OpenCV + numpy", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
 # ---- the whole -------------------------------------------------------------------------------------------------------

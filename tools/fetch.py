@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import urllib.request
 import zipfile
 
@@ -153,19 +154,38 @@ def only_one(folder):
 
 
 class Progress:
-    """One status line on a terminal; silence elsewhere."""
+    """A bar on a terminal, ten times a second; silence elsewhere.  Where nobody knows the size it is a count."""
+
+    WIDTH = 30
 
     def __init__(self, total):
-        self.total, self.done, self.shown = total, 0, -1
+        self.total, self.done, self.began, self.shown = total, 0, time.monotonic(), 0
+
+    def line(self, seconds):
+        """What the terminal shows after so many seconds."""
+        rate = self.done / seconds if seconds > 0 else 0
+        if not self.total:
+            return "  %s, %s/s" % (size_text(self.done), size_text(rate))
+        full = min(self.WIDTH, self.WIDTH * self.done // self.total)
+        left = (self.total - self.done) / rate if rate else 0
+        return "  [%s%s] %3d %% of %s, %s/s%s" % (
+            "=" * full, " " * (self.WIDTH - full), min(100, 100 * self.done // self.total), size_text(self.total),
+            size_text(rate), ", %d s left" % left if left >= 1 else "")
 
     def add(self, count):
         self.done += count
-        percent = int(100 * self.done / self.total) if self.total else 0
-        if sys.stderr.isatty() and percent != self.shown:
-            end = "\n" if percent >= 100 else ""
-            sys.stderr.write("\r  %3d %% of %s%s" % (percent, size_text(self.total), end))
+        now = time.monotonic()
+        if now - self.shown >= 0.1:
+            self.shown = now
+            self.show(now)
+
+    def show(self, now, end=""):
+        if sys.stderr.isatty():
+            sys.stderr.write("\r%s\033[K%s" % (self.line(now - self.began), end))
             sys.stderr.flush()
-            self.shown = percent
+
+    def end(self):
+        self.show(time.monotonic(), "\n")
 
 
 def write_stream(chunks, path, total):
@@ -174,6 +194,7 @@ def write_stream(chunks, path, total):
         for chunk in chunks:
             f.write(chunk)
             progress.add(len(chunk))
+    progress.end()
 
 
 # --- pip: source distributions and wheels -------------------------------------------------------------------------
@@ -477,6 +498,16 @@ def obtain(cache, rows):
     raise Unavailable("\n".join(reasons) or "tools/deps.lock has no file for %s" % platform.machine())
 
 
+def announce(targets, cache, engine):
+    """How much there is to download, before any of it is."""
+    rows = [alternatives[0] for alternatives in targets.values() if alternatives
+            and not any(os.path.isfile(cache.path(r)) for r in alternatives)]
+    if len(rows) > 1 or (rows and engine != "-"):
+        say("assay: %s: %d file%s to download, %s%s" % (
+            "the base" if engine == "-" else "engine " + engine, len(rows), "s" if len(rows) > 1 else "",
+            size_text(sum(r.bytes or 0 for r in rows)), "" if all(r.bytes for r in rows) else " or more"))
+
+
 def report(missing, cache):
     lines = ["assay: cannot get %d third-party file%s:" % (len(missing), "s" if len(missing) > 1 else "")]
     for rows, reason in missing:
@@ -508,6 +539,7 @@ def main():
     os.makedirs(folder, exist_ok=True)
     with only_one(cache.folder), only_one(folder):
         got = {}
+        announce(targets, cache, args.engine)
         for target, rows in targets.items():
             if target == "onnxruntime/include" and args.ort_include:
                 continue

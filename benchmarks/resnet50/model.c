@@ -3,136 +3,20 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "data/block.h"
 #include "resnet50.h"
-
-static int check_keys(const json_t *block, const char *name, const char *const *keys, size_t n,
-                      struct assay_err *err)
-{
-    const char *key, *near;
-    json_t *value;
-    size_t i;
-
-    if (!block)
-        return ASSAY_OK;
-    if (!json_is_object(block))
-        return assay_fail(err, ASSAY_EUSAGE, "%s must be a mapping", name);
-    json_object_foreach((json_t *)block, key, value)
-    {
-        for (i = 0; i < n && strcmp(keys[i], key) != 0; i++)
-            ;
-        if (i < n)
-            continue;
-        near = text_nearest(key, keys, n, sizeof(*keys));
-        return assay_fail(err, ASSAY_EUSAGE, "unknown key %s.%.60s%s%s%s", name, key,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-    }
-    return ASSAY_OK;
-}
-
-/* Index of a text among choices; the first when the key is missing. */
-static int choice(const json_t *block, const char *name, const char *key,
-                  const char *const *choices, int *out, struct assay_err *err)
-{
-    const json_t *v = json_object_get(block, key);
-    const char *s = v ? json_string_value(v) : choices[0];
-    int i;
-
-    for (i = 0; s && choices[i]; i++)
-        if (!strcmp(choices[i], s)) {
-            *out = i;
-            return ASSAY_OK;
-        }
-    return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be %s%s%s", name, key, choices[0],
-                      choices[1] ? " or " : "", choices[1] ? choices[1] : "");
-}
-
-static int integer(const json_t *block, const char *name, const char *key, int64_t low,
-                   int64_t high, int64_t *out, struct assay_err *err)
-{
-    const json_t *v = json_object_get(block, key);
-
-    if (!v)
-        return ASSAY_OK;
-    if (!json_is_integer(v) || json_integer_value(v) < low || json_integer_value(v) > high)
-        return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be a whole number from %lld to %lld", name,
-                          key, (long long)low, (long long)high);
-    *out = json_integer_value(v);
-    return ASSAY_OK;
-}
-
-/* One number for all channels, or a list of three. */
-static int channels(const json_t *block, const char *key, bool nonzero, double *out,
-                    struct assay_err *err)
-{
-    const json_t *v = json_object_get(block, key), *one;
-    int c;
-
-    for (c = 0; v && c < 3; c++) {
-        one = json_is_array(v) && json_array_size(v) == 3 ? json_array_get(v, (size_t)c) : v;
-        if (!json_is_number(one) || (nonzero && json_number_value(one) == 0))
-            return assay_fail(err, ASSAY_EUSAGE, "input.%s must be %s or a list of three", key,
-                              nonzero ? "a number other than 0" : "a number");
-        out[c] = json_number_value(one);
-    }
-    return ASSAY_OK;
-}
-
-static int name_of(const json_t *block, const char *name, char out[128], struct assay_err *err)
-{
-    const json_t *v = json_object_get(block, "name");
-
-    if (v && (!json_is_string(v) || json_string_length(v) > 127))
-        return assay_fail(err, ASSAY_EUSAGE, "%s.name must be a text of up to 127 characters",
-                          name);
-    snprintf(out, 128, "%s", v ? json_string_value(v) : "");
-    return ASSAY_OK;
-}
 
 static int parse_input(const json_t *in, struct model *m, struct assay_err *err)
 {
-    static const char *const keys[] = {"name",   "layout", "dtype", "size", "resize",
-                                       "method", "color",  "mean",  "std",  "scale"};
-    static const char *const layouts[] = {"NCHW", "NHWC", NULL},
-                             *const dtypes[] = {"float32", NULL},
-                             *const methods[] = {"vgg", "pytorch", NULL},
-                             *const colors[] = {"RGB", "BGR", NULL};
+    static const char *const methods[] = {"vgg", "pytorch", NULL};
     static const struct image_rule usual[] = {
-        {.scale = 1, .mean = {123.68, 116.78, 103.94}, .std = {1, 1, 1}},
-        {.scale = 1 / 255.0, .mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}}};
-    const json_t *scale = json_object_get(in, "scale");
-    int64_t size = 224, resize = 256;
-    int nhwc = 0, dtype = 0, method = 0, bgr = 0, rc;
+        {.method = IMAGE_VGG, .scale = 1, .mean = {123.68, 116.78, 103.94}, .std = {1, 1, 1}},
+        {.method = IMAGE_PYTORCH,
+         .scale = 1 / 255.0,
+         .mean = {0.485, 0.456, 0.406},
+         .std = {0.229, 0.224, 0.225}}};
 
-    if ((rc = check_keys(in, "input", keys, sizeof(keys) / sizeof(keys[0]), err)) ||
-        (rc = name_of(in, "input", m->input, err)) ||
-        (rc = choice(in, "input", "layout", layouts, &nhwc, err)) ||
-        (rc = choice(in, "input", "dtype", dtypes, &dtype, err)) ||
-        (rc = choice(in, "input", "method", methods, &method, err)) ||
-        (rc = choice(in, "input", "color", colors, &bgr, err)) ||
-        (rc = integer(in, "input", "size", 1, IMAGE_MAX_SIDE, &size, err)))
-        return rc;
-    resize = (size * 256 + 112) / 224; /* the official 87.5 % */
-    if ((rc = integer(in, "input", "resize", size, IMAGE_MAX_SIDE, &resize, err)))
-        return rc;
-    m->rule = usual[method];
-    if (bgr) { /* the usual means are those of R, G, B */
-        m->rule.mean[0] = usual[method].mean[2];
-        m->rule.mean[2] = usual[method].mean[0];
-        m->rule.std[0] = usual[method].std[2];
-        m->rule.std[2] = usual[method].std[0];
-    }
-    m->rule.method = method;
-    m->rule.size = (uint32_t)size;
-    m->rule.resize = (uint32_t)resize;
-    m->rule.nhwc = nhwc;
-    m->rule.bgr = bgr;
-    if (scale && !json_is_number(scale))
-        return assay_fail(err, ASSAY_EUSAGE, "input.scale must be a number");
-    if (scale)
-        m->rule.scale = json_number_value(scale);
-    rc = channels(in, "mean", false, m->rule.mean, err);
-    return rc ? rc : channels(in, "std", true, m->rule.std, err);
+    return image_rule_parse(in, methods, usual, 224, &m->rule, m->input, err);
 }
 
 static int parse_output(const json_t *out, struct model *m, struct assay_err *err)
@@ -143,32 +27,19 @@ static int parse_output(const json_t *out, struct model *m, struct assay_err *er
     int64_t classes = 1000, offset = 0;
     int kind = 0, dtype = 0, rc;
 
-    if ((rc = check_keys(out, "output", keys, sizeof(keys) / sizeof(keys[0]), err)) ||
-        (rc = name_of(out, "output", m->output, err)) ||
-        (rc = choice(out, "output", "kind", kinds, &kind, err)) ||
-        (rc = integer(out, "output", "classes", 1, 1 << 20, &classes, err)) ||
-        (rc = integer(out, "output", "label_offset", -1, 1, &offset, err)))
+    if ((rc = block_check_keys(out, "output", keys, sizeof(keys) / sizeof(keys[0]), err)) ||
+        (rc = block_text(out, "output", "name", m->output, err)) ||
+        (rc = block_choice(out, "output", "kind", kinds, &kind, err)) ||
+        (rc = block_integer(out, "output", "classes", 1, 1 << 20, &classes, err)) ||
+        (rc = block_integer(out, "output", "label_offset", -1, 1, &offset, err)))
         return rc;
-    if (kind && (rc = choice(out, "output", "dtype", dtypes, &dtype, err)))
+    if (kind && (rc = block_choice(out, "output", "dtype", dtypes, &dtype, err)))
         return rc;
     m->argmax = kind;
     m->dtype = !kind ? ASSAY_F32 : dtype ? ASSAY_I32 : ASSAY_I64;
     m->classes = (int32_t)classes;
     m->offset = (int32_t)offset;
     return ASSAY_OK;
-}
-
-/* The readers above know keys only: says whose they are. */
-static int name_manifest(const json_t *tree, int rc, struct assay_err *err)
-{
-    const char *name = json_string_value(json_object_get(tree, "name"));
-    struct assay_err why;
-
-    if (!err)
-        return rc;
-    why = *err;
-    return name ? assay_fail(err, rc, "manifest of '%.100s': %s", name, why.text)
-                : assay_fail(err, rc, "manifest: %s", why.text);
 }
 
 int model_parse(const char *manifest, struct model *m, struct assay_err *err)
@@ -186,7 +57,7 @@ int model_parse(const char *manifest, struct model *m, struct assay_err *err)
     else if (!(rc = parse_input(json_object_get(tree, "input"), m, err)))
         rc = parse_output(json_object_get(tree, "output"), m, err);
     if (rc)
-        rc = name_manifest(tree, rc, err);
+        rc = block_name_manifest(tree, rc, err);
     m->reference = reference ? json_number_value(reference) : NAN;
     json_decref(tree);
     return rc;

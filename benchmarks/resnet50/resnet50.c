@@ -10,11 +10,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
-#include "base/text.h"
-#include "data/cache.h"
 #include "data/labels.h"
-#include "data/workers.h"
+#include "data/photos.h"
+#include "data/synthetic.h"
 #include "score/top1.h"
 
 #define SYNTHETIC_COUNT 1024
@@ -22,21 +20,18 @@
 struct resnet50 {
     struct assay_benchmark_config config; /* texts are ours */
     struct model model;
-    struct labels labels;     /* names: none when synthetic */
-    char (*hashes)[HASH_HEX]; /* of each photo's bytes, once known */
-    char hash[HASH_HEX], name[256], preprocess[512];
-    struct assay_tensor_spec input, output;
-    struct image_work *work; /* one a thread, while preparing */
-    struct cache *cache;
+    struct labels labels; /* names: none when synthetic */
+    struct photos photos;
+    char name[256];
+    struct assay_tensor_spec output;
 };
 
 static void resnet50_close(void *self)
 {
     struct resnet50 *r = self;
 
-    cache_close(r->cache);
+    photos_release(&r->photos);
     labels_release(&r->labels);
-    free(r->hashes);
     free((char *)r->config.dataset);
     free((char *)r->config.cache_dir);
     free(r);
@@ -58,20 +53,22 @@ static int synthetic_list(struct resnet50 *r, struct assay_err *err)
 
 static void fill_specs(struct resnet50 *r)
 {
-    const struct image_rule *rule = &r->model.rule;
-    int64_t nchw[] = {3, rule->size, rule->size}, nhwc[] = {rule->size, rule->size, 3};
-
+    r->photos = (struct photos){.config = &r->config,
+                                .benchmark = "resnet50",
+                                .folder = r->config.dataset,
+                                .names = r->labels.names,
+                                .n = r->labels.n,
+                                .labels = r->labels.values,
+                                .rule = r->model.rule,
+                                .tensor = r->model.input};
+    photos_init(&r->photos);
     /* No name: the tensor at that place. */
-    r->input = (struct assay_tensor_spec){
-        .name = r->model.input[0] ? r->model.input : NULL, .dtype = ASSAY_F32, .rank = 3};
-    memcpy(r->input.dims, rule->nhwc ? nhwc : nchw, sizeof(nchw));
     r->output = (struct assay_tensor_spec){.name = r->model.output[0] ? r->model.output : NULL,
                                            .dtype = r->model.dtype};
     if (!r->model.argmax) {
         r->output.rank = 1;
         r->output.dims[0] = r->model.classes - r->model.offset;
     }
-    image_describe(rule, r->preprocess, sizeof(r->preprocess));
 }
 
 static int resnet50_open(const struct assay_benchmark_config *config, void **self,
@@ -106,173 +103,44 @@ static int resnet50_open(const struct assay_benchmark_config *config, void **sel
     return ASSAY_OK;
 }
 
-static int hash_photo(void *ctx, uint32_t worker, uint64_t i, struct assay_err *err)
-{
-    struct resnet50 *r = ctx;
-    char *path = file_join(r->config.dataset, r->labels.names[i]);
-    int rc;
-
-    (void)worker;
-    if (!path)
-        return assay_fail(err, ASSAY_EFAIL, "resnet50: not enough memory");
-    if (file_size(path) < 0)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: is in the list of images, but missing", path);
-    else
-        rc = hash_file(path, r->hashes[i], err);
-    free(path);
-    return rc;
-}
-
-/* The data set's hash: names, labels and bytes of the photos in order; of synthetic ones, what
- * makes them. */
-static int hash_dataset(struct resnet50 *r, struct assay_err *err)
-{
-    struct workers w = {.threads = r->config.threads,
-                        .n = r->labels.n,
-                        .job = hash_photo,
-                        .ctx = r,
-                        .stop = r->config.stop};
-    char line[512];
-    struct hash *h;
-    uint64_t i;
-    int rc;
-
-    if (r->hash[0])
-        return ASSAY_OK;
-    if (r->config.dataset) {
-        free(r->hashes);
-        r->hashes = calloc(r->labels.n, sizeof(*r->hashes));
-        if (!r->hashes)
-            return assay_fail(err, ASSAY_EFAIL, "resnet50: not enough memory");
-        if ((rc = workers_run(&w, err)))
-            return rc;
-    }
-    h = hash_create();
-    if (!h)
-        return assay_fail(err, ASSAY_EFAIL, "resnet50: not enough memory");
-    snprintf(line, sizeof(line), "synthetic 1 %llu %llu\n", (unsigned long long)r->config.seed,
-             (unsigned long long)r->labels.n);
-    if (!r->config.dataset)
-        hash_add(h, line, strlen(line));
-    for (i = 0; r->config.dataset && i < r->labels.n; i++) {
-        hash_add(h, r->labels.names[i], strlen(r->labels.names[i]));
-        snprintf(line, sizeof(line), " %d %s\n", r->labels.values[i], r->hashes[i]);
-        hash_add(h, line, strlen(line));
-    }
-    hash_take(h, r->hash);
-    return ASSAY_OK;
-}
-
 static int resnet50_describe(void *self, struct assay_benchmark_desc *d, struct assay_err *err)
 {
     struct resnet50 *r = self;
-    int rc = hash_dataset(r, err);
+    int rc = photos_hash(&r->photos, err);
 
     if (rc)
         return rc;
     d->dataset_name = r->name;
-    d->dataset_hash = r->hash;
+    d->dataset_hash = r->photos.hash;
     d->samples = r->labels.n;
     d->synthetic = !r->config.dataset;
     d->input_count = d->output_count = 1;
-    d->inputs = &r->input;
+    d->inputs = &r->photos.input;
     d->outputs = &r->output;
     d->response_bytes = sizeof(float);
-    d->preprocess = r->preprocess;
-    return ASSAY_OK;
-}
-
-static int fill_sample(void *ctx, uint32_t worker, uint64_t index, void *const *memory,
-                       struct assay_err *err)
-{
-    struct resnet50 *r = ctx;
-    const struct image_rule *rule = &r->model.rule;
-    size_t bytes = (size_t)rule->size * rule->size * 3;
-    char *path;
-    uint8_t *crop;
-    int rc;
-
-    if (r->config.dataset) {
-        path = file_join(r->config.dataset, r->labels.names[index]);
-        rc = path ? image_read(rule, path, &r->work[worker], memory[0], err)
-                  : assay_fail(err, ASSAY_EFAIL, "resnet50: not enough memory");
-        free(path);
-        return rc;
-    }
-    crop = malloc(bytes);
-    if (!crop)
-        return assay_fail(err, ASSAY_EFAIL, "resnet50: not enough memory");
-    synthetic_image(r->config.seed, index, rule->size, crop);
-    image_normalise(rule, &r->work[worker], crop, memory[0]);
-    free(crop);
+    d->preprocess = r->photos.preprocess;
     return ASSAY_OK;
 }
 
 static int resnet50_prepare(void *self, struct assay_err *err)
 {
-    struct resnet50 *r = self;
-    struct cache_spec spec = {.dir = r->config.cache_dir,
-                              .name = "resnet50",
-                              .count = r->labels.n,
-                              .input_count = 1,
-                              .inputs = &r->input,
-                              .threads = r->config.threads,
-                              .fill = fill_sample,
-                              .ctx = r,
-                              .progress = r->config.progress,
-                              .progress_ctx = r->config.progress_ctx,
-                              .stop = r->config.stop};
-    char text[700], key[HASH_HEX];
-    uint32_t t;
-    int rc;
-
-    if (r->cache)
-        return ASSAY_OK;
-    if ((rc = hash_dataset(r, err)))
-        return rc;
-    snprintf(text, sizeof(text), "%d %s %s", IMAGE_CODE_VERSION, r->hash, r->preprocess);
-    hash_bytes(text, strlen(text), key);
-    spec.key = key;
-    r->work = calloc(r->config.threads, sizeof(*r->work));
-    if (!r->work)
-        return assay_fail(err, ASSAY_EFAIL, "resnet50: not enough memory");
-    for (t = 0; t < r->config.threads; t++)
-        image_work_init(&r->work[t], &r->model.rule);
-    rc = cache_open(&spec, &r->cache, err);
-    for (t = 0; t < r->config.threads; t++)
-        image_work_release(&r->work[t]);
-    free(r->work);
-    r->work = NULL;
-    return rc;
-}
-
-static int not_prepared(struct assay_err *err)
-{
-    return assay_fail(err, ASSAY_EFAIL,
-                      "resnet50: samples are asked for before they were prepared");
+    return photos_prepare(&((struct resnet50 *)self)->photos, err);
 }
 
 static int resnet50_load(void *self, const uint64_t *index, uint64_t n, struct assay_err *err)
 {
-    struct resnet50 *r = self;
-
-    return r->cache ? cache_load(r->cache, index, n, err) : not_prepared(err);
+    return photos_load(&((struct resnet50 *)self)->photos, index, n, err);
 }
 
 static void resnet50_unload(void *self, const uint64_t *index, uint64_t n)
 {
-    struct resnet50 *r = self;
-
-    if (r->cache)
-        cache_unload(r->cache, index, n);
+    photos_unload(&((struct resnet50 *)self)->photos, index, n);
 }
 
 static int resnet50_input(void *self, uint64_t index, uint32_t input, struct assay_tensor *view,
                           struct assay_err *err)
 {
-    struct resnet50 *r = self;
-
-    return r->cache ? cache_input(r->cache, index, input, view, err) : not_prepared(err);
+    return photos_input(&((struct resnet50 *)self)->photos, index, input, view, err);
 }
 
 static int resnet50_respond(void *self, uint64_t index, const struct assay_tensor *outputs,

@@ -17,8 +17,4 @@ struct model {
 /* From the manifest's JSON text; errors name the key. */
 int model_parse(const char *manifest, struct model *m, struct assay_err *err);
 
-/* A made-up image (RGB, size × size × 3) and its label: functions of seed and index alone. */
-void synthetic_image(uint64_t seed, uint64_t index, uint32_t size, uint8_t *out);
-int32_t synthetic_label(uint64_t seed, uint64_t index, int32_t classes);
-
 #endif

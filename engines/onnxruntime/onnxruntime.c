@@ -59,7 +59,10 @@ struct engine {
     OrtEnv *env;
     OrtMemoryInfo *memory;
     OrtSession **session; /* one, or one for each lane */
+    cpu_set_t *made_on;   /* what the thread that made it could run on: its pool inherits that */
     uint32_t session_count;
+    OrtSessionOptions *session_options;
+    const char *model_path;
     struct model model;
     char device[32];
     void (*log)(void *log_ctx, int level, const char *text);
@@ -91,6 +94,9 @@ static void onnx_close(void *self)
         if (s->session[i])
             api->ReleaseSession(s->session[i]);
     free(s->session);
+    free(s->made_on);
+    if (s->session_options)
+        api->ReleaseSessionOptions(s->session_options);
     model_release(&s->model);
     if (s->memory)
         api->ReleaseMemoryInfo(s->memory);
@@ -206,26 +212,47 @@ static int bad_model(struct engine *s, OrtStatus *st, const char *path, struct a
     return library_error(&s->lib, st, prefix, err);
 }
 
-static int make_sessions(struct engine *s, const struct assay_engine_config *c,
-                         struct assay_err *err)
+static int make_session(struct engine *s, uint32_t i, struct assay_err *err)
 {
-    const OrtApi *api = s->lib.api;
-    OrtSessionOptions *o = NULL;
-    OrtStatus *st = api->CreateSessionOptions(&o);
-    int rc = ASSAY_OK;
+    OrtStatus *st;
+
+    sched_getaffinity(0, sizeof(s->made_on[i]), &s->made_on[i]);
+    st = s->lib.api->CreateSession(s->env, s->model_path, s->session_options, &s->session[i]);
+    return st ? bad_model(s, st, s->model_path, err) : ASSAY_OK;
+}
+
+/* The first session, which also tells what the model is. */
+static int open_session(struct engine *s, const struct assay_engine_config *c,
+                        struct assay_err *err)
+{
+    OrtStatus *st = s->lib.api->CreateSessionOptions(&s->session_options);
+    int rc;
 
     if (!st)
-        st = set_options(s, o, c);
+        st = set_options(s, s->session_options, c);
     if (st)
-        rc = library_error(&s->lib, st, "session options", err);
-    if (!rc)
-        rc = set_device(s, o, c, err);
-    for (uint32_t i = 0; i < s->session_count && !rc; i++)
-        if ((st = api->CreateSession(s->env, c->model_path, o, &s->session[i])))
-            rc = bad_model(s, st, c->model_path, err);
-    if (o)
-        api->ReleaseSessionOptions(o);
-    return rc;
+        return library_error(&s->lib, st, "session options", err);
+    s->model_path = c->model_path;
+    rc = set_device(s, s->session_options, c, err);
+    return rc ? rc : make_session(s, 0, err);
+}
+
+/* A lane's session is made here, so that its threads run where this one may; the first again, where
+ * that is somewhere else than at open. */
+static int onnx_lane_open(void *self, uint32_t lane, struct assay_err *err)
+{
+    struct engine *s = self;
+    cpu_set_t now;
+
+    if (s->session_count == 1)
+        return ASSAY_OK;
+    if (s->session[lane] &&
+        (sched_getaffinity(0, sizeof(now), &now) || CPU_EQUAL(&now, &s->made_on[lane])))
+        return ASSAY_OK;
+    if (s->session[lane])
+        s->lib.api->ReleaseSession(s->session[lane]);
+    s->session[lane] = NULL;
+    return make_session(s, lane, err);
 }
 
 /* The logger that ONNX Runtime keeps for the whole process, not for a session, gets no parameter:
@@ -259,12 +286,13 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     s->log_ctx = c->log_ctx;
     s->session_count = c->threads > 1 ? c->lanes : 1;
     s->session = calloc(s->session_count, sizeof(OrtSession *));
-    if (!s->session)
+    s->made_on = calloc(s->session_count, sizeof(*s->made_on));
+    if (!s->session || !s->made_on)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if ((st = make_env(s)))
         rc = library_error(&s->lib, st, "environment", err);
     if (!rc)
-        rc = make_sessions(s, c, err);
+        rc = open_session(s, c, err);
     if (!rc)
         rc = model_read(&s->model, &s->lib, s->session[0], c->model_path, err);
     if (rc)
@@ -404,6 +432,7 @@ static const struct assay_engine table = {
     .open = onnx_open,
     .describe = onnx_describe,
     .submit = onnx_submit,
+    .lane_open = onnx_lane_open,
     .close = onnx_close,
     .probe = onnx_probe,
     .tunables = tunables,

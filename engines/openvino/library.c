@@ -122,6 +122,14 @@ static void shorten(const char *text, char *out, size_t cap)
             *p = ' ';
 }
 
+/* An operator that OpenVINO lacks comes last in the message, behind what follows from that. */
+static const char *behind_consequences(const char *text)
+{
+    const char *cause = strstr(text, "No conversion rule found for operations");
+
+    return cause ? cause : text;
+}
+
 int library_error(const struct library *lib, ov_status_e status, const char *prefix,
                   struct assay_err *err)
 {
@@ -129,7 +137,7 @@ int library_error(const struct library *lib, ov_status_e status, const char *pre
     char text[1024] = "";
 
     if (last)
-        shorten(last, text, sizeof(text));
+        shorten(behind_consequences(last), text, sizeof(text));
     return assay_fail(err, ASSAY_EFAIL, "%s: %.300s", prefix,
                       text[0] ? text : lib->ov_get_error_info(status));
 }

@@ -104,9 +104,9 @@ static int find_device(struct engine *s, const struct assay_engine_config *c, ch
     snprintf(wanted, sizeof(wanted), ", %s,", name);
     if (!strstr(padded, wanted))
         return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "device %s: OpenVINO %s (%.200s) finds only %s; a device's plugin and "
+                          "device %s: OpenVINO %s (%.200s) finds %s; a device's plugin and "
                           "driver must be there",
-                          c->device, s->lib.version, s->lib.path, has);
+                          c->device, s->lib.version, s->lib.path, has[0] ? has : "none");
     return ASSAY_OK;
 }
 

@@ -63,8 +63,7 @@ static void find_path(void *object, struct library *lib)
 int library_load(const char *runtime_dir, struct library *lib, struct assay_err *err)
 {
     char why[256] = "";
-    void *object;
-    int rc;
+    void *object, *symbol;
 
     /* Its information goes to stderr before anyone can ask it not to; warnings stay. */
     setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);
@@ -79,13 +78,15 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
                           "`make engine-tensorflow` gets it",
                           names[0], runtime_dir ? runtime_dir : "");
     find_path(object, lib);
-    if ((rc = look_up(object, lib, err)))
-        return rc;
-    snprintf(lib->version, sizeof(lib->version), "%s", lib->TF_Version());
-    if (strtol(lib->version, NULL, 10) < OLDEST)
+    /* First the version: an old library lacks functions too, which says less. */
+    if ((symbol = dlsym(object, "TF_Version"))) {
+        memcpy(&lib->TF_Version, &symbol, sizeof(symbol));
+        snprintf(lib->version, sizeof(lib->version), "%s", lib->TF_Version());
+    }
+    if (symbol && strtol(lib->version, NULL, 10) < OLDEST)
         return assay_fail(err, ASSAY_EFAIL, "%s: is TensorFlow %s, %d or newer is needed",
                           lib->path, lib->version, OLDEST);
-    return ASSAY_OK;
+    return look_up(object, lib, err);
 }
 
 /* In a KernelDef the device is field 2: tag 0x12, length, text. */

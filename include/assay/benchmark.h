@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define ASSAY_BENCHMARK_ABI_MAJOR 1
-#define ASSAY_BENCHMARK_ABI_MINOR 0
+#define ASSAY_BENCHMARK_ABI_MINOR 1 /* grows when members are added at the end */
 
 struct assay_benchmark_config {
     uint64_t size;
@@ -48,6 +48,14 @@ struct assay_benchmark_desc {
     const struct assay_tensor_spec *outputs; /* that respond needs, without batch dimension */
     uint64_t response_bytes;                 /* the most that respond writes for one sample */
     const char *preprocess;                  /* one line that says what was done to the samples */
+    /* Since ABI 1.1.  1: samples whose first dimension differs (inputs[i].dims[0] is -1) may share
+     * a batch, each padded with zeros behind its own values, and respond finds the row's own part
+     * by the sample.  0: a batch has samples of one shape. */
+    uint32_t zero_padding;
+    /* 1: the model may also give its outputs without the batch's dimension, for one
+     * sample (as many boxes as it finds); batches are then of one sample, and respond gets the
+     * tensors as they are, with row 0. */
+    uint32_t whole_outputs;
 };
 
 /* One entry of LoadGen's accuracy log. */

@@ -244,6 +244,18 @@ char *file_absolute(const char *path)
     return full;
 }
 
+bool file_leaves_folder(const char *name)
+{
+    const char *p;
+
+    if (name[0] == '/')
+        return true;
+    for (p = name; (p = strstr(p, "..")); p += 2)
+        if ((p == name || p[-1] == '/') && (p[2] == '/' || !p[2]))
+            return true;
+    return false;
+}
+
 const char *file_base(const char *path)
 {
     const char *slash = strrchr(path, '/');

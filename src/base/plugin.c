@@ -3,8 +3,11 @@
 
 #include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -31,6 +34,16 @@ static bool each_folder(const struct plugin_kind *kind, bool (*visit)(const char
     return found;
 }
 
+/* Not a link to a file that is gone. */
+static bool leads_somewhere(const char *dir, const char *name)
+{
+    char *path = file_join(dir, name);
+    bool there = path && file_exists(path);
+
+    free(path);
+    return there;
+}
+
 static bool add_names(const char *dir, void *ctx)
 {
     json_t *names = ctx;
@@ -40,7 +53,7 @@ static bool add_names(const char *dir, void *ctx)
     while (d && (e = readdir(d))) {
         size_t n = strlen(e->d_name);
 
-        if (n > 3 && !strcmp(e->d_name + n - 3, ".so")) {
+        if (n > 3 && !strcmp(e->d_name + n - 3, ".so") && leads_somewhere(dir, e->d_name)) {
             char name[256];
 
             snprintf(name, sizeof(name), "%.*s", (int)(n - 3), e->d_name);
@@ -120,12 +133,90 @@ static int unknown(const struct plugin_kind *kind, const char *name, struct assa
     return rc;
 }
 
+/* Where the file ends by what its header says; 0: it is no object of this machine's kind. */
+static uint64_t object_end(int fd)
+{
+    ElfW(Ehdr) h;
+    ElfW(Phdr) p;
+    uint64_t end = 0;
+
+    if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+        h.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
+        return 0;
+    for (int i = 0; i < h.e_phnum; i++) {
+        off_t at = (off_t)(h.e_phoff + (uint64_t)i * sizeof(p));
+
+        if (pread(fd, &p, sizeof(p), at) != sizeof(p))
+            return (uint64_t)at + sizeof(p);
+        if (p.p_type == PT_LOAD && p.p_offset + p.p_filesz > end)
+            end = p.p_offset + p.p_filesz;
+    }
+    return end;
+}
+
+int plugin_check_whole(const char *path, struct assay_err *err)
+{
+    int64_t size = file_size(path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint64_t end = fd < 0 ? 0 : object_end(fd);
+
+    if (fd >= 0)
+        close(fd);
+    if (size < 0 || end <= (uint64_t)size)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s is cut off: it has %lld of at least %llu bytes; install it again", path,
+                      (long long)size, (unsigned long long)end);
+}
+
+/* While a plugin is loaded, what it prints on stdout goes to stderr: stdout is for results. Returns
+ * what stdout_back takes. */
+static int stdout_away(void)
+{
+    int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+
+    fflush(stdout);
+    if (kept >= 0)
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+    return kept;
+}
+
+static void stdout_back(int kept)
+{
+    fflush(stdout);
+    if (kept >= 0) {
+        dup2(kept, STDOUT_FILENO);
+        close(kept);
+    }
+}
+
+/* NULL: err says why. */
+static const void *load(const struct plugin_kind *kind, const char *path, struct assay_err *err)
+{
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL), *symbol;
+    const void *(*entry)(void), *table;
+
+    if (!object) {
+        assay_fail(err, ASSAY_EFAIL, "%s: cannot be loaded as %s: %s", path, kind->what, dlerror());
+        return NULL;
+    }
+    symbol = dlsym(object, kind->symbol);
+    if (!symbol) {
+        assay_fail(err, ASSAY_EFAIL, "%s: is no %s: it does not export %s", path, kind->what,
+                   kind->symbol);
+        return NULL;
+    }
+    memcpy(&entry, &symbol, sizeof(entry));
+    if (!(table = entry()))
+        assay_fail(err, ASSAY_EFAIL, "%s: %s returned no table", path, kind->symbol);
+    return table;
+}
+
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err)
 {
     struct search s = {name, path};
-    const void *(*entry)(void);
-    void *object, *symbol;
+    int kept;
 
     if (strchr(name, '/'))
         snprintf(path, 1024, "%s", name);
@@ -133,17 +224,10 @@ int plugin_open(const struct plugin_kind *kind, const char *name, const void **t
         return unknown(kind, name, err);
     if (!file_exists(path))
         return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", path, kind->what);
-    object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!object)
-        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be loaded as %s: %s", path, kind->what,
-                          dlerror());
-    symbol = dlsym(object, kind->symbol);
-    if (!symbol)
-        return assay_fail(err, ASSAY_EFAIL, "%s: is no %s: it does not export %s", path, kind->what,
-                          kind->symbol);
-    memcpy(&entry, &symbol, sizeof(entry));
-    *table = entry();
-    if (!*table)
-        return assay_fail(err, ASSAY_EFAIL, "%s: %s returned no table", path, kind->symbol);
-    return ASSAY_OK;
+    if (plugin_check_whole(path, err))
+        return ASSAY_EFAIL;
+    kept = stdout_away();
+    *table = load(kind, path, err);
+    stdout_back(kept);
+    return *table ? ASSAY_OK : ASSAY_EFAIL;
 }

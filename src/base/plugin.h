@@ -19,6 +19,9 @@ struct plugin_kind {
  * unknown name is an error with did-you-mean and the names that are there. */
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err);
+/* Fails when the file is a shared object that is cut off: the loader would crash on one.  Anything
+ * else is for the loader to say. */
+int plugin_check_whole(const char *path, struct assay_err *err);
 /* Sorted names of what is installed; array of strings. */
 json_t *plugin_list(const struct plugin_kind *kind);
 

@@ -66,6 +66,7 @@ struct batcher {
     struct batch_config config;
     struct batch_ops ops;
     uint32_t *output_map;
+    struct assay_tensor_spec *pad; /* config.pad; NULL: rows are not padded */
     struct lane *lanes;
     struct assay_tensor *views; /* [input * samples + index]; dtype 0: not made yet */
 
@@ -122,82 +123,146 @@ static const struct assay_tensor *batch_view(struct batcher *b, uint64_t index, 
     return view;
 }
 
+static int shapes_differ(const struct assay_tensor *a, const struct assay_tensor *b,
+                         struct assay_err *err)
+{
+    return assay_fail(
+        err, ASSAY_EFAIL,
+        "samples of different shapes (%zu and %zu bytes) in one batch, and the engine "
+        "takes no ragged batches; use --batch 1",
+        a->bytes, b->bytes);
+}
+
 static bool same_shape(const struct assay_tensor *a, const struct assay_tensor *b)
 {
     return a->bytes == b->bytes && a->rank == b->rank &&
            !memcmp(a->dims, b->dims, a->rank * sizeof(a->dims[0]));
 }
 
-static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_err *err)
+/* The first dimension of every row once they are padded. */
+static int padded_length(const struct slot *s, uint32_t input, uint32_t n, int64_t *length,
+                         struct assay_err *err)
 {
-    struct batcher *b = s->lane->b;
     const struct assay_tensor **rows = s->rows[input];
-    size_t row = rows[0]->bytes, need = row * n;
-    unsigned char *to;
+    int64_t fixed = s->lane->b->pad[input].dims[1], longest = 0;
     uint32_t i;
 
-    for (i = 1; i < n; i++)
+    for (i = 0; i < n; i++) {
+        if (!rows[i]->rank || rows[i]->dims[0] < 1 || rows[i]->rank != rows[0]->rank ||
+            memcmp(rows[i]->dims + 1, rows[0]->dims + 1,
+                   (rows[0]->rank - 1) * sizeof(rows[0]->dims[0])) != 0)
+            return shapes_differ(rows[0], rows[i], err);
+        longest = rows[i]->dims[0] > longest ? rows[i]->dims[0] : longest;
+    }
+    if (fixed >= 0 && longest > fixed)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "a sample of length %lld, and the model takes %lld at most",
+                          (long long)longest, (long long)fixed);
+    *length = fixed >= 0 ? fixed : longest;
+    return ASSAY_OK;
+}
+
+/* True when the rows lie side by side as the engine wants them, `row` bytes each. */
+static bool lie_together(const struct assay_tensor **rows, uint32_t n, size_t row)
+{
+    uint32_t i;
+
+    for (i = 0; i < n; i++)
+        if (rows[i]->bytes != row || (char *)rows[i]->data != (char *)rows[0]->data + i * row)
+            return false;
+    return true;
+}
+
+/* Memory for n rows; with padding they grow later, so it may be had again. */
+static int slot_reserve(struct slot *s, uint32_t input, size_t row, uint32_t n,
+                        struct assay_err *err)
+{
+    struct batcher *b = s->lane->b;
+
+    if (s->packed_cap[input] >= row * n)
+        return ASSAY_OK;
+    if (s->packed[input])
+        b->ops.release(b->ops.ctx, s->packed[input]);
+    s->packed[input] = b->ops.alloc(b->ops.ctx, row * b->config.max_batch);
+    s->packed_cap[input] = s->packed[input] ? row * b->config.max_batch : 0;
+    if (s->packed[input])
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "not enough memory to pack a batch of %u samples (%zu bytes)", n, row * n);
+}
+
+/* Copies the rows together, unless they lie so already. */
+static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_err *err)
+{
+    const struct assay_tensor **rows = s->rows[input];
+    size_t row = s->inputs[input].bytes / n;
+    unsigned char *to;
+    uint32_t i;
+    int rc;
+
+    for (i = 1; i < n && !s->lane->b->pad; i++)
         if (!same_shape(rows[0], rows[i]))
-            return assay_fail(err, ASSAY_EFAIL,
-                              "samples of different shapes (%zu and %zu bytes) in one batch, and "
-                              "the engine takes no ragged batches; use --batch 1",
-                              row, rows[i]->bytes);
-    for (i = 1; i < n && (char *)rows[i]->data == (char *)rows[0]->data + i * row; i++)
-        ;
-    if (i == n) { /* already side by side: no copy */
+            return shapes_differ(rows[0], rows[i], err);
+    if (lie_together(rows, n, row)) {
         s->inputs[input].data = rows[0]->data;
         return ASSAY_OK;
     }
-    if (s->packed_cap[input] < need) {
-        if (s->packed[input])
-            b->ops.release(b->ops.ctx, s->packed[input]);
-        s->packed[input] = b->ops.alloc(b->ops.ctx, row * b->config.max_batch);
-        s->packed_cap[input] = s->packed[input] ? row * b->config.max_batch : 0;
-        if (!s->packed[input])
-            return assay_fail(err, ASSAY_EFAIL,
-                              "not enough memory to pack a batch of %u samples (%zu bytes)", n,
-                              need);
-    }
+    if ((rc = slot_reserve(s, input, row, n, err)))
+        return rc;
     to = s->packed[input];
-    for (i = 0; i < n; i++)
-        memcpy(to + i * row, rows[i]->data, row);
-    s->inputs[input].data = to;
-    ADD(s->lane->stats.packed_bytes, need);
+    for (i = 0; i < n; i++, to += row) {
+        memcpy(to, rows[i]->data, rows[i]->bytes);
+        memset(to + rows[i]->bytes, 0, row - rows[i]->bytes);
+    }
+    s->inputs[input].data = s->packed[input];
+    ADD(s->lane->stats.packed_bytes, row * n);
     return ASSAY_OK;
+}
+
+/* The batch's shape of one input, from its rows. */
+static int slot_shape(struct slot *s, uint32_t input, uint32_t n, struct assay_err *err)
+{
+    const struct assay_tensor *first = s->rows[input][0];
+    struct assay_tensor *in = &s->inputs[input];
+    int rc;
+
+    if (first->rank + 1 > ASSAY_MAX_RANK)
+        return assay_fail(err, ASSAY_EFAIL, "sample %zu has too many dimensions",
+                          s->items[0].index);
+    in->dtype = first->dtype;
+    in->rank = first->rank + 1;
+    in->dims[0] = n;
+    memcpy(in->dims + 1, first->dims, first->rank * sizeof(in->dims[0]));
+    in->bytes = first->bytes * n;
+    in->data = NULL;
+    if (!s->lane->b->pad)
+        return ASSAY_OK;
+    rc = padded_length(s, input, n, &in->dims[1], err);
+    if (!rc)
+        in->bytes = first->bytes / (size_t)first->dims[0] * (size_t)in->dims[1] * n;
+    return rc;
 }
 
 /* Fills the batch's inputs from the slot's items. */
 static int slot_fill(struct slot *s, uint32_t n, struct assay_err *err)
 {
     struct batcher *b = s->lane->b;
+    bool gather = b->config.gather && !b->pad;
     uint32_t input, i;
     int rc;
 
     for (input = 0; input < b->config.input_count; input++) {
-        struct assay_tensor *in = &s->inputs[input];
-        const struct assay_tensor *first;
-
         for (i = 0; i < n; i++)
             if (!(s->rows[input][i] = batch_view(b, s->items[i].index, input, err)))
                 return ASSAY_EFAIL;
-        first = s->rows[input][0];
-        if (first->rank + 1 > ASSAY_MAX_RANK)
-            return assay_fail(err, ASSAY_EFAIL, "sample %zu has too many dimensions",
-                              s->items[0].index);
-        in->dtype = first->dtype;
-        in->rank = first->rank + 1;
-        in->dims[0] = n;
-        memcpy(in->dims + 1, first->dims, first->rank * sizeof(in->dims[0]));
-        in->bytes = first->bytes * n;
-        in->data = NULL;
-        if (!b->config.gather && (rc = slot_pack(s, input, n, err)))
+        if ((rc = slot_shape(s, input, n, err)) || (!gather && (rc = slot_pack(s, input, n, err))))
             return rc;
     }
     s->batch.samples = n;
     s->batch.graph = 0;
     s->batch.inputs = s->inputs;
     s->batch.input_count = b->config.input_count;
-    s->batch.rows = b->config.gather ? (const struct assay_tensor *const *const *)s->rows : NULL;
+    s->batch.rows = gather ? (const struct assay_tensor *const *const *)s->rows : NULL;
     return ASSAY_OK;
 }
 
@@ -231,7 +296,8 @@ static void slot_respond(struct slot *s)
 
     for (i = 0; i < b->config.wanted_outputs; i++) {
         s->wanted[i] = s->outputs[b->output_map[i]];
-        if (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)n) {
+        if (!b->config.whole_outputs &&
+            (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)n)) {
             assay_fail(&err, ASSAY_EFAIL,
                        "the engine gave %lld rows of output %u for a batch of %u samples",
                        (long long)(s->wanted[i].rank ? s->wanted[i].dims[0] : 0), b->output_map[i],
@@ -535,6 +601,8 @@ static void *lane_main(void *arg)
     snprintf(name, sizeof(name), "lane %u", l->number);
     prctl(PR_SET_NAME, name);
     prctl(PR_SET_TIMERSLACK, 1UL);
+    if (l->b->ops.begin)
+        l->b->ops.begin(l->b->ops.ctx, l->number);
     while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s)))
         lane_handle(l, s, n);
     if (s && !l->b->ops.drive)
@@ -544,7 +612,50 @@ static void *lane_main(void *arg)
 
 /* ---- issuing ---- */
 
-void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
+struct long_item {
+    struct batch_item item;
+    int64_t length;
+};
+
+/* The longest first; equals as they were issued, so that a run can be repeated. */
+static int by_length(const void *a, const void *b)
+{
+    const struct long_item *x = a, *y = b;
+
+    if (x->length != y->length)
+        return x->length < y->length ? 1 : -1;
+    return x->item.id < y->item.id ? -1 : x->item.id > y->item.id;
+}
+
+/* A copy of the items in order of their samples' first dimension, for free(). */
+static struct batch_item *sort_items(struct batcher *b, const struct batch_item *items, size_t n,
+                                     struct assay_err *err)
+{
+    struct long_item *order = malloc(n * sizeof(*order));
+    struct batch_item *sorted = calloc(n, sizeof(*sorted));
+    const struct assay_tensor *view = NULL;
+    size_t i;
+
+    if (!order || !sorted)
+        assay_fail(err, ASSAY_EFAIL, "not enough memory to sort %zu samples", n);
+    for (i = 0; order && sorted && i < n; i++) {
+        if (!(view = batch_view(b, items[i].index, 0, err)))
+            break;
+        order[i] = (struct long_item){items[i], view->rank ? view->dims[0] : 0};
+    }
+    if (view) {
+        qsort(order, n, sizeof(*order), by_length);
+        for (i = 0; i < n; i++)
+            sorted[i] = order[i].item;
+    } else {
+        free(sorted);
+        sorted = NULL;
+    }
+    free(order);
+    return sorted;
+}
+
+static void issue_in_order(struct batcher *b, const struct batch_item *items, size_t n)
 {
     struct lane *l = &b->lanes[0];
     struct assay_err err = {0};
@@ -567,6 +678,23 @@ void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
         items += part;
         n -= part;
     }
+}
+
+void batch_issue(struct batcher *b, const struct batch_item *items, size_t n)
+{
+    struct batch_item *sorted;
+    struct assay_err err = {0};
+
+    if (!b->pad || n <= atomic_load_explicit(&b->limit, memory_order_relaxed)) {
+        issue_in_order(b, items, n);
+        return;
+    }
+    sorted = sort_items(b, items, n, &err);
+    if (!sorted)
+        batch_fail(b, &err);
+    else
+        issue_in_order(b, sorted, n);
+    free(sorted);
 }
 
 void batch_flush(struct batcher *b)
@@ -724,6 +852,12 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
     if (!b->output_map || !b->views || !b->lanes || (!b->queue && !config->on_issuer))
         goto no_memory;
     memcpy(b->output_map, config->output_map, config->wanted_outputs * sizeof(*b->output_map));
+    if (config->pad) {
+        b->pad = calloc(config->input_count + 1, sizeof(*b->pad));
+        if (!b->pad)
+            goto no_memory;
+        memcpy(b->pad, config->pad, config->input_count * sizeof(*b->pad));
+    }
     for (i = 0; i < config->lanes; i++)
         if (!lane_init(&b->lanes[i], b, i))
             goto no_memory;
@@ -795,5 +929,6 @@ void batch_destroy(struct batcher *b)
     free(b->lanes);
     free(b->views);
     free(b->output_map);
+    free(b->pad);
     free(b);
 }

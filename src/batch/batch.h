@@ -30,6 +30,7 @@ struct batch_done {
  * fail also on engine threads. */
 struct batch_ops {
     void *ctx;
+    void (*begin)(void *ctx, uint32_t lane); /* first thing on a lane's own thread; NULL: nothing */
     int (*submit)(void *ctx, struct assay_batch *batch, struct assay_err *err);
     int (*drain)(void *ctx, uint32_t lane, struct assay_err *err); /* NULL: none */
     void *(*alloc)(void *ctx, size_t bytes);
@@ -62,7 +63,13 @@ struct batch_config {
     uint32_t output_count;      /* of the graph */
     const uint32_t *output_map; /* which graph output is the benchmark's output i */
     uint32_t wanted_outputs;    /* entries of output_map */
+    bool whole_outputs;         /* no batch dimension; needs max_batch == 1 */
     size_t response_bytes;      /* at most, of one sample */
+    /* NULL: the rows of a batch have one shape.  Else the graph's inputs (batch first, at least one
+     * more dimension): a row is padded with zeros in its first dimension, to the graph's own where
+     * that is fixed and else to the longest row of the batch, and what is issued together is put in
+     * order of length, the longest first.  Copied; not for engines that take ragged batches. */
+    const struct assay_tensor_spec *pad;
 };
 
 /* Times summed over the lanes since the last batch_stats_reset, in ns; counts likewise. */

@@ -131,6 +131,9 @@ extern const char *const cli_word_kinds[];
 /* The kind of word that a setting's value is ("ENGINE", "DIR" …); NULL: free text. */
 const char *cli_setting_kind(const struct settings_row *row);
 
+/* The verb `install` of the command engines. */
+int cli_engine_install(struct cli_input *in);
+
 /* Columns as wide as they need to be, the last as long as it likes; empty columns are left out.
  * Cells are copied; NULL is an empty one. */
 #define CLI_MAX_COLUMNS 12
@@ -160,6 +163,9 @@ struct cli_bench {
 int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,
                    struct assay_err *err);
 void cli_bench_close(struct cli_bench *b);
+
+/* check.c: `assay engines check ENGINE`. */
+int cli_check_engine(struct cli_input *in);
 
 /* Text in lines of at most 80 columns, indented; goes on at column `at`.  Ends with a newline. */
 void cli_wrap(FILE *out, int at, int indent, const char *text);

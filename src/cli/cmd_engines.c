@@ -5,6 +5,7 @@
 
 #include "base/tree.h"
 #include "engine/host.h"
+#include "engine/offer.h"
 
 static const struct {
     uint64_t bit;
@@ -82,6 +83,7 @@ static json_t *engine_json(const char *name, struct assay_err *err)
     if (engine_load(name, &table, path, err))
         return NULL;
     json = table_json(table);
+    json_object_set_new(json, "installed", json_true());
     json_object_set_new(json, "plugin", json_string(path));
     add_probe(json, name);
     return json;
@@ -99,10 +101,41 @@ static void device_words(const json_t *engine, char *out, size_t size)
     json_decref(names);
 }
 
+static const char *word_or(const json_t *e, const char *key, const char *otherwise)
+{
+    const char *s = tree_text(e, key, "");
+
+    return *s ? s : otherwise;
+}
+
+/* What is missing and how to get it: a line for each engine that cannot be used. */
+static void print_notes(const json_t *engines)
+{
+    const json_t *e;
+    bool first = true;
+    size_t i;
+
+    json_array_foreach(engines, i, e)
+    {
+        if (tree_bool(e, "usable", true) && !*tree_text(e, "note", ""))
+            continue;
+        printf("%s%s: %s\n", first ? "\n" : "", tree_text(e, "name", "?"),
+               tree_text(e, "note", "has no device here"));
+        first = false;
+    }
+}
+
+static const char *state_word(const json_t *e)
+{
+    if (!tree_bool(e, "installed", false))
+        return "not installed";
+    return tree_bool(e, "usable", false) ? "installed" : "unusable";
+}
+
 static void print_list(const json_t *engines)
 {
-    static const char *const heading[] = {"ENGINE",  "VERSION",    "DEVICES",
-                                          "FORMATS", "WHAT IT IS", NULL};
+    static const char *const heading[] = {"ENGINE",  "STATE",        "VERSION", "DEVICES",
+                                          "FORMATS", "CAPABILITIES", NULL};
     struct cli_table t;
     const json_t *e;
     size_t i;
@@ -110,33 +143,67 @@ static void print_list(const json_t *engines)
     cli_table_init(&t, heading);
     json_array_foreach(engines, i, e)
     {
-        char devices[256], formats[256];
-        const char *note = tree_text(e, "note", "");
+        char devices[256], formats[256], bits[256];
 
         device_words(e, devices, sizeof(devices));
         cli_join(json_object_get(e, "formats"), formats, sizeof(formats));
-        cli_table_row(&t, (const char *[]){tree_text(e, "name", "?"), tree_text(e, "version", "-"),
-                                           devices[0] ? devices : "-", formats,
-                                           *note ? note : tree_text(e, "summary", "")});
+        cli_join(json_object_get(e, "capabilities"), bits, sizeof(bits));
+        cli_table_row(&t, (const char *[]){tree_text(e, "name", "?"), state_word(e),
+                                           word_or(e, "version", "-"), devices[0] ? devices : "-",
+                                           formats, bits});
     }
     cli_table_print(&t, stdout);
+    print_notes(engines);
+}
+
+/* What is known of an engine that is not installed. */
+static json_t *offer_json(const json_t *offer)
+{
+    json_t *e = json_copy((json_t *)offer);
+    char how[300];
+
+    engine_offer_how(offer, how, sizeof(how));
+    json_object_set_new(e, "installed", json_false());
+    json_object_set_new(e, "usable", json_false());
+    json_object_set_new(e, "note", json_sprintf("%s gets it", how));
+    return e;
+}
+
+static bool has_name(const json_t *names, const char *name)
+{
+    const json_t *n;
+    size_t i;
+
+    json_array_foreach(names, i, n)
+    {
+        if (!strcmp(json_string_value(n), name))
+            return true;
+    }
+    return false;
 }
 
 static int list_engines(struct cli_input *in)
 {
-    json_t *names = engine_list(), *list = json_array(), *name;
+    json_t *names = engine_list(), *offers = engine_offers(), *list = json_array(), *item;
     struct assay_err err;
     size_t i;
 
-    json_array_foreach(names, i, name)
+    json_array_foreach(names, i, item)
     {
-        json_t *e = engine_json(json_string_value(name), &err);
+        json_t *e = engine_json(json_string_value(item), &err);
 
         if (!e) /* a broken plugin does not hide the others */
-            e = json_pack("{s:O, s:b, s:s}", "name", name, "usable", 0, "note", err.text);
+            e = json_pack("{s:O, s:b, s:b, s:s}", "name", item, "installed", 1, "usable", 0, "note",
+                          err.text);
         json_array_append_new(list, e);
     }
+    json_array_foreach(offers, i, item)
+    {
+        if (!has_name(names, tree_text(item, "name", "")))
+            json_array_append_new(list, offer_json(item));
+    }
     json_decref(names);
+    json_decref(offers);
     if (cli_wants_json(in))
         return cli_json(json_pack("{s:o}", "engines", list), "engines");
     print_list(list);
@@ -181,17 +248,19 @@ static void print_engine(const json_t *e)
     size_t i;
 
     printf("%s: %s\n\n", tree_text(e, "name", "?"), tree_text(e, "summary", ""));
-    printf("  version       %s\n", tree_text(e, "version", "unknown"));
-    printf("  plugin        %s\n", tree_text(e, "plugin", ""));
+    printf("  version       %s\n", word_or(e, "version", "unknown"));
+    printf("  plugin        %s\n", tree_text(e, "plugin", "not installed"));
     if (*tree_text(e, "library", ""))
         printf("  library       %s\n", tree_text(e, "library", ""));
     cli_join(json_object_get(e, "formats"), text, sizeof(text));
     printf("  formats       %s\n", text[0] ? text : "none needed");
     cli_join(json_object_get(e, "precisions"), text, sizeof(text));
-    printf("  precisions    %s\n", text);
+    if (text[0])
+        printf("  precisions    %s\n", text);
     if (*tree_text(e, "note", ""))
         printf("  note          %s\n", tree_text(e, "note", ""));
-    printf("\nDevices\n");
+    if (json_array_size(json_object_get(e, "devices")))
+        printf("\nDevices\n");
     json_array_foreach(json_object_get(e, "devices"), i, device)
         printf("  %-12s  %s\n", tree_text(device, "device", "?"), tree_text(device, "name", ""));
     printf("\nCapabilities\n");
@@ -206,6 +275,17 @@ static void print_engine(const json_t *e)
         printf("  %-20s  %s\n", option, json_string_value(device));
 }
 
+/* NULL: it is installed, or nobody knows it. */
+static json_t *not_installed(const char *name)
+{
+    json_t *names = engine_list(), *offer = has_name(names, name) ? NULL : engine_offer(name);
+    json_t *e = offer ? offer_json(offer) : NULL;
+
+    json_decref(names);
+    json_decref(offer);
+    return e;
+}
+
 static int cmd_engines(struct cli_input *in)
 {
     struct assay_err err;
@@ -213,7 +293,7 @@ static int cmd_engines(struct cli_input *in)
 
     if (!in->count)
         return list_engines(in);
-    if (!(e = engine_json(in->args[0], &err)))
+    if (!(e = not_installed(in->args[0])) && !(e = engine_json(in->args[0], &err)))
         return cli_fail(&err);
     if (cli_wants_json(in))
         return cli_json(e, "engine");
@@ -222,26 +302,11 @@ static int cmd_engines(struct cli_input *in)
     return EXIT_OK;
 }
 
-static int check(struct cli_input *in)
-{
-    const struct settings *s = &in->settings;
-    struct engine_conform sum;
-    struct assay_err err;
-
-    if (engine_conform(in->args[0], s->model, cli_value(in, "format"), s->device, s->engine_options,
-                       s->json ? stderr : stdout, &sum, &err))
-        return cli_fail(&err);
-    if (s->json)
-        cli_json(json_pack("{s:s, s:i, s:i, s:i}", "engine", in->args[0], "passed", sum.passed,
-                           "failed", sum.failed, "skipped", sum.skipped),
-                 "conform");
-    else
-        printf("%d passed, %d failed, %d skipped\n", sum.passed, sum.failed, sum.skipped);
-    return sum.failed ? EXIT_COULD_NOT : EXIT_OK;
-}
-
 static const struct cli_verb verbs[] = {
-    {"check", "ENGINE", "run the conformance suite on an engine; fails when a case fails", check},
+    {"check", "ENGINE", "run the conformance suite on an engine; fails when a case fails",
+     cli_check_engine},
+    {"install", "ENGINE", "fetch an engine's library and build its plugin, in Assay's source tree",
+     cli_engine_install},
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
@@ -249,23 +314,27 @@ static const struct cli_option options[] = {
      "check: the format of the model file; default: by the engine"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "check: one option of the engine; may be given again"},
+    {"with", 0, "ENGINE", NULL, NULL,
+     "check: the engine that its answers are compared with; default: every other one"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"model", "device", "engine-options", "json", NULL};
 
 const struct cli_command cli_cmd_engines = {
     .name = "engines",
-    .summary = "list engines, show one, or check one",
+    .summary = "list engines, show, check or install one",
     .arguments = "[ENGINE]",
     .verbs = verbs,
     .options = options,
     .settings = settings,
-    .help = "Lists the engines that are installed, with the library and the devices that each "
-            "finds here. With a "
-            "name: everything about that engine, with its options.\n"
+    .help = "Lists the engines that are installed, with the version and the devices that each "
+            "finds here, and those that can be had, with what gets them. With a name: everything "
+            "about that engine, with its options.\n"
             "\n"
             "    assay engines\n"
             "    assay engines onnxruntime\n"
-            "    assay engines check onnxruntime --model model.onnx\n"
+            "    assay engines install openvino\n"
+            "    assay engines check onnxruntime\n"
+            "    assay engines check onnxruntime --with openvino --model model.onnx\n"
             "    assay engines check ./mine.so --model model.bin -o threads=1",
     .run = cmd_engines};

@@ -1,8 +1,9 @@
-/* assay net: topologies that Assay can write itself, with synthetic weights. */
+/* assay net: topologies that Assay can write itself, with synthetic weights or those of a file. */
 #include "cli/cli.h"
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "net/net.h"
@@ -92,7 +93,7 @@ static void print_net(const json_t *net)
            (long long)tree_int(net, "macs", 0));
     print_tensors("input", json_object_get(net, "inputs"));
     print_tensors("output", json_object_get(net, "outputs"));
-    putchar('\n');
+    puts("  weights     synthetic, by --seed, or of a file: `assay net write --weights`\n");
     cli_table_init(&t, heading);
     json_array_foreach(json_object_get(net, "layers"), i, layer)
     {
@@ -122,11 +123,39 @@ static int show(struct cli_input *in)
     return EXIT_OK;
 }
 
+/* With the weights of a file: what was written, and how a benchmark feeds it. */
+static int write_bound(struct cli_input *in, const char *format, const char *output)
+{
+    const char *to = cli_value(in, "manifest"), *yaml;
+    struct assay_err err;
+    json_t *said;
+    int rc = net_write_weights(in->args[0], format, cli_value(in, "weights"), output, &said, &err);
+
+    if (rc)
+        return cli_fail(&err);
+    yaml = tree_text(said, "manifest", NULL);
+    fprintf(stderr, "%s: %s (%s) with the %sweights of %s (%s)\n", output,
+            tree_text(said, "net", ""), tree_text(said, "summary", ""),
+            tree_bool(said, "synthetic", false) ? "synthetic " : "", cli_value(in, "weights"),
+            tree_text(json_object_get(said, "weights"), "format", ""));
+    if (to && !yaml) {
+        json_decref(said);
+        return cli_usage(in->command, "no benchmark is known for '%s', so it has no --manifest",
+                         in->args[0]);
+    }
+    if (to)
+        rc = file_write_whole(to, yaml, strlen(yaml), &err);
+    if (!rc && cli_wants_json(in))
+        return cli_json(said, "net-file");
+    json_decref(said);
+    return rc ? cli_fail(&err) : EXIT_OK;
+}
+
 static int write_net(struct cli_input *in)
 {
     const char *format = cli_value(in, "format"), *output = cli_value(in, "output"), *near;
     const char *precision = in->settings.precision;
-    bool int8 = precision && !strcmp(precision, "int8");
+    bool int8 = precision && !strcmp(precision, "int8"), bound = cli_value(in, "weights") != NULL;
     struct assay_err err;
     size_t n, i;
     const char *const *formats = net_formats(&n);
@@ -144,6 +173,14 @@ static int write_net(struct cli_input *in)
         return cli_usage(in->command, "nets are written in fp32 and int8, not in '%s'", precision);
     if (int8 && format && strcmp(format, "onnx"))
         return cli_usage(in->command, "nets are written in int8 as onnx only, not as %s", format);
+    if (int8 && bound)
+        return cli_usage(in->command,
+                         "weights of a file are written in fp32: `assay quantize` makes int8 of "
+                         "the written model, from samples of its own");
+    if (!bound && cli_value(in, "manifest"))
+        return cli_usage(in->command, "--manifest is written for --weights");
+    if (bound)
+        return write_bound(in, format ? format : formats[0], output);
     if (int8 ? net_write_int8(in->args[0], (uint64_t)in->settings.seed, output, &err)
              : net_write(in->args[0], format ? format : formats[0], (uint64_t)in->settings.seed,
                          output, &err))
@@ -164,19 +201,24 @@ static int write_net(struct cli_input *in)
 static const struct cli_verb verbs[] = {
     {"list", "", "the nets, with their size", list},
     {"show", "NET", "one net, layer by layer", show},
-    {"write", "NET", "write it to --output, with synthetic weights of --seed", write_net},
+    {"write", "NET", "write it to --output, with those of --weights, or synthetic ones of --seed",
+     write_net},
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
     {"format", 0, "NAME", NULL, NULL, "write: the file format; default: onnx"},
     {"output", 'o', "FILE", NULL, NULL, "write: the file to write; it appears whole or not at all"},
+    {"weights", 0, "FILE", NULL, NULL,
+     "write: official weights: a PyTorch state dict, safetensors or ONNX"},
+    {"manifest", 0, "FILE", NULL, NULL,
+     "write: with --weights, also write the manifest that `assay run --model` takes"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"seed", "precision", "json", NULL};
 
 const struct cli_command cli_cmd_net = {
     .name = "net",
-    .summary = "list, show and write networks with synthetic weights",
+    .summary = "list, show and write networks, with official or synthetic weights",
     .arguments = "",
     .verbs = verbs,
     .options = options,
@@ -187,6 +229,15 @@ const struct cli_command cli_cmd_net = {
             "measure accuracy. "
             "The same seed gives the same bytes everywhere.\n"
             "\n"
+            "With --weights the weights of a file are bound to the topology instead: a PyTorch "
+            "state dict (.pth, .pt; both formats of torch.save), safetensors or ONNX. So every "
+            "engine gets a model, also where nobody published one. Nothing of the file is "
+            "executed; what does not fit is refused, with names. Weights of 1000 classes make "
+            "resnet50 the net resnet50-torchvision, whose pre-processing differs; the manifest "
+            "says so. The written model carries the SHA-256 of the weights.\n"
+            "\n"
             "    assay net write resnet50 --format onnx --output resnet50.onnx\n"
-            "    assay net write resnet50 --precision int8 --output resnet50-int8.onnx",
+            "    assay net write resnet50 --precision int8 --output resnet50-int8.onnx\n"
+            "    assay net write resnet50 --weights resnet50.pth --format tensorflow --output "
+            "resnet50.pb --manifest resnet50.yaml",
     .run = list};

@@ -1,4 +1,4 @@
-/* The official ImageNet pre-processing as one pass over a photo; see image.h. */
+/* The official pre-processing of photos as one pass; see image.h. */
 #include "data/image.h"
 
 #include <stdlib.h>
@@ -89,6 +89,42 @@ void image_normalise(const struct image_rule *rule, const struct image_work *w, 
     }
 }
 
+/* Tensor channel c is that of the photo at place c, or, for BGR, 2 - c. */
+static int channel_of(const struct image_rule *rule, int c)
+{
+    return rule->bgr ? 2 - c : c;
+}
+
+int image_stretch(const struct image_rule *rule, const struct pixels *photo, struct image_work *w,
+                  float *out, struct assay_err *err)
+{
+    struct resize_values values = {.scale = (float)rule->scale};
+    size_t size = rule->size, x;
+    float *rows = NULL, *to[3];
+    struct resize_linear r;
+    uint32_t y;
+    int c, rc;
+
+    if ((rc = resize_linear_begin(&r, photo, rule->size, rule->size, &w->resize, err)))
+        return rc;
+    if (rule->nhwc && !(rows = malloc(size * 3 * sizeof(*rows))))
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory for an image");
+    for (c = 0; c < 3; c++) {
+        values.offset[channel_of(rule, c)] = (float)rule->mean[c];
+        values.divisor[channel_of(rule, c)] = (float)rule->std[c];
+    }
+    for (y = 0; y < rule->size; y++) {
+        for (c = 0; c < 3; c++)
+            to[channel_of(rule, c)] =
+                rows ? rows + (size_t)c * size : out + ((size_t)c * size + y) * size;
+        resize_linear_row(&r, y, &values, to);
+        for (x = 0; rows && x < 3 * size; x++)
+            out[y * 3 * size + x] = rows[x % 3 * size + x / 3];
+    }
+    free(rows);
+    return ASSAY_OK;
+}
+
 int image_read(const struct image_rule *rule, const char *path, struct image_work *w, float *out,
                struct assay_err *err)
 {
@@ -96,6 +132,8 @@ int image_read(const struct image_rule *rule, const char *path, struct image_wor
     int rc;
 
     rc = pixels_read_jpeg(path, &w->photo, err);
+    if (!rc && rule->method == IMAGE_STRETCH)
+        return image_stretch(rule, &w->photo, w, out, err);
     if (!rc)
         rc = image_crop(rule, &w->photo, w, &crop, err);
     if (!rc && crop)
@@ -105,10 +143,17 @@ int image_read(const struct image_rule *rule, const char *path, struct image_wor
 
 void image_describe(const struct image_rule *r, char *out, size_t size)
 {
-    snprintf(out, size,
-             "resize short side %u (%s), centre crop %u, (x * %.17g - [%.9g %.9g %.9g]) / [%.9g "
-             "%.9g %.9g], %s, %s, float32",
-             r->resize, r->method == IMAGE_PYTORCH ? "Pillow bilinear" : "OpenCV area", r->size,
-             r->scale, r->mean[0], r->mean[1], r->mean[2], r->std[0], r->std[1], r->std[2],
+    int n;
+
+    if (r->method == IMAGE_STRETCH)
+        n = snprintf(out, size, "stretch to %u x %u (OpenCV bilinear, float32)", r->size, r->size);
+    else
+        n = snprintf(out, size, "resize short side %u (%s), centre crop %u", r->resize,
+                     r->method == IMAGE_PYTORCH ? "Pillow bilinear" : "OpenCV area", r->size);
+    if (n < 0 || (size_t)n >= size)
+        return;
+    snprintf(out + n, size - (size_t)n,
+             ", (x * %.17g - [%.9g %.9g %.9g]) / [%.9g %.9g %.9g], %s, %s, float32", r->scale,
+             r->mean[0], r->mean[1], r->mean[2], r->std[0], r->std[1], r->std[2],
              r->bgr ? "BGR" : "RGB", r->nhwc ? "NHWC" : "NCHW");
 }

@@ -25,18 +25,6 @@ static char *next_word(char **at)
     return *word ? word : NULL;
 }
 
-static bool leaves_folder(const char *name)
-{
-    const char *p;
-
-    if (name[0] == '/')
-        return true;
-    for (p = name; (p = strstr(p, "..")); p += 2)
-        if ((p == name || p[-1] == '/') && (p[2] == '/' || !p[2]))
-            return true;
-    return false;
-}
-
 /* One line into row l->n; at must be NUL-terminated. */
 static int parse_line(char *at, const char *file, size_t line, int32_t classes, struct labels *l,
                       struct assay_err *err)
@@ -64,7 +52,7 @@ static int parse_line(char *at, const char *file, size_t line, int32_t classes, 
         return assay_fail(err, ASSAY_EFAIL,
                           "%s:%zu: label %.40s is outside 0..%d (labels count from 0)", file, line,
                           label, classes - 1);
-    if (leaves_folder(name))
+    if (file_leaves_folder(name))
         return assay_fail(err, ASSAY_EFAIL,
                           "%s:%zu: '%.200s' leaves the data set's folder; wanted: a name in it",
                           file, line, name);

@@ -36,11 +36,12 @@ static const struct frame_key {
     const char *name;
     int type;
 } frame_keys[] = {
-    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},   {"benchmark", FRAME_TEXT},
-    {"files", FRAME_TEXTS},    {"net", FRAME_TEXT},    {"synthetic", FRAME_FLAG},
-    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},   {"sha256", FRAME_TEXTS},
-    {"input", FRAME_MAP},      {"output", FRAME_MAP},  {"reference_accuracy", FRAME_NUMBER},
-    {"source", FRAME_ANY},     {"licence", FRAME_ANY}, {"notes", FRAME_ANY}};
+    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},  {"benchmark", FRAME_TEXT},
+    {"files", FRAME_TEXTS},    {"net", FRAME_TEXT},   {"synthetic", FRAME_FLAG},
+    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},  {"sha256", FRAME_TEXTS},
+    {"input", FRAME_MAP},      {"output", FRAME_MAP}, {"reference_accuracy", FRAME_NUMBER},
+    {"target", FRAME_NUMBER},  {"source", FRAME_ANY}, {"licence", FRAME_ANY},
+    {"notes", FRAME_ANY}};
 #define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
 
 static bool is_manifest_name(const char *file)

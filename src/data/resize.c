@@ -1,5 +1,5 @@
 /* OpenCV's INTER_AREA and Pillow's antialiased bilinear on RGB8, bit for bit, for a crop of the
- * result.
+ * result; OpenCV's INTER_LINEAR on the same pixels as float32, row by row.
  *
  * Equality is in the arithmetic's order: OpenCV weighs a source row horizontally in float32, from
  * left to right, then adds rows from top to bottom; Pillow rounds to 8 bits between its two passes.
@@ -22,15 +22,6 @@
 #endif
 
 typedef float four __attribute__((vector_size(16)));
-
-/* One axis: what every pixel of the crop takes from the source. */
-struct axis {
-    uint32_t n, taps;  /* pixels of the crop; taps of each */
-    uint32_t *first;   /* [n]: the source pixel of tap 0 */
-    float *weight;     /* [n][taps], area */
-    int32_t *fixed;    /* [n][taps], pil and enlarging: fixed point */
-    uint32_t from, to; /* the source pixels that are used at all */
-};
 
 void resize_work_release(struct resize_work *w)
 {
@@ -64,7 +55,7 @@ static int work_reserve(struct resize_work *w, size_t bytes, struct assay_err *e
     return ASSAY_OK;
 }
 
-static void axis_pieces(struct axis *a, uint32_t n, uint32_t taps, struct pieces *p)
+static void axis_pieces(struct resize_axis *a, uint32_t n, uint32_t taps, struct pieces *p)
 {
     a->n = n;
     a->taps = taps;
@@ -73,7 +64,7 @@ static void axis_pieces(struct axis *a, uint32_t n, uint32_t taps, struct pieces
     a->fixed = (int32_t *)a->weight;
 }
 
-static void axis_range(struct axis *a, uint32_t source)
+static void axis_range(struct resize_axis *a, uint32_t source)
 {
     a->from = a->first[0];
     a->to = a->first[a->n - 1] + a->taps;
@@ -83,7 +74,7 @@ static void axis_range(struct axis *a, uint32_t source)
 
 /* Shrinking by area: source pixels covered by [d * scale, (d + 1) * scale), edges by their covered
  * part. */
-static void axis_area(struct axis *a, uint32_t source, double scale, uint32_t offset)
+static void axis_area(struct resize_axis *a, uint32_t source, double scale, uint32_t offset)
 {
     uint32_t i, k;
 
@@ -145,7 +136,8 @@ INLINE four load_four(const float *p)
 }
 
 /* row: the widened source from pixel a->from on.  out: n pixels of 3 floats and one float more. */
-INLINE void weigh_taps(const struct axis *a, uint32_t taps, const float *row, float *restrict out)
+INLINE void weigh_taps(const struct resize_axis *a, uint32_t taps, const float *row,
+                       float *restrict out)
 {
     const uint32_t *first = a->first, *end = first + a->n;
     const float *w = a->weight, *p;
@@ -162,7 +154,7 @@ INLINE void weigh_taps(const struct axis *a, uint32_t taps, const float *row, fl
     }
 }
 
-INLINE void weigh_row(const struct axis *a, const float *row, float *out)
+INLINE void weigh_row(const struct resize_axis *a, const float *row, float *out)
 {
     /* The usual counts as constants, so that the loop over taps is unrolled. */
     if (a->taps == 3)
@@ -215,7 +207,7 @@ INLINE void add_rows(const float *const *rows, const float *weight, uint32_t tap
 
 /* What area_general has laid out: the axes and its buffers. */
 struct area {
-    struct axis x, y;
+    struct resize_axis x, y;
     float *wide;        /* one source row as floats */
     float *ring;        /* y.taps weighed rows: source row s is at s % y.taps */
     size_t stride;      /* of the ring, in floats */
@@ -328,7 +320,7 @@ static void area_blocks(const struct pixels *from, const struct resize_target *t
 /* Where and how much when an axis enlarges: two taps in 11-bit fixed point.  Along x a pixel at the
  * edge takes it alone; along y the edge row counts twice (`edge_alone` false): their roundings
  * differ. */
-static void axis_enlarge(struct axis *a, uint32_t source, uint32_t target, uint32_t offset,
+static void axis_enlarge(struct resize_axis *a, uint32_t source, uint32_t target, uint32_t offset,
                          bool edge_alone)
 {
     double inverse = (double)target / source, scale = 1.0 / inverse;
@@ -350,7 +342,8 @@ static void axis_enlarge(struct axis *a, uint32_t source, uint32_t target, uint3
     }
 }
 
-static void enlarge_row(const struct axis *x, const uint8_t *row, uint32_t width, int32_t *out)
+static void enlarge_row(const struct resize_axis *x, const uint8_t *row, uint32_t width,
+                        int32_t *out)
 {
     uint32_t i, c;
 
@@ -365,7 +358,7 @@ static void enlarge_row(const struct axis *x, const uint8_t *row, uint32_t width
 static int area_enlarge(const struct pixels *from, const struct resize_target *to, uint8_t *out,
                         struct resize_work *work, struct assay_err *err)
 {
-    struct axis x = {0}, y = {0};
+    struct resize_axis x = {0}, y = {0};
     struct pieces p = {0};
     int32_t *lines[2] = {NULL, NULL}; /* source row s, enlarged, is in lines[s % 2] */
     uint32_t held[2] = {UINT32_MAX, UINT32_MAX}, i, s, k;
@@ -442,7 +435,7 @@ static uint32_t pil_taps(double scale)
 
 /* A triangle as wide as two target pixels (two source pixels when enlarging), normalised, in 22-bit
  * fixed point. */
-static void axis_pil(struct axis *a, uint32_t source, double scale, uint32_t offset)
+static void axis_pil(struct resize_axis *a, uint32_t source, double scale, uint32_t offset)
 {
     double support = scale > 1 ? scale : 1, inverse = 1.0 / support;
     uint32_t i, k;
@@ -477,7 +470,7 @@ static inline uint8_t pil_round(int32_t sum)
 }
 
 /* row starts at pixel a->from and is padded by taps pixels. */
-static void pil_row(const struct axis *a, const uint8_t *row, uint8_t *out)
+static void pil_row(const struct resize_axis *a, const uint8_t *row, uint8_t *out)
 {
     const int32_t *w = a->fixed;
     uint32_t i, k;
@@ -498,7 +491,7 @@ static void pil_row(const struct axis *a, const uint8_t *row, uint8_t *out)
 }
 
 /* rows: the horizontally resized source rows from a->from on, n bytes each. */
-static void pil_column(const struct axis *a, uint32_t i, const uint8_t *rows, size_t n,
+static void pil_column(const struct resize_axis *a, uint32_t i, const uint8_t *rows, size_t n,
                        int32_t *sum, uint8_t *out)
 {
     const int32_t *w = a->fixed + (size_t)i * a->taps;
@@ -524,7 +517,7 @@ int resize_pil(const struct pixels *from, const struct resize_target *to, uint8_
 {
     double scale_x = (double)from->width / to->width, scale_y = (double)from->height / to->height;
     uint32_t taps_x = pil_taps(scale_x), taps_y = pil_taps(scale_y), i, rows;
-    struct axis x = {0}, y = {0};
+    struct resize_axis x = {0}, y = {0};
     struct pieces p = {0};
     uint8_t *padded = NULL, *thin = NULL;
     int32_t *sum = NULL;
@@ -557,4 +550,157 @@ int resize_pil(const struct pixels *from, const struct resize_target *to, uint8_
     for (i = 0; i < y.n; i++)
         pil_column(&y, i, thin, n, sum, out + (size_t)i * n);
     return ASSAY_OK;
+}
+
+/* ---- OpenCV's INTER_LINEAR in float32 ---- */
+
+/* Where pixel d of the result lies: the source pixel before it, and how far behind that one. */
+static int64_t linear_place(uint32_t d, double scale, float *behind)
+{
+    float f = (float)((d + 0.5) * scale - 0.5);
+    float whole = floorf(f);
+
+    *behind = f - whole;
+    return (int64_t)whole;
+}
+
+/* OpenCV takes means of 2 × 2 where both sides are halved: the same bits.  Along x a pixel at the
+ * edge is taken alone; along y (resize_linear_row) the edge row counts
+ * twice: their roundings differ. */
+static void axis_linear(struct resize_axis *a, uint32_t source, double scale)
+{
+    uint32_t i;
+
+    for (i = 0; i < a->n; i++) {
+        float f;
+        int64_t s = linear_place(i, scale, &f);
+
+        if (s < 0 || s >= (int64_t)source - 1) {
+            s = s < 0 ? 0 : (int64_t)source - 1;
+            f = 0;
+        }
+        a->first[i] = (uint32_t)s;
+        a->weight[2 * (size_t)i] = 1.0f - f;
+        a->weight[2 * (size_t)i + 1] = f;
+    }
+    a->from = 0;
+    a->to = source;
+}
+
+int resize_linear_begin(struct resize_linear *r, const struct pixels *from, uint32_t width,
+                        uint32_t height, struct resize_work *w, struct assay_err *err)
+{
+    size_t wide = ((size_t)from->width + 2) * 3; /* the last pixel's second tap lies behind it */
+    struct pieces p = {0};
+    int pass, rc;
+
+    *r = (struct resize_linear){.from = from,
+                                .scale = 1.0 / ((double)height / from->height),
+                                .held = {UINT32_MAX, UINT32_MAX}};
+    for (pass = 0; pass < 2; pass++) {
+        p.used = 0;
+        axis_pieces(&r->x, width, 2, &p);
+        r->wide = piece(&p, wide * sizeof(float));
+        r->lines[0] = piece(&p, (size_t)width * 3 * sizeof(float));
+        r->lines[1] = piece(&p, (size_t)width * 3 * sizeof(float));
+        if (pass == 0 && (rc = work_reserve(w, p.used, err)))
+            return rc;
+        p.base = w->memory;
+    }
+    memset(w->memory, 0, p.used);
+    axis_linear(&r->x, from->width, 1.0 / ((double)width / from->width));
+    return ASSAY_OK;
+}
+
+/* The three channels of a source row, resized along x, one behind the other. */
+INLINE void linear_line(struct resize_linear *r, uint32_t s)
+{
+    const float *w = r->x.weight;
+    float *out = r->lines[s % 2];
+    size_t width = r->x.n, i;
+
+    if (r->held[s % 2] == s)
+        return;
+    widen_row(r->from->data + (size_t)s * r->from->width * 3, r->wide, (size_t)r->from->width * 3);
+    for (i = 0; i < width; i++, w += 2) {
+        const float *p = r->wide + (size_t)r->x.first[i] * 3;
+        four sum = load_four(p) * w[0] + load_four(p + 3) * w[1];
+
+        out[i] = sum[0];
+        out[i + width] = sum[1];
+        out[i + 2 * width] = sum[2];
+    }
+    r->held[s % 2] = s;
+}
+
+typedef float eight __attribute__((vector_size(32)));
+
+/* upper and lower weighed and normalised, each step rounded to float32. */
+INLINE void linear_blend(const float *upper, const float *lower, float f, float scale, float offset,
+                         float divisor, float *out, size_t n)
+{
+    float rest = 1.0f - f, v;
+    eight a, b;
+    size_t i;
+
+    for (i = 0; i + 8 <= n; i += 8) {
+        memcpy(&a, upper + i, sizeof(a));
+        memcpy(&b, lower + i, sizeof(b));
+        a = a * rest + b * f;
+        a = a * scale;
+        a = a - offset;
+        a = a / divisor;
+        memcpy(out + i, &a, sizeof(a));
+    }
+    for (; i < n; i++) {
+        v = upper[i] * rest + lower[i] * f;
+        v = v * scale;
+        v = v - offset;
+        out[i] = v / divisor;
+    }
+}
+
+INLINE void linear_row(struct resize_linear *r, uint32_t i, const struct resize_values *values,
+                       float *const out[3])
+{
+    float f;
+    int64_t s = linear_place(i, r->scale, &f), last = (int64_t)r->from->height - 1;
+    uint32_t upper = (uint32_t)(s < 0      ? 0
+                                : s > last ? last
+                                           : s),
+             lower = (uint32_t)(s + 1 > last ? last : s + 1);
+    size_t width = r->x.n, c;
+
+    linear_line(r, upper);
+    linear_line(r, lower);
+    for (c = 0; c < 3; c++)
+        linear_blend(r->lines[upper % 2] + c * width, r->lines[lower % 2] + c * width, f,
+                     values->scale, values->offset[c], values->divisor[c], out[c], width);
+}
+
+static void linear_row_plain(struct resize_linear *r, uint32_t i, const struct resize_values *v,
+                             float *const out[3])
+{
+    linear_row(r, i, v, out);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static void linear_row_avx2(struct resize_linear *r, uint32_t i,
+                                                            const struct resize_values *v,
+                                                            float *const out[3])
+{
+    linear_row(r, i, v, out);
+}
+#endif
+
+void resize_linear_row(struct resize_linear *r, uint32_t i, const struct resize_values *values,
+                       float *const out[3])
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        linear_row_avx2(r, i, values, out);
+        return;
+    }
+#endif
+    linear_row_plain(r, i, values, out);
 }

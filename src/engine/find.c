@@ -5,6 +5,7 @@
  */
 #include "engine/host.h"
 
+#include <glob.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "base/file.h"
 #include "base/plugin.h"
 #include "base/text.h"
+#include "engine/offer.h"
 
 /* The table of ABI 1.0, which is still taken. */
 #define SIZE_1_0 offsetof(struct assay_engine, tunables)
@@ -119,6 +121,8 @@ int engine_load(const char *name, const struct assay_engine **table, char path[1
     const struct assay_engine *t;
     int rc = plugin_open(&kind, name, &entry, path, err);
 
+    if (rc == ASSAY_EUSAGE && engine_offer_check(name, err))
+        return ASSAY_EFAIL;
     if (rc)
         return rc;
     t = entry;
@@ -137,4 +141,19 @@ char *engine_runtime_dir(const char *name)
     dir = below ? file_prefix_join(below) : NULL;
     free(below);
     return dir;
+}
+
+int engine_runtime_check(const char *dir, struct assay_err *err)
+{
+    char *pattern = dir ? file_join(dir, "*.so*") : NULL;
+    glob_t files;
+    int rc = ASSAY_OK;
+
+    if (pattern && !glob(pattern, 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc && !rc; i++)
+            rc = plugin_check_whole(files.gl_pathv[i], err);
+        globfree(&files);
+    }
+    free(pattern);
+    return rc;
 }

@@ -33,6 +33,8 @@ int engine_probe_here(const char *name, int fd, struct assay_err *err);
 
 /* Where an engine's runtime libraries are kept. */
 char *engine_runtime_dir(const char *name);
+/* Fails when a library there is cut off.  A folder that does not exist is fine. */
+int engine_runtime_check(const char *dir, struct assay_err *err);
 
 /* Parses "a=b,c=d" by the engine's options table; defaults filled in.  Values' strings point into
  * *storage, which the caller frees after the values.  text may be NULL.  values NULL: only checks
@@ -67,6 +69,13 @@ int engine_check_shapes(const struct engine *e, uint32_t graph,
                         const struct assay_tensor_spec *inputs, uint32_t input_count,
                         const struct assay_tensor_spec *outputs, uint32_t output_count,
                         uint32_t *output_map, struct assay_err *err);
+/* Whether the model gives these outputs whole, without a batch dimension (whole_outputs in
+ * benchmark.h), to go by the first; and the check of such outputs. */
+bool engine_outputs_whole(const struct engine *e, uint32_t graph,
+                          const struct assay_tensor_spec *outputs, uint32_t count);
+int engine_check_whole(const struct engine *e, uint32_t graph,
+                       const struct assay_tensor_spec *outputs, uint32_t count, uint32_t *map,
+                       struct assay_err *err);
 int engine_lane_open(struct engine *e, uint32_t lane, struct assay_err *err);
 void engine_lane_close(struct engine *e, uint32_t lane);
 /* As the hook, timed; detects double completion (`done` called twice for a batch), completion of a
@@ -99,5 +108,26 @@ int engine_conform(const char *name, const char *model, const char *format, cons
 /* The child's side (libexec/assay/assay-child conform NAME CASE MODEL FORMAT DEVICE OPTIONS, those
  * not given empty): args are the six after "conform". */
 int engine_conform_here(char **args, int fd, struct assay_err *err);
+
+/* One net in a file: the same net, with the same weights, in every format that there is. */
+struct engine_net_file {
+    const char *format, *precision; /* precision: "fp32" or "int8" */
+    const char *path;
+};
+struct engine_agree_ask {
+    const char *with;             /* NULL: every other engine that is installed */
+    const char *device, *options; /* of the engine that is checked; may be NULL */
+    const struct engine_net_file *files;
+    size_t file_count;
+    const char *samples; /* a file of float32 rows as the net's only input takes them */
+};
+/* Whether the engine answers as the others do, within a bound for each precision (agree.c): prints
+ * one line for each other engine and precision, and adds to sum.  Each engine runs in a child
+ * process of its own.  Fails only when nothing could be tried. */
+int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out,
+                 struct engine_conform *sum, struct assay_err *err);
+/* The child's side (libexec/assay/assay-child answer ENGINE MODEL FORMAT DEVICE OPTIONS PRECISION
+ * SAMPLES): args are the seven after "answer". */
+int engine_answer_here(char **args, int fd, struct assay_err *err);
 
 #endif

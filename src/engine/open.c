@@ -124,6 +124,21 @@ static void engine_free(struct engine *e)
     free(e);
 }
 
+/* Puts in front what a library's words only hint at. */
+static void say_memory(struct assay_err *words)
+{
+    static const char *const hints[] = {"bad_alloc", "t alloc", "to allocate"};
+    char text[sizeof(words->text)];
+
+    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
+        if (!strstr(words->text, hints[i]))
+            continue;
+        snprintf(text, sizeof(text), "%s", words->text);
+        snprintf(words->text, sizeof(words->text), "not enough memory: %.480s", text);
+        return;
+    }
+}
+
 static int describe(struct engine *e, struct assay_err *err)
 {
     struct assay_err words = {0};
@@ -153,8 +168,11 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
     atomic_flag_clear(&e->faulted);
     if ((rc = lanes_init(e, config->lanes, err)))
         goto out;
-    rc = table->open(config, &e->self, &words);
+    rc = engine_runtime_check(config->runtime_dir, &words);
+    if (!rc)
+        rc = table->open(config, &e->self, &words);
     if (rc) {
+        say_memory(&words);
         engine_name_error(e, "open", rc, &words, err);
         goto out;
     }

@@ -28,7 +28,9 @@ static int probe_table(const struct assay_engine *t, const char *name, struct as
         return ASSAY_OK;
     }
     dir = engine_runtime_dir(t->name ? t->name : name);
-    rc = t->probe(dir ? dir : "", p, err);
+    rc = engine_runtime_check(dir, err);
+    if (!rc)
+        rc = t->probe(dir ? dir : "", p, err);
     free(dir);
     return rc;
 }

@@ -77,31 +77,35 @@ int engine_check_desc(const struct assay_model_desc *desc, struct assay_err *err
     return rc;
 }
 
-/* `have` is the graph's tensor with the batch in dimension 0, `want` one sample's. */
-static bool same_shape(const struct assay_tensor_spec *have, const struct assay_tensor_spec *want)
+/* `have` is the graph's tensor with `batch` dimensions in front (1, or 0 for a whole one), `want`
+ * one sample's. */
+static bool same_shape(const struct assay_tensor_spec *have, const struct assay_tensor_spec *want,
+                       uint32_t batch)
 {
-    if (have->dtype != want->dtype || have->rank != want->rank + 1)
+    if (have->dtype != want->dtype || have->rank != want->rank + batch)
         return false;
     for (uint32_t i = 0; i < want->rank; i++)
-        if (have->dims[i + 1] >= 0 && want->dims[i] >= 0 && have->dims[i + 1] != want->dims[i])
+        if (have->dims[i + batch] >= 0 && want->dims[i] >= 0 &&
+            have->dims[i + batch] != want->dims[i])
             return false;
     return true;
 }
 
 static int compare(const struct engine *e, const char *what, const struct assay_tensor_spec *have,
-                   const struct assay_tensor_spec *want, struct assay_err *err)
+                   const struct assay_tensor_spec *want, uint32_t batch, struct assay_err *err)
 {
     char found[160], wanted[160], *verb = what[0] == 'i' ? "takes" : "gives";
 
-    if (same_shape(have, want))
+    if (same_shape(have, want, batch))
         return ASSAY_OK;
     engine_shape_text(have->dims, have->rank, found, sizeof(found));
     engine_shape_text(want->dims, want->rank, wanted, sizeof(wanted));
     return assay_fail(err, ASSAY_EFAIL,
-                      "%s: %s '%s': the model %s %s %s (batch first), the benchmark %s %s %s for a "
+                      "%s: %s '%s': the model %s %s %s%s, the benchmark %s %s %s for a "
                       "sample; is this the model's manifest?",
                       e->table->name, what, have->name, verb, assay_dtype_name(have->dtype), found,
-                      what[0] == 'i' ? "has" : "needs", assay_dtype_name(want->dtype), wanted);
+                      batch ? " (batch first)" : "", what[0] == 'i' ? "has" : "needs",
+                      assay_dtype_name(want->dtype), wanted);
 }
 
 static int find_by_name(const struct assay_tensor_spec *specs, uint32_t count, const char *name)
@@ -146,14 +150,14 @@ static int check_inputs(const struct engine *e, const struct assay_graph_desc *g
                 "list the manifest's inputs in the model's order",
                 e->table->name, want[i].name, at + 1, i + 1);
         else
-            rc = compare(e, "input", &g->inputs[i], &want[i], err);
+            rc = compare(e, "input", &g->inputs[i], &want[i], 1, err);
     }
     return rc;
 }
 
 static int check_outputs(const struct engine *e, const struct assay_graph_desc *g,
-                         const struct assay_tensor_spec *want, uint32_t count, uint32_t *map,
-                         struct assay_err *err)
+                         const struct assay_tensor_spec *want, uint32_t count, uint32_t batch,
+                         uint32_t *map, struct assay_err *err)
 {
     int rc = ASSAY_OK, at;
 
@@ -166,7 +170,7 @@ static int check_outputs(const struct engine *e, const struct assay_graph_desc *
                             "%s: the model gives %u outputs, the benchmark needs %u",
                             e->table->name, g->output_count, count);
         else
-            rc = compare(e, "output", &g->outputs[at], &want[i], err);
+            rc = compare(e, "output", &g->outputs[at], &want[i], batch, err);
         if (!rc)
             map[i] = (uint32_t)at;
     }
@@ -186,5 +190,23 @@ int engine_check_shapes(const struct engine *e, uint32_t graph,
                           e->table->name, e->desc.graph_count, graph + 1);
     g = &e->desc.graphs[graph];
     rc = check_inputs(e, g, inputs, input_count, err);
-    return rc ? rc : check_outputs(e, g, outputs, output_count, output_map, err);
+    return rc ? rc : check_outputs(e, g, outputs, output_count, 1, output_map, err);
+}
+
+bool engine_outputs_whole(const struct engine *e, uint32_t graph,
+                          const struct assay_tensor_spec *outputs, uint32_t count)
+{
+    const struct assay_graph_desc *g = &e->desc.graphs[graph];
+    int at = !count            ? -1
+             : outputs[0].name ? find_by_name(g->outputs, g->output_count, outputs[0].name)
+                               : 0;
+
+    return at >= 0 && g->outputs[at].rank == outputs[0].rank;
+}
+
+int engine_check_whole(const struct engine *e, uint32_t graph,
+                       const struct assay_tensor_spec *outputs, uint32_t count, uint32_t *map,
+                       struct assay_err *err)
+{
+    return check_outputs(e, &e->desc.graphs[graph], outputs, count, 0, map, err);
 }

@@ -62,13 +62,12 @@ static double value_of(const struct settings *s, const char *name)
 
 static int fill(struct settings *s, const struct rule *r, struct assay_err *err)
 {
-    const struct settings_row *first = settings_rows(NULL);
     const char *words[] = {"less than", "more than", "not"};
     double user = value_of(s, r->name);
     bool looser;
 
     if (r->zero_is_unset && user == 0)
-        s->origin[settings_find(r->name) - first] = SETTINGS_DEFAULT;
+        settings_set_origin(s, r->name, SETTINGS_DEFAULT);
     if (!is_user(s, r->name))
         return settings_set_real(s, r->name, r->value, r->origin, err);
     looser = r->how == AT_LEAST  ? user < r->value

@@ -21,6 +21,7 @@ const char *const settings_mode_names[] = {"performance", "accuracy", "submissio
                                            NULL};
 const char *const settings_group_names[] = {"What is measured", "How it is measured",
                                             "Where results go", "LoadGen"};
+static const char *const pin_names[] = {"auto", "off", "cores", NULL};
 static const char *const progress_names[] = {"auto", "plain", "json", "none", NULL};
 static const char *const origin_names[] = {"default", "official",  "profile",
                                            "tuned",   "measured",  "user file",
@@ -87,6 +88,8 @@ static const struct settings_row rows[] = {
     INT("batch", 'b', batch, "0", 0, 65536, "N", GROUP_HOW, NULL, "most samples of one batch; 0: Offline finds it, MultiStream takes the query, else one"),
     REAL("batch-wait-ms", batch_wait_ms, "0", 0, 60000, "MS", GROUP_HOW, NULL,
          "how long a batch may wait to be filled in Server"),
+    CHOICE("pin", 0, SETTINGS_CHOICE, pin, "auto", pin_names, GROUP_HOW,
+           "processors of its own for each lane: cores, off, or auto: on machines with several NUMA nodes"),
     CHECKED("engine-options", engine_options, NULL, "A=B,C=D", GROUP_HOW, allowed_options,
             "options of the engine; 'assay engines NAME' lists them"),
     INT("count", 0, count, "0", 0, MANY, "N", GROUP_HOW, NULL, "use only the first N samples of the data set; 0: all"),
@@ -94,7 +97,7 @@ static const struct settings_row rows[] = {
     INT("seed", 0, seed, "1", 0, MANY, "N", GROUP_HOW, NULL, "seed of synthetic samples and weights"),
     REAL("warmup-s", warmup_s, "1", 0, 86400, "S", GROUP_HOW, NULL, "least time for which each lane is warmed up"),
     REAL("stall-timeout-s", stall_timeout_s, "0", 0, 1e7, "S", GROUP_HOW, NULL,
-         "end a run without progress after this time; 0: half an hour, lost responses 20 times the longest flight"),
+         "end a run without progress after this time; 0: half an hour, 2 minutes idle in opening a model, lost responses 20 times the longest flight"),
     REAL("peak-precision", peak_precision, "0.01", 0.0001, 0.5, "R", GROUP_HOW, NULL, "relative precision of find-peak"),
     REAL("peak-trial-s", peak_trial_s, "0", 0, 86400, "S", GROUP_HOW, NULL,
          "length of one trial of find-peak; 0: found by itself"),
@@ -205,6 +208,11 @@ int settings_origin_of(const struct settings *s, const char *name)
     const struct settings_row *row = settings_find(name);
 
     return row ? s->origin[row - rows] : SETTINGS_DEFAULT;
+}
+
+void settings_set_origin(struct settings *s, const char *name, int origin)
+{
+    *origin_of(s, settings_find(name)) = (unsigned char)origin;
 }
 
 /* A parsed value before it is stored. */

@@ -34,6 +34,7 @@ enum settings_mode {
 };
 extern const char *const settings_scenario_names[]; /* "SingleStream", … NULL */
 extern const char *const settings_mode_names[];     /* "performance", … NULL */
+enum settings_pin { PIN_AUTO = 0, PIN_OFF, PIN_CORES };
 
 struct settings {
     /* What is measured. */
@@ -49,6 +50,7 @@ struct settings {
     /* How. */
     int64_t lanes, threads, batch; /* 0: found by itself */
     double batch_wait_ms;
+    int64_t pin;            /* enum settings_pin */
     char *engine_options;   /* "name=value,name=value" */
     int64_t count;          /* use only the first samples; 0: all */
     int64_t data_threads;   /* 0: all cores */
@@ -131,6 +133,9 @@ int settings_set(struct settings *s, const char *name, const char *value, int or
 int settings_set_real(struct settings *s, const char *name, double value, int origin,
                       struct assay_err *err);
 int settings_origin_of(const struct settings *s, const char *name);
+/* The value stays and its origin becomes this one, which may be lower: so that what is found can
+ * take its place.  The name is one of the table's. */
+void settings_set_origin(struct settings *s, const char *name, int origin);
 
 /* Adds one "name=value" to engine-options: what a repeated --option gives.  The first one of a
  * higher origin starts a new list, so the command line replaces a file's options only as a whole.

@@ -19,10 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 /* At 64 the zero padding weighs so much more in the last stages than at 224 that all full-size
  * images shared one offset and 3 classes were left; at 128 there are about 100 over 200 images. */
 #define IMAGES 16
-#define SIDE   128
+#define SIDE   NET_IMAGE_SIDE
 #define SPREAD                                                                                     \
     4.0 /* the logits' deviation over classes and images: the median top-1 of 1001 is near 0.13 */
 
@@ -61,11 +63,11 @@ struct shape {
     bool round;
 };
 
-static void draw(uint64_t *state, int channels, const float *mean, size_t channel_stride,
+static void draw(uint64_t *state, int channels, const struct net *net, size_t channel_stride,
                  float *image)
 {
     struct shape shapes[8];
-    float value, dx, dy, slope[3][3], noise = uniform(state, 0.0f, 1.0f);
+    float value, dx, dy, std, slope[3][3], noise = uniform(state, 0.0f, 1.0f);
     int count = 2 + (int)(net_random(state) % 6), i, c, x, y;
 
     noise *= noise * 60.0f;
@@ -87,6 +89,7 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
             shapes[i].colour[c] = uniform(state, 0.0f, 255.0f);
     }
     for (c = 0; c < channels; c++) {
+        std = net->input_std[c % 3] > 0.0f ? net->input_std[c % 3] : 1.0f;
         for (y = 0; y < SIDE; y++) {
             for (x = 0; x < SIDE; x++) {
                 value = slope[c % 3][0] + slope[c % 3][1] * ((float)x / SIDE - 0.5f) +
@@ -102,10 +105,33 @@ static void draw(uint64_t *state, int channels, const float *mean, size_t channe
                 }
                 value += noise * net_normal(state);
                 value = value < 0.0f ? 0.0f : value > 255.0f ? 255.0f : value;
-                image[(size_t)c * channel_stride + (size_t)(y * SIDE + x)] = value - mean[c % 3];
+                image[(size_t)c * channel_stride + (size_t)(y * SIDE + x)] =
+                    (value - net->input_mean[c % 3]) / std;
             }
         }
     }
+}
+
+int net_write_images(const char *name, uint64_t seed, size_t n, const char *path,
+                     struct assay_err *err)
+{
+    struct net *net = NULL;
+    float *image = NULL;
+    int rc = net_create(name, &net, err), channels = rc ? 0 : net->layers[0].shape.c;
+    size_t size = (size_t)channels * SIDE * SIDE * sizeof(*image), i;
+
+    if (!rc && (net->layers[0].shape.rank != 3 || net->layers[0].shape.h != SIDE ||
+                net->layers[0].shape.w != SIDE))
+        rc = assay_fail(err, ASSAY_EUSAGE, "net %s: its images are not %d pixels wide", name, SIDE);
+    if (!rc && !(image = malloc(n * size + 1)))
+        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %zu images", name, n);
+    for (i = 0; i < n && !rc; i++)
+        draw(&seed, channels, net, (size_t)SIDE * SIDE, image + i * size / sizeof(*image));
+    if (!rc)
+        rc = file_write_whole(path, image, n * size, err);
+    free(image);
+    net_destroy(net);
+    return rc;
 }
 
 /* ---- layers ---- */
@@ -258,8 +284,7 @@ static int run_layer(struct pass *p, int at)
     switch (l->op) {
     case NET_INPUT:
         for (i = 0; i < IMAGES; i++)
-            draw(&p->seed, s.c, p->net->input_mean, (size_t)IMAGES * SIDE * SIDE,
-                 x + i * SIDE * SIDE);
+            draw(&p->seed, s.c, p->net, (size_t)IMAGES * SIDE * SIDE, x + i * SIDE * SIDE);
         break;
     case NET_CONV:
         rc = net_conv(l, p->w->data[l->tensor], p->data[l->in[0]], s, IMAGES, x, p->shape[at]);

@@ -35,7 +35,7 @@ enum { SHAPE_DIM = 2, DIM_SIZE = 1 };
 #define PRODUCER 561         /* the graph version of TensorFlow 2.4 */
 #define LIMIT    0x7fffffffu /* protobuf's parsers stop at 2 GB */
 
-static void emit(struct graph *s, const void *data, size_t n)
+static void emit(struct graphdef *s, const void *data, size_t n)
 {
     s->bytes += n;
     if (s->file && !s->rc)
@@ -44,20 +44,20 @@ static void emit(struct graph *s, const void *data, size_t n)
 
 /* ---- nodes ---- */
 
-void graph_begin(struct graph *s, const char *name, const char *op)
+void graphdef_begin(struct graphdef *s, const char *name, const char *op)
 {
     text_clear(&s->node);
     wire_string(&s->node, NODE_NAME, name);
     wire_string(&s->node, NODE_OP, op);
 }
 
-void graph_input(struct graph *s, const char *name)
+void graphdef_input(struct graphdef *s, const char *name)
 {
     wire_string(&s->node, NODE_INPUT, name);
 }
 
 /* Everything in front of the numbers that end the node; with n = 0 the whole node. */
-static void end_before(struct graph *s, size_t n)
+static void end_before(struct graphdef *s, size_t n)
 {
     text_clear(&s->a);
     wire_head(&s->a, GRAPH_NODE, s->node.len + n);
@@ -66,13 +66,13 @@ static void end_before(struct graph *s, size_t n)
     s->cut |= s->a.cut || s->b.cut || s->node.cut;
 }
 
-void graph_end(struct graph *s)
+void graphdef_end(struct graphdef *s)
 {
     end_before(s, 0);
 }
 
 /* The attribute whose value is in s->b, and n bytes that follow. */
-static void graph_attribute(struct graph *s, const char *key, size_t n)
+static void graphdef_attribute(struct graphdef *s, const char *key, size_t n)
 {
     text_clear(&s->a);
     wire_string(&s->a, ENTRY_KEY, key);
@@ -83,32 +83,32 @@ static void graph_attribute(struct graph *s, const char *key, size_t n)
     text_clear(&s->b);
 }
 
-void graph_type(struct graph *s, const char *key, int type)
+void graphdef_type(struct graphdef *s, const char *key, int type)
 {
     wire_int(&s->b, ATTR_TYPE, (uint64_t)type);
-    graph_attribute(s, key, 0);
+    graphdef_attribute(s, key, 0);
 }
 
-void graph_bool(struct graph *s, const char *key, bool value)
+void graphdef_bool(struct graphdef *s, const char *key, bool value)
 {
     wire_int(&s->b, ATTR_BOOL, value);
-    graph_attribute(s, key, 0);
+    graphdef_attribute(s, key, 0);
 }
 
-void graph_int(struct graph *s, const char *key, int value)
+void graphdef_int(struct graphdef *s, const char *key, int value)
 {
     wire_int(&s->b, ATTR_INT, (uint64_t)value);
-    graph_attribute(s, key, 0);
+    graphdef_attribute(s, key, 0);
 }
 
-void graph_text(struct graph *s, const char *key, const char *value)
+void graphdef_text(struct graphdef *s, const char *key, const char *value)
 {
     wire_string(&s->b, ATTR_TEXT, value);
-    graph_attribute(s, key, 0);
+    graphdef_attribute(s, key, 0);
 }
 
 /* Small numbers, none negative: a byte or more each, packed. */
-void graph_int_list(struct graph *s, const char *key, const int *values, int n)
+void graphdef_int_list(struct graphdef *s, const char *key, const int *values, int n)
 {
     int i;
 
@@ -122,11 +122,11 @@ void graph_int_list(struct graph *s, const char *key, const int *values, int n)
     wire_message(&s->a, ATTR_LIST, &s->b);
     text_clear(&s->b);
     text_addn(&s->b, s->a.s, s->a.len);
-    graph_attribute(s, key, 0);
+    graphdef_attribute(s, key, 0);
 }
 
 /* A TensorShapeProto, left in s->a. */
-static void shape(struct graph *s, const int64_t *dims, uint32_t rank)
+static void shape(struct graphdef *s, const int64_t *dims, uint32_t rank)
 {
     struct text dim;
     uint32_t i;
@@ -141,15 +141,15 @@ static void shape(struct graph *s, const int64_t *dims, uint32_t rank)
     text_release(&dim);
 }
 
-void graph_shape(struct graph *s, const char *key, const int64_t *dims, uint32_t rank)
+void graphdef_shape(struct graphdef *s, const char *key, const int64_t *dims, uint32_t rank)
 {
     shape(s, dims, rank);
     wire_message(&s->b, ATTR_SHAPE, &s->a);
-    graph_attribute(s, key, 0);
+    graphdef_attribute(s, key, 0);
 }
 
-void graph_constant(struct graph *s, const char *name, int type, const int64_t *dims, uint32_t rank,
-                    const void *data, size_t n)
+void graphdef_constant(struct graphdef *s, const char *name, int type, const int64_t *dims,
+                       uint32_t rank, const void *data, size_t n)
 {
     struct text tensor;
 
@@ -158,33 +158,33 @@ void graph_constant(struct graph *s, const char *name, int type, const int64_t *
     wire_int(&tensor, TENSOR_TYPE, (uint64_t)type);
     wire_message(&tensor, TENSOR_SHAPE, &s->a);
     wire_head(&tensor, TENSOR_CONTENT, n);
-    graph_begin(s, name, "Const");
-    graph_type(s, "dtype", type);
+    graphdef_begin(s, name, "Const");
+    graphdef_type(s, "dtype", type);
     wire_head(&s->b, ATTR_TENSOR, tensor.len + n);
     text_addn(&s->b, tensor.s, tensor.len);
-    graph_attribute(s, "value", n);
+    graphdef_attribute(s, "value", n);
     s->cut |= tensor.cut;
     text_release(&tensor);
     end_before(s, n);
     emit(s, data, n);
 }
 
-void graph_constant_ints(struct graph *s, const char *name, const int32_t *values, int64_t n)
+void graphdef_constant_ints(struct graphdef *s, const char *name, const int32_t *values, int64_t n)
 {
-    graph_constant(s, name, TYPE_INT32, &n, n > 1, values, (size_t)n * sizeof(*values));
+    graphdef_constant(s, name, TYPE_INT32, &n, n > 1, values, (size_t)n * sizeof(*values));
 }
 
-void graph_constant_float(struct graph *s, const char *name, float value)
+void graphdef_constant_float(struct graphdef *s, const char *name, float value)
 {
-    graph_constant(s, name, TYPE_FLOAT, NULL, 0, &value, sizeof(value));
+    graphdef_constant(s, name, TYPE_FLOAT, NULL, 0, &value, sizeof(value));
 }
 
 /* ---- names and common nodes ---- */
 
 /* The name of a node that belongs to a layer, or of an output without its ":0". */
-struct graph_label graph_part(const char *layer, const char *part)
+struct graphdef_label graphdef_part(const char *layer, const char *part)
 {
-    struct graph_label out;
+    struct graphdef_label out;
     size_t n = strlen(layer);
 
     if (n > 2 && !strcmp(layer + n - 2, ":0"))
@@ -193,13 +193,13 @@ struct graph_label graph_part(const char *layer, const char *part)
     return out;
 }
 
-struct graph_label graph_label(const struct net_layer *l, const char *part)
+struct graphdef_label graphdef_label(const struct net_layer *l, const char *part)
 {
-    return graph_part(l->name, part);
+    return graphdef_part(l->name, part);
 }
 
 /* An image or a volume: what TensorFlow wants channels last. */
-bool graph_is_image(const struct net *net, int layer)
+bool graphdef_is_image(const struct net *net, int layer)
 {
     const struct net_layer *l = &net->layers[layer];
 
@@ -207,42 +207,42 @@ bool graph_is_image(const struct net *net, int layer)
 }
 
 /* What a layer's result is called inside. */
-struct graph_label graph_value(const struct graph *s, int layer)
+struct graphdef_label graphdef_value(const struct graphdef *s, int layer)
 {
     const struct net_layer *l = &s->net->layers[layer];
 
-    return graph_label(l,
-                       l->op == NET_INPUT && graph_is_image(s->net, layer) ? "/channels_last" : "");
+    return graphdef_label(
+        l, l->op == NET_INPUT && graphdef_is_image(s->net, layer) ? "/channels_last" : "");
 }
 
 /* A node of floats whose inputs are named, up to NULL. */
-void graph_make(struct graph *s, const char *op, const char *name, ...)
+void graphdef_make(struct graphdef *s, const char *op, const char *name, ...)
 {
     const char *in;
     va_list ap;
 
-    graph_begin(s, name, op);
+    graphdef_begin(s, name, op);
     va_start(ap, name);
     while ((in = va_arg(ap, const char *)))
-        graph_input(s, in);
+        graphdef_input(s, in);
     va_end(ap);
-    graph_type(s, "T", TYPE_FLOAT);
-    graph_end(s);
+    graphdef_type(s, "T", TYPE_FLOAT);
+    graphdef_end(s);
 }
 
 /* The shape of `of`, as "LAYER/shape". */
-void graph_make_shape(struct graph *s, const struct net_layer *l, const char *of, int type)
+void graphdef_make_shape(struct graphdef *s, const struct net_layer *l, const char *of, int type)
 {
-    graph_begin(s, graph_label(l, "/shape").s, "Shape");
-    graph_input(s, of);
-    graph_type(s, "T", type);
-    graph_type(s, "out_type", TYPE_INT32);
-    graph_end(s);
+    graphdef_begin(s, graphdef_label(l, "/shape").s, "Shape");
+    graphdef_input(s, of);
+    graphdef_type(s, "T", type);
+    graphdef_type(s, "out_type", TYPE_INT32);
+    graphdef_end(s);
 }
 
 /* Numbers first … last - 1 of "LAYER/shape". */
-void graph_make_part(struct graph *s, const struct net_layer *l, const char *part, int32_t first,
-                     int32_t last)
+void graphdef_make_part(struct graphdef *s, const struct net_layer *l, const char *part,
+                        int32_t first, int32_t last)
 {
     static const int64_t one = 1;
     static const int32_t step = 1;
@@ -253,50 +253,51 @@ void graph_make_part(struct graph *s, const struct net_layer *l, const char *par
 
     for (i = 0; i < 3; i++) {
         snprintf(name, sizeof(name), "%s%s", part, end[i]);
-        graph_constant(s, graph_label(l, name).s, TYPE_INT32, &one, 1, value[i], sizeof(int32_t));
+        graphdef_constant(s, graphdef_label(l, name).s, TYPE_INT32, &one, 1, value[i],
+                          sizeof(int32_t));
     }
-    graph_begin(s, graph_label(l, part).s, "StridedSlice");
-    graph_input(s, graph_label(l, "/shape").s);
+    graphdef_begin(s, graphdef_label(l, part).s, "StridedSlice");
+    graphdef_input(s, graphdef_label(l, "/shape").s);
     for (i = 0; i < 3; i++) {
         snprintf(name, sizeof(name), "%s%s", part, end[i]);
-        graph_input(s, graph_label(l, name).s);
+        graphdef_input(s, graphdef_label(l, name).s);
     }
-    graph_type(s, "T", TYPE_INT32);
-    graph_type(s, "Index", TYPE_INT32);
-    graph_end(s);
+    graphdef_type(s, "T", TYPE_INT32);
+    graphdef_type(s, "Index", TYPE_INT32);
+    graphdef_end(s);
 }
 
 /* A shape: that of `front` with `tail` behind it. */
-void graph_make_joined(struct graph *s, const char *name, const char *front, const char *tail,
-                       const char *axis)
+void graphdef_make_joined(struct graphdef *s, const char *name, const char *front, const char *tail,
+                          const char *axis)
 {
-    graph_begin(s, name, "ConcatV2");
-    graph_input(s, front);
-    graph_input(s, tail);
-    graph_input(s, axis);
-    graph_int(s, "N", 2);
-    graph_type(s, "T", TYPE_INT32);
-    graph_type(s, "Tidx", TYPE_INT32);
-    graph_end(s);
+    graphdef_begin(s, name, "ConcatV2");
+    graphdef_input(s, front);
+    graphdef_input(s, tail);
+    graphdef_input(s, axis);
+    graphdef_int(s, "N", 2);
+    graphdef_type(s, "T", TYPE_INT32);
+    graphdef_type(s, "Tidx", TYPE_INT32);
+    graphdef_end(s);
 }
 
 /* Reshape or Transpose: `how` is a tensor of numbers. */
-void graph_make_moved(struct graph *s, const char *op, const char *name, const char *in,
-                      const char *how)
+void graphdef_make_moved(struct graphdef *s, const char *op, const char *name, const char *in,
+                         const char *how)
 {
-    graph_begin(s, name, op);
-    graph_input(s, in);
-    graph_input(s, how);
-    graph_type(s, "T", TYPE_FLOAT);
-    graph_type(s, strcmp(op, "Reshape") ? "Tperm" : "Tshape", TYPE_INT32);
-    graph_end(s);
+    graphdef_begin(s, name, op);
+    graphdef_input(s, in);
+    graphdef_input(s, how);
+    graphdef_type(s, "T", TYPE_FLOAT);
+    graphdef_type(s, strcmp(op, "Reshape") ? "Tperm" : "Tshape", TYPE_INT32);
+    graphdef_end(s);
 }
 
 /* ---- the file ---- */
 
-static void put_all(struct graph *s)
+static void put_all(struct graphdef *s)
 {
-    graph_nodes(s);
+    graphdef_nodes(s);
     text_clear(&s->a);
     wire_int(&s->a, VERSIONS_PRODUCER, PRODUCER);
     text_clear(&s->b);
@@ -304,7 +305,7 @@ static void put_all(struct graph *s)
     emit(s, s->b.s, s->b.len);
 }
 
-static int write_file(struct graph *s, const char *path, struct assay_err *err)
+static int write_file(struct graphdef *s, const char *path, struct assay_err *err)
 {
     struct file_whole file;
     int rc = file_whole_begin(&file, path, err);
@@ -323,7 +324,7 @@ static int write_file(struct graph *s, const char *path, struct assay_err *err)
 int graphdef_write(const struct net *net, const struct net_weights *w, uint64_t seed,
                    const char *path, struct assay_err *err)
 {
-    struct graph s = {.net = net, .w = w, .seed = seed, .err = err};
+    struct graphdef s = {.net = net, .w = w, .seed = seed, .err = err};
     int rc = net_fold_check(net, err);
 
     if (rc)

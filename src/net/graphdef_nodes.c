@@ -10,7 +10,7 @@
 
 /* ---- weights ---- */
 
-static void put_weight(struct graph *s, int at, int k)
+static void put_weight(struct graphdef *s, int at, int k)
 {
     const struct net_layer *l = &s->net->layers[at];
     struct net_constant c = net_constant_of(s->net, at, k);
@@ -35,13 +35,13 @@ static void put_weight(struct graph *s, int at, int k)
     snprintf(name, sizeof(name), ".%s", c.suffix);
     if (l->op == NET_STANDARDISE)
         c.rank = 1; /* the channels, which are last here */
-    graph_constant(s, graph_label(l, name).s, TYPE_FLOAT, dims, c.rank, values,
-                   c.count * sizeof(float));
+    graphdef_constant(s, graphdef_label(l, name).s, TYPE_FLOAT, dims, c.rank, values,
+                      c.count * sizeof(float));
     free(values);
 }
 
 /* A batch norm has no node here: its convolution's bias has its name. */
-static void plain_node(struct graph *s, const struct net_layer *l)
+static void plain_node(struct graphdef *s, const struct net_layer *l)
 {
     static const char *const op[] = {
         [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "AddV2",
@@ -52,96 +52,97 @@ static void plain_node(struct graph *s, const struct net_layer *l)
     int i;
 
     if (reduces)
-        graph_constant_ints(s, graph_label(l, "/axes").s, axes, l->op == NET_GAP ? 2 : 1);
-    graph_begin(s, l->name, op[l->op]);
+        graphdef_constant_ints(s, graphdef_label(l, "/axes").s, axes, l->op == NET_GAP ? 2 : 1);
+    graphdef_begin(s, l->name, op[l->op]);
     for (i = 0; i < l->ins; i++)
-        graph_input(s, graph_value(s, l->in[i]).s);
+        graphdef_input(s, graphdef_value(s, l->in[i]).s);
     if (reduces) {
-        graph_input(s, graph_label(l, "/axes").s);
-        graph_type(s, "Tidx", TYPE_INT32);
+        graphdef_input(s, graphdef_label(l, "/axes").s);
+        graphdef_type(s, "Tidx", TYPE_INT32);
     }
-    graph_type(s, "T", TYPE_FLOAT);
+    graphdef_type(s, "T", TYPE_FLOAT);
     if (l->op == NET_GAP)
-        graph_bool(s, "keep_dims", false);
+        graphdef_bool(s, "keep_dims", false);
     if (l->op == NET_ARGMAX)
-        graph_type(s, "output_type", TYPE_INT64);
+        graphdef_type(s, "output_type", TYPE_INT64);
     if (l->op == NET_MAXPOOL) {
-        graph_int_list(s, "ksize", (int[]){1, l->kernel, l->kernel, 1}, 4);
-        graph_window(s, l);
+        graphdef_int_list(s, "ksize", (int[]){1, l->kernel, l->kernel, 1}, 4);
+        graphdef_window(s, l);
     }
-    graph_end(s);
+    graphdef_end(s);
 }
 
 /* ---- every layer ---- */
 
-static void layer_nodes(struct graph *s, int at)
+static void layer_nodes(struct graphdef *s, int at)
 {
     const struct net_layer *l = &s->net->layers[at];
-    struct graph_label in = l->ins ? graph_value(s, l->in[0]) : graph_label(l, "");
+    struct graphdef_label in = l->ins ? graphdef_value(s, l->in[0]) : graphdef_label(l, "");
     int k;
 
     for (k = 0; k < net_constants(s->net, at); k++)
         put_weight(s, at, k);
     switch (l->op) {
     case NET_INPUT:
-        graph_input_layer(s, at);
+        graphdef_input_layer(s, at);
         break;
     case NET_CONV:
-        graph_conv(s, at);
+        graphdef_conv(s, at);
         break;
     case NET_FC:
-        graph_fully_connected(s, l, in.s);
+        graphdef_fully_connected(s, l, in.s);
         break;
     case NET_BN: /* its convolution's bias has its name */
         break;
     case NET_DECONV:
-        graph_deconv(s, l, in.s);
+        graphdef_deconv(s, l, in.s);
         break;
     case NET_LSTM:
-        graph_lstm(s, l, in.s);
+        graphdef_lstm(s, l, in.s);
         break;
     case NET_CELL:
-        graph_make(s, "Identity", l->name, graph_label(&s->net->layers[l->in[0]], "/cell").s, NULL);
+        graphdef_make(s, "Identity", l->name, graphdef_label(&s->net->layers[l->in[0]], "/cell").s,
+                      NULL);
         break;
     case NET_STACKTIME:
-        graph_stack_time(s, l, in.s);
+        graphdef_stack_time(s, l, in.s);
         break;
     case NET_STACK:
-        graph_stack(s, l);
+        graphdef_stack(s, l);
         break;
     case NET_DOTS:
-        graph_dots(s, l, in.s);
+        graphdef_dots(s, l, in.s);
         break;
     case NET_STANDARDISE:
-        graph_standardise(s, l, in.s);
+        graphdef_standardise(s, l, in.s);
         break;
     case NET_UPSAMPLE:
-        graph_upsample(s, l, in.s);
+        graphdef_upsample(s, l, in.s);
         break;
     case NET_CONCAT:
-        graph_concat(s, l);
+        graphdef_concat(s, l);
         break;
     case NET_EMBED:
-        graph_gather(s, l, graph_label(l, ".weight").s, TYPE_FLOAT, in.s, TYPE_INT64, 0);
+        graphdef_gather(s, l, graphdef_label(l, ".weight").s, TYPE_FLOAT, in.s, TYPE_INT64, 0);
         break;
     case NET_PICK:
-        graph_pick(s, l, in.s);
+        graphdef_pick(s, l, in.s);
         break;
     case NET_POSITION:
-        graph_position(s, l, in.s);
+        graphdef_position(s, l, in.s);
         break;
     case NET_LAYERNORM:
     case NET_INSTANCENORM:
-        graph_norm(s, l, in.s);
+        graphdef_norm(s, l, in.s);
         break;
     case NET_GELU:
-        graph_gelu(s, l, in.s);
+        graphdef_gelu(s, l, in.s);
         break;
     case NET_MASK:
-        graph_mask(s, l, in.s);
+        graphdef_mask(s, l, in.s);
         break;
     case NET_ATTENTION:
-        graph_attention(s, l);
+        graphdef_attention(s, l);
         break;
     default:
         plain_node(s, l);
@@ -149,24 +150,24 @@ static void layer_nodes(struct graph *s, int at)
     }
 }
 
-static void output_node(struct graph *s, int o)
+static void output_node(struct graphdef *s, int o)
 {
     const struct assay_tensor_spec *spec = &s->net->outputs[o];
     int at = s->net->output_layer[o];
     const struct net_layer *l = &s->net->layers[at];
-    struct graph_label from = graph_value(s, at);
+    struct graphdef_label from = graphdef_value(s, at);
 
-    if (graph_is_image(s->net, at)) {
-        graph_make_turned(s, l, graph_label(l, "/channels_first").s, from.s, true);
-        from = graph_label(l, "/channels_first");
+    if (graphdef_is_image(s->net, at)) {
+        graphdef_make_turned(s, l, graphdef_label(l, "/channels_first").s, from.s, true);
+        from = graphdef_label(l, "/channels_first");
     }
-    graph_begin(s, graph_part(spec->name, "").s, "Identity");
-    graph_input(s, from.s);
-    graph_type(s, "T", spec->dtype == ASSAY_I64 ? TYPE_INT64 : TYPE_FLOAT);
-    graph_end(s);
+    graphdef_begin(s, graphdef_part(spec->name, "").s, "Identity");
+    graphdef_input(s, from.s);
+    graphdef_type(s, "T", spec->dtype == ASSAY_I64 ? TYPE_INT64 : TYPE_FLOAT);
+    graphdef_end(s);
 }
 
-void graph_nodes(struct graph *s)
+void graphdef_nodes(struct graphdef *s)
 {
     int i;
 

@@ -12,7 +12,7 @@ enum { TYPE_FLOAT = 1, TYPE_INT32 = 3, TYPE_INT64 = 9 };
 #define META_MAX (4u << 20) /* of a node but for its numbers */
 
 /* Where nodes go: first only counted, then written. */
-struct graph {
+struct graphdef {
     const struct net *net;
     const struct net_weights *w;
     uint64_t seed;
@@ -25,83 +25,83 @@ struct graph {
 };
 
 /* All nodes of the net. */
-void graph_nodes(struct graph *s);
+void graphdef_nodes(struct graphdef *s);
 
 /* A node: begin, inputs, attributes, end. */
-void graph_begin(struct graph *s, const char *name, const char *op);
-void graph_input(struct graph *s, const char *name);
-void graph_type(struct graph *s, const char *key, int type);
-void graph_bool(struct graph *s, const char *key, bool value);
-void graph_text(struct graph *s, const char *key, const char *value);
-void graph_int(struct graph *s, const char *key, int value);
-void graph_int_list(struct graph *s, const char *key, const int *values, int n);
-void graph_shape(struct graph *s, const char *key, const int64_t *dims, uint32_t rank);
-void graph_end(struct graph *s);
+void graphdef_begin(struct graphdef *s, const char *name, const char *op);
+void graphdef_input(struct graphdef *s, const char *name);
+void graphdef_type(struct graphdef *s, const char *key, int type);
+void graphdef_bool(struct graphdef *s, const char *key, bool value);
+void graphdef_text(struct graphdef *s, const char *key, const char *value);
+void graphdef_int(struct graphdef *s, const char *key, int value);
+void graphdef_int_list(struct graphdef *s, const char *key, const int *values, int n);
+void graphdef_shape(struct graphdef *s, const char *key, const int64_t *dims, uint32_t rank);
+void graphdef_end(struct graphdef *s);
 
 /* A whole node; data may be NULL while the file is only counted. */
-void graph_constant(struct graph *s, const char *name, int type, const int64_t *dims, uint32_t rank,
-                    const void *data, size_t n);
+void graphdef_constant(struct graphdef *s, const char *name, int type, const int64_t *dims,
+                       uint32_t rank, const void *data, size_t n);
 /* One number is a scalar. */
-void graph_constant_ints(struct graph *s, const char *name, const int32_t *values, int64_t n);
-void graph_constant_float(struct graph *s, const char *name, float value);
+void graphdef_constant_ints(struct graphdef *s, const char *name, const int32_t *values, int64_t n);
+void graphdef_constant_float(struct graphdef *s, const char *name, float value);
 
 /* ---- names ---- */
 
 /* Lives until the end of the statement. */
-struct graph_label {
+struct graphdef_label {
     char s[96];
 };
 /* The name of a node that belongs to a layer, or of an output without its ":0". */
-struct graph_label graph_part(const char *layer, const char *part);
-struct graph_label graph_label(const struct net_layer *l, const char *part);
+struct graphdef_label graphdef_part(const char *layer, const char *part);
+struct graphdef_label graphdef_label(const struct net_layer *l, const char *part);
 /* What a layer's result is called inside. */
-struct graph_label graph_value(const struct graph *s, int layer);
+struct graphdef_label graphdef_value(const struct graphdef *s, int layer);
 /* An image or a volume: what TensorFlow wants channels last. */
-bool graph_is_image(const struct net *net, int layer);
+bool graphdef_is_image(const struct net *net, int layer);
 
 /* ---- nodes that many layers have ---- */
 
 /* A node of floats whose inputs are named, up to NULL. */
-void graph_make(struct graph *s, const char *op, const char *name, ...);
+void graphdef_make(struct graphdef *s, const char *op, const char *name, ...);
 /* The shape of `of`, as "LAYER/shape". */
-void graph_make_shape(struct graph *s, const struct net_layer *l, const char *of, int type);
+void graphdef_make_shape(struct graphdef *s, const struct net_layer *l, const char *of, int type);
 /* Numbers first … last - 1 of "LAYER/shape". */
-void graph_make_part(struct graph *s, const struct net_layer *l, const char *part, int32_t first,
-                     int32_t last);
+void graphdef_make_part(struct graphdef *s, const struct net_layer *l, const char *part,
+                        int32_t first, int32_t last);
 /* A shape: that of `front` with `tail` behind it. */
-void graph_make_joined(struct graph *s, const char *name, const char *front, const char *tail,
-                       const char *axis);
+void graphdef_make_joined(struct graphdef *s, const char *name, const char *front, const char *tail,
+                          const char *axis);
 /* Reshape or Transpose: `how` is a tensor of numbers. */
-void graph_make_moved(struct graph *s, const char *op, const char *name, const char *in,
-                      const char *how);
+void graphdef_make_moved(struct graphdef *s, const char *op, const char *name, const char *in,
+                         const char *how);
 /* Channels first to channels last, or back. */
-void graph_make_turned(struct graph *s, const struct net_layer *l, const char *name, const char *in,
-                       bool back);
+void graphdef_make_turned(struct graphdef *s, const struct net_layer *l, const char *name,
+                          const char *in, bool back);
 
 /* ---- layers: `in` is the first input's name ---- */
 
-void graph_input_layer(struct graph *s, int at);
-void graph_conv(struct graph *s, int at);
-void graph_deconv(struct graph *s, const struct net_layer *l, const char *in);
-void graph_standardise(struct graph *s, const struct net_layer *l, const char *in);
-void graph_upsample(struct graph *s, const struct net_layer *l, const char *in);
-void graph_concat(struct graph *s, const struct net_layer *l);
+void graphdef_input_layer(struct graphdef *s, int at);
+void graphdef_conv(struct graphdef *s, int at);
+void graphdef_deconv(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_standardise(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_upsample(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_concat(struct graphdef *s, const struct net_layer *l);
 /* Kernel and padding, as attributes of the node that is being made. */
-void graph_window(struct graph *s, const struct net_layer *l);
+void graphdef_window(struct graphdef *s, const struct net_layer *l);
 
 /* Rows of a table or numbers of a dimension. */
-void graph_gather(struct graph *s, const struct net_layer *l, const char *from, int params,
-                  const char *which, int type, int32_t axis);
-void graph_fully_connected(struct graph *s, const struct net_layer *l, const char *in);
-void graph_pick(struct graph *s, const struct net_layer *l, const char *in);
-void graph_position(struct graph *s, const struct net_layer *l, const char *in);
-void graph_stack(struct graph *s, const struct net_layer *l);
-void graph_dots(struct graph *s, const struct net_layer *l, const char *in);
-void graph_norm(struct graph *s, const struct net_layer *l, const char *in);
-void graph_gelu(struct graph *s, const struct net_layer *l, const char *in);
-void graph_mask(struct graph *s, const struct net_layer *l, const char *in);
-void graph_attention(struct graph *s, const struct net_layer *l);
-void graph_lstm(struct graph *s, const struct net_layer *l, const char *in);
-void graph_stack_time(struct graph *s, const struct net_layer *l, const char *in);
+void graphdef_gather(struct graphdef *s, const struct net_layer *l, const char *from, int params,
+                     const char *which, int type, int32_t axis);
+void graphdef_fully_connected(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_pick(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_position(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_stack(struct graphdef *s, const struct net_layer *l);
+void graphdef_dots(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_norm(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_gelu(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_mask(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_attention(struct graphdef *s, const struct net_layer *l);
+void graphdef_lstm(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_stack_time(struct graphdef *s, const struct net_layer *l, const char *in);
 
 #endif

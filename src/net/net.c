@@ -17,6 +17,8 @@ struct net_row {
 
 static const struct net_row net_table[] = {
     {"resnet50", "ResNet-50 v1.5, 224x224, 1001 classes", net_build_resnet50},
+    {"resnet50-torchvision", "ResNet-50 v1.5, 224x224, 1000 classes, as in torchvision",
+     net_build_resnet50_torchvision},
     {"bert", "BERT-Large uncased with SQuAD's head, free sequence length", net_build_bert},
     {"retinanet", "RetinaNet with ResNeXt-50 32x4d, 800x800, 264 classes: its heads' outputs",
      net_build_retinanet},
@@ -25,10 +27,12 @@ static const struct net_row net_table[] = {
     {"rnnt-encoder", "RNN-T for LibriSpeech: the encoder", net_build_rnnt_encoder},
     {"rnnt-prediction", "RNN-T: the prediction network, one label", net_build_rnnt_prediction},
     {"rnnt-joint", "RNN-T: the joint network, one pair", net_build_rnnt_joint},
+    {"check", "what `assay engines check` holds engines against each other with, 101 classes",
+     net_build_check},
 };
-static const char *const names[] = {"resnet50",        "bert",       "retinanet",
-                                    "3d-unet",         "dlrm",       "rnnt-encoder",
-                                    "rnnt-prediction", "rnnt-joint", NULL};
+static const char *const names[] = {
+    "resnet50",     "resnet50-torchvision", "bert",       "retinanet", "3d-unet", "dlrm",
+    "rnnt-encoder", "rnnt-prediction",      "rnnt-joint", "check",     NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -284,29 +288,42 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
     return rc;
 }
 
-int net_write(const char *name, const char *format, uint64_t seed, const char *path,
-              struct assay_err *err)
+static const struct net_format *find_format(const char *format, struct assay_err *err)
 {
-    const struct net_format *row = NULL;
-    struct net_weights *weights = NULL;
-    struct net *net = NULL;
     const char *near;
     size_t i;
-    int rc;
 
     for (i = 0; i < COUNT(format_table); i++)
         if (!strcmp(format_table[i].name, format))
-            row = &format_table[i];
-    if (!row) {
-        near = text_nearest(format, formats, COUNT(format_table), sizeof(formats[0]));
-        return assay_fail(err, ASSAY_EUSAGE, "nets cannot be written as '%s'; use --format %s",
-                          format, near ? near : formats[0]);
-    }
+            return &format_table[i];
+    near = text_nearest(format, formats, COUNT(format_table), sizeof(formats[0]));
+    assay_fail(err, ASSAY_EUSAGE, "nets cannot be written as '%s'; use --format %s", format,
+               near ? near : formats[0]);
+    return NULL;
+}
+
+int net_write_as(const struct net *net, const struct net_weights *w, const char *format,
+                 uint64_t seed, const char *path, struct assay_err *err)
+{
+    const struct net_format *row = find_format(format, err);
+
+    return row ? row->write(net, w, seed, path, err) : ASSAY_EUSAGE;
+}
+
+int net_write(const char *name, const char *format, uint64_t seed, const char *path,
+              struct assay_err *err)
+{
+    struct net_weights *weights = NULL;
+    struct net *net = NULL;
+    int rc;
+
+    if (!find_format(format, err))
+        return ASSAY_EUSAGE;
     rc = net_create(name, &net, err);
     if (!rc)
         rc = net_weights_create(net, seed, &weights, err);
     if (!rc)
-        rc = row->write(net, weights, seed, path, err);
+        rc = net_write_as(net, weights, format, seed, path, err);
     net_weights_destroy(weights);
     net_destroy(net);
     return rc;

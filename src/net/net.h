@@ -27,6 +27,21 @@ int net_write(const char *net, const char *format, uint64_t seed, const char *pa
  */
 int net_write_int8(const char *net, uint64_t seed, const char *path, struct assay_err *err);
 
+/* Writes n of the made-up images that weights are calibrated with, of another seed, less the net's
+ * input_mean: float32, n x channels x side x side, nothing else.  For nets whose input is
+ * NET_IMAGE_SIDE wide and high; the same bytes everywhere. */
+#define NET_IMAGE_SIDE 128
+int net_write_images(const char *net, uint64_t seed, size_t n, const char *path,
+                     struct assay_err *err);
+
+/* Writes the net with the weights of a file (bind.h): ONNX, PyTorch's state dict or safetensors.
+ * Where NAME-… of the table fits the weights and NAME does not, that net is written: which, is in
+ * *out, {"net", "summary", "format", "file", "sha256" (of the written file), "synthetic",
+ * "weights":
+ * {"file", "format", "sha256"}, "manifest" (YAML text)}.  The caller json_decref()s *out. */
+int net_write_weights(const char *net, const char *format, const char *weights, const char *path,
+                      json_t **out, struct assay_err *err);
+
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":
  * [{"name", "op", "inputs": [names], "output": [dims behind the batch], "parameters", "macs"}]}.
@@ -136,7 +151,11 @@ struct net {
     struct assay_tensor_spec outputs[NET_OUTPUTS];
     int output_layer[NET_OUTPUTS];
     int output_count;
-    float input_mean[3]; /* what pre-processing subtracts from 0…255 pixels: for calibration */
+    /* Pre-processing of 0…255 pixels, for calibration: (pixel - mean) / std; std 0 is 1. */
+    float input_mean[3], input_std[3];
+    /* How a benchmark feeds the model: its name, and a manifest's input and output blocks (YAML,
+     * one a line).  NULL: not said. */
+    const char *benchmark, *feeding;
     bool analytic; /* its synthetic weights are scaled by gain alone, no forward pass (weights.c) */
     int failed;    /* while it is built: the first thing that went wrong */
     char reason[160];

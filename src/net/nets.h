@@ -5,6 +5,8 @@
 #include "net/net.h"
 
 void net_build_resnet50(struct net *net);
+void net_build_check(struct net *net);
+void net_build_resnet50_torchvision(struct net *net);
 void net_build_bert(struct net *net);
 void net_build_retinanet(struct net *net);
 void net_build_unet3d(struct net *net);

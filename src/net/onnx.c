@@ -77,16 +77,21 @@ static void metadata(struct text *model, const char *key, const char *value)
 }
 
 /* What stands behind the graph. */
-static void model_tail(struct text *tail, const struct net *net, uint64_t seed)
+static void model_tail(struct text *tail, const struct net *net, const struct net_weights *w,
+                       uint64_t seed)
 {
     char number[24];
 
     wire_head(tail, MODEL_OPSET, 2);
     wire_int(tail, 2, (uint64_t)onnx_opset(net));
     snprintf(number, sizeof(number), "%" PRIu64, seed);
-    metadata(tail, "assay.synthetic", "true");
+    if (w->synthetic)
+        metadata(tail, "assay.synthetic", "true");
     metadata(tail, "assay.net", net->name);
-    metadata(tail, "assay.seed", number);
+    if (w->sha256[0])
+        metadata(tail, "assay.weights_sha256", w->sha256);
+    else
+        metadata(tail, "assay.seed", number);
 }
 
 /* ---- initialisers ---- */
@@ -222,7 +227,7 @@ int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed
     wire_head(&part[0], MODEL_GRAPH, graph);
     text_addn(&part[0], nodes.s, nodes.len);
     text_addn(&part[1], ends.s, ends.len);
-    model_tail(&part[1], net, seed);
+    model_tail(&part[1], net, w, seed);
     if (nodes.cut || ends.cut || s.head.cut || part[0].cut || part[1].cut)
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory while %s is written", net->name,
                         path);

@@ -5,8 +5,8 @@
 #include "net/weights.h"
 
 /* Opset 13 (17 with layer norm), batch norm folded, weights as raw_data, free dimensions symbolic,
- * metadata assay.synthetic, assay.net, assay.seed.  The file appears whole; more than 2 GB is
- * refused (protobuf's limit). */
+ * metadata assay.synthetic (only of synthetic weights), assay.net, assay.seed or
+ * assay.weights_sha256.  The file appears whole; more than 2 GB is refused (protobuf's limit). */
 int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
                struct assay_err *err);
 
@@ -21,6 +21,7 @@ struct onnx_value {
     uint64_t bytes;              /* initialisers: raw_data, 0 when kept otherwise */
     size_t data_at, data_bytes;  /* where in the file raw_data, else packed float_data, lies */
     bool external;               /* the numbers lie in another file */
+    char *location;              /* which, beside this one; NULL: not said */
 };
 
 struct onnx_node {

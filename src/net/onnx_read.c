@@ -222,6 +222,26 @@ static void place(const struct reader *r, const struct field *f, struct onnx_val
     v->data_bytes = (size_t)(f->data.end - f->data.at);
 }
 
+static int take_pair(struct reader *r, const struct field *f, const struct window *w, void *into);
+
+/* One of external_data's pairs: where the numbers lie. */
+static int take_location(struct reader *r, const struct field *f, const struct window *w,
+                         struct onnx_value *v)
+{
+    struct onnx_pair p = {NULL, NULL};
+    int rc = want(r, f, WIRE_BYTES, w);
+
+    if (!rc)
+        rc = walk(r, f->data, take_pair, &p);
+    if (!rc && p.key && !strcmp(p.key, "location") && !v->location) {
+        v->location = p.value;
+        p.value = NULL;
+    }
+    free(p.key);
+    free(p.value);
+    return rc;
+}
+
 /* Initialisers: dims come one by one or packed. */
 static int take_tensor(struct reader *r, const struct field *f, const struct window *w, void *into)
 {
@@ -260,6 +280,8 @@ static int take_tensor(struct reader *r, const struct field *f, const struct win
         v->bytes = (uint64_t)(f->data.end - f->data.at);
         place(r, f, v);
         return ASSAY_OK;
+    case 13:
+        return take_location(r, f, w, v);
     case 14:
         v->external = f->value == 1;
         return want(r, f, WIRE_VARINT, w);
@@ -468,8 +490,10 @@ static void release_values(struct onnx_value *v, size_t n)
 {
     size_t i;
 
-    for (i = 0; i < n; i++)
+    for (i = 0; i < n; i++) {
         free(v[i].name);
+        free(v[i].location);
+    }
     free(v);
 }
 

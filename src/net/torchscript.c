@@ -6,7 +6,8 @@
  * data/N code/__torch__.py   the class (torchscript_code.c)
  *   constants.pkl       an empty tuple: forward's numbers stand in its text
  *   data/N              the bytes of a tensor
- *   extra/assay.txt     synthetic, net, seed, and a line for each input and output:
+ *   extra/assay.txt     synthetic, net, seed or weights_sha256, and a line for each input and
+ *                       output:
  *                       "input float32 N,3,224,224 input_tensor:0", type, shape, name
  *   version, byteorder  of the format, of the numbers
  *
@@ -119,9 +120,13 @@ static void tensor_line(struct text *t, const char *what, const struct assay_ten
     text_addf(t, " %s\n", spec->name);
 }
 
-static void facts(struct text *t, const struct net *net, uint64_t seed)
+static void facts(struct text *t, const struct net *net, const struct net_weights *w, uint64_t seed)
 {
-    text_addf(t, "synthetic true\nnet %s\nseed %" PRIu64 "\n", net->name, seed);
+    text_addf(t, "%snet %s\n", w->synthetic ? "synthetic true\n" : "", net->name);
+    if (w->sha256[0])
+        text_addf(t, "weights_sha256 %s\n", w->sha256);
+    else
+        text_addf(t, "seed %" PRIu64 "\n", seed);
     for (int i = 0; i < net->input_count; i++)
         tensor_line(t, "input", &net->inputs[i]);
     for (int i = 0; i < net->output_count; i++)
@@ -178,7 +183,7 @@ static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
     torchscript_code(&s->text, s->net);
     if (!rc)
         rc = add_text(s, "code/__torch__.py", err);
-    facts(&s->text, s->net, seed);
+    facts(&s->text, s->net, s->w, seed);
     if (!rc)
         rc = add_text(s, "extra/assay.txt", err);
     text_add(&s->text, "\x80\x02).");

@@ -157,19 +157,51 @@ static float *make(const struct net *net, int tensor, uint64_t seed, struct assa
     return x;
 }
 
-int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
-                       struct assay_err *err)
+/* No tensor has values yet. */
+static struct net_weights *empty(const struct net *net, struct assay_err *err)
 {
     struct net_weights *w = calloc(1, sizeof(*w));
-    int t, rc = ASSAY_OK;
 
     if (w)
         w->data = calloc((size_t)net->tensor_count + 1, sizeof(*w->data));
     if (!w || !w->data) {
         free(w);
-        return assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+        assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+        return NULL;
     }
     w->count = net->tensor_count;
+    return w;
+}
+
+int net_weights_allocate(const struct net *net, struct net_weights **out, struct assay_err *err)
+{
+    struct net_weights *w = empty(net, err);
+    int t;
+
+    for (t = 0; w && t < w->count; t++) {
+        w->data[t] = malloc(net->tensors[t].count * sizeof(float));
+        if (!w->data[t]) {
+            assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", net->name,
+                       net->tensors[t].name);
+            net_weights_destroy(w);
+            w = NULL;
+        }
+    }
+    if (!w)
+        return ASSAY_EFAIL;
+    *out = w;
+    return ASSAY_OK;
+}
+
+int net_weights_create(const struct net *net, uint64_t seed, struct net_weights **out,
+                       struct assay_err *err)
+{
+    struct net_weights *w = empty(net, err);
+    int t, rc = w ? ASSAY_OK : ASSAY_EFAIL;
+
+    if (rc)
+        return rc;
+    w->synthetic = true;
     w->seed = seed;
     for (t = 0; !rc && !net->analytic && t < net->tensor_count; t++)
         if (!(w->data[t] = make(net, t, seed, err)))

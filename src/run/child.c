@@ -6,6 +6,7 @@
  * by _exit: LoadGen crashes in exit handlers and engine threads may be anywhere, so nothing is torn
  * down. */
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,11 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "net/net.h"
 #include "run/child.h"
+#include "run/digest.h"
 #include "run/run.h"
 
 struct child *child_the;
@@ -134,8 +135,13 @@ static int open_benchmark(struct child *c, struct assay_err *err)
  */
 static int prepare_samples(struct child *c, struct assay_err *err)
 {
+    int rc;
+
     child_phase(c, PHASE_DATA, c->r.s.dataset ? c->r.s.dataset : "synthetic samples", 0, 0);
-    return c->r.benchmark->prepare(c->bench, err);
+    pin_memory_begin(&c->pin);
+    rc = c->r.benchmark->prepare(c->bench, err);
+    pin_memory_end(&c->pin);
+    return rc;
 }
 
 /* ---- model ---- */
@@ -147,21 +153,11 @@ static json_t *file_digest(const char *path)
     return path && *path && !hash_tree(path, hex, NULL) ? json_string(hex) : json_null();
 }
 
-/* A model may be a folder; and an OpenVINO model's weights are a file beside it. */
-static json_t *model_digest(const char *path)
+static json_t *model_json(const char *path)
 {
-    size_t n = path ? strlen(path) : 0;
-    char *weights =
-        n > 4 && !strcmp(path + n - 4, ".xml") ? text_format("%.*s.bin", (int)(n - 4), path) : NULL;
-    char hex[2][HASH_HEX];
-    json_t *digest = NULL;
+    char hex[HASH_HEX];
 
-    if (weights && !hash_file(path, hex[0], NULL) && !hash_file(weights, hex[1], NULL)) {
-        hash_bytes(hex, sizeof(hex), hex[0]);
-        digest = json_string(hex[0]);
-    }
-    free(weights);
-    return digest ? digest : file_digest(path);
+    return path && !digest_model(path, hex, NULL) ? json_string(hex) : json_null();
 }
 
 /* Hashes everything that decides the run; this also reads it into memory, so that no page of it is
@@ -171,10 +167,10 @@ static void hash_parts(struct child *c)
     char *load = load_path(c->r.load->version);
 
     c->digests =
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_digest(c->r.model_path),
-                  "library", file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file),
-                  "loadgen", file_digest(load), "program", file_digest("/proc/self/exe"),
-                  "benchmark", file_digest(c->r.benchmark_file));
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_json(c->r.model_path), "library",
+                  file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file), "loadgen",
+                  file_digest(load), "program", file_digest("/proc/self/exe"), "benchmark",
+                  file_digest(c->r.benchmark_file));
     free(load);
 }
 
@@ -191,6 +187,27 @@ static int make_net(struct child *c, struct assay_err *err)
         return net_write_int8(c->r.manifest.net, (uint64_t)c->r.s.seed, c->r.model_path, err);
     return net_write(c->r.manifest.net, c->r.format, (uint64_t)c->r.s.seed, c->r.model_path, err);
 }
+
+/* What a sample's tensors take, as far as their sizes are known. */
+static double sample_bytes(const struct assay_benchmark_desc *b)
+{
+    double all = 0, one;
+    uint32_t i, k;
+
+    for (i = 0; i < b->input_count + b->output_count; i++) {
+        const struct assay_tensor_spec *s =
+            i < b->input_count ? &b->inputs[i] : &b->outputs[i - b->input_count];
+
+        one = (double)assay_dtype_size(s->dtype);
+        for (k = 0; k < s->rank; k++)
+            one *= s->dims[k] > 0 ? (double)s->dims[k] : 1;
+        all += one;
+    }
+    return all;
+}
+
+/* A batch that nobody asked for takes at most this: RetinaNet's heads give 127 MB a sample. */
+#define BATCH_BYTES 1e9
 
 /* Lanes, threads and the largest batch, where the user left them open. */
 static void choose_shape(struct child *c)
@@ -210,6 +227,35 @@ static void choose_shape(struct child *c)
         c->max_batch = ((uint32_t)s->samples_per_query + c->lanes - 1) / c->lanes;
     else
         c->max_batch = 1;
+    if (!s->batch && c->max_batch * sample_bytes(&c->bench_desc) > BATCH_BYTES)
+        c->max_batch = (uint32_t)fmax(1, BATCH_BYTES / sample_bytes(&c->bench_desc));
+}
+
+/* The model against the benchmark, and against the batches that were planned. */
+static int check_model(struct child *c, struct assay_err *err)
+{
+    const struct assay_benchmark_desc *b = &c->bench_desc;
+    uint32_t most = engine_desc(c->engine)->max_batch;
+    int rc;
+
+    c->whole_outputs =
+        b->whole_outputs && engine_outputs_whole(c->engine, 0, b->outputs, b->output_count);
+    if (c->whole_outputs)
+        most = 1;
+    if (most && most < c->max_batch) {
+        if (c->r.s.batch && !c->tune)
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "--batch %u: the model takes at most %u samples at once",
+                              c->max_batch, most);
+        c->max_batch = most;
+    }
+    if (bench_drive(c->r.benchmark))
+        return ASSAY_OK;
+    rc = engine_check_shapes(c->engine, 0, b->inputs, b->input_count, b->outputs,
+                             c->whole_outputs ? 0 : b->output_count, c->output_map, err);
+    if (!rc && c->whole_outputs)
+        rc = engine_check_whole(c->engine, 0, b->outputs, b->output_count, c->output_map, err);
+    return rc;
 }
 
 static int open_engine(struct child *c, struct assay_err *err)
@@ -230,7 +276,6 @@ static int open_engine(struct child *c, struct assay_err *err)
                                          .want_output_count = c->bench_desc.output_count,
                                          .want_outputs = c->bench_desc.outputs,
                                          .log = on_log};
-    const struct assay_model_desc *desc;
     uint32_t lane;
     int rc;
 
@@ -249,22 +294,49 @@ static int open_engine(struct child *c, struct assay_err *err)
         c->r.engine->probe(runtime, &c->probe, NULL);
     if (!c->tune) /* nobody reads a trial's digests, and its time is short */
         hash_parts(c);
-    desc = engine_desc(c->engine);
-    if (desc->max_batch && desc->max_batch < c->max_batch) {
-        if (s->batch && !c->tune)
-            return assay_fail(err, ASSAY_EUSAGE,
-                              "--batch %u: the model takes at most %u samples at once",
-                              c->max_batch, desc->max_batch);
-        c->max_batch = desc->max_batch;
-    }
-    rc = bench_drive(c->r.benchmark)
-             ? ASSAY_OK
-             : engine_check_shapes(c->engine, 0, c->bench_desc.inputs, c->bench_desc.input_count,
-                                   c->bench_desc.outputs, c->bench_desc.output_count, c->output_map,
-                                   err);
-    for (lane = 0; !rc && lane < c->lanes; lane++)
+    rc = check_model(c, err);
+    for (lane = 0; !rc && lane < c->lanes; lane++) {
+        pin_bind(&c->pin, lane);
         rc = engine_lane_open(c->engine, lane, err);
+    }
     return rc;
+}
+
+/* Threads that the engine starts while it opens inherit the binding of this one. */
+static int open_pinned(struct child *c, struct assay_err *err)
+{
+    bool host = !strncmp(c->r.s.device, "cpu", 3);
+    int rc = pin_open(&c->pin, &c->r.s, host, c->lanes, c->threads, err);
+
+    if (rc)
+        return rc;
+    pin_bind(&c->pin, PIN_ALL);
+    rc = open_engine(c, err);
+    pin_unbind(&c->pin);
+    return rc;
+}
+
+/* ---- padding ---- */
+
+bool child_pads(const struct child *c)
+{
+    const struct assay_benchmark_desc *d = &c->bench_desc;
+
+    return d->zero_padding && d->input_count && d->inputs[0].rank && d->inputs[0].dims[0] < 0 &&
+           !(c->r.engine->caps & ASSAY_CAP_RAGGED);
+}
+
+/* What happens to samples of different lengths; NULL: there are none. */
+static json_t *padding_json(const struct child *c)
+{
+    const struct assay_tensor_spec *in = engine_desc(c->engine)->graphs[0].inputs;
+
+    if (!child_pads(c))
+        return NULL;
+    if (in[0].dims[1] < 0)
+        return json_string("batches padded to their longest sample");
+    return json_sprintf("samples padded to %lld: the model's sequence axis is fixed",
+                        (long long)in[0].dims[1]);
 }
 
 /* ---- LoadGen ---- */
@@ -364,7 +436,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     int rc;
 
     tree = json_pack(
-        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:b}, s:{s:s, s:s, s:s, "
+        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:o*, s:b}, s:{s:s, s:s, s:s, "
         "s:O, s:O, "
         "s:s, s:s, s:o, s:i, "
         "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}, s:O}",
@@ -372,9 +444,9 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         c->r.precision, "sha256", json_object_get(c->digests, "model"), "dataset", "name",
         c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash", c->bench_desc.dataset_hash,
         "samples", (json_int_t)c->bench_desc.samples, "preprocess", c->bench_desc.preprocess,
-        "synthetic", (int)c->bench_desc.synthetic, "engine", "name", c->r.engine->name, "version",
-        c->probe.version, "library", c->probe.library, "library_sha256",
-        json_object_get(c->digests, "library"), "plugin_sha256",
+        "padding", padding_json(c), "synthetic", (int)c->bench_desc.synthetic, "engine", "name",
+        c->r.engine->name, "version", c->probe.version, "library", c->probe.library,
+        "library_sha256", json_object_get(c->digests, "library"), "plugin_sha256",
         json_object_get(c->digests, "plugin"), "device",
         desc->device ? desc->device : c->r.s.device, "precision",
         desc->precision ? desc->precision : c->r.precision, "options", options_json(c), "lanes",
@@ -385,6 +457,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     if (!tree)
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
+    json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
     json_decref(tree);
@@ -414,7 +487,7 @@ static int run_all(struct child *c, struct assay_err *err)
         rc = make_net(c, err);
     choose_shape(c);
     if (!rc)
-        rc = open_engine(c, err);
+        rc = open_pinned(c, err);
     if (!rc)
         rc = prepare_samples(c, err);
     if (!rc)

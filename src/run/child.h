@@ -7,6 +7,7 @@
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "load/detail.h"
+#include "run/pin.h"
 #include "run/resolve.h"
 #include "run/shared.h"
 
@@ -37,6 +38,8 @@ struct child {
     struct assay_engine_probe probe;
     uint32_t lanes, threads, max_batch;
     uint32_t output_map[16];
+    struct pin pin;
+    bool whole_outputs; /* the model's outputs have no batch dimension */
     struct batcher *batcher;
 
     bool warming; /* completions are counted, not given to LoadGen */
@@ -83,8 +86,9 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
 
 /* warmup.c: warms up every lane, finds the batch, measures. */
 int warmup(struct child *c, struct assay_err *err);
-/* Its parts: samples made resident; n samples through the batcher, in seconds; samples per second
- * with batches of at most `batch`.  *at is the next sample. */
+/* Its parts: the kth sample that it uses; samples made resident; n samples through the batcher, in
+ * seconds; samples per second with batches of at most `batch`.  *at is the next sample. */
+uint64_t warmup_index(const struct child *c, uint64_t k);
 int warmup_load(struct child *c, struct assay_err *err);
 double warmup_samples(struct child *c, size_t n, size_t *at);
 double warmup_rate(struct child *c, uint32_t batch, double seconds, size_t *at);
@@ -111,5 +115,10 @@ int attempt_run(struct child *c, const struct settings *s, struct detail *d, str
 
 /* monitor.c: the thread that publishes counters and sees stalls and the wish to stop. */
 int monitor_start(struct child *c, struct assay_err *err);
+
+/* Whether the batcher pads: samples of different lengths, and an engine that takes no ragged
+ * batches.
+ */
+bool child_pads(const struct child *c);
 
 #endif

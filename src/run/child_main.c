@@ -1,5 +1,6 @@
 /* assay-child: the helper process of assay.  `run JOB` does one run, `probe ENGINE` asks an engine
- * about itself, `conform ENGINE …` tries one case of the conformance suite.  Only ever spawned by
+ * about itself, `conform ENGINE …` tries one case of the conformance suite, `answer ENGINE …` runs
+ * samples through a model.  Only ever spawned by
  * assay, so its arguments are not for people. */
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ int main(int argc, char **argv)
         rc = engine_probe_here(argv[2], STDOUT_FILENO, &err);
     else if (argc == 8 && !strcmp(argv[1], "conform"))
         rc = engine_conform_here(argv + 2, STDOUT_FILENO, &err);
+    else if (argc == 9 && !strcmp(argv[1], "answer"))
+        rc = engine_answer_here(argv + 2, STDOUT_FILENO, &err);
     else
         assay_fail(&err, ASSAY_EUSAGE, "assay-child is started by assay, not by hand");
     if (rc)

@@ -6,7 +6,10 @@
  * benchmark that computes between the calls.  When no lane is inside a hook and samples are still
  * outstanding, an asynchronous engine owes completions:
  * twenty times its longest flight so far, at least ten seconds, and it has lost them.
- * --stall-timeout-s replaces both. */
+ *
+ * While a model is opened there is nothing to count: a process that does nothing at all for two
+ * minutes is waiting for something that does not come (a library's thread that could not be
+ * started, say).  --stall-timeout-s replaces each. */
 #include <pthread.h>
 #include <time.h>
 
@@ -19,10 +22,26 @@
 #define LOST_FLIGHTS 20.0
 /* For so long less than a tick of CPU time, where this thread alone needs some milliseconds. */
 #define LOADGEN_IDLE_S 15.0
+#define OPEN_IDLE_S    120.0
 
-struct ending {
+struct idle {
     int64_t since_ns, cpu_ns;
 };
+
+/* For how long this process has used no CPU time to speak of. */
+static double idle_s(struct idle *i, int64_t now)
+{
+    struct timespec t;
+    int64_t cpu;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    cpu = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    if (!i->since_ns || cpu - i->cpu_ns > TICK_NS) {
+        i->since_ns = now;
+        i->cpu_ns = cpu;
+    }
+    return (double)(now - i->since_ns) * 1e-9;
+}
 
 /* The longest that any lane has been inside the hook that runs now; 0: none is. */
 static int64_t inside_ns(const struct child *c, int64_t now, int64_t *longest_flight)
@@ -89,19 +108,11 @@ static void check_stall(struct child *c, int64_t now, int64_t idle_ns, uint64_t 
  * two race, the thread's request for a swap can get lost, and StartTest then waits for ever for the
  * log of a run that is over.  It is taken for lost when this process has used no CPU time to speak
  * of for a while after the last sample came back. */
-static void check_loadgen(struct child *c, int64_t now, struct ending *e)
+static void check_loadgen(struct child *c, int64_t now, struct idle *idle)
 {
     double limit = c->r.s.stall_timeout_s > 0 ? c->r.s.stall_timeout_s : LOADGEN_IDLE_S;
-    struct timespec t;
-    int64_t cpu;
 
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    cpu = (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-    if (!e->since_ns || cpu - e->cpu_ns > TICK_NS) {
-        e->since_ns = now;
-        e->cpu_ns = cpu;
-    }
-    if ((double)(now - e->since_ns) * 1e-9 < limit)
+    if (idle_s(idle, now) < limit)
         return;
     atomic_store(&c->shared->again, 1);
     child_fail_text(c, ASSAY_EFAIL,
@@ -110,19 +121,32 @@ static void check_loadgen(struct child *c, int64_t now, struct ending *e)
                     limit);
 }
 
+static void check_open(struct child *c, int64_t now, struct idle *idle)
+{
+    double limit = c->r.s.stall_timeout_s > 0 ? c->r.s.stall_timeout_s : OPEN_IDLE_S;
+
+    if (idle_s(idle, now) >= limit)
+        child_fail_text(c, ASSAY_EFAIL,
+                        "the engine %s has done nothing for %.0f s while it opens %s, and is taken "
+                        "to hang (--stall-timeout-s sets the limit)",
+                        c->r.engine->name, limit, c->r.model_path ? c->r.model_path : "its model");
+}
+
 static void *monitor_main(void *arg)
 {
     struct child *c = arg;
     struct timespec tick = {0, TICK_NS};
     uint64_t last = 0, completed, outstanding;
     int64_t progress = clock_ns(), now;
-    struct ending ending = {0};
+    struct idle ending = {0}, opening = {0};
 
     for (;;) {
         nanosleep(&tick, NULL);
         now = clock_ns();
         if (atomic_load(&c->shared->stop))
             child_fail_text(c, ASSAY_ESTOP, "interrupted");
+        if (atomic_load(&c->shared->phase) == PHASE_MODEL)
+            check_open(c, now, &opening);
         /* From the warm-up on everything else is there. */
         if (atomic_load(&c->shared->phase) < PHASE_WARMUP ||
             atomic_load(&c->shared->phase) > PHASE_RUN)

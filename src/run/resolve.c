@@ -172,6 +172,26 @@ void resolve_release(struct resolved *r)
     memset(r, 0, sizeof(*r));
 }
 
+int resolve_check(const struct resolved *r, struct assay_err *err)
+{
+    char *manifest = json_dumps(r->manifest.tree, JSON_COMPACT);
+    struct assay_benchmark_config config = {.size = sizeof(config),
+                                            .dataset = r->s.dataset,
+                                            .manifest = manifest,
+                                            .cache_dir = r->cache,
+                                            .threads = 1,
+                                            .count = (uint64_t)r->s.count,
+                                            .seed = (uint64_t)r->s.seed};
+    void *bench = NULL;
+    int rc = manifest ? r->benchmark->open(&config, &bench, err)
+                      : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    if (!rc)
+        r->benchmark->close(bench);
+    free(manifest);
+    return rc;
+}
+
 json_t *resolve_plan(const struct resolved *r)
 {
     json_t *steps = json_array();

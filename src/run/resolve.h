@@ -29,6 +29,9 @@ struct resolved {
  * options parse, the engine reads one of the model's formats, the data set's folder is there. */
 int resolve(const struct settings *s, struct resolved *r, struct assay_err *err);
 void resolve_release(struct resolved *r);
+/* Whether the benchmark takes the manifest and the data set's list: opens it and closes it again.
+ */
+int resolve_check(const struct resolved *r, struct assay_err *err);
 json_t *resolve_plan(const struct resolved *r);
 
 #endif

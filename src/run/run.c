@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 
 #include "base/clock.h"
+#include "base/cpus.h"
 #include "base/file.h"
 #include "base/tree.h"
 #include "load/conf.h"
@@ -34,6 +35,10 @@ int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
 
     if (rc)
         return rc;
+    if ((rc = resolve_check(&r, err))) {
+        resolve_release(&r);
+        return rc;
+    }
     if (s->tuned && !s->tune && !(rc = settings_copy(&mine, s, err)))
         rc = tuning_recall(&r, &mine, &tuning, err);
     settings_release(&mine);
@@ -260,6 +265,9 @@ static void add_note(struct job *j, const char *fmt, const char *a)
 static void add_notes(struct job *j)
 {
     json_t *warm = json_object_get(j->result, "warmup");
+    const json_t *engine = json_object_get(j->result, "engine");
+    int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0);
+    const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
 
@@ -269,10 +277,18 @@ static void add_notes(struct job *j)
                  j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+    if (padding)
+        add_note(j, "%s", padding);
     if (own > 0) {
         snprintf(text, sizeof(text),
                  "own bound %.0f ms: a single sample's p99 is over the official %.0f ms", own,
                  tree_real(warm, "official_bound_ms", 0));
+        add_note(j, "%s", text);
+    }
+    if (wanted > cpus_usable() && !(j->r.engine->caps & ASSAY_CAP_ANY_MODEL)) {
+        snprintf(text, sizeof(text),
+                 "%lld lanes x threads share %u processors and wait for each other",
+                 (long long)wanted, cpus_usable());
         add_note(j, "%s", text);
     }
 }
@@ -446,7 +462,9 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     rc = resolve(s, &j.r, err);
     if (rc)
         return rc;
-    rc = settings_copy(&mine, s, err);
+    rc = resolve_check(&j.r, err);
+    if (!rc)
+        rc = settings_copy(&mine, s, err);
     if (!rc)
         rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {

@@ -7,9 +7,9 @@
  * normal approximation of its 99 % confidence bound).  A trial that has already failed ends early
  * (struct giveup).  Then the full run at the load found.
  *
- * A stall of the machine makes a load fail that would hold, never the other way round.  So the load
- * that failed just above the peak is tried once more before it is believed, and so is a full run
- * before the load backs off, by as much as the better of the two says. */
+ * A stall of the machine makes a load fail that would hold, never the other way round.  So where
+ * the peak is wanted, a load that failed is tried once more before it is believed, and so is a full
+ * run before the load backs off, by as much as the better of the two says. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,15 +17,18 @@
 #include "base/file.h"
 #include "run/child.h"
 
-#define TRIALS_MAX  40
-#define CONFIRM_MAX 12
-#define COARSE      0.05 /* precision where only a run that holds is wanted, not the peak */
+#define TRIALS_MAX   40
+#define CONFIRM_MAX  12
+#define LONG_S       60   /* a trial that decides: at least so long, or as the full run */
+#define COARSE       0.05 /* precision where only a run that holds is wanted, not the peak */
+#define BACK_OFF_MAX 0.3  /* there; the load goes back by so much of itself at most */
 
 struct search {
     struct child *c;
     double trial_s, full_s;
     double allowed_fraction; /* of the queries, over the bound */
     double low, high;        /* passed, failed; 0: none yet */
+    bool twice;              /* a load fails only when it failed twice */
 };
 
 /* Of n queries of the full run, the part that may be over the bound. */
@@ -99,6 +102,8 @@ static int try_load(struct search *f, double qps, struct assay_err *err)
     bool pass = false;
     int rc = trial(f, qps, f->trial_s, &pass, err);
 
+    if (!rc && !pass && f->twice)
+        rc = trial(f, qps, f->trial_s, &pass, err);
     if (rc)
         return rc;
     if (pass)
@@ -132,31 +137,37 @@ static int bracket(struct search *f, double guess, struct assay_err *err)
 /* How far to go back, as a part of the load, after full runs whose p99 was so long at best.  The
  * response times of a queue have an exponential tail; with capacity C, load L and a fixed service
  * time it falls about as exp(-2 (C - L) t) (heavy traffic; half as fast where service times are
- * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  Between one
- * and four times the precision: one run is no more than an estimate. */
-static double back_off(double p99_s, double bound_s, double qps, double precision)
+ * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  At least
+ * the precision; and since one run is no more than an estimate, not far where the peak is wanted.
+ */
+static double back_off(const struct search *f, double precision, double p99_s, double qps)
 {
+    double bound_s = f->c->r.s.target_latency_ms * 1e-3;
     double part = log(100) / 2 * (1 / bound_s - 1 / p99_s) / qps;
 
-    return fmin(fmax(part, precision), 4 * precision);
+    return fmin(fmax(part, precision), f->twice ? 2 * precision : BACK_OFF_MAX);
 }
 
 static int confirm(struct search *f, double precision, struct assay_err *err)
 {
     struct child *c = f->c;
     struct detail d = {0};
-    double qps = f->low, bound_s = c->r.s.target_latency_ms * 1e-3, p99_s = INFINITY;
+    double qps = f->low, p99_s = INFINITY;
     int i, rc = ASSAY_OK;
 
     for (i = 0; i < CONFIRM_MAX; i++) {
-        bool late;
+        bool again = f->twice && i % 2, late;
 
-        if ((rc = settings_set_real(&c->r.s, "target-qps", qps, SETTINGS_MEASURED, err)))
-            return rc;
+        if (i && !again) {
+            qps *= 1 - back_off(f, precision, p99_s, qps);
+            p99_s = INFINITY;
+        }
         if (i && (rc = attempt_put_aside(c,
-                                         i % 2 ? "over the bound at this load; once more"
+                                         again ? "over the bound at this load; once more"
                                                : "over the bound at this load; backed off",
                                          err)))
+            return rc;
+        if ((rc = settings_set_real(&c->r.s, "target-qps", qps, SETTINGS_MEASURED, err)))
             return rc;
         if ((rc = attempt_run(c, &c->r.s, &d, err)))
             return rc;
@@ -166,43 +177,22 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
         detail_release(&d);
         if (!late) /* what else may be wrong, a lower load does not mend */
             return ASSAY_OK;
-        if (i % 2) {
-            qps *= 1 - back_off(p99_s, bound_s, qps, precision);
-            p99_s = INFINITY;
-        }
     }
     return ASSAY_OK; /* the last run stands, and the verdict says that it is INVALID and why */
 }
 
-static int bisect(struct search *f, double precision, bool find_peak, struct assay_err *err)
+static int bisect(struct search *f, double precision, struct assay_err *err)
 {
     bool longer = false;
     int rc = ASSAY_OK;
 
     while (!rc && f->high / f->low > 1 + precision && json_array_size(f->c->trials) < TRIALS_MAX) {
         /* The last steps decide: give them more queries. */
-        if (find_peak && !longer && f->high / f->low < 1 + 4 * precision) {
-            f->trial_s = fmin(f->trial_s * 3, f->full_s);
+        if (f->twice && !longer && f->high / f->low < 1 + 4 * precision) {
+            f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
             longer = true;
         }
         rc = try_load(f, sqrt(f->low * f->high), err);
-    }
-    return rc;
-}
-
-/* The peak: below a load that failed twice. */
-static int find(struct search *f, double precision, struct assay_err *err)
-{
-    double doubted = 0, high;
-    int rc = bisect(f, precision, true, err);
-
-    while (!rc && f->high != doubted && json_array_size(f->c->trials) < TRIALS_MAX) {
-        doubted = high = f->high;
-        rc = try_load(f, high, err);
-        if (rc || f->low < high)
-            break;
-        f->high = high * (1 + 4 * precision); /* it holds: the peak is above it */
-        rc = bisect(f, precision, false, err);
     }
     return rc;
 }
@@ -212,12 +202,12 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
     double full_s = (double)c->r.s.min_duration_ms * 1e-3,
            bound_s = c->r.s.target_latency_ms * 1e-3;
     double precision = find_peak ? c->r.s.peak_precision : fmax(c->r.s.peak_precision, COARSE);
-    struct search f = {.c = c, .full_s = full_s};
+    struct search f = {.c = c, .full_s = full_s, .twice = find_peak};
     double guess = c->r.s.target_qps > 0 ? c->r.s.target_qps : 0.7 * c->samples_per_second;
     int rc;
 
     /* What a user said is where the search starts; what it finds must be able to replace it. */
-    c->r.s.origin[settings_find("target-qps") - settings_rows(NULL)] = SETTINGS_MEASURED;
+    settings_set_origin(&c->r.s, "target-qps", SETTINGS_MEASURED);
     f.trial_s = c->r.s.peak_trial_s > 0 ? c->r.s.peak_trial_s : fmin(fmax(full_s / 6, 1), 10);
     if (f.trial_s < 20 * bound_s)
         f.trial_s = 20 * bound_s;
@@ -225,7 +215,7 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
         f.trial_s = full_s;
     rc = bracket(&f, guess, err);
     if (!rc)
-        rc = find_peak ? find(&f, precision, err) : bisect(&f, precision, false, err);
+        rc = bisect(&f, precision, err);
     if (rc)
         return rc;
     if (!find_peak)

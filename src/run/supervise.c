@@ -144,8 +144,9 @@ static int wait_for(pid_t pid, struct supervised *s, struct progress *p, int64_t
     struct pollfd ends = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
     int64_t asked = 0, began = clock_ns();
     int status = 0;
+    pid_t ended;
 
-    while (waitpid(pid, &status, WNOHANG) == 0) {
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0) {
         poll(&ends, 1, TICK_MS); /* without a descriptor (before Linux 5.3) just a pause */
         progress_show(p, s->shared);
         if (interrupted && !asked) {
@@ -161,7 +162,7 @@ static int wait_for(pid_t pid, struct supervised *s, struct progress *p, int64_t
     }
     if (ends.fd >= 0)
         close(ends.fd);
-    return status;
+    return ended < 0 ? SIGKILL : status; /* what nobody can say is never good */
 }
 
 /* The child may have died between any two of its writes. */
@@ -185,8 +186,10 @@ int supervise_run(const char *job, const char *dir, const char *how, struct supe
 int supervise_run_for(const char *job, const char *dir, const char *how, double limit_s,
                       struct supervised *out, struct assay_err *err)
 {
-    struct sigaction act = {.sa_handler = on_signal}, old[3];
-    const int signals[3] = {SIGINT, SIGTERM, SIGHUP};
+    /* Where a parent's SIGCHLD was ignored, the kernel would keep no status to wait for. */
+    const struct sigaction act = {.sa_handler = on_signal}, usual = {.sa_handler = SIG_DFL};
+    const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    struct sigaction old[4];
     struct progress progress;
     pid_t pid;
     int i, status, rc;
@@ -198,8 +201,8 @@ int supervise_run_for(const char *job, const char *dir, const char *how, double 
     if (rc)
         return rc;
     interrupted = 0;
-    for (i = 0; i < 3; i++)
-        sigaction(signals[i], &act, &old[i]);
+    for (i = 0; i < 4; i++)
+        sigaction(signals[i], signals[i] == SIGCHLD ? &usual : &act, &old[i]);
     rc = spawn(job, dir, out, &pid, err);
     if (!rc) {
         progress_begin(&progress, how);
@@ -212,7 +215,7 @@ int supervise_run_for(const char *job, const char *dir, const char *how, double 
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
         find_latencies(out);
     }
-    for (i = 0; i < 3; i++)
+    for (i = 0; i < 4; i++)
         sigaction(signals[i], &old[i], NULL);
     return rc;
 }

@@ -93,6 +93,11 @@ static void keep_latencies(struct child *c, const struct batch_done *done, size_
         atomic_fetch_add(&g->over, over);
 }
 
+static void stage_begin(void *ctx, uint32_t lane)
+{
+    pin_bind(&((struct child *)ctx)->pin, lane);
+}
+
 static void stage_complete(void *ctx, const struct batch_done *done, size_t n)
 {
     struct child *c = ctx;
@@ -120,6 +125,7 @@ int sut_open(struct child *c, struct assay_err *err)
 {
     const struct assay_engine *t = c->r.engine;
     struct batch_ops ops = {.ctx = c,
+                            .begin = stage_begin,
                             .submit = stage_submit,
                             .drain = t->drain ? stage_drain : NULL,
                             .alloc = stage_alloc,
@@ -139,7 +145,10 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .output_count = engine_desc(c->engine)->graphs[0].output_count,
                                   .output_map = c->output_map,
                                   .wanted_outputs = c->bench_desc.output_count,
-                                  .response_bytes = c->bench_desc.response_bytes};
+                                  .response_bytes = c->bench_desc.response_bytes,
+                                  .whole_outputs = c->whole_outputs,
+                                  .pad = child_pads(c) ? engine_desc(c->engine)->graphs[0].inputs
+                                                       : NULL};
 
     /* One synchronous lane that waits for nothing is served by the issuing thread itself: a thread
      * border could only cost.  A Server with batches needs the queue to make them from, and one
@@ -147,6 +156,8 @@ int sut_open(struct child *c, struct assay_err *err)
     config.on_issuer =
         !config.async && !config.wait_ns && c->lanes == 1 &&
         (c->r.s.scenario != SERVER || (c->max_batch == 1 && c->r.s.server_issue_threads < 2));
+    if (config.on_issuer)
+        pin_bind(&c->pin, 0);
     engine_on_fault(c->engine, engine_broke, c);
     return batch_create(&config, &ops, &c->batcher, err);
 }
@@ -266,8 +277,10 @@ static void sut_load(void *ctx, const size_t *index, size_t n)
         child_fail_text(c, ASSAY_EFAIL, "not enough memory to load %zu samples", n);
     for (i = 0; i < n; i++)
         list[i] = index[i];
+    pin_memory_begin(&c->pin);
     if (c->r.benchmark->load(c->bench, list, n, &err))
         child_fail(c, &err);
+    pin_memory_end(&c->pin);
     free(list);
     if (!c->part_begun || c->r.s.mode == MODE_SUBMISSION)
         begin_part(c);
@@ -297,8 +310,14 @@ static void narrow_affinity(struct child *c)
     int cpu, last = -1;
 
     CPU_ZERO(&full_affinity);
-    if (sched_getaffinity(0, sizeof(full_affinity), &full_affinity) ||
-        (uint32_t)CPU_COUNT(&full_affinity) <= c->lanes * c->threads)
+    if (sched_getaffinity(0, sizeof(full_affinity), &full_affinity))
+        return;
+    if (c->pin.on) { /* full_affinity may be the lane's own then */
+        pin_bind_spare(&c->pin);
+        c->restore_affinity = true;
+        return;
+    }
+    if ((uint32_t)CPU_COUNT(&full_affinity) <= c->lanes * c->threads)
         return;
     for (cpu = 0; cpu < CPU_SETSIZE; cpu++)
         if (CPU_ISSET(cpu, &full_affinity))

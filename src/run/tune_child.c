@@ -134,7 +134,7 @@ static int paced_point(struct trial *t, struct point *p, struct assay_err *err)
     struct child *c = t->c;
     double due = 0, n_wanted = fmin(ceil(t->rate * t->seconds), ARRIVALS);
     size_t n = n_wanted < 10 ? 10 : (size_t)n_wanted, i;
-    uint64_t random = 1, total = c->bench_desc.samples;
+    uint64_t random = 1;
     int64_t *due_ns = calloc(n, sizeof(*due_ns)), began;
     double *latency = calloc(n, sizeof(*latency));
 
@@ -144,7 +144,7 @@ static int paced_point(struct trial *t, struct point *p, struct assay_err *err)
     began = clock_ns();
     for (i = 0; i < n; i++) {
         double u = (double)(draw(&random) >> 11) * 0x1p-53 + 0x1p-53;
-        struct batch_item item = {i, total - 1 - t->at++ % (total < SAMPLES ? total : SAMPLES)};
+        struct batch_item item = {i, warmup_index(c, t->at++)};
         struct timespec until;
 
         due -= log(u) / t->rate * 1e9;

@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
+#include "run/digest.h"
 #include "run/supervise.h"
 #include "run/tune.h"
 #include "run/tuned.h"
@@ -174,9 +174,8 @@ static json_t *model_json(const struct resolved *r)
         return json_string(r->manifest.name);
     if (r->manifest.net)
         return json_string(file_base(r->model_path));
-    if (file_is_dir(r->model_path))
-        return json_string(r->model_path);
-    out = hash_file(r->model_path, hex, NULL) ? NULL : json_sprintf("%s %s", r->manifest.name, hex);
+    out = digest_model(r->model_path, hex, NULL) ? NULL
+                                                 : json_sprintf("%s %s", r->manifest.name, hex);
     return out ? out : json_string(r->model_path);
 }
 

@@ -2,7 +2,8 @@
  * sets what LoadGen wants to know beforehand, so nobody sets a QPS or a latency by hand.
  *
  * Samples are taken from the end of the data set, where LoadGen's performance set (indices from 0)
- * does not reach when the data set is larger than it; responses are thrown away. */
+ * does not reach when the data set is larger than it; where samples differ in length they are taken
+ * from all over it, since its end may have long or short ones only.  Responses are thrown away. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +21,24 @@
 /* Its loop for one query of a stream (facts: 0.9 us and more): bounds how many it generates. */
 #define LOADGEN_QUERY_NS 900.0
 
+uint64_t warmup_index(const struct child *c, uint64_t k)
+{
+    uint64_t total = c->bench_desc.samples, span = total < WARM_SAMPLES ? total : WARM_SAMPLES;
+
+    return total - 1 - k % span * (child_pads(c) ? total / span : 1);
+}
+
 /* Runs n samples through the batcher and waits for them: seconds. */
 double warmup_samples(struct child *c, size_t n, size_t *at)
 {
     struct batch_item items[256];
-    uint64_t total = c->bench_desc.samples, span = total < WARM_SAMPLES ? total : WARM_SAMPLES;
     int64_t t0 = clock_ns();
 
     while (n) {
         size_t part = n < 256 ? n : 256, i;
 
         for (i = 0; i < part; i++)
-            items[i] = (struct batch_item){0, total - 1 - (*at)++ % span};
+            items[i] = (struct batch_item){0, warmup_index(c, (*at)++)};
         batch_issue(c->batcher, items, part);
         n -= part;
     }
@@ -120,7 +127,7 @@ int warmup_load(struct child *c, struct assay_err *err)
                                  n = total < WARM_SAMPLES ? total : WARM_SAMPLES, i;
 
     for (i = 0; i < n; i++)
-        list[i] = total - 1 - i;
+        list[i] = warmup_index(c, i);
     return c->r.benchmark->load(c->bench, list, n, err);
 }
 

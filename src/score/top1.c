@@ -18,21 +18,27 @@ int64_t top1_argmax(const float *v, uint64_t n)
     return n ? (int64_t)best : -1;
 }
 
+/* The bits of the smallest float32 that is not denormal: no label as float32 has fewer, so four
+ * bytes below are an int32.  -1 as int32 is a NaN. */
+#define SMALLEST_NORMAL 0x00800000
+
 static int prediction(const struct assay_log_entry *e, double *value, struct assay_err *err)
 {
     int64_t whole;
+    int32_t small;
     float real;
 
     if (e->bytes == sizeof(real)) {
         memcpy(&real, e->data, sizeof(real));
-        *value = real;
+        memcpy(&small, e->data, sizeof(small));
+        *value = small >= -1 && small < SMALLEST_NORMAL ? small : (double)real;
     } else if (e->bytes == sizeof(whole)) {
         memcpy(&whole, e->data, sizeof(whole));
         *value = (double)whole;
     } else {
         return assay_fail(err, ASSAY_EFAIL,
                           "accuracy log, sample %llu: has %llu bytes of data; wanted: one float32 "
-                          "(4) or int64 (8)",
+                          "or int32 (4), or int64 (8)",
                           (unsigned long long)e->index, (unsigned long long)e->bytes);
     }
     if (!(fabs(*value) < 1e9) || *value != floor(*value))

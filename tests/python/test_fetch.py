@@ -128,6 +128,27 @@ class FetchTest(unittest.TestCase):
         self.assertEqual(self.run_main(*lines, engine="yours"), 2)
         self.assertIn("nothing for an engine 'yours'", self.err.getvalue())
 
+    def test_the_size_comes_first(self):
+        self.body = None
+        lines = ["mine %s wheel pkg 1 any %d %s %s.whl" % (name, size, "0" * 64, name)
+                 for name, size in (("a", 100000000), ("b", 50000000))]
+        self.assertEqual(self.run_main(*lines, engine="mine"), 1)
+        said = self.err.getvalue().splitlines()
+        self.assertEqual(said[0], "assay: engine mine: 2 files to download, 150.0 MB")
+        self.assertEqual(said[1], "assay: fetching a.whl (100.0 MB)")
+
+    def test_progress_is_a_bar_on_a_terminal_only(self):
+        progress = fetch.Progress(200000000)
+        progress.add(50000000)
+        self.assertEqual(progress.line(5), "  [%s%s]  25 %% of 200.0 MB, 10.0 MB/s, 15 s left" % ("=" * 7, " " * 23))
+        self.assertEqual(self.err.getvalue(), "")
+        self.err.isatty = lambda: True
+        fetch.write_stream([b"x" * 500, b"y" * 500], self.dir + "/file", 1000)
+        self.assertRegex(self.err.getvalue(), r"\r  \[={30}\] 100 % of 0\.0 MB, .*\n$")
+        counted = fetch.Progress(None)
+        counted.add(2500000)
+        self.assertEqual(counted.line(1), "  2.5 MB, 2.5 MB/s")
+
     def test_archive_cannot_write_outside(self):
         for name in ("top/../../evil", "/evil", "top//evil"):
             tar_of(self.dir + "/t.tar.gz", (name, b"x"))

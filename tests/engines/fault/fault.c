@@ -35,12 +35,13 @@ enum fault {
     SLOW,
     SILENT,
     MIX,
-    OPEN
+    OPEN,
+    HANG_OPEN
 };
 static const char *const faults[] = {
-    "none",  "segfault", "exit",   "abort",       "drop", "twice",       "nan",
-    "error", "throw",    "refuse", "refuse_done", "late", "wrong_shape", "wrong_type",
-    "short", "hang",     "slow",   "silent",      "mix",  "open",        NULL};
+    "none",  "segfault", "exit",        "abort", "drop",        "twice",      "nan",   "error",
+    "throw", "refuse",   "refuse_done", "late",  "wrong_shape", "wrong_type", "short", "hang",
+    "slow",  "silent",   "mix",         "open",  "hang_open",   NULL};
 
 enum { ROW_FAULT, ROW_AT, ROW_SLOW, OWN_ROWS };
 
@@ -72,6 +73,8 @@ static int fault_open(const struct assay_engine_config *c, void **self, struct a
 
     if (c->values[ROW_FAULT].i == OPEN)
         return assay_fail(err, ASSAY_EFAIL, "this open was told to fail");
+    while (c->values[ROW_FAULT].i == HANG_OPEN)
+        pause();
     if (!(s = calloc(1, sizeof(*s))))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     s->null = null_engine_entry();

@@ -1,5 +1,5 @@
 /* Decoding, resizing, cropping and normalising against golden values of OpenCV, Pillow and NumPy
- * (tests/python/golden_resnet50.py makes them). */
+ * (tests/python/golden_resnet50.py and golden_retinanet.py make them). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -95,18 +95,24 @@ static void check_pixels(const struct golden *g, const struct pixels *p)
     image_work_release(&w);
 }
 
-static void check_noise(const struct golden *g)
+static void make_noise(struct pixels *p, uint32_t width, uint32_t height)
 {
-    struct pixels p = {0};
     struct assay_err err;
     uint32_t i, x;
 
-    assert_int_equal(pixels_reserve(&p, g->width, g->height, g->name, &err), 0);
-    for (i = 0; i < g->width * g->height * 3; i++) {
+    assert_int_equal(pixels_reserve(p, width, height, "noise", &err), 0);
+    for (i = 0; i < width * height * 3; i++) {
         x = i * 2654435761u;
         x = (x ^ x >> 15) * 2246822519u;
-        p.data[i] = (uint8_t)((x ^ x >> 13) >> 24);
+        p->data[i] = (uint8_t)((x ^ x >> 13) >> 24);
     }
+}
+
+static void check_noise(const struct golden *g)
+{
+    struct pixels p = {0};
+
+    make_noise(&p, g->width, g->height);
     check_pixels(g, &p);
     pixels_release(&p);
 }
@@ -147,16 +153,114 @@ static void small_jpegs_are_read_as_by_opencv(void **state)
     assert_true(golden_rows(GOLDEN "/small.txt", check_small) >= 18);
 }
 
-static void photos_are_read_as_by_the_references(void **state)
+static bool find_photos(void)
 {
     const char *data = getenv("ASSAY_TEST_DATA");
 
-    (void)state;
     snprintf(photo_dir, sizeof(photo_dir), "%s/imagenet-mini",
              data ? data : ASSAY_SOURCE "/../shared/data");
-    if (!file_is_dir(photo_dir))
+    return file_is_dir(photo_dir);
+}
+
+static void photos_are_read_as_by_the_references(void **state)
+{
+    (void)state;
+    if (!find_photos())
         skip();
     assert_int_equal(golden_rows(GOLDEN "/photos.txt", check_photo), 200);
+}
+
+/* ---- stretched to a square: tests/golden/retinanet ---- */
+
+static void check_square(const char *name, const struct pixels *p, unsigned width, unsigned height,
+                         unsigned side, const char *want)
+{
+    struct image_rule rule = {.method = IMAGE_STRETCH, .size = side, .scale = 1};
+    float *out = malloc(sizeof(float) * 3 * side * side);
+    struct image_work w = {0};
+    struct assay_err err;
+    int c;
+
+    for (c = 0; c < 3; c++)
+        rule.std[c] = 255;
+    assert_non_null(out);
+    assert_int_equal(p->width, width);
+    assert_int_equal(p->height, height);
+    assert_int_equal(image_stretch(&rule, p, &w, out, &err), 0);
+    assert_hash(name, "stretched values", out, sizeof(float) * 3 * side * side, want);
+    image_work_release(&w);
+    free(out);
+}
+
+/* folder NULL: noise. */
+static unsigned check_squares(const char *file, const char *folder)
+{
+    char line[512], name[128], want[HASH_HEX], path[1200];
+    unsigned width, height, side, n = 0;
+    struct pixels p = {0};
+    struct assay_err err;
+    FILE *f = fopen(file, "r");
+
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        if (line[0] == '#')
+            continue;
+        assert_int_equal(sscanf(line, "%127s %u %u %u %64s", name, &width, &height, &side, want),
+                         5);
+        snprintf(path, sizeof(path), "%s/%s", folder ? folder : "", name);
+        if (!folder)
+            make_noise(&p, width, height);
+        else if (pixels_read_jpeg(path, &p, &err))
+            fail_msg("%s", err.text);
+        check_square(name, &p, width, height, side, want);
+        n++;
+    }
+    fclose(f);
+    pixels_release(&p);
+    return n;
+}
+
+static void squares_are_opencvs(void **state)
+{
+    (void)state;
+    assert_int_equal(check_squares(ASSAY_SOURCE "/tests/golden/retinanet/noise.txt", NULL), 18);
+    assert_int_equal(check_squares(ASSAY_SOURCE "/tests/golden/retinanet/small.txt", GOLDEN), 18);
+}
+
+static void squares_of_photos_are_opencvs(void **state)
+{
+    (void)state;
+    if (!find_photos())
+        skip();
+    assert_int_equal(check_squares(ASSAY_SOURCE "/tests/golden/retinanet/photos.txt", photo_dir),
+                     200);
+}
+
+static void squares_by_any_rule(void **state)
+{
+    struct image_rule r = {.method = IMAGE_STRETCH,
+                           .size = 2,
+                           .scale = 0.5,
+                           .mean = {1, 2, 3},
+                           .std = {2, 4, 8},
+                           .nhwc = true,
+                           .bgr = true};
+    uint8_t bytes[12] = {10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120};
+    struct pixels p = {.width = 2, .height = 2, .data = bytes};
+    struct image_work w = {0};
+    struct assay_err err;
+    float pixels[12], planes[12];
+    int i;
+
+    (void)state;
+    assert_int_equal(image_stretch(&r, &p, &w, pixels, &err), 0);
+    r.nhwc = false;
+    assert_int_equal(image_stretch(&r, &p, &w, planes, &err), 0);
+    assert_true(pixels[0] == (30 * 0.5f - 1) / 2 && pixels[1] == (20 * 0.5f - 2) / 4 &&
+                pixels[11] == (100 * 0.5f - 3) / 8);
+    for (i = 0; i < 12; i++)
+        assert_true(pixels[i] == planes[i % 3 * 4 + i / 3]);
+    image_work_release(&w);
 }
 
 /* tables.npy: [rule][channel][pixel value]. */
@@ -291,6 +395,9 @@ int main(void)
         cmocka_unit_test(noise_is_resized_as_by_the_references),
         cmocka_unit_test(small_jpegs_are_read_as_by_opencv),
         cmocka_unit_test(photos_are_read_as_by_the_references),
+        cmocka_unit_test(squares_are_opencvs),
+        cmocka_unit_test(squares_of_photos_are_opencvs),
+        cmocka_unit_test(squares_by_any_rule),
         cmocka_unit_test(values_are_numpys),
         cmocka_unit_test(layouts_hold_the_same_values),
         cmocka_unit_test(cut_files_are_refused),

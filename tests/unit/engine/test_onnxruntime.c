@@ -5,7 +5,9 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,6 +109,79 @@ static void broken_models_are_named(void **state)
     assert_non_null(strstr(err.text, model));
 }
 
+static void run_on(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+}
+
+/* How many threads of this process may run on this processor alone. */
+static int threads_on(int cpu)
+{
+    struct dirent **list;
+    int n = scandir("/proc/self/task", &list, NULL, NULL), found = 0;
+    cpu_set_t set;
+
+    for (int i = 0; i < n; i++) {
+        pid_t id = (pid_t)strtol(list[i]->d_name, NULL, 10);
+
+        found += id && !sched_getaffinity(id, sizeof(set), &set) && CPU_COUNT(&set) == 1 &&
+                 CPU_ISSET(cpu, &set);
+        free(list[i]);
+    }
+    free(list);
+    return found;
+}
+
+/* Two lanes of two threads: beside the caller each has one of ONNX Runtime's own, which runs where
+ * the caller did when it opened the lane. */
+static void a_lanes_threads_are_where_it_was_opened(void **state)
+{
+    struct assay_engine_config config = {.size = sizeof(config),
+                                         .model_path = model,
+                                         .format = "onnx",
+                                         .device = "cpu",
+                                         .precision = "fp32",
+                                         .lanes = 2,
+                                         .threads = 2,
+                                         .max_batch = 4};
+    char *runtime = engine_runtime_dir("onnxruntime"), *storage;
+    struct assay_value *values;
+    struct assay_err err = {0};
+    struct engine *e;
+    cpu_set_t all;
+    int cpu[2], n = 0;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+    for (int i = 0; i < CPU_SETSIZE && n < 2; i++)
+        if (CPU_ISSET(i, &all))
+            cpu[n++] = i;
+    if (n < 2)
+        skip();
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    assert_int_equal(engine_parse_options(table, "", &values, &config.option_count, &storage, &err),
+                     0);
+    config.values = values;
+    config.runtime_dir = runtime;
+    if (engine_open(table, &config, &e, &err))
+        fail_msg("%s", err.text);
+    for (int i = 0; i < 2; i++) {
+        run_on(cpu[i]);
+        assert_int_equal(engine_lane_open(e, (uint32_t)i, &err), 0);
+    }
+    sched_setaffinity(0, sizeof(all), &all);
+    assert_int_equal(threads_on(cpu[0]), 1);
+    assert_int_equal(threads_on(cpu[1]), 1);
+    engine_close(e);
+    free(values);
+    free(storage);
+    free(runtime);
+}
+
 static void cuda_is_refused_with_reasons(void **state)
 {
     struct assay_err err = {0};
@@ -185,6 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(broken_models_are_named),
+                                       cmocka_unit_test(a_lanes_threads_are_where_it_was_opened),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
                                        cmocka_unit_test(without_library_it_explains_itself),
                                        cmocka_unit_test(it_conforms)};

@@ -156,6 +156,10 @@ static void precedence(void **state)
     assert_int_equal(s.lanes, 3);
     assert_int_equal(settings_set_real(&s, "target-qps", 12.5, SETTINGS_MEASURED, &err), 0);
     assert_true(s.target_qps == 12.5);
+    settings_set_origin(&s, "lanes", SETTINGS_MEASURED); /* what was said may now be replaced */
+    assert_int_equal(s.lanes, 3);
+    assert_int_equal(settings_set_real(&s, "lanes", 7, SETTINGS_MEASURED, &err), 0);
+    assert_int_equal(s.lanes, 7);
     assert_int_equal(settings_set_real(&s, "batch", 1e9, SETTINGS_MEASURED, &err), ASSAY_EFAIL);
     settings_add_option(&s, "a=1", SETTINGS_JOB, "j", &err);
     settings_add_option(&s, "b=2", SETTINGS_CLI, "--option", &err);

@@ -115,15 +115,16 @@ static void what_is_given_decides(void **state)
 
 static void damage_is_told_once_and_mended(void **state)
 {
-    static const char *const bad[] = {
-        "",
-        "{",
-        "[]",
-        "{\"schema\": \"assay.tuned/2\", \"entries\": []}",
-        "{\"schema\": \"assay.tuned/1\"}",
-        "{\"schema\": \"assay.tuned/1\", \"entries\": [1]}",
+    static const char half_an_entry[] =
         "{\"schema\": \"assay.tuned/1\", \"entries\": [{\"key\": {}, \"fixed\": {}, \"found\": "
-        "{\"lanes\": 2}}]}"};
+        "{\"lanes\": 2}}]}";
+    static const char *const bad[] = {"",
+                                      "{",
+                                      "[]",
+                                      "{\"schema\": \"assay.tuned/2\", \"entries\": []}",
+                                      "{\"schema\": \"assay.tuned/1\"}",
+                                      "{\"schema\": \"assay.tuned/1\", \"entries\": [1]}",
+                                      half_an_entry};
     json_t *entries;
     char why[200];
 

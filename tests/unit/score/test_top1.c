@@ -65,10 +65,19 @@ static void payloads(void **state)
     assert_string_equal(s.metric, "top1");
     assert_string_equal(s.unit, "%");
     assert_true(isnan(s.reference) && isnan(s.target));
-    /* An int32 has the size of a float32 and is read as one, as by the script's default: 65 is then
-     * a number next to 0, no label. */
+    /* An int32 has the size of a float32, but its bits are those of no whole one. */
     l.n = 0;
+    log_add(&l, 0, "\x07\0\0\0", 4);
     log_add(&l, 1, "\x41\0\0\0", 4);
+    log_add(&l, 2, "\xff\xff\xff\xff", 4); /* -1: the background class */
+    assert_int_equal(score(&l, &s, &err), 0);
+    assert_int_equal(s.good, 2);
+    assert_int_equal(s.total, 3);
+    /* Above what a label can be, and below -1, it stays no label. */
+    l.n = 0;
+    log_add(&l, 1, "\0\0\x80\0", 4);
+    assert_int_equal(score(&l, &s, &err), ASSAY_EFAIL);
+    log_add(&l, 1, "\xfe\xff\xff\xff", 4);
     assert_int_equal(score(&l, &s, &err), ASSAY_EFAIL);
     assert_memory_equal(err.text, "accuracy log, sample 1: its prediction ", 39);
 }
@@ -117,7 +126,7 @@ static void faults(void **state)
         log_add(&l, 3, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", i);
         assert_int_equal(score(&l, &s, &err), ASSAY_EFAIL);
         assert_non_null(strstr(err.text, "sample 3: has "));
-        assert_non_null(strstr(err.text, "wanted: one float32 (4) or int64 (8)"));
+        assert_non_null(strstr(err.text, "wanted: one float32 or int32 (4), or int64 (8)"));
     }
     assert_null(s.line[0] ? s.line : NULL); /* a failure leaves the score alone */
 }

@@ -1,0 +1,116 @@
+/* assay engines check: the conformance suite, and agreement with the other engines on a net that is
+ * written for it here. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "engine/host.h"
+#include "net/net.h"
+
+#define NET     "check"
+#define SEED    1
+#define SAMPLES 64
+#define FILES   4
+
+/* The net in every form, and samples, in a folder of their own. */
+struct net_files {
+    char dir[64];
+    char *paths[FILES], *samples;
+    struct engine_net_file files[FILES];
+};
+
+static int write_files(struct net_files *f, struct assay_err *err)
+{
+    static const struct engine_net_file kinds[FILES] = {{"onnx", "fp32", "net.onnx"},
+                                                        {"onnx", "int8", "int8.onnx"},
+                                                        {"tensorflow", "fp32", "net.tensorflow"},
+                                                        {"torchscript", "fp32", "net.torchscript"}};
+    int rc = ASSAY_OK;
+
+    snprintf(f->dir, sizeof(f->dir), P_tmpdir "/assay-check-XXXXXX");
+    if (!mkdtemp(f->dir)) {
+        f->dir[0] = 0;
+        return assay_fail(err, ASSAY_EFAIL, "no folder can be made in %s", P_tmpdir);
+    }
+    for (int i = 0; i < FILES && !rc; i++) {
+        f->files[i] = kinds[i];
+        f->files[i].path = f->paths[i] = file_join(f->dir, kinds[i].path);
+        if (!f->paths[i])
+            rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+        else if (strcmp(kinds[i].precision, "int8") == 0)
+            rc = net_write_int8(NET, SEED, f->paths[i], err);
+        else
+            rc = net_write(NET, kinds[i].format, SEED, f->paths[i], err);
+    }
+    f->samples = file_join(f->dir, "samples");
+    if (!rc && !f->samples)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    return rc ? rc : net_write_images(NET, SEED, SAMPLES, f->samples, err);
+}
+
+static void remove_files(struct net_files *f)
+{
+    struct assay_err ignored;
+
+    if (f->dir[0])
+        file_remove_tree(f->dir, &ignored);
+    for (int i = 0; i < FILES; i++)
+        free(f->paths[i]);
+    free(f->samples);
+}
+
+/* What the suite is run with when the user gives no model: the net, in a format that the engine
+ * reads.  NULL: there is none. */
+static const struct engine_net_file *own_model(const char *engine, const struct net_files *f,
+                                               struct assay_err *err)
+{
+    const struct assay_engine *table;
+    char path[1024];
+
+    if (engine_load(engine, &table, path, err) || (table->caps & ASSAY_CAP_ANY_MODEL))
+        return NULL;
+    for (const char *const *format = table->formats; format && *format; format++)
+        for (int i = 0; i < FILES; i++)
+            if (strcmp(f->files[i].format, *format) == 0)
+                return &f->files[i];
+    return NULL;
+}
+
+static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
+                     struct engine_conform *sum, struct assay_err *err)
+{
+    const struct settings *s = &in->settings;
+    struct engine_agree_ask ask = {
+        cli_value(in, "with"), s->device, s->engine_options, f->files, FILES, f->samples};
+    const struct engine_net_file *own = s->model ? NULL : own_model(in->args[0], f, err);
+    const char *format = cli_value(in, "format");
+    int rc = engine_conform(in->args[0], own ? own->path : s->model, own ? own->format : format,
+                            s->device, s->engine_options, out, sum, err);
+
+    return rc ? rc : engine_agree(in->args[0], &ask, out, sum, err);
+}
+
+int cli_check_engine(struct cli_input *in)
+{
+    bool json = cli_wants_json(in);
+    struct net_files files = {0};
+    struct engine_conform sum;
+    struct assay_err err;
+    int rc = write_files(&files, &err);
+
+    if (!rc)
+        rc = check_all(in, &files, json ? stderr : stdout, &sum, &err);
+    remove_files(&files);
+    if (rc)
+        return cli_fail(&err);
+    if (json)
+        cli_json(json_pack("{s:s, s:i, s:i, s:i}", "engine", in->args[0], "passed", sum.passed,
+                           "failed", sum.failed, "skipped", sum.skipped),
+                 "conform");
+    else
+        printf("%d passed, %d failed, %d skipped\n", sum.passed, sum.failed, sum.skipped);
+    return sum.failed ? EXIT_COULD_NOT : EXIT_OK;
+}

@@ -1,0 +1,84 @@
+/* Reading a manifest's blocks; see block.h. */
+#include "data/block.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+int block_check_keys(const json_t *block, const char *name, const char *const *keys, size_t n,
+                     struct assay_err *err)
+{
+    const char *key, *near;
+    json_t *value;
+    size_t i;
+
+    if (!block)
+        return ASSAY_OK;
+    if (!json_is_object(block))
+        return assay_fail(err, ASSAY_EUSAGE, "%s must be a mapping", name);
+    json_object_foreach((json_t *)block, key, value)
+    {
+        for (i = 0; i < n && strcmp(keys[i], key) != 0; i++)
+            ;
+        if (i < n)
+            continue;
+        near = text_nearest(key, keys, n, sizeof(*keys));
+        return assay_fail(err, ASSAY_EUSAGE, "unknown key %s.%.60s%s%s%s", name, key,
+                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    return ASSAY_OK;
+}
+
+int block_choice(const json_t *block, const char *name, const char *key, const char *const *choices,
+                 int *out, struct assay_err *err)
+{
+    const json_t *v = json_object_get(block, key);
+    const char *s = v ? json_string_value(v) : choices[0];
+    int i;
+
+    for (i = 0; s && choices[i]; i++)
+        if (!strcmp(choices[i], s)) {
+            *out = i;
+            return ASSAY_OK;
+        }
+    return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be %s%s%s", name, key, choices[0],
+                      choices[1] ? " or " : "", choices[1] ? choices[1] : "");
+}
+
+int block_integer(const json_t *block, const char *name, const char *key, int64_t low, int64_t high,
+                  int64_t *out, struct assay_err *err)
+{
+    const json_t *v = json_object_get(block, key);
+
+    if (!v)
+        return ASSAY_OK;
+    if (!json_is_integer(v) || json_integer_value(v) < low || json_integer_value(v) > high)
+        return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be a whole number from %lld to %lld", name,
+                          key, (long long)low, (long long)high);
+    *out = json_integer_value(v);
+    return ASSAY_OK;
+}
+
+int block_text(const json_t *block, const char *name, const char *key, char out[128],
+               struct assay_err *err)
+{
+    const json_t *v = json_object_get(block, key);
+
+    if (v && (!json_is_string(v) || json_string_length(v) > 127))
+        return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be a text of up to 127 characters", name,
+                          key);
+    snprintf(out, 128, "%s", v ? json_string_value(v) : "");
+    return ASSAY_OK;
+}
+
+int block_name_manifest(const json_t *tree, int rc, struct assay_err *err)
+{
+    const char *name = json_string_value(json_object_get(tree, "name"));
+    struct assay_err why;
+
+    if (!err)
+        return rc;
+    why = *err;
+    return name ? assay_fail(err, rc, "manifest of '%.100s': %s", name, why.text)
+                : assay_fail(err, rc, "manifest: %s", why.text);
+}

@@ -1,0 +1,25 @@
+/* The blocks of a manifest that are a benchmark's to read: `input` and `output`.  A missing block
+ * is as an empty one.  Errors name block and key. */
+#ifndef DATA_BLOCK_H
+#define DATA_BLOCK_H
+
+#include <jansson.h>
+
+#include "assay/types.h"
+
+/* No key but these n; a wrong one gets did-you-mean. */
+int block_check_keys(const json_t *block, const char *name, const char *const *keys, size_t n,
+                     struct assay_err *err);
+/* Index of a text among choices (NULL-terminated); the first when the key is missing. */
+int block_choice(const json_t *block, const char *name, const char *key, const char *const *choices,
+                 int *out, struct assay_err *err);
+/* *out stays as it is when the key is missing. */
+int block_integer(const json_t *block, const char *name, const char *key, int64_t low, int64_t high,
+                  int64_t *out, struct assay_err *err);
+/* "" when the key is missing. */
+int block_text(const json_t *block, const char *name, const char *key, char out[128],
+               struct assay_err *err);
+/* Puts the manifest's name before an error's text; returns rc. */
+int block_name_manifest(const json_t *tree, int rc, struct assay_err *err);
+
+#endif

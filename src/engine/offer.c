@@ -1,0 +1,84 @@
+/* Engines that can be had; see offer.h. */
+#include "engine/offer.h"
+
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+
+#define FOLDER "share/assay/engines"
+
+json_t *engine_offers(void)
+{
+    char *pattern = file_prefix_join(FOLDER "/*.yaml");
+    json_t *all = json_array(), *offer;
+    glob_t files;
+
+    if (pattern && !glob(pattern, 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc; i++)
+            if (!tree_read_yaml(files.gl_pathv[i], &offer, NULL))
+                json_array_append_new(all, offer);
+        globfree(&files);
+    }
+    free(pattern);
+    return all;
+}
+
+json_t *engine_offer(const char *name)
+{
+    json_t *all = engine_offers(), *offer, *found = NULL;
+    size_t i;
+
+    json_array_foreach(all, i, offer)
+    {
+        if (!found && !strcmp(tree_text(offer, "name", ""), name))
+            found = json_incref(offer);
+    }
+    json_decref(all);
+    return found;
+}
+
+/* Built in SOURCE/build/PRESET. */
+char *engine_source_dir(void)
+{
+    char *up = file_prefix_join("../.."), *dir = up ? file_absolute(up) : NULL;
+    char *lock = dir ? file_join(dir, "tools/deps.lock") : NULL;
+
+    if (!lock || !file_exists(lock)) {
+        free(dir);
+        dir = NULL;
+    }
+    free(lock);
+    free(up);
+    return dir;
+}
+
+void engine_offer_how(const json_t *offer, char *out, size_t size)
+{
+    const char *name = tree_text(offer, "name", "");
+    double megabytes = (double)tree_int(offer, "bytes", 0) / 1e6;
+    char *source = engine_source_dir(), *prefix = file_prefix();
+
+    if (source)
+        snprintf(out, size, "`assay engines install %s`, or `make engine-%s` (%.0f MB)", name, name,
+                 megabytes);
+    else
+        snprintf(out, size, "`make engine-%s install PREFIX=%s` in Assay's source tree (%.0f MB)",
+                 name, prefix ? prefix : "", megabytes);
+    free(source);
+    free(prefix);
+}
+
+int engine_offer_check(const char *name, struct assay_err *err)
+{
+    json_t *offer = engine_offer(name);
+    char how[300];
+
+    if (!offer)
+        return ASSAY_OK;
+    engine_offer_how(offer, how, sizeof(how));
+    json_decref(offer);
+    return assay_fail(err, ASSAY_EFAIL, "the engine %s is not installed: %s gets it", name, how);
+}

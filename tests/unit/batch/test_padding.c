@@ -1,0 +1,204 @@
+/* Samples of different lengths in one batch: what the engine gets is their numbers and zeros, as
+ * long as the longest of the batch or as the model's fixed axis, the longest samples first. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch/batch.h"
+
+#define SAMPLES 60
+#define LONGEST 13
+#define WIDTH   2 /* numbers at each place */
+
+/* A sample of length n is n times (index + 1, 1). */
+struct stub {
+    int32_t data[SAMPLES][LONGEST][WIDTH];
+    int64_t lengths[64]; /* of the batches, as they came */
+    int batches, answered, failed;
+    uint64_t odd; /* this sample is one number wide; 0: none is */
+    int32_t sums[SAMPLES];
+    char error[512];
+};
+
+static int64_t length_of(uint64_t index)
+{
+    return (int64_t)(index * 5 % LONGEST) + 1;
+}
+
+static int stub_input(void *ctx, uint64_t index, uint32_t input, struct assay_tensor *view,
+                      struct assay_err *err)
+{
+    struct stub *s = ctx;
+    int64_t width = index && index == s->odd ? 1 : WIDTH, n = length_of(index);
+
+    (void)input, (void)err;
+    *view = (struct assay_tensor){
+        ASSAY_I32, 2, {n, width}, s->data[index], (size_t)(n * width) * sizeof(int32_t)};
+    return ASSAY_OK;
+}
+
+/* The answer is the sum of all of a row. */
+static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
+{
+    struct stub *s = ctx;
+    const struct assay_tensor *in = &b->inputs[0];
+    const int32_t *at = in->data;
+    int64_t i, each = in->dims[1] * WIDTH;
+
+    (void)err;
+    assert_null(b->rows);
+    assert_int_equal(in->rank, 3);
+    assert_int_equal(in->dims[0], b->samples);
+    assert_int_equal(in->dims[2], WIDTH);
+    assert_int_equal(in->bytes, (size_t)(b->samples * each) * sizeof(*at));
+    s->lengths[s->batches++] = in->dims[1];
+    memset(s->sums, 0, sizeof(s->sums));
+    for (i = 0; i < b->samples * each; i++)
+        s->sums[i / each] += at[i];
+    b->outputs[0] =
+        (struct assay_tensor){ASSAY_I32, 1, {b->samples}, s->sums, b->samples * sizeof(*s->sums)};
+    b->done(b, ASSAY_OK, NULL);
+    return ASSAY_OK;
+}
+
+static int stub_respond(void *ctx, uint64_t index, const struct assay_tensor *outputs, uint32_t n,
+                        uint32_t row, void *response, size_t capacity, size_t *bytes,
+                        struct assay_err *err)
+{
+    (void)ctx, (void)n, (void)capacity, (void)response, (void)err;
+    assert_int_equal(((int32_t *)outputs[0].data)[row],
+                     length_of(index) * ((int64_t)index + 1 + 1));
+    *bytes = 0;
+    return ASSAY_OK;
+}
+
+static void stub_complete(void *ctx, const struct batch_done *done, size_t n)
+{
+    (void)done;
+    ((struct stub *)ctx)->answered += (int)n;
+}
+
+static void stub_fail(void *ctx, const struct assay_err *err)
+{
+    struct stub *s = ctx;
+
+    s->failed++;
+    snprintf(s->error, sizeof(s->error), "%s", err->text);
+}
+
+static void *stub_alloc(void *ctx, size_t bytes)
+{
+    (void)ctx;
+    return memset(malloc(bytes), 77, bytes);
+}
+
+static void stub_release(void *ctx, void *memory)
+{
+    (void)ctx;
+    free(memory);
+}
+
+/* Issues all samples twice, through batches of up to 8. */
+static struct stub *run(int64_t fixed, uint64_t odd, bool gather)
+{
+    static const uint32_t map[1] = {0};
+    struct assay_tensor_spec pad = {"x", ASSAY_I32, 3, {-1, fixed, WIDTH}};
+    struct batch_config c = {.lanes = 1,
+                             .max_batch = 8,
+                             .on_issuer = true,
+                             .gather = gather,
+                             .samples = SAMPLES,
+                             .input_count = 1,
+                             .output_count = 1,
+                             .output_map = map,
+                             .wanted_outputs = 1,
+                             .response_bytes = 4,
+                             .pad = &pad};
+    struct stub *s = calloc(1, sizeof(*s));
+    struct batch_ops ops = {.ctx = s,
+                            .submit = stub_submit,
+                            .alloc = stub_alloc,
+                            .release = stub_release,
+                            .input = stub_input,
+                            .respond = stub_respond,
+                            .complete = stub_complete,
+                            .fail = stub_fail};
+    struct batch_item items[SAMPLES];
+    struct batcher *b;
+    struct assay_err err;
+    int i, k;
+
+    s->odd = odd;
+    for (i = 0; i < SAMPLES; i++) {
+        items[i] = (struct batch_item){(uintptr_t)i, (size_t)i};
+        for (k = 0; k < LONGEST; k++) {
+            s->data[i][k][0] = i + 1;
+            s->data[i][k][1] = 1;
+        }
+    }
+    assert_int_equal(batch_create(&c, &ops, &b, &err), 0);
+    batch_issue(b, items, SAMPLES);
+    batch_issue(b, items, s->failed ? 0 : SAMPLES);
+    batch_destroy(b);
+    return s;
+}
+
+static void as_long_as_the_longest(void **state)
+{
+    struct stub *s;
+    int i, gather;
+
+    (void)state;
+    for (gather = 0; gather < 2; gather++) { /* a gathering engine takes no rows of two shapes */
+        s = run(-1, 0, gather);
+        assert_int_equal(s->answered, 2 * SAMPLES);
+        assert_int_equal(s->batches, 16);
+        assert_int_equal(s->lengths[0], LONGEST);
+        for (i = 1; i < 8; i++) /* in order */
+            assert_true(s->lengths[i] <= s->lengths[i - 1]);
+        assert_int_equal(s->lengths[7], 1);
+        assert_int_equal(s->lengths[8], LONGEST); /* the second query begins anew */
+        free(s);
+    }
+}
+
+static void as_long_as_a_fixed_axis(void **state)
+{
+    struct stub *s = run(LONGEST + 3, 0, false);
+    int i;
+
+    (void)state;
+    assert_int_equal(s->answered, 2 * SAMPLES);
+    for (i = 0; i < s->batches; i++)
+        assert_int_equal(s->lengths[i], LONGEST + 3);
+    free(s);
+}
+
+static void what_does_not_fit_is_an_error(void **state)
+{
+    struct stub *s = run(LONGEST - 1, 0, false);
+
+    (void)state;
+    assert_int_equal(s->failed, 1);
+    assert_string_equal(s->error, "a sample of length 13, and the model takes 12 at most");
+    free(s);
+    s = run(-1, 7, false); /* only the first dimension may differ */
+    assert_int_equal(s->failed, 1);
+    assert_non_null(strstr(s->error, "samples of different shapes"));
+    free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(as_long_as_the_longest),
+        cmocka_unit_test(as_long_as_a_fixed_axis),
+        cmocka_unit_test(what_does_not_fit_is_an_error),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
