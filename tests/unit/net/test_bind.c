@@ -457,28 +457,30 @@ static void ambiguous(void **state)
 
 /* ---- what is written ---- */
 
-/* A model with the weights of a file carries that file's hash, and is not called synthetic. */
+/* A model with the weights of a file carries that file's hash, and is not called synthetic: with
+ * one input and with two. */
 static void marks(void **state)
 {
     static const char *const formats[] = {"onnx", "tensorflow", "torchscript"};
     static const char *const marks[] = {"assay.weights_sha256", "_assay_weights_sha256",
                                         "weights_sha256 abcd\n"};
-    struct made m = make(tiny_build);
+    struct made m;
     char *data;
     size_t len;
 
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 6; i++) {
+        m = make(i < 3 ? tiny_build : net_build_dlrm_small);
         m.w->synthetic = false;
         snprintf(m.w->sha256, sizeof(m.w->sha256), "abcd");
-        assert_int_equal(net_write_as(m.net, m.w, formats[i], 1, path, NULL), ASSAY_OK);
+        assert_int_equal(net_write_as(m.net, m.w, formats[i % 3], 1, path, NULL), ASSAY_OK);
         assert_int_equal(file_read(path, FILE_MAX, &data, &len, NULL), ASSAY_OK);
-        assert_non_null(memmem(data, len, marks[i], strlen(marks[i])));
+        assert_non_null(memmem(data, len, marks[i % 3], strlen(marks[i % 3])));
         assert_null(memmem(data, len, "synthetic", 9));
         assert_null(memmem(data, len, "seed", 4));
         free(data);
+        drop(&m);
     }
-    drop(&m);
 }
 
 int main(void)

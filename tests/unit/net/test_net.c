@@ -347,6 +347,19 @@ static void refusals(void **state)
     }
 }
 
+/* Only what is as large as a made-up image: neither the large images nor rows nor volumes. */
+static void images_refused(void **state)
+{
+    static const char *const nets[] = {"resnet50", "bert", "3d-unet"};
+    struct assay_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        assert_int_equal(net_write_images(nets[i], 1, 1, "never", &err), ASSAY_EUSAGE);
+        assert_non_null(strstr(err.text, "its images are not 128 pixels wide"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,7 +368,7 @@ int main(void)
         cmocka_unit_test(dlrm_counts),      cmocka_unit_test(rnnt_counts),
         cmocka_unit_test(state_dict_names), cmocka_unit_test(interface),
         cmocka_unit_test(unknown_names),    cmocka_unit_test(torchvision),
-        cmocka_unit_test(refusals)};
+        cmocka_unit_test(refusals),         cmocka_unit_test(images_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
