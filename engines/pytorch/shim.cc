@@ -197,7 +197,8 @@ std::vector<at::Tensor> run(model &m, std::vector<c10::IValue> inputs,
 
 // ---- inputs and outputs ----
 
-// "input float32 N,3,224,224 NAME": see src/net/torchscript.c.  Other lines are for others.
+// "input float32 N,3,224,224 NAME", where a letter is a free dimension: see src/net/torchscript.c.
+// Other lines are for others.
 void read_facts(model &m, const std::string &text)
 {
     std::istringstream lines(text);
@@ -215,7 +216,8 @@ void read_facts(model &m, const std::string &text)
                 s.spec.dtype = row.dtype;
         std::istringstream numbers(dims);
         while (std::getline(numbers, dim, ',') && s.spec.rank < ASSAY_MAX_RANK)
-            s.spec.dims[s.spec.rank++] = dim == "N" ? -1 : std::strtoll(dim.c_str(), nullptr, 10);
+            s.spec.dims[s.spec.rank++] =
+                std::isalpha((unsigned char)dim[0]) ? -1 : std::strtoll(dim.c_str(), nullptr, 10);
         TORCH_CHECK(s.spec.dtype && s.spec.rank && !s.name.empty(), "extra/assay.txt: '", line,
                     "' is not understood");
         (what == "input" ? m.inputs : m.outputs).push_back(s);

@@ -10,7 +10,8 @@
  * State dicts and safetensors bind by name: each of the net's tensors must be there with its shape,
  * and nothing may be left over but counters (num_batches_tracked); a "module." before every name
  * is dropped.  ONNX files bind by their graph (bind_graph.c), since exporters fold batch norms and
- * make up names.  What does not fit is one error that names the first ones.
+ * make up names; so only image classifiers bind from ONNX.  What does not fit is one error that
+ * names the first ones.
  *
  * *fit grows with how far it came, also on failure: of two nets the better one has the larger. */
 int bind_weights(const struct net *net, const struct state *s, struct net_weights *w, size_t *fit,

@@ -93,6 +93,8 @@ static int follow_conv(struct follower *f, int layer)
     struct graph_node *found = NULL;
     char what[160];
 
+    if (l->shape.rank != 3 || l->groups != 1 || l->tensors != 1 || l->owner != layer)
+        return bad(f, layer, "weights of ONNX files cannot be followed through it");
     for (size_t i = 0; i < f->g.node_count; i++) {
         struct graph_node *n = &f->g.nodes[i];
 

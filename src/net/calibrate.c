@@ -120,13 +120,13 @@ int net_write_images(const char *name, uint64_t seed, size_t n, const char *path
     int rc = net_create(name, &net, err), channels = rc ? 0 : net->layers[0].shape.c;
     size_t size = (size_t)channels * SIDE * SIDE * sizeof(*image), i;
 
-    if (!rc && (net->layers[0].shape.h != SIDE || net->layers[0].shape.w != SIDE))
+    if (!rc && (net->layers[0].shape.rank != 3 || net->layers[0].shape.h != SIDE ||
+                net->layers[0].shape.w != SIDE))
         rc = assay_fail(err, ASSAY_EUSAGE, "net %s: its images are not %d pixels wide", name, SIDE);
     if (!rc && !(image = malloc(n * size + 1)))
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %zu images", name, n);
     for (i = 0; i < n && !rc; i++)
-        draw(&seed, channels, net, (size_t)SIDE * SIDE,
-             image + i * size / sizeof(*image));
+        draw(&seed, channels, net, (size_t)SIDE * SIDE, image + i * size / sizeof(*image));
     if (!rc)
         rc = file_write_whole(path, image, n * size, err);
     free(image);
@@ -223,13 +223,13 @@ static void classifier(struct pass *p, const struct net_layer *l, float *x, int 
         for (mean = 0.0f, i = 0; i < IMAGES; i++)
             mean += row[i];
         mean /= IMAGES;
-        for (c = 0; c < l->shape.c; c++)
+        for (c = 0; c < l->out; c++)
             bias[c] -= weight[(size_t)c * (size_t)features + (size_t)f] * mean;
         for (i = 0; i < IMAGES; i++)
             square += ((double)row[i] - (double)mean) * ((double)row[i] - (double)mean);
     }
     scale = (float)(SPREAD / sqrt(square / IMAGES + 1e-12));
-    for (c = 0; c < l->shape.c; c++) {
+    for (c = 0; c < l->out; c++) {
         bias[c] *= scale;
         for (f = 0; f < features; f++)
             weight[(size_t)c * (size_t)features + (size_t)f] *= scale;
@@ -256,7 +256,7 @@ static float *take(struct pass *p, int in)
 
 static void let_go(struct pass *p, int in)
 {
-    if (in < 0 || --p->readers[in] > 0)
+    if (--p->readers[in] > 0)
         return;
     free(p->data[in]);
     p->data[in] = NULL;
@@ -265,6 +265,7 @@ static void let_go(struct pass *p, int in)
 static int run_layer(struct pass *p, int at)
 {
     const struct net_layer *l = &p->net->layers[at];
+    const struct net_shape *in[NET_JOINS];
     struct net_shape s = l->op == NET_INPUT ? l->shape : p->shape[l->in[0]];
     const float *b = l->op == NET_ADD ? p->data[l->in[1]] : NULL; /* net_create refused one input */
     bool in_place = l->op == NET_BN || l->op == NET_RELU || l->op == NET_ADD;
@@ -272,9 +273,9 @@ static int run_layer(struct pass *p, int at)
     float *x;
     int rc = ASSAY_OK;
 
-    p->shape[at] = net_shape_of(l, &s, l->in[1] < 0 ? NULL : &p->shape[l->in[1]]);
-    if (l->op == NET_INPUT)
-        p->shape[at].h = p->shape[at].w = SIDE;
+    for (int k = 0; k < l->ins; k++)
+        in[k] = &p->shape[l->in[k]];
+    p->shape[at] = l->ins ? net_shape_of(l, in) : net_image(s.c, SIDE, SIDE);
     n = elements(p->shape[at]);
     x = in_place ? take(p, l->in[0]) : calloc(n, sizeof(float));
     if (!x)
@@ -316,8 +317,8 @@ static int run_layer(struct pass *p, int at)
         spread_widen(&p->spreads[at], x, n);
         spread_count(&p->spreads[at], x, n);
     }
-    let_go(p, l->in[0]);
-    let_go(p, l->in[1]);
+    for (int k = 0; k < l->ins; k++)
+        let_go(p, l->in[k]);
     return rc;
 }
 
@@ -335,9 +336,8 @@ static int run_net(const struct net *net, struct net_weights *w, uint64_t seed,
     int rc = p.data && p.shape && p.readers ? ASSAY_OK : ASSAY_EFAIL, i, j;
 
     for (i = 0; !rc && i < net->layer_count; i++)
-        for (j = 0; j < 2; j++)
-            if (net->layers[i].in[j] >= 0)
-                p.readers[net->layers[i].in[j]]++;
+        for (j = 0; j < net->layers[i].ins; j++)
+            p.readers[net->layers[i].in[j]]++;
     for (i = 0; !rc && i < net->layer_count; i++)
         rc = run_layer(&p, i);
     if (rc)

@@ -57,6 +57,11 @@ int net_write_int8(const char *name, uint64_t seed, const char *path, struct ass
     char *fp32 = text_format("%s.fp32-%ld", path, (long)getpid());
     int rc = net_create(name, &net, err);
 
+    if (!rc && net->analytic)
+        rc = assay_fail(err, ASSAY_EUNSUPPORTED,
+                        "net %s: int8 is made here of image classifiers only; write it in fp32 and "
+                        "give the file to `assay quantize`",
+                        name);
     if (!rc)
         rc = net_weights_create(net, seed, &w, err);
     if (!rc && (!fp32 || !(spreads = calloc((size_t)net->layer_count, sizeof(*spreads)))))

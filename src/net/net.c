@@ -1,7 +1,4 @@
-/* The table of nets, the builder behind net_add_*, and the counts.
- *
- * A description is checked while it is built: every layer's shape follows from its inputs', so a
- * net that was created has consistent shapes, unique names, and no index that points forward. */
+/* The table of nets, the counts, and what users call. */
 #include "net/nets.h"
 
 #include <stdlib.h>
@@ -22,10 +19,20 @@ static const struct net_row net_table[] = {
     {"resnet50", "ResNet-50 v1.5, 224x224, 1001 classes", net_build_resnet50},
     {"resnet50-torchvision", "ResNet-50 v1.5, 224x224, 1000 classes, as in torchvision",
      net_build_resnet50_torchvision},
+    {"bert", "BERT-Large uncased with SQuAD's head, free sequence length", net_build_bert},
+    {"retinanet", "RetinaNet with ResNeXt-50 32x4d, 800x800, 264 classes: its heads' outputs",
+     net_build_retinanet},
+    {"3d-unet", "3D-UNet for KiTS19, 128x128x128, 3 classes", net_build_unet3d},
+    {"dlrm", "DLRM for Criteo Terabyte, tables cut to 100,000 rows", net_build_dlrm},
+    {"rnnt-encoder", "RNN-T for LibriSpeech: the encoder", net_build_rnnt_encoder},
+    {"rnnt-prediction", "RNN-T: the prediction network, one label", net_build_rnnt_prediction},
+    {"rnnt-joint", "RNN-T: the joint network, one pair", net_build_rnnt_joint},
     {"check", "what `assay engines check` holds engines against each other with, 101 classes",
      net_build_check},
 };
-static const char *const names[] = {"resnet50", "resnet50-torchvision", "check", NULL};
+static const char *const names[] = {
+    "resnet50",     "resnet50-torchvision", "bert",       "retinanet", "3d-unet", "dlrm",
+    "rnnt-encoder", "rnnt-prediction",      "rnnt-joint", "check",     NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
@@ -76,219 +83,41 @@ bool net_find(const char *name)
 
 const char *net_op_name(enum net_op op)
 {
-    static const char *const name[] = {"input",    "conv",  "batch norm",   "relu",
-                                       "max pool", "add",   "average pool", "fully connected",
-                                       "softmax",  "argmax"};
+    static const char *const name[] = {
+        [NET_INPUT] = "input",
+        [NET_CONV] = "conv",
+        [NET_BN] = "batch norm",
+        [NET_RELU] = "relu",
+        [NET_MAXPOOL] = "max pool",
+        [NET_ADD] = "add",
+        [NET_GAP] = "average pool",
+        [NET_FC] = "fully connected",
+        [NET_SOFTMAX] = "softmax",
+        [NET_ARGMAX] = "argmax",
+        [NET_EMBED] = "embedding",
+        [NET_POSITION] = "positions",
+        [NET_LAYERNORM] = "layer norm",
+        [NET_GELU] = "gelu",
+        [NET_MASK] = "mask",
+        [NET_ATTENTION] = "attention",
+        [NET_PICK] = "pick",
+        [NET_DECONV] = "transposed conv",
+        [NET_UPSAMPLE] = "upsample",
+        [NET_CONCAT] = "concat",
+        [NET_STANDARDISE] = "standardise",
+        [NET_STACK] = "stack",
+        [NET_DOTS] = "dot products",
+        [NET_SIGMOID] = "sigmoid",
+        [NET_LSTM] = "lstm",
+        [NET_CELL] = "cell state",
+        [NET_STACKTIME] = "stack time",
+        [NET_INSTANCENORM] = "instance norm",
+    };
 
     return name[op];
 }
 
-/* ---- building ---- */
-
-static void broken(struct net *net, const char *layer, const char *what)
-{
-    if (!net->failed)
-        snprintf(net->reason, sizeof(net->reason), "layer '%s': %s", layer, what);
-    net->failed = 1;
-}
-
-struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape *a,
-                              const struct net_shape *b)
-{
-    struct net_shape s = *a;
-
-    switch (l->op) {
-    case NET_CONV:
-    case NET_MAXPOOL:
-        s.h += l->pad[0] + l->pad[2] - l->kernel;
-        s.w += l->pad[1] + l->pad[3] - l->kernel;
-        if (s.h < 0 || s.w < 0)
-            return (struct net_shape){0, 0, 0};
-        s.h = s.h / l->stride + 1;
-        s.w = s.w / l->stride + 1;
-        if (l->op == NET_CONV)
-            s.c = l->shape.c;
-        break;
-    case NET_GAP:
-        s.h = s.w = 1;
-        break;
-    case NET_FC:
-        s.c = a->h == 1 && a->w == 1 ? l->shape.c : 0;
-        break;
-    case NET_ADD:
-        if (!b || a->c != b->c || a->h != b->h || a->w != b->w)
-            s.c = 0;
-        break;
-    case NET_ARGMAX:
-        s.c = 1;
-        break;
-    default:
-        break;
-    }
-    return s;
-}
-
-/* Appends a copy of l; its shape follows from its inputs. */
-static int append(struct net *net, const char *name, struct net_layer l)
-{
-    struct net_layer *grown;
-    struct net_shape *a, *b;
-    int i;
-
-    if (net->failed)
-        return 0;
-    if (strlen(name) >= sizeof(l.name))
-        broken(net, name, "the name is too long");
-    for (i = 0; i < net->layer_count; i++)
-        if (!strcmp(net->layers[i].name, name))
-            broken(net, name, "the name is used twice");
-    for (i = 0; i < 2 && l.op != NET_INPUT; i++)
-        if (l.in[i] >= net->layer_count || (l.in[i] < 0 && (i == 0 || l.op == NET_ADD)))
-            broken(net, name, "an input is no earlier layer");
-    grown = realloc(net->layers, (size_t)(net->layer_count + 1) * sizeof(*grown));
-    if (!grown)
-        broken(net, name, "out of memory");
-    else
-        net->layers = grown;
-    if (net->failed)
-        return 0;
-    snprintf(l.name, sizeof(l.name), "%s", name);
-    if (l.op != NET_INPUT) {
-        a = &net->layers[l.in[0]].shape;
-        b = l.in[1] < 0 ? NULL : &net->layers[l.in[1]].shape;
-        l.shape = net_shape_of(&l, a, b);
-        if (l.shape.c <= 0)
-            broken(net, name, "its input has the wrong shape");
-    }
-    l.tensor = net->tensor_count;
-    net->layers[net->layer_count] = l;
-    return net->layer_count++;
-}
-
-static void add_tensor(struct net *net, int layer, enum net_role role, uint32_t rank,
-                       const int64_t *dims)
-{
-    static const char *const suffix[] = {"weight", "bias", "running_mean", "running_var"};
-    struct net_tensor *grown, t = {.role = role, .rank = rank, .count = 1};
-    uint32_t i;
-
-    if (net->failed)
-        return;
-    grown = realloc(net->tensors, (size_t)(net->tensor_count + 1) * sizeof(*grown));
-    if (!grown) {
-        broken(net, net->layers[layer].name, "out of memory");
-        return;
-    }
-    net->tensors = grown;
-    for (i = 0; i < rank; i++) {
-        t.dims[i] = dims[i];
-        t.count *= (size_t)dims[i];
-    }
-    snprintf(t.name, sizeof(t.name), "%s.%s", net->layers[layer].name, suffix[role]);
-    net->tensors[net->tensor_count++] = t;
-    net->layers[layer].tensors++;
-}
-
-int net_add_input(struct net *net, const char *name, int c, int h, int w)
-{
-    struct net_layer l = {.op = NET_INPUT, .in = {-1, -1}, .shape = {c, h, w}};
-
-    net->input = (struct assay_tensor_spec){name, ASSAY_F32, 4, {-1, c, h, w}};
-    if (net->layer_count)
-        broken(net, name, "the input must be the first layer");
-    return append(net, name, l);
-}
-
-/* Padding keeps the size at stride 1: (kernel - 1) / 2 on every side. */
-int net_add_conv(struct net *net, const char *name, int in, int out_channels, int kernel,
-                 int stride)
-{
-    int p = (kernel - 1) / 2, at, in_c;
-    struct net_layer l = {.op = NET_CONV,
-                          .in = {in, -1},
-                          .shape = {out_channels, 0, 0},
-                          .kernel = kernel,
-                          .stride = stride,
-                          .pad = {p, p, p, p}};
-
-    at = append(net, name, l);
-    if (net->failed)
-        return 0;
-    in_c = net->layers[in].shape.c;
-    add_tensor(net, at, NET_WEIGHT, 4, (int64_t[]){out_channels, in_c, kernel, kernel});
-    net->layers[at].macs = (uint64_t)out_channels * (uint64_t)in_c * (uint64_t)(kernel * kernel) *
-                           (uint64_t)(net->layers[at].shape.h * net->layers[at].shape.w);
-    return at;
-}
-
-int net_add_bn(struct net *net, const char *name, int in)
-{
-    struct net_layer l = {.op = NET_BN, .in = {in, -1}, .epsilon = 1e-5f};
-    int at = append(net, name, l), role;
-
-    if (net->failed)
-        return 0;
-    for (role = NET_WEIGHT; role <= NET_VAR; role++)
-        add_tensor(net, at, (enum net_role)role, 1, (int64_t[]){net->layers[at].shape.c});
-    return at;
-}
-
-int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int stride,
-                    const int pad[4])
-{
-    struct net_layer l = {.op = NET_MAXPOOL,
-                          .in = {in, -1},
-                          .kernel = kernel,
-                          .stride = stride,
-                          .pad = {pad[0], pad[1], pad[2], pad[3]}};
-
-    return append(net, name, l);
-}
-
-int net_add_fc(struct net *net, const char *name, int in, int out)
-{
-    struct net_layer l = {.op = NET_FC, .in = {in, -1}, .shape = {out, 1, 1}};
-    int at = append(net, name, l), in_c;
-
-    if (net->failed)
-        return 0;
-    in_c = net->layers[in].shape.c;
-    add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){out, in_c});
-    add_tensor(net, at, NET_BIAS, 1, (int64_t[]){out});
-    net->layers[at].macs = (uint64_t)out * (uint64_t)in_c;
-    return at;
-}
-
-int net_add_sum(struct net *net, const char *name, int a, int b)
-{
-    struct net_layer l = {.op = NET_ADD, .in = {a, b}};
-
-    return append(net, name, l);
-}
-
-int net_add_plain(struct net *net, enum net_op op, const char *name, int in)
-{
-    struct net_layer l = {.op = op, .in = {in, -1}};
-
-    return append(net, name, l);
-}
-
-void net_add_output(struct net *net, const char *name, int layer)
-{
-    const struct net_layer *l;
-    struct assay_tensor_spec *spec;
-
-    if (net->output_count == (int)COUNT(net->outputs))
-        broken(net, name, "too many outputs");
-    if (net->failed)
-        return;
-    l = &net->layers[layer];
-    spec = &net->outputs[net->output_count];
-    *spec = (struct assay_tensor_spec){name, ASSAY_F32, 2, {-1, l->shape.c}};
-    if (l->op == NET_ARGMAX)
-        *spec = (struct assay_tensor_spec){name, ASSAY_I64, 1, {-1}};
-    net->output_layer[net->output_count++] = layer;
-}
+/* ---- making one ---- */
 
 int net_create_from(const char *name, const char *summary, void (*build)(struct net *),
                     struct net **out, struct assay_err *err)
@@ -333,12 +162,22 @@ void net_destroy(struct net *net)
 
 /* ---- counts ---- */
 
+bool net_reads(const struct net_layer *l, int layer)
+{
+    int i;
+
+    for (i = 0; i < l->ins; i++)
+        if (l->in[i] == layer)
+            return true;
+    return false;
+}
+
 int net_folded_bn(const struct net *net, int conv)
 {
     int i, users = 0, bn = -1;
 
     for (i = 0; i < net->layer_count; i++) {
-        if (net->layers[i].in[0] != conv && net->layers[i].in[1] != conv)
+        if (!net_reads(&net->layers[i], conv))
             continue;
         users++;
         if (net->layers[i].op == NET_BN)
@@ -358,6 +197,8 @@ static uint64_t layer_parameters(const struct net *net, const struct net_layer *
 
     if (folded && l->op == NET_BN && net_folded_bn(net, l->in[0]) >= 0)
         return (uint64_t)l->shape.c;
+    if (l != &net->layers[l->owner])
+        return 0; /* they are counted there */
     for (i = l->tensor; i < l->tensor + l->tensors; i++)
         if (net->tensors[i].role == NET_WEIGHT || net->tensors[i].role == NET_BIAS)
             sum += net->tensors[i].count;
@@ -392,29 +233,29 @@ static json_t *spec_json(const struct assay_tensor_spec *spec)
     uint32_t i;
 
     for (i = 0; i < spec->rank; i++)
-        json_array_append_new(dims,
-                              spec->dims[i] < 0 ? json_string("N") : json_integer(spec->dims[i]));
+        json_array_append_new(dims, spec->dims[i] < 0 ? json_string(net_free_name(i))
+                                                      : json_integer(spec->dims[i]));
     return json_pack("{s:s, s:s, s:o}", "name", spec->name, "dtype", assay_dtype_name(spec->dtype),
                      "dims", dims);
 }
 
 static json_t *layer_json(const struct net *net, const struct net_layer *l)
 {
-    json_t *in = json_array();
+    json_t *in = json_array(), *dims = json_array();
     int i;
 
-    for (i = 0; i < 2; i++)
-        if (l->in[i] >= 0)
-            json_array_append_new(in, json_string(net->layers[l->in[i]].name));
-    return json_pack("{s:s, s:s, s:o, s:[i,i,i], s:I, s:I}", "name", l->name, "op",
-                     net_op_name(l->op), "inputs", in, "output", l->shape.c, l->shape.h, l->shape.w,
-                     "parameters", (json_int_t)layer_parameters(net, l, false), "macs",
-                     (json_int_t)l->macs);
+    for (i = 0; i < l->ins; i++)
+        json_array_append_new(in, json_string(net->layers[l->in[i]].name));
+    for (i = 0; i < l->shape.rank; i++)
+        json_array_append_new(dims, json_integer(l->shape.dims[i]));
+    return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I}", "name", l->name, "op", net_op_name(l->op),
+                     "inputs", in, "output", dims, "parameters",
+                     (json_int_t)layer_parameters(net, l, false), "macs", (json_int_t)l->macs);
 }
 
 int net_describe(const char *name, json_t **out, struct assay_err *err)
 {
-    json_t *layers, *outputs, *written;
+    json_t *layers, *inputs, *outputs, *written;
     struct net *net = NULL;
     int rc, i, convs = 0;
     size_t f;
@@ -423,22 +264,24 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
     if (!net)
         return rc;
     layers = json_array();
+    inputs = json_array();
     outputs = json_array();
     written = json_array();
     for (i = 0; i < net->layer_count; i++) {
         json_array_append_new(layers, layer_json(net, &net->layers[i]));
         convs += net->layers[i].op == NET_CONV;
     }
+    for (i = 0; i < net->input_count; i++)
+        json_array_append_new(inputs, spec_json(&net->inputs[i]));
     for (i = 0; i < net->output_count; i++)
         json_array_append_new(outputs, spec_json(&net->outputs[i]));
     for (f = 0; f < COUNT(format_table); f++)
         json_array_append_new(written, json_string(formats[f]));
-    *out =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:[o], s:o, s:o, s:o}", "name", net->name,
-                  "summary", net->summary, "parameters", (json_int_t)net_parameters(net, false),
-                  "parameters_folded", (json_int_t)net_parameters(net, true), "macs",
-                  (json_int_t)net_macs(net), "convolutions", convs, "inputs",
-                  spec_json(&net->input), "outputs", outputs, "formats", written, "layers", layers);
+    *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "name", net->name,
+                     "summary", net->summary, "parameters", (json_int_t)net_parameters(net, false),
+                     "parameters_folded", (json_int_t)net_parameters(net, true), "macs",
+                     (json_int_t)net_macs(net), "convolutions", convs, "inputs", inputs, "outputs",
+                     outputs, "formats", written, "layers", layers);
     if (!*out)
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", name);
     net_destroy(net);

@@ -1,4 +1,4 @@
-/* Writes a net as ONNX (fp32, opset 13), by our own protobuf encoding.
+/* Writes a net as ONNX (fp32), by our own protobuf encoding; its nodes come from onnx_nodes.c.
  *
  * Field numbers are those of onnx.proto; the ones used stand in the enums below.  A model is
  *   ModelProto { ir_version, producer, graph { node…, name, initializer…, input, output }, opset,
@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "net/fold.h"
+#include "net/onnx_nodes.h"
 #include "net/wire.h"
 
 enum {
@@ -23,143 +24,11 @@ enum {
     MODEL_OPSET = 8,
     MODEL_METADATA = 14
 };
-enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
-enum { NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_ATTRIBUTE };
-enum {
-    ATTRIBUTE_NAME = 1,
-    ATTRIBUTE_I = 3,
-    ATTRIBUTE_INTS = 8,
-    ATTRIBUTE_TYPE = 20,
-    TYPE_INT = 2,
-    TYPE_INTS = 7
-};
+enum { GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
 enum { TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9 };
 enum { ELEM_FLOAT = 1, ELEM_INT64 = 7 };
 
-#define LIMIT    0x7fffffffu /* protobuf's parsers stop at 2 GB */
-#define META_MAX (4u << 20)  /* of everything but weights */
-
-/* ---- nodes ---- */
-
-/* ints with n = 0: one plain integer. */
-static void attribute(struct text *node, const char *name, const int *values, int n)
-{
-    struct text a;
-    int i;
-
-    text_init(&a, META_MAX);
-    wire_string(&a, ATTRIBUTE_NAME, name);
-    if (n == 0)
-        wire_int(&a, ATTRIBUTE_I, (uint64_t)(int64_t)values[0]);
-    for (i = 0; i < n; i++)
-        wire_int(&a, ATTRIBUTE_INTS, (uint64_t)(int64_t)values[i]);
-    wire_int(&a, ATTRIBUTE_TYPE, n ? TYPE_INTS : TYPE_INT);
-    wire_message(node, NODE_ATTRIBUTE, &a);
-    text_release(&a);
-}
-
-/* The name of a layer's result: an output's official name, or the layer's own; a folded batch
- * norm's result is what its convolution makes. */
-static const char *value_name(const struct net *net, int layer)
-{
-    int i;
-
-    for (i = 0; i < net->output_count; i++)
-        if (net->output_layer[i] == layer)
-            return net->outputs[i].name;
-    return net->layers[layer].name;
-}
-
-static void node_begin(struct text *node, const struct net *net, const struct net_layer *l)
-{
-    int i;
-
-    text_clear(node);
-    for (i = 0; i < 2; i++)
-        if (l->in[i] >= 0)
-            wire_string(node, NODE_INPUT, value_name(net, l->in[i]));
-}
-
-static void node_end(struct text *graph, struct text *node, const char *op, const char *name,
-                     const char *output)
-{
-    wire_string(node, NODE_OUTPUT, output);
-    wire_string(node, NODE_NAME, name);
-    wire_string(node, NODE_OP, op);
-    wire_message(graph, GRAPH_NODE, node);
-}
-
-static void weight_inputs(struct text *node, const char *layer)
-{
-    char name[96];
-
-    snprintf(name, sizeof(name), "%s.weight", layer);
-    wire_string(node, NODE_INPUT, name);
-    snprintf(name, sizeof(name), "%s.bias", layer);
-    wire_string(node, NODE_INPUT, name);
-}
-
-/* Layers whose node has no weights; a batch norm has none of its own and makes no node. */
-static void plain_node(struct text *graph, struct text *node, const struct net *net, int at)
-{
-    const struct net_layer *l = &net->layers[at];
-    static const char *const op[] = {
-        [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "Add",
-        [NET_GAP] = "ReduceMean", [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax"};
-    static const int space[2] = {2, 3}, one = 1, zero = 0;
-
-    node_begin(node, net, l);
-    switch (l->op) {
-    case NET_MAXPOOL:
-        attribute(node, "kernel_shape", (int[]){l->kernel, l->kernel}, 2);
-        attribute(node, "strides", (int[]){l->stride, l->stride}, 2);
-        attribute(node, "pads", l->pad, 4);
-        break;
-    case NET_GAP:
-        attribute(node, "axes", space, 2);
-        attribute(node, "keepdims", &zero, 0);
-        break;
-    case NET_SOFTMAX:
-        attribute(node, "axis", &one, 0);
-        break;
-    case NET_ARGMAX:
-        attribute(node, "axis", &one, 0);
-        attribute(node, "keepdims", &zero, 0);
-        break;
-    default:
-        break;
-    }
-    node_end(graph, node, op[l->op], l->name, value_name(net, at));
-}
-
-static void layer_node(struct text *graph, struct text *node, const struct net *net, int at)
-{
-    const struct net_layer *l = &net->layers[at];
-    static const int one = 1;
-
-    switch (l->op) {
-    case NET_INPUT:
-    case NET_BN:
-        break;
-    case NET_CONV:
-        node_begin(node, net, l);
-        weight_inputs(node, l->name);
-        attribute(node, "kernel_shape", (int[]){l->kernel, l->kernel}, 2);
-        attribute(node, "strides", (int[]){l->stride, l->stride}, 2);
-        attribute(node, "pads", l->pad, 4);
-        node_end(graph, node, "Conv", l->name, value_name(net, net_folded_bn(net, at)));
-        break;
-    case NET_FC:
-        node_begin(node, net, l);
-        weight_inputs(node, l->name);
-        attribute(node, "transB", &one, 0);
-        node_end(graph, node, "Gemm", l->name, value_name(net, at));
-        break;
-    default:
-        plain_node(graph, node, net, at);
-        break;
-    }
-}
+#define LIMIT 0x7fffffffu /* protobuf's parsers stop at 2 GB */
 
 /* ---- inputs, outputs, model ---- */
 
@@ -177,7 +46,8 @@ static void value_info(struct text *graph, uint32_t field, const struct assay_te
     for (i = 0; i < spec->rank; i++) {
         text_clear(&dim);
         if (spec->dims[i] < 0)
-            wire_string(&dim, 2, "N");
+            /* a net may change a sequence's length, so an output's has another name */
+            wire_string(&dim, 2, i && field == GRAPH_OUTPUT ? "S_out" : net_free_name(i));
         else
             wire_int(&dim, 1, (uint64_t)spec->dims[i]);
         wire_message(&shape, 1, &dim);
@@ -213,7 +83,7 @@ static void model_tail(struct text *tail, const struct net *net, const struct ne
     char number[24];
 
     wire_head(tail, MODEL_OPSET, 2);
-    wire_int(tail, 2, 13);
+    wire_int(tail, 2, (uint64_t)onnx_opset(net));
     snprintf(number, sizeof(number), "%" PRIu64, seed);
     if (w->synthetic)
         metadata(tail, "assay.synthetic", "true");
@@ -227,21 +97,23 @@ static void model_tail(struct text *tail, const struct net *net, const struct ne
 /* ---- initialisers ---- */
 
 /* Everything of an initialiser but its numbers, which follow. */
-static void tensor_head(struct text *head, const char *name, const char *suffix, uint32_t rank,
-                        const int64_t *dims, size_t count)
+static void tensor_head(struct text *head, const struct net_layer *l, const struct net_constant *c,
+                        bool turned)
 {
     struct text t;
     char full[96];
     uint32_t i;
 
     text_init(&t, META_MAX);
-    snprintf(full, sizeof(full), "%s.%s", name, suffix);
-    for (i = 0; i < rank; i++)
-        wire_int(&t, TENSOR_DIMS, (uint64_t)dims[i]);
+    snprintf(full, sizeof(full), "%s.%s", l->name, c->suffix);
+    if (l->op == NET_LSTM) /* of one direction */
+        wire_int(&t, TENSOR_DIMS, 1);
+    for (i = 0; i < c->rank; i++)
+        wire_int(&t, TENSOR_DIMS, (uint64_t)c->dims[turned ? c->rank - 1 - i : i]);
     wire_int(&t, TENSOR_TYPE, ELEM_FLOAT);
     wire_string(&t, TENSOR_NAME, full);
-    wire_head(&t, TENSOR_RAW, count * sizeof(float));
-    wire_head(head, GRAPH_INITIALIZER, t.len + count * sizeof(float));
+    wire_head(&t, TENSOR_RAW, c->count * sizeof(float));
+    wire_head(head, GRAPH_INITIALIZER, t.len + c->count * sizeof(float));
     text_addn(head, t.s, t.len);
     text_release(&t);
 }
@@ -255,59 +127,42 @@ struct sink {
     struct text head;
 };
 
-static int put(struct sink *s, const char *layer, const char *suffix, uint32_t rank,
-               const int64_t *dims, size_t count, const float *values, struct assay_err *err)
+static const int onnx_gates[4] = {0, 3, 1, 2}; /* i o f g */
+
+static int put_values(struct sink *s, int at, int k, const struct net_constant *c, bool turned,
+                      struct assay_err *err)
 {
-    int rc = ASSAY_OK;
+    float *values = net_constant_values(s->net, s->w, at, k, err);
+    int rc = values ? file_whole_write(s->file, s->head.s, s->head.len, err) : ASSAY_EFAIL;
 
-    text_clear(&s->head);
-    tensor_head(&s->head, layer, suffix, rank, dims, count);
-    s->bytes += s->head.len + count * sizeof(float);
-    if (s->file)
-        rc = file_whole_write(s->file, s->head.s, s->head.len, err);
-    if (s->file && !rc)
-        rc = file_whole_write(s->file, values, count * sizeof(float), err);
-    return rc;
-}
+    bool lstm = s->net->layers[at].op == NET_LSTM;
 
-static int put_conv(struct sink *s, int at, struct assay_err *err)
-{
-    const struct net_layer *l = &s->net->layers[at];
-    const struct net_tensor *t = &s->net->tensors[l->tensor];
-    float *folded = NULL, *bias = NULL;
-    int rc = ASSAY_OK;
-
-    if (s->file) {
-        folded = malloc(t->count * sizeof(*folded));
-        bias = malloc((size_t)t->dims[0] * sizeof(*bias));
-        if (!folded || !bias)
-            rc =
-                assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name, t->name);
-        else
-            net_fold(s->net, s->w, at, folded, bias);
-    }
+    if (!rc && ((turned && !net_channels_last(c, &values)) ||
+                (lstm && !net_order_gates(c, onnx_gates, &values))))
+        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name,
+                        s->net->layers[at].name);
     if (!rc)
-        rc = put(s, l->name, "weight", t->rank, t->dims, t->count, folded, err);
-    if (!rc)
-        rc = put(s, l->name, "bias", 1, t->dims, (size_t)t->dims[0], bias, err);
-    free(folded);
-    free(bias);
+        rc = file_whole_write(s->file, values, c->count * sizeof(float), err);
+    free(values);
     return rc;
 }
 
 static int put_all(struct sink *s, struct assay_err *err)
 {
-    const struct net *net = s->net;
-    const struct net_tensor *t;
-    int i, j, rc = ASSAY_OK;
+    const struct net_layer *l = s->net->layers;
+    struct net_constant c;
+    bool turned;
+    int i, k, rc = ASSAY_OK;
 
-    for (i = 0; !rc && i < net->layer_count; i++) {
-        if (net->layers[i].op == NET_CONV)
-            rc = put_conv(s, i, err);
-        for (j = 0; !rc && net->layers[i].op == NET_FC && j < 2; j++) {
-            t = &net->tensors[net->layers[i].tensor + j];
-            rc = put(s, net->layers[i].name, j ? "bias" : "weight", t->rank, t->dims, t->count,
-                     s->w->data[net->layers[i].tensor + j], err);
+    for (i = 0; !rc && i < s->net->layer_count; i++) {
+        for (k = 0; !rc && k < net_constants(s->net, i); k++) {
+            c = net_constant_of(s->net, i, k);
+            turned = k == 0 && onnx_is_matmul(&l[i]);
+            text_clear(&s->head);
+            tensor_head(&s->head, &l[i], &c, turned);
+            s->bytes += s->head.len + c.count * sizeof(float);
+            if (s->file)
+                rc = put_values(s, i, k, &c, turned, err);
         }
     }
     return rc;
@@ -345,8 +200,7 @@ int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed
                struct assay_err *err)
 {
     struct sink s = {.net = net, .w = w};
-    struct text part[2], nodes, node,
-        ends; /* part: what stands before and behind the initialisers */
+    struct text part[2], nodes, ends; /* part: what stands before and behind the initialisers */
     uint64_t graph;
     int i, rc;
 
@@ -354,28 +208,27 @@ int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed
     text_init(&part[0], META_MAX);
     text_init(&part[1], META_MAX);
     text_init(&nodes, META_MAX);
-    text_init(&node, META_MAX);
     text_init(&ends, META_MAX);
     rc = net_fold_check(net, err);
     if (rc)
         goto out;
-    for (i = 0; i < net->layer_count; i++)
-        layer_node(&nodes, &node, net, i);
+    onnx_nodes(&nodes, net);
     wire_string(&nodes, GRAPH_NAME, net->name);
-    value_info(&ends, GRAPH_INPUT, &net->input);
+    for (i = 0; i < net->input_count; i++)
+        value_info(&ends, GRAPH_INPUT, &net->inputs[i]);
     for (i = 0; i < net->output_count; i++)
         value_info(&ends, GRAPH_OUTPUT, &net->outputs[i]);
     rc = put_all(&s, err);
     if (rc)
         goto out;
     graph = nodes.len + s.bytes + ends.len;
-    wire_int(&part[0], MODEL_IR_VERSION, 7);
+    wire_int(&part[0], MODEL_IR_VERSION, onnx_opset(net) < 15 ? 7 : 8);
     wire_string(&part[0], MODEL_PRODUCER, "assay");
     wire_head(&part[0], MODEL_GRAPH, graph);
     text_addn(&part[0], nodes.s, nodes.len);
     text_addn(&part[1], ends.s, ends.len);
     model_tail(&part[1], net, w, seed);
-    if (nodes.cut || node.cut || ends.cut || s.head.cut || part[0].cut || part[1].cut)
+    if (nodes.cut || ends.cut || s.head.cut || part[0].cut || part[1].cut)
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory while %s is written", net->name,
                         path);
     else
@@ -385,7 +238,6 @@ out:
     text_release(&part[0]);
     text_release(&part[1]);
     text_release(&nodes);
-    text_release(&node);
     text_release(&ends);
     return rc;
 }

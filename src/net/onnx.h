@@ -4,9 +4,9 @@
 
 #include "net/weights.h"
 
-/* Opset 13, ir_version 7, batch norm folded, weights as raw_data, N symbolic, metadata
- * assay.synthetic (only of synthetic weights), assay.net, assay.seed or assay.weights_sha256.  The
- * file appears whole; more than 2 GB is refused (protobuf's limit). */
+/* Opset 13 (17 with layer norm), batch norm folded, weights as raw_data, free dimensions symbolic,
+ * metadata assay.synthetic (only of synthetic weights), assay.net, assay.seed or
+ * assay.weights_sha256.  The file appears whole; more than 2 GB is refused (protobuf's limit). */
 int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
                struct assay_err *err);
 

@@ -3,7 +3,7 @@
  * The file is a zip archive (zip.h) whose members all lie in one folder, here called after the net:
  *
  *   data.pkl            the module: a pickle of its class and attributes; a tensor in it names
- * data/N code/__torch__.py   the class: attributes, and forward() in TorchScript's own Python
+ * data/N code/__torch__.py   the class (torchscript_code.c)
  *   constants.pkl       an empty tuple: forward's numbers stand in its text
  *   data/N              the bytes of a tensor
  *   extra/assay.txt     synthetic, net, seed or weights_sha256, and a line for each input and
@@ -20,172 +20,17 @@
 #include <string.h>
 
 #include "net/fold.h"
+#include "net/torchscript_code.h"
 #include "net/zip.h"
 
-#define CLASS_NAME "Net"
-#define META_MAX   (4u << 20) /* of everything but weights */
-#define NAME_CAP   96
-
-/* ---- weights: which there are ---- */
-
-/* A tensor of the file: a convolution's folded one or a fully connected layer's own. */
-struct blob {
-    char name[NAME_CAP]; /* the attribute */
-    uint32_t rank;
-    const int64_t *dims;
-    size_t count;
-};
+#define META_MAX (4u << 20) /* of everything but weights */
 
 struct writer {
     const struct net *net;
     const struct net_weights *w;
     struct zip zip;
     struct text text; /* the member that is being made */
-    int blobs;        /* so far */
 };
-
-/* Attributes of a class are identifiers: "layer1.0.conv1" becomes "layer1_0_conv1". */
-static void identifier(char *out, size_t cap, const char *name, const char *suffix)
-{
-    snprintf(out, cap, "%s%s", name, suffix);
-    for (char *p = out; *p; p++)
-        if (!(*p >= 'a' && *p <= 'z') && !(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9'))
-            *p = '_';
-}
-
-static bool has_weights(const struct net_layer *l)
-{
-    return l->op == NET_CONV || l->op == NET_FC;
-}
-
-/* which: 0 the weight, 1 the bias. */
-static struct blob blob_of(const struct net *net, const struct net_layer *l, int which)
-{
-    const struct net_tensor *t = &net->tensors[l->tensor];
-    struct blob b = {.rank = which ? 1 : t->rank,
-                     .dims = t->dims,
-                     .count = which ? (size_t)t->dims[0] : t->count};
-
-    identifier(b.name, sizeof(b.name), l->name, which ? "_bias" : "_weight");
-    return b;
-}
-
-/* ---- the class ---- */
-
-static void attributes(struct text *t, const struct net *net)
-{
-    text_add(t, "class " CLASS_NAME "(Module):\n  __parameters__ = [");
-    for (int i = 0; i < 2 * net->layer_count; i++)
-        if (has_weights(&net->layers[i / 2]))
-            text_addf(t, "\"%s\", ", blob_of(net, &net->layers[i / 2], i % 2).name);
-    text_add(t, "]\n  __buffers__ = []\n");
-    for (int i = 0; i < 2 * net->layer_count; i++)
-        if (has_weights(&net->layers[i / 2]))
-            text_addf(t, "  %s : Tensor\n", blob_of(net, &net->layers[i / 2], i % 2).name);
-    text_add(t, "  training : bool\n");
-}
-
-static bool symmetric(const int pad[4])
-{
-    return pad[0] == pad[2] && pad[1] == pad[3];
-}
-
-/* Padding at the bottom and right only is what rounding up gives, where that ends at the same
- * size. */
-static bool rounds_up(const struct net *net, const struct net_layer *l)
-{
-    const struct net_shape *in = &net->layers[l->in[0]].shape;
-
-    return l->pad[0] == 0 && l->pad[1] == 0 && l->pad[2] < l->kernel && l->pad[3] < l->kernel &&
-           (in->h - l->kernel + l->stride - 1) / l->stride + 1 == l->shape.h &&
-           (in->w - l->kernel + l->stride - 1) / l->stride + 1 == l->shape.w;
-}
-
-/* The layer's input, padded by a call of its own where the sides differ. */
-static void padded(struct text *t, const struct net_layer *l, const char *with)
-{
-    if (symmetric(l->pad))
-        text_addf(t, "x%d", l->in[0]);
-    else
-        text_addf(t, "torch.constant_pad_nd(x%d, [%d, %d, %d, %d], %s)", l->in[0], l->pad[1],
-                  l->pad[3], l->pad[0], l->pad[2], with);
-}
-
-static void windowed(struct text *t, const struct net *net, const struct net_layer *l)
-{
-    static const int none[4];
-    const int *pad = symmetric(l->pad) ? l->pad : none;
-
-    if (l->op == NET_CONV) {
-        text_add(t, "torch.conv2d(");
-        padded(t, l, "0");
-        text_addf(t, ", self.%s, self.%s, [%d, %d], [%d, %d], [1, 1], 1)", blob_of(net, l, 0).name,
-                  blob_of(net, l, 1).name, l->stride, l->stride, pad[0], pad[1]);
-        return;
-    }
-    text_add(t, "torch.max_pool2d(");
-    if (rounds_up(net, l))
-        text_addf(t, "x%d", l->in[0]);
-    else
-        padded(t, l, "-3.4028234663852886e+38");
-    text_addf(t, ", [%d, %d], [%d, %d], [%d, %d], [1, 1], %s)", l->kernel, l->kernel, l->stride,
-              l->stride, pad[0], pad[1], rounds_up(net, l) ? "True" : "False");
-}
-
-static void statement(struct text *t, const struct net *net, int at)
-{
-    const struct net_layer *l = &net->layers[at];
-
-    if (l->op == NET_INPUT)
-        return;
-    text_addf(t, "    x%d = ", at);
-    switch (l->op) {
-    case NET_CONV:
-    case NET_MAXPOOL:
-        windowed(t, net, l);
-        break;
-    case NET_BN: /* part of its convolution */
-        text_addf(t, "x%d", l->in[0]);
-        break;
-    case NET_RELU:
-        text_addf(t, "torch.relu(x%d)", l->in[0]);
-        break;
-    case NET_ADD:
-        text_addf(t, "torch.add(x%d, x%d)", l->in[0], l->in[1]);
-        break;
-    case NET_GAP:
-        text_addf(t, "torch.flatten(torch.adaptive_avg_pool2d(x%d, [1, 1]), 1)", l->in[0]);
-        break;
-    case NET_FC:
-        text_addf(t, "torch.linear(x%d, self.%s, self.%s)", l->in[0], blob_of(net, l, 0).name,
-                  blob_of(net, l, 1).name);
-        break;
-    case NET_SOFTMAX:
-        text_addf(t, "torch.softmax(x%d, 1)", l->in[0]);
-        break;
-    case NET_ARGMAX:
-        text_addf(t, "torch.argmax(x%d, 1)", l->in[0]);
-        break;
-    default:
-        break;
-    }
-    text_add(t, "\n");
-}
-
-static void code(struct text *t, const struct net *net)
-{
-    attributes(t, net);
-    text_add(t, "  def forward(self: __torch__." CLASS_NAME ",\n    x0: Tensor) -> Tuple[");
-    for (int i = 0; i < net->output_count; i++)
-        text_add(t, i ? ", Tensor" : "Tensor");
-    text_add(t, "]:\n");
-    for (int i = 0; i < net->layer_count; i++)
-        statement(t, net, i);
-    text_add(t, "    return (");
-    for (int i = 0; i < net->output_count; i++)
-        text_addf(t, "x%d, ", net->output_layer[i]);
-    text_add(t, ")\n");
-}
 
 /* ---- the pickle ---- */
 
@@ -217,7 +62,7 @@ static void pickle_int(struct text *t, uint64_t v)
 
 /* torch._utils._rebuild_tensor_v2(storage, 0, dims, strides, False, OrderedDict()), where storage
  * is ("storage", torch.FloatStorage, "N", "cpu", count) kept elsewhere. */
-static void pickle_tensor(struct text *t, const struct blob *b, int number)
+static void pickle_tensor(struct text *t, const struct net_constant *b, int number)
 {
     uint64_t stride = b->count;
     char key[16];
@@ -243,17 +88,17 @@ static void pickle_tensor(struct text *t, const struct blob *b, int number)
 
 static void pickle(struct text *t, const struct net *net)
 {
-    struct blob b;
+    struct net_constant c;
     int number = 0;
 
     text_add(t, "\x80\x02"
-                "c__torch__\n" CLASS_NAME "\n)\x81}(");
-    for (int i = 0; i < 2 * net->layer_count; i++) {
-        if (!has_weights(&net->layers[i / 2]))
-            continue;
-        b = blob_of(net, &net->layers[i / 2], i % 2);
-        pickle_text(t, b.name);
-        pickle_tensor(t, &b, number++);
+                "c__torch__\n" TORCHSCRIPT_CLASS "\n)\x81}(");
+    for (int i = 0; i < net->layer_count; i++) {
+        for (int k = 0; k < net_constants(net, i); k++) {
+            c = net_constant_of(net, i, k);
+            pickle_text(t, torchscript_attribute(net, i, k).s);
+            pickle_tensor(t, &c, number++);
+        }
     }
     pickle_text(t, "training");
     text_add(t, "\x89"
@@ -268,7 +113,7 @@ static void tensor_line(struct text *t, const char *what, const struct assay_ten
     for (uint32_t i = 0; i < spec->rank; i++) {
         text_add(t, i ? "," : "");
         if (spec->dims[i] < 0)
-            text_add(t, "N");
+            text_add(t, net_free_name(i));
         else
             text_addf(t, "%" PRId64, spec->dims[i]);
     }
@@ -282,7 +127,8 @@ static void facts(struct text *t, const struct net *net, const struct net_weight
         text_addf(t, "weights_sha256 %s\n", w->sha256);
     else
         text_addf(t, "seed %" PRIu64 "\n", seed);
-    tensor_line(t, "input", &net->input);
+    for (int i = 0; i < net->input_count; i++)
+        tensor_line(t, "input", &net->inputs[i]);
     for (int i = 0; i < net->output_count; i++)
         tensor_line(t, "output", &net->outputs[i]);
 }
@@ -292,7 +138,7 @@ static void facts(struct text *t, const struct net *net, const struct net_weight
 static int add(struct writer *s, const char *name, const void *data, size_t len,
                struct assay_err *err)
 {
-    char full[NAME_CAP + 64];
+    char full[160];
 
     snprintf(full, sizeof(full), "%s/%s", s->net->name, name);
     return zip_add(&s->zip, full, data, len, err);
@@ -308,45 +154,22 @@ static int add_text(struct writer *s, const char *name, struct assay_err *err)
     return rc;
 }
 
-static int add_blob(struct writer *s, const float *values, size_t count, struct assay_err *err)
-{
-    char name[32];
-
-    snprintf(name, sizeof(name), "data/%d", s->blobs++);
-    return add(s, name, values, count * sizeof(float), err);
-}
-
-static int add_conv(struct writer *s, int at, struct assay_err *err)
-{
-    const struct net_tensor *t = &s->net->tensors[s->net->layers[at].tensor];
-    float *weight = malloc(t->count * sizeof(*weight));
-    float *bias = malloc((size_t)t->dims[0] * sizeof(*bias));
-    int rc;
-
-    if (!weight || !bias) {
-        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name, t->name);
-    } else {
-        net_fold(s->net, s->w, at, weight, bias);
-        rc = add_blob(s, weight, t->count, err);
-    }
-    if (!rc)
-        rc = add_blob(s, bias, (size_t)t->dims[0], err);
-    free(weight);
-    free(bias);
-    return rc;
-}
-
 static int add_weights(struct writer *s, struct assay_err *err)
 {
     const struct net *net = s->net;
-    int i, j, tensor, rc = ASSAY_OK;
+    char name[32];
+    float *values;
+    int i, k, number = 0, rc = ASSAY_OK;
 
     for (i = 0; !rc && i < net->layer_count; i++) {
-        tensor = net->layers[i].tensor;
-        if (net->layers[i].op == NET_CONV)
-            rc = add_conv(s, i, err);
-        for (j = 0; !rc && net->layers[i].op == NET_FC && j < 2; j++)
-            rc = add_blob(s, s->w->data[tensor + j], net->tensors[tensor + j].count, err);
+        for (k = 0; !rc && k < net_constants(net, i); k++) {
+            values = net_constant_values(net, s->w, i, k, err);
+            snprintf(name, sizeof(name), "data/%d", number++);
+            rc = values
+                     ? add(s, name, values, net_constant_of(net, i, k).count * sizeof(float), err)
+                     : ASSAY_EFAIL;
+            free(values);
+        }
     }
     return rc;
 }
@@ -357,7 +180,7 @@ static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
 
     pickle(&s->text, s->net);
     rc = add_text(s, "data.pkl", err);
-    code(&s->text, s->net);
+    torchscript_code(&s->text, s->net);
     if (!rc)
         rc = add_text(s, "code/__torch__.py", err);
     facts(&s->text, s->net, s->w, seed);

@@ -5,7 +5,7 @@
 #include "net/weights.h"
 
 /* What libtorch's torch::jit::load reads.  Batch norm folded, the same numbers as in the other
- * formats; forward takes the input and returns a tuple of the outputs, in the net's order.  The
+ * formats; forward takes the inputs and returns a tuple of the outputs, in the net's order.  The
  * member extra/assay.txt holds what TorchScript has no place for: names and shapes.  The file
  * appears whole. */
 int torchscript_write(const struct net *net, const struct net_weights *w, uint64_t seed,

@@ -10,6 +10,7 @@
 
 #include "net/bind.h"
 #include "net/fold.h"
+#include "net/nets.h"
 #include "tiny.h"
 #include "weights_files.h"
 
@@ -58,6 +59,7 @@ static void save(const struct made *m, const char *before, const char *skip, con
                  struct text *file)
 {
     struct text header, data;
+    float *values;
 
     text_init(&header, FILE_MAX);
     text_init(&data, FILE_MAX);
@@ -73,8 +75,12 @@ static void save(const struct made *m, const char *before, const char *skip, con
         for (uint32_t d = 0; d < t->rank; d++)
             text_addf(&header, "%s%d", d ? "," : "", (int)t->dims[d]);
         text_addf(&header, "],\"data_offsets\":[%zu,%zu]}", data.len, data.len + bytes);
-        text_addn(&data, (const char *)m->w->data[i], bytes);
+        values = net_weights_copy(m->net, m->w, i, NULL);
+        assert_non_null(values);
+        text_addn(&data, (const char *)values, bytes);
+        free(values);
     }
+    assert_false(header.cut || data.cut);
     text_addf(&header, "%s}", more);
     safetensors_file(file, header.s, data.s, data.len);
     text_release(&header);
@@ -94,6 +100,18 @@ static int bind(const struct made *m, const struct text *file, struct net_weight
     return rc;
 }
 
+static void same_tensors(const struct made *m, const struct net_weights *w)
+{
+    float *want;
+
+    for (int t = 0; t < m->net->tensor_count; t++) {
+        want = net_weights_copy(m->net, m->w, t, NULL);
+        assert_non_null(want);
+        assert_memory_equal(w->data[t], want, m->net->tensors[t].count * sizeof(float));
+        free(want);
+    }
+}
+
 static void by_name(void **state)
 {
     static const char *const before[] = {"", "module."};
@@ -108,14 +126,40 @@ static void by_name(void **state)
              ",\"bn1.num_batches_tracked\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}",
              &file);
         assert_int_equal(bind(&m, &file, &w, &fit, NULL), ASSAY_OK);
-        for (int t = 0; t < m.net->tensor_count; t++)
-            assert_memory_equal(w->data[t], m.w->data[t], m.net->tensors[t].count * sizeof(float));
+        same_tensors(&m, w);
         assert_false(w->synthetic);
         assert_int_equal(fit, m.net->tensor_count);
         net_weights_destroy(w);
         text_release(&file);
     }
     drop(&m);
+}
+
+/* Nets whose synthetic tensors are made when they are asked for: what is bound is the file's, to
+ * the last tensor. */
+static void every_net_by_name(void **state)
+{
+    static void (*const nets[])(struct net *) = {
+        net_build_bert_small,           net_build_retinanet_small,    net_build_unet3d_small,
+        net_build_dlrm_small,           net_build_rnnt_encoder_small, net_build_rnnt_joint_small,
+        net_build_rnnt_prediction_small};
+    struct net_weights *w;
+    struct assay_err err;
+    struct text file;
+    struct made m;
+    size_t fit;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        m = make(nets[i]);
+        save(&m, "", NULL, "", &file);
+        if (bind(&m, &file, &w, &fit, &err))
+            fail_msg("%s", err.text);
+        same_tensors(&m, w);
+        net_weights_destroy(w);
+        text_release(&file);
+        drop(&m);
+    }
 }
 
 static void names_refused(void **state)
@@ -250,22 +294,17 @@ static int bind_file(const struct made *from, const struct made *m, struct net_w
 static void same_folded(const struct net *net, const struct net_weights *a,
                         const struct net_weights *b)
 {
-    float x[512], y[512], p[16], q[16];
+    float *x, *y;
 
     for (int i = 0; i < net->layer_count; i++) {
-        const struct net_layer *l = &net->layers[i];
-
-        if (l->op == NET_FC)
-            for (int k = 0; k < 2; k++)
-                assert_memory_equal(a->data[l->tensor + k], b->data[l->tensor + k],
-                                    net->tensors[l->tensor + k].count * sizeof(float));
-        if (l->op != NET_CONV)
-            continue;
-        assert_true(net->tensors[l->tensor].count <= 512);
-        net_fold(net, a, i, x, p);
-        net_fold(net, b, i, y, q);
-        assert_memory_equal(x, y, net->tensors[l->tensor].count * sizeof(float));
-        assert_memory_equal(p, q, (size_t)l->shape.c * sizeof(float));
+        for (int k = 0; k < net_constants(net, i); k++) {
+            x = net_constant_values(net, a, i, k, NULL);
+            y = net_constant_values(net, b, i, k, NULL);
+            assert_true(x && y);
+            assert_memory_equal(x, y, net_constant_of(net, i, k).count * sizeof(float));
+            free(x);
+            free(y);
+        }
     }
 }
 
@@ -314,6 +353,55 @@ static void made_elsewhere(void **state)
         state_close(s);
     }
     drop(&m);
+}
+
+/* Layers that graphs are not followed through: each is refused by its name, and nothing is left
+ * without a value. */
+static void biased_build(struct net *net)
+{
+    int x = net_add_input(net, "input", 3, 8, 8);
+
+    x = net_add_biased(net, "conv1", x, 4, 3, 1);
+    net_add_output(net, "out", net_add_fc(net, "fc", net_add_plain(net, NET_GAP, "gap", x), 5));
+    net->analytic = true;
+}
+
+static void grouped_build(struct net *net)
+{
+    int x = net_add_input(net, "input", 4, 8, 8);
+
+    x = net_add_bn(net, "bn1", net_add_grouped(net, "conv1", x, 4, 3, 1, 2));
+    net_add_output(net, "out", net_add_fc(net, "fc", net_add_plain(net, NET_GAP, "gap", x), 5));
+    net->analytic = true;
+}
+
+static void not_followed(void **state)
+{
+    static const struct {
+        void (*build)(struct net *);
+        const char *says;
+    } cases[] = {
+        {biased_build, "at its layer conv1: weights of ONNX files cannot be followed through it"},
+        {grouped_build, "at its layer conv1: weights of ONNX files cannot be followed through it"},
+        {net_build_retinanet_small, "weights of ONNX files cannot be followed through it"},
+        {net_build_unet3d_small, "weights of ONNX files cannot be followed through it"},
+        {net_build_rnnt_encoder_small, "weights of ONNX files cannot be followed through it"},
+        {net_build_bert_small, "the file has more than one input"},
+        {net_build_dlrm_small, "the file has more than one input"},
+    };
+    struct net_weights *w;
+    struct assay_err err;
+    struct made m;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        m = make(cases[i].build);
+        assert_int_equal(bind_file(&m, &m, &w, &err), ASSAY_EFAIL);
+        if (!strstr(err.text, cases[i].says))
+            fail_msg("'%s' lacks '%s'", err.text, cases[i].says);
+        net_weights_destroy(w);
+        drop(&m);
+    }
 }
 
 static void graph_refused(void **state)
@@ -369,37 +457,44 @@ static void ambiguous(void **state)
 
 /* ---- what is written ---- */
 
-/* A model with the weights of a file carries that file's hash, and is not called synthetic. */
+/* A model with the weights of a file carries that file's hash, and is not called synthetic: with
+ * one input and with two. */
 static void marks(void **state)
 {
     static const char *const formats[] = {"onnx", "tensorflow", "torchscript"};
     static const char *const marks[] = {"assay.weights_sha256", "_assay_weights_sha256",
                                         "weights_sha256 abcd\n"};
-    struct made m = make(tiny_build);
+    struct made m;
     char *data;
     size_t len;
 
     (void)state;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 6; i++) {
+        m = make(i < 3 ? tiny_build : net_build_dlrm_small);
         m.w->synthetic = false;
         snprintf(m.w->sha256, sizeof(m.w->sha256), "abcd");
-        assert_int_equal(net_write_as(m.net, m.w, formats[i], 1, path, NULL), ASSAY_OK);
+        assert_int_equal(net_write_as(m.net, m.w, formats[i % 3], 1, path, NULL), ASSAY_OK);
         assert_int_equal(file_read(path, FILE_MAX, &data, &len, NULL), ASSAY_OK);
-        assert_non_null(memmem(data, len, marks[i], strlen(marks[i])));
+        assert_non_null(memmem(data, len, marks[i % 3], strlen(marks[i % 3])));
         assert_null(memmem(data, len, "synthetic", 9));
         assert_null(memmem(data, len, "seed", 4));
         free(data);
+        drop(&m);
     }
-    drop(&m);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_name),   cmocka_unit_test(names_refused),
-        cmocka_unit_test(by_graph),  cmocka_unit_test(impossible_numbers),
-        cmocka_unit_test(ambiguous), cmocka_unit_test(graph_refused),
-        cmocka_unit_test(marks),     cmocka_unit_test(made_elsewhere)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(by_name),
+                                       cmocka_unit_test(names_refused),
+                                       cmocka_unit_test(by_graph),
+                                       cmocka_unit_test(impossible_numbers),
+                                       cmocka_unit_test(ambiguous),
+                                       cmocka_unit_test(graph_refused),
+                                       cmocka_unit_test(marks),
+                                       cmocka_unit_test(made_elsewhere),
+                                       cmocka_unit_test(every_net_by_name),
+                                       cmocka_unit_test(not_followed)};
 
     return cmocka_run_group_tests(tests, make_path, drop_path);
 }

@@ -71,10 +71,10 @@ static void convolution(void **state)
         struct net_layer l = {.op = NET_CONV,
                               .kernel = cases[k][3],
                               .stride = cases[k][4],
-                              .shape = {cases[k][2], 0, 0},
+                              .out = cases[k][2],
                               .pad = {p, p, p, p}};
-        struct net_shape is = {cases[k][0], cases[k][1], cases[k][1]},
-                         os = net_shape_of(&l, &is, NULL);
+        struct net_shape is = net_image(cases[k][0], cases[k][1], cases[k][1]),
+                         os = net_shape_of(&l, (const struct net_shape *[]){&is});
 
         for (i = 0; i < sizeof(in) / sizeof(in[0]); i++)
             in[i] = net_normal(&s);

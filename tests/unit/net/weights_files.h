@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "net/zip.h"
 
-#define FILE_MAX (1u << 20)
+#define FILE_MAX (64u << 20)
 
 /* Appends bytes that are given as a literal, with its NULs. */
 #define ADD(t, s) text_addn(t, s, sizeof(s) - 1)
