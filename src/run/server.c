@@ -183,18 +183,30 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
 
 static int bisect(struct search *f, double precision, struct assay_err *err)
 {
-    bool longer = false;
     int rc = ASSAY_OK;
 
-    while (!rc && f->high / f->low > 1 + precision && json_array_size(f->c->trials) < TRIALS_MAX) {
-        /* The last steps decide: give them more queries. */
-        if (f->twice && !longer && f->high / f->low < 1 + 4 * precision) {
-            f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
-            longer = true;
-        }
+    while (!rc && f->high / f->low > 1 + precision && json_array_size(f->c->trials) < TRIALS_MAX)
         rc = try_load(f, sqrt(f->low * f->high), err);
-    }
     return rc;
+}
+
+/* The last steps: in runs as long as the full one.  What failed in a short one is not believed,
+ * since a burst of the schedule weighs more there. */
+static int settle(struct search *f, double precision, struct assay_err *err)
+{
+    bool held = true;
+    int rc = ASSAY_OK;
+
+    f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
+    while (!rc && held && json_array_size(f->c->trials) < TRIALS_MAX) {
+        double high = f->high;
+
+        rc = try_load(f, high, err);
+        held = f->low == high;
+        if (held)
+            f->high = high * (1 + 2 * precision);
+    }
+    return rc ? rc : bisect(f, precision, err);
 }
 
 int server_search(struct child *c, bool find_peak, struct assay_err *err)
@@ -215,7 +227,9 @@ int server_search(struct child *c, bool find_peak, struct assay_err *err)
         f.trial_s = full_s;
     rc = bracket(&f, guess, err);
     if (!rc)
-        rc = bisect(&f, precision, err);
+        rc = bisect(&f, find_peak ? 4 * precision : precision, err);
+    if (!rc && find_peak)
+        rc = settle(&f, precision, err);
     if (rc)
         return rc;
     if (!find_peak)
