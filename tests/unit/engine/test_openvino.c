@@ -375,12 +375,13 @@ int main(void)
     struct assay_engine_probe p = {.size = sizeof(p)};
     const struct assay_engine *probe;
     struct assay_err err = {0};
-    char path[1024], *there = engine_runtime_dir("openvino");
+    char path[1024], *there;
 
     if (engine_load("openvino", &probe, path, &err)) {
         fprintf(stderr, "skipped: %s\n", err.text);
         return 77;
     }
+    there = engine_runtime_dir("openvino");
     probe->probe(there, &p, &err);
     free(there);
     if (p.note[0]) {
