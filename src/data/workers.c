@@ -25,8 +25,9 @@ static void *work(void *ctx)
     int rc;
 
     while (!atomic_load(&p->rc) && (i = atomic_fetch_add(&p->next, 1)) < w->n) {
-        rc = w->stop && *w->stop ? assay_fail(&err, ASSAY_ESTOP, "interrupted")
-                                 : w->job(w->ctx, worker, i, &err);
+        rc = w->stop && __atomic_load_n(w->stop, __ATOMIC_RELAXED)
+                 ? assay_fail(&err, ASSAY_ESTOP, "interrupted")
+                 : w->job(w->ctx, worker, i, &err);
         if (rc) {
             pthread_mutex_lock(&p->lock);
             if (!atomic_load(&p->rc)) {

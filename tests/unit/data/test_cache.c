@@ -66,7 +66,9 @@ static int fill(void *ctx, uint32_t worker, uint64_t index, void *const *memory,
     if (id == fail_at)
         return assay_fail(err, ASSAY_EFAIL, "photo %d: is damaged", (int)id);
     if (id == stop_at)
-        stop = 1;
+        __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    while (stop_at >= 0 && id > stop_at && !__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        usleep(100); /* the sample that stops is a slow one */
     for (i = 0; i < 21; i++)
         image[i] = (float)(100 * index) + (float)i;
     memcpy(memory[1], &id, sizeof(id));
