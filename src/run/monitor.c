@@ -114,7 +114,7 @@ static void *monitor_main(void *arg)
 {
     struct child *c = arg;
     struct timespec tick = {0, TICK_NS};
-    uint64_t last = 0, completed, outstanding;
+    uint64_t last = 0, steps, completed, outstanding;
     int64_t progress = clock_ns(), now;
     struct ending ending = {0};
 
@@ -131,8 +131,9 @@ static void *monitor_main(void *arg)
         outstanding = batch_outstanding(c->batcher);
         atomic_store(&c->shared->completed, completed);
         atomic_store(&c->shared->issued, completed + outstanding);
-        if (completed != last || !outstanding) {
-            last = completed;
+        steps = batch_steps(c->batcher);
+        if (steps != last || !outstanding) {
+            last = steps;
             progress = now;
         }
         if (outstanding)
