@@ -16,7 +16,8 @@
 #include "score/dice.h"
 #include "score/windows.h"
 
-/* What one sample needs on its way; kept for the next, so the timed part takes no new memory. */
+/* What one sample needs on its way, made for the largest and kept for the next: after the warm-up
+ * no memory is taken. */
 struct scratch {
     struct scratch *next;
     struct windows windows;
@@ -252,6 +253,25 @@ static int unet_input(void *self, uint64_t index, uint32_t input, struct assay_t
 
 /* ---- the timed part ---- */
 
+/* For the scan whose planes are the largest. */
+static struct scratch *make_scratch(const struct unet *u)
+{
+    struct scratch *s = calloc(1, sizeof(*s));
+    const struct scan *widest = u->scans.list, *one;
+    uint64_t i;
+
+    for (i = 1; i < u->scans.n; i++) {
+        one = &u->scans.list[i];
+        if ((uint64_t)one->dims[1] * one->dims[2] > (uint64_t)widest->dims[1] * widest->dims[2])
+            widest = one;
+    }
+    if (s && windows_begin(&s->windows, u->weights, widest->dims, NULL)) {
+        free(s);
+        s = NULL;
+    }
+    return s;
+}
+
 static struct scratch *take_scratch(struct unet *u)
 {
     struct scratch *s;
@@ -260,7 +280,7 @@ static struct scratch *take_scratch(struct unet *u)
     if ((s = u->idle))
         u->idle = s->next;
     pthread_mutex_unlock(&u->lock);
-    return s ? s : calloc(1, sizeof(*s));
+    return s ? s : make_scratch(u);
 }
 
 static void give_scratch(struct unet *u, struct scratch *s)

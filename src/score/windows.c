@@ -70,7 +70,8 @@ void windows_cut(const struct windows *w, const float *volume, uint32_t z, uint3
 }
 
 /* values NULL: of the weights themselves. */
-static void add_row(float *sum, const float *values, size_t step, const float *weights)
+static void add_row(float *restrict sum, const float *restrict values, size_t step,
+                    const float *restrict weights)
 {
     int i;
 
