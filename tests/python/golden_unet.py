@@ -7,7 +7,7 @@ Second opinion only: never used at run time, nor by the tests, which read what t
 Writes volumes.txt: for each volume a line with its name, its size and spacing in the file, its size when ready, the sums
 of all values and of their squares, and how many voxels each class has; then lines of `at z y x value class` for every
 9973rd voxel.  Volumes are the cases of volume-mini, and made-up ones of many sizes and spacings whose voxels are
-noise(i) / 2 - 500 (image) and noise(i) * 3 / 4096 (class), noise as below.  windows.txt: volumes, the SHA-256 of
+noise(i) / 2 - 500 (image) and 1 + noise(i) / 2048 (class), noise as below.  windows.txt: volumes, the SHA-256 of
 the classes of a sliding window over them whose model is noise too.  case_*.labels.gz: the classes of volume-mini.
 
 DUMPS: a folder of CASE.npy that `assay samples` wrote: the largest difference over all voxels is printed."""
@@ -27,6 +27,7 @@ ROI, STEP = 128, 64
 MADE_UP = [((5, 130, 200), (1.6, 1.2, 1.2)), ((40, 61, 33), (5.0, 1.9, 1.4)), ((1, 7, 200), (3.0, 2.5, 0.78125)),
            ((49, 150, 161), (3.0, 1.2, 1.2)), ((100, 100, 100), (0.5, 0.9, 2.44)), ((159, 160, 191), (1.6, 1.2, 1.2)),
            ((11, 23, 29), (2.0, 3.1, 7.3)), ((6, 50, 110), (0.2, 1.2, 1.201)), ((23, 29, 31), (1.6, 1.25, 3.3)),
+           ((5, 5, 5), (4.0, 3.0, 3.0)),  # 12.5 in every direction: rounded to even
            ((8, 8, 8), (34.6, 24.75, 26.7))]  # the last planes lie outside by rounding
 
 
@@ -80,7 +81,7 @@ def read(folder):
 def made_up(shape):
     n = int(np.prod(shape))
     return ((noise(n).astype(np.float32) / np.float32(2) - np.float32(500)).reshape(shape),
-            (noise(n) * 3 // 4096).astype(np.uint8).reshape(shape))
+            (1 + noise(n) // 2048).astype(np.uint8).reshape(shape))
 
 
 def write_volume(f, name, shape, spacing, image, label):

@@ -53,7 +53,7 @@ static void make_up(const struct nifti *head, struct ready *r)
 
     for (i = 0; i < n; i++) {
         image[i] = (float)noise(i) / 2 - 500;
-        labels[i] = (uint8_t)(noise(i) * 3 / 4096);
+        labels[i] = (uint8_t)(1 + noise(i) / 2048);
     }
     reserve(head, r);
     assert_int_equal(volume_from_image(head, image, r->image, &err), 0);
@@ -224,7 +224,7 @@ static char *save(const struct file *f, size_t len, bool packed)
 #define TYPE(code, type, first)                                                                    \
     {                                                                                              \
         head_of(&f, code, (int)sizeof(type) * 8, swapped);                                         \
-        PUT(&f, 112, float, scaled ? 0.5 : 0, swapped);                                            \
+        PUT(&f, 112, float, scaled ? 0.5 : packed ? NAN : 0, swapped);                             \
         PUT(&f, 116, float, 7, swapped);                                                           \
         for (k = 0; k < 4; k++)                                                                    \
             for (j = 0; j < 3; j++)                                                                \
