@@ -86,24 +86,23 @@ static int is_case(const struct dirent *e)
 static int name_all(const char *folder, struct scans *s, struct assay_err *err)
 {
     struct dirent **found = NULL;
-    int n = scandir(folder, &found, is_case, alphasort), i, rc = ASSAY_OK;
+    int n = scandir(folder, &found, is_case, alphasort), i;
 
     if (n < 0)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", folder, strerror(errno));
-    if (!n)
-        rc = assay_fail(err, ASSAY_EFAIL,
-                        "%s: has no cases; wanted: KiTS19's data, a folder case_NNNNN for each "
-                        "with imaging.nii.gz and segmentation.nii.gz",
-                        folder);
-    else if (!(s->list = calloc((size_t)n, sizeof(*s->list))))
-        rc = no_memory(err);
+    s->list = calloc((size_t)n + 1, sizeof(*s->list));
     for (i = 0; i < n; i++) {
-        if (!rc)
-            memcpy(s->list[s->n++].name, found[i]->d_name, strlen(found[i]->d_name) + 1);
+        if (s->list)
+            snprintf(s->list[s->n++].name, sizeof(s->list->name), "%.31s", found[i]->d_name);
         free(found[i]);
     }
     free(found);
-    return rc;
+    if (!n)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s: has no cases; wanted: KiTS19's data, a folder case_NNNNN for each "
+                          "with imaging.nii.gz and segmentation.nii.gz",
+                          folder);
+    return s->list ? ASSAY_OK : no_memory(err);
 }
 
 static int open_scan(const char *folder, struct scan *one, struct assay_err *err)

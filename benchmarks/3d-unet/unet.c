@@ -143,13 +143,18 @@ static int unet_describe(void *self, struct assay_benchmark_desc *d, struct assa
 
 /* ---- samples ---- */
 
+struct job {
+    const struct unet *unet;
+    uint64_t index;
+};
+
+/* The only sample of a case's cache file. */
 static int fill_volume(void *ctx, uint32_t worker, uint64_t zero, void *const *memory,
                        struct assay_err *err)
 {
-    const void *const *what = ctx; /* the benchmark, the scan */
-    const struct unet *u = what[0];
-    const struct scan *one = what[1];
-    uint64_t index = (uint64_t)(one - u->scans.list);
+    const struct job *job = ctx;
+    const struct unet *u = job->unet;
+    const struct scan *one = &u->scans.list[job->index];
     uint8_t *labels = malloc(scan_voxels(one));
     int rc;
 
@@ -158,16 +163,16 @@ static int fill_volume(void *ctx, uint32_t worker, uint64_t zero, void *const *m
         return no_memory(err);
     /* The truth is not kept, but looked at now: a run must not end with a segmentation that cannot
      * be read. */
-    rc = scan_labels(one, index, u->config.seed, labels, err);
+    rc = scan_labels(one, job->index, u->config.seed, labels, err);
     free(labels);
-    return rc ? rc : scan_image(one, index, u->config.seed, memory[0], err);
+    return rc ? rc : scan_image(one, job->index, u->config.seed, memory[0], err);
 }
 
 static int prepare_scan(void *ctx, uint32_t worker, uint64_t index, struct assay_err *err)
 {
     struct unet *u = ctx;
     struct scan *one = &u->scans.list[index];
-    const void *what[] = {u, one};
+    struct job job = {u, index};
     struct assay_tensor_spec volume = {
         .dtype = ASSAY_F32, .rank = 4, .dims = {1, one->dims[0], one->dims[1], one->dims[2]}};
     char text[32 + 2 * HASH_HEX], key[HASH_HEX];
@@ -179,7 +184,7 @@ static int prepare_scan(void *ctx, uint32_t worker, uint64_t index, struct assay
                               .inputs = &volume,
                               .threads = 1,
                               .fill = fill_volume,
-                              .ctx = what,
+                              .ctx = &job,
                               .stop = u->config.stop};
 
     (void)worker;
@@ -382,7 +387,7 @@ static int unet_respond(void *self, uint64_t index, const struct assay_tensor *o
 
 /* ---- score ---- */
 
-/* As the official script: every case once, and no more. */
+/* As the official script: every case once. */
 static int collect(const struct unet *u, const struct assay_log_entry *entries, uint64_t n,
                    const struct assay_log_entry **by_case, struct assay_err *err)
 {
@@ -408,11 +413,14 @@ static int collect(const struct unet *u, const struct assay_log_entry *entries, 
                               (unsigned long long)scan_voxels(&u->scans.list[index]));
         by_case[index] = e;
     }
-    if (n != u->scans.n)
-        return assay_fail(err, ASSAY_EFAIL,
-                          "accuracy log: has %llu samples, the data set has %llu; DICE is of all",
-                          (unsigned long long)n, (unsigned long long)u->scans.n);
     return ASSAY_OK;
+}
+
+static int not_there(const struct unet *u, uint64_t index, struct assay_err *err)
+{
+    return assay_fail(
+        err, ASSAY_EFAIL, "accuracy log: has no sample %llu (%s); DICE is of all %llu cases",
+        (unsigned long long)index, u->scans.list[index].name, (unsigned long long)u->scans.n);
 }
 
 static int add_case(const struct unet *u, const struct assay_log_entry *entry, struct dice *sum,
@@ -451,10 +459,13 @@ static int unet_score(void *self, const struct assay_log_entry *entries, uint64_
     const struct assay_log_entry **by_case = calloc(u->scans.n, sizeof(*by_case));
     struct dice sum = {0};
     uint64_t i;
-    int rc = by_case ? collect(u, entries, n, by_case, err) : no_memory(err);
+    int rc;
 
+    if (!by_case)
+        return no_memory(err);
+    rc = collect(u, entries, n, by_case, err);
     for (i = 0; i < u->scans.n && !rc; i++)
-        rc = add_case(u, by_case[i], &sum, err);
+        rc = by_case[i] ? add_case(u, by_case[i], &sum, err) : not_there(u, i, err);
     free(by_case);
     if (!rc)
         fill_score(u, &sum, score);

@@ -323,9 +323,12 @@ static int read_voxels(const struct source *s, const struct nifti *h, const stru
     uint8_t *raw = malloc(plane * bytes);
     uint32_t first, k, planes = h->dims[2] < BLOCK ? h->dims[2] : BLOCK;
     double *block = malloc(plane * planes * sizeof(*block));
-    int rc =
-        raw && block ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", s->path);
+    int rc = ASSAY_OK;
 
+    if (!raw || !block) {
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", s->path);
+        goto out;
+    }
     for (first = 0; first < h->dims[2] && !rc; first += BLOCK) {
         planes = h->dims[2] - first < BLOCK ? h->dims[2] - first : BLOCK;
         for (k = 0; k < planes && !rc; k++)
@@ -334,9 +337,12 @@ static int read_voxels(const struct source *s, const struct nifti *h, const stru
         if (!rc)
             rc = turn(s->path, h, block, first, planes, t, err);
     }
+    if (!rc)
+        rc = source_end(s, err);
+out:
     free(raw);
     free(block);
-    return rc ? rc : source_end(s, err);
+    return rc;
 }
 
 /* Before memory is taken for voxels that cannot be there. */

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIP_LOW  -79.0f
+#define CLIP_LOW  (-79.0f)
 #define CLIP_HIGH 304.0f
 #define MEAN      101.0f
 #define STD       76.9f
-#define PADDING   -2.2f
+#define PADDING   (-2.2f)
 
 enum { PADDED = -2, OUTSIDE = -1 };
 
@@ -133,7 +133,8 @@ static void grid_release(struct grid *g)
         free(g->places[a]);
 }
 
-static int grid_init(struct grid *g, const struct nifti *head, struct assay_err *err)
+/* False: not enough memory. */
+static bool grid_init(struct grid *g, const struct nifti *head)
 {
     int a;
 
@@ -141,9 +142,14 @@ static int grid_init(struct grid *g, const struct nifti *head, struct assay_err 
     for (a = 0; a < 3; a++)
         if (!(g->places[a] = axis_places(head, a, &g->n[a]))) {
             grid_release(g);
-            return assay_fail(err, ASSAY_EFAIL, "not enough memory for a volume's axes");
+            return false;
         }
-    return ASSAY_OK;
+    return true;
+}
+
+static int no_memory(struct assay_err *err)
+{
+    return assay_fail(err, ASSAY_EFAIL, "not enough memory to resample a volume");
 }
 
 /* ---- images ---- */
@@ -239,14 +245,18 @@ int volume_from_image(const struct nifti *head, const float *voxels, float *out,
                       struct assay_err *err)
 {
     size_t size = (size_t)head->dims[1] * head->dims[2];
-    double *plane = malloc((size + head->dims[2]) * sizeof(*plane));
     float outside = normalised(least(voxels, nifti_voxels(head)));
+    double *plane;
     struct grid g;
     uint32_t z;
-    int rc = plane ? grid_init(&g, head, err)
-                   : assay_fail(err, ASSAY_EFAIL, "not enough memory for a plane of a volume");
 
-    for (z = 0; !rc && z < g.n[0]; z++, out += (size_t)g.n[1] * g.n[2]) {
+    if (!grid_init(&g, head))
+        return no_memory(err);
+    if (!(plane = malloc((size + head->dims[2]) * sizeof(*plane)))) {
+        grid_release(&g);
+        return no_memory(err);
+    }
+    for (z = 0; z < g.n[0]; z++, out += (size_t)g.n[1] * g.n[2]) {
         const struct place *p = &g.places[0][z];
 
         if (p->low == PADDED) {
@@ -259,10 +269,9 @@ int volume_from_image(const struct nifti *head, const float *voxels, float *out,
             make_plane(head, &g, plane, plane + size, outside, out);
         }
     }
-    if (!rc)
-        grid_release(&g);
+    grid_release(&g);
     free(plane);
-    return rc;
+    return ASSAY_OK;
 }
 
 /* ---- segmentations ---- */
@@ -283,10 +292,9 @@ int volume_from_labels(const struct nifti *head, const uint8_t *voxels, uint8_t 
     uint8_t outside = least_label(voxels, nifti_voxels(head));
     uint32_t z, y, x;
     struct grid g;
-    int rc = grid_init(&g, head, err);
 
-    if (rc)
-        return rc;
+    if (!grid_init(&g, head))
+        return no_memory(err);
     for (z = 0; z < g.n[0]; z++)
         for (y = 0; y < g.n[1]; y++) {
             const struct place *pz = &g.places[0][z], *py = &g.places[1][y], *px = g.places[2];
