@@ -367,9 +367,12 @@ static int skip_to_voxels(const struct source *s, const struct nifti *h, struct 
     return rc;
 }
 
-static int read_file(const char *path, struct nifti *h, struct target *t, struct assay_err *err)
+/* classes 0: an image, float; else uint8_t. */
+static int read_file(const char *path, uint32_t classes, struct nifti *h, void **out,
+                     struct assay_err *err)
 {
     struct source s;
+    struct target t = {.classes = classes};
     void *voxels = NULL;
     int rc = source_open(&s, path, err);
 
@@ -378,39 +381,42 @@ static int read_file(const char *path, struct nifti *h, struct target *t, struct
     if ((rc = read_head(&s, h, err)) || (rc = check_size(path, h, err)) ||
         (rc = skip_to_voxels(&s, h, err)))
         goto out;
-    voxels = malloc(nifti_voxels(h) * (t->classes ? sizeof(*t->labels) : sizeof(*t->image)));
+    voxels = malloc(nifti_voxels(h) * (classes ? sizeof(*t.labels) : sizeof(*t.image)));
     if (!voxels) {
         rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory for %u x %u x %u voxels", path,
                         h->dims[0], h->dims[1], h->dims[2]);
         goto out;
     }
-    t->image = t->classes ? NULL : voxels;
-    t->labels = t->classes ? voxels : NULL;
-    rc = read_voxels(&s, h, t, err);
-    if (rc)
-        free(voxels);
+    t.image = classes ? NULL : voxels;
+    t.labels = classes ? voxels : NULL;
+    rc = read_voxels(&s, h, &t, err);
+    if (!rc) {
+        *out = voxels;
+        voxels = NULL;
+    }
 out:
+    free(voxels);
     gzclose(s.gz);
     return rc;
 }
 
 int nifti_read_image(const char *path, struct nifti *head, float **voxels, struct assay_err *err)
 {
-    struct target t = {0};
-    int rc = read_file(path, head, &t, err);
+    void *found = NULL;
+    int rc = read_file(path, 0, head, &found, err);
 
     if (!rc)
-        *voxels = t.image;
+        *voxels = found;
     return rc;
 }
 
 int nifti_read_labels(const char *path, uint32_t classes, struct nifti *head, uint8_t **voxels,
                       struct assay_err *err)
 {
-    struct target t = {.classes = classes};
-    int rc = read_file(path, head, &t, err);
+    void *found = NULL;
+    int rc = read_file(path, classes, head, &found, err);
 
     if (!rc)
-        *voxels = t.labels;
+        *voxels = found;
     return rc;
 }
