@@ -270,7 +270,7 @@ def volume_rows(suite):
         suite.note("  skipped: no scans (volume-mini of the test data)")
         return
     try:
-        command = peers.python_peer(suite.args.build, suite.progress, "volumes", peers.VOLUME_PACKAGES,
+        command = peers.python_peer(suite.args.build, suite.progress, "scipy", peers.VOLUME_PACKAGES,
                                     "official_volumes.py")
     except peers.Missing as why:
         suite.note(f"  skipped: {why}")
