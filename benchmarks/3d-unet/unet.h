@@ -43,6 +43,13 @@ int scan_image(const struct scan *one, uint64_t index, uint64_t seed, float *out
 int scan_labels(const struct scan *one, uint64_t index, uint64_t seed, uint8_t *out,
                 struct assay_err *err);
 
+/* A made-up scan, a function of seed and index: 100 to 159 slices (one window), rows and columns up
+ * to 219 (one window or two). */
+void synthetic_head(uint64_t seed, uint64_t index, struct nifti *head);
+/* Its voxels [head->dims]: labels, or the image where labels is NULL. */
+void synthetic_voxels(const struct nifti *head, uint64_t seed, uint64_t index, float *image,
+                      uint8_t *labels);
+
 static inline uint64_t scan_voxels(const struct scan *one)
 {
     return (uint64_t)one->dims[0] * one->dims[1] * one->dims[2];
