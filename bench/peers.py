@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 # The official way in Python; found by pip as it is set up on this machine.
 PYTHON_PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
+VOLUME_PACKAGES = ["nibabel==5.4.2", "numpy==2.4.6", "scipy==1.17.1"]
 TOKENISER_PACKAGES = ["transformers==4.57.6"]  # the last line of versions with BERT's tokeniser in Python
 
 
@@ -201,6 +202,11 @@ def questions():
         return None, 0
     with open(files[1], encoding="utf-8") as f:
         return files, sum(len(p["qas"]) for article in json.load(f)["data"] for p in article["paragraphs"])
+
+
+def scans():
+    """Folders of 3D-UNet's cases; none: nothing is there."""
+    return sorted(str(p.parent) for p in test_data("volume-mini").glob("case_*/imaging.nii.gz"))
 
 
 class Photos:

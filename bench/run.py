@@ -242,6 +242,7 @@ def part_b(suite, assay):
 def part_c(suite, _assay):
     photo_rows(suite)
     question_rows(suite)
+    volume_rows(suite)
 
 
 def question_rows(suite):
@@ -260,6 +261,24 @@ def question_rows(suite):
     python = peers.Photos(command, files, count)
     rounds = suite.alternate("questions", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
     suite.add([Row("questions/s / BertTokenizer", "/s", limit=20, below=False, key="rate")], rounds)
+
+
+def volume_rows(suite):
+    suite.section("(c) 3D-UNet's volumes, one thread, against nibabel, scipy and numpy")
+    scans = peers.scans()
+    if not scans:
+        suite.note("  skipped: no scans (volume-mini of the test data)")
+        return
+    try:
+        command = peers.python_peer(suite.args.build, suite.progress, "scipy", peers.VOLUME_PACKAGES,
+                                    "official_volumes.py")
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    ours = peers.Photos([str(suite.args.build / "bench" / "volumes")], scans)
+    python = peers.Photos(command, scans)
+    rounds = suite.alternate("volumes", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([Row("volumes/s / scipy", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
 def photo_rows(suite):

@@ -44,7 +44,9 @@ struct assay_benchmark_desc {
     uint32_t synthetic; /* 1: made up */
     uint32_t input_count;
     uint32_t output_count;
-    const struct assay_tensor_spec *inputs;  /* of one sample, without batch dimension */
+    /* Of one sample, without batch dimension; where the benchmark drives, of one inference on graph
+     * 0 (input then gives the sample itself, for people to look at). */
+    const struct assay_tensor_spec *inputs;
     const struct assay_tensor_spec *outputs; /* that respond needs, without batch dimension */
     uint64_t response_bytes;                 /* the most that respond writes for one sample */
     const char *preprocess;                  /* one line that says what was done to the samples */

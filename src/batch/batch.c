@@ -75,8 +75,8 @@ struct batcher {
 
     struct batch_stats base; /* what the sums were at the last reset */
     _Atomic int64_t reset_ns;
-    _Atomic uint64_t issued, completed;
-    _Atomic int failed; /* nothing is completed any more */
+    _Atomic uint64_t issued, completed, inferred; /* inferred: by benchmarks that drive */
+    _Atomic int failed;                           /* nothing is completed any more */
     _Atomic int careful;
     _Atomic int told; /* and ops.fail has been called */
     pthread_mutex_t idle_lock;
@@ -518,6 +518,7 @@ static int drive_infer(void *ctx, uint32_t graph, uint32_t samples,
     pthread_mutex_unlock(&l->lock);
     ADD(l->stats.engine_ns, clock_ns() - t0);
     ADD(l->stats.batches, 1);
+    atomic_fetch_add(&l->b->inferred, 1);
     if (!s->completed)
         return ASSAY_ESTOP;
     return s->code ? assay_fail(err, s->code, "%s", s->err.text) : ASSAY_OK;
@@ -727,6 +728,11 @@ void batch_limit(struct batcher *b, uint32_t limit)
     atomic_store(&b->limit, limit);
     if (b->queue)
         queue_limit(b->queue, limit);
+}
+
+uint64_t batch_steps(const struct batcher *b)
+{
+    return batch_completed(b) + atomic_load(&b->inferred);
 }
 
 uint64_t batch_completed(const struct batcher *b)

@@ -102,6 +102,9 @@ void batch_careful(struct batcher *b, bool careful);
 /* Issued minus completed; any thread. */
 uint64_t batch_outstanding(const struct batcher *b);
 uint64_t batch_completed(const struct batcher *b);
+/* Grows with every sample, and with every inference of a benchmark that drives: one sample of it
+ * may take very long. */
+uint64_t batch_steps(const struct batcher *b);
 /* While nothing is in flight. */
 void batch_stats_get(const struct batcher *b, struct batch_stats *stats);
 void batch_stats_reset(struct batcher *b);

@@ -221,6 +221,8 @@ static void choose_shape(struct child *c)
     c->threads = s->threads ? (uint32_t)s->threads : cpus > c->lanes ? cpus / c->lanes : 1;
     if (s->batch)
         c->max_batch = (uint32_t)s->batch;
+    else if (bench_drive(c->r.benchmark)) /* it takes one sample at a time */
+        c->max_batch = 1;
     else if (s->scenario == OFFLINE)
         c->max_batch = any ? 1024 : 32; /* the most that the warm-up tries */
     else if (s->scenario == MULTI_STREAM)
@@ -249,7 +251,8 @@ static int check_model(struct child *c, struct assay_err *err)
                               c->max_batch, most);
         c->max_batch = most;
     }
-    if (bench_drive(c->r.benchmark))
+    /* A benchmark that drives several graphs looks at their shapes itself. */
+    if (bench_drive(c->r.benchmark) && engine_desc(c->engine)->graph_count > 1)
         return ASSAY_OK;
     rc = engine_check_shapes(c->engine, 0, b->inputs, b->input_count, b->outputs,
                              c->whole_outputs ? 0 : b->output_count, c->output_map, err);

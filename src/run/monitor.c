@@ -137,7 +137,7 @@ static void *monitor_main(void *arg)
 {
     struct child *c = arg;
     struct timespec tick = {0, TICK_NS};
-    uint64_t last = 0, completed, outstanding;
+    uint64_t last = 0, steps, completed, outstanding;
     int64_t progress = clock_ns(), now;
     struct idle ending = {0}, opening = {0};
 
@@ -156,8 +156,9 @@ static void *monitor_main(void *arg)
         outstanding = batch_outstanding(c->batcher);
         atomic_store(&c->shared->completed, completed);
         atomic_store(&c->shared->issued, completed + outstanding);
-        if (completed != last || !outstanding) {
-            last = completed;
+        steps = batch_steps(c->batcher);
+        if (steps != last || !outstanding) {
+            last = steps;
             progress = now;
         }
         if (outstanding)

@@ -250,6 +250,7 @@ static void issue_and_check(struct stub *s, struct batcher *b, size_t n, size_t 
     batch_wait_idle(b);
     assert_int_equal(batch_outstanding(b), 0);
     assert_int_equal(batch_completed(b), n);
+    assert_int_equal(batch_steps(b), n + s->graphs[0] + s->graphs[1] + s->graphs[2]);
     assert_int_equal(s->wrong, 0);
     for (i = 0; i < n; i++)
         assert_int_equal(s->seen[i], 1);
