@@ -564,9 +564,8 @@ static int64_t linear_place(uint32_t d, double scale, float *behind)
     return (int64_t)whole;
 }
 
-/* OpenCV takes means of 2 × 2 where both sides are halved: the same bits.  Along x a pixel at the
- * edge is taken alone; along y (resize_linear_row) the edge row counts
- * twice: their roundings differ. */
+/* Along x a pixel at the edge is taken alone; along y (linear_row) the edge row counts twice: their
+ * roundings differ.  Where both sides are halved OpenCV takes means of 2 × 2: the same bits. */
 static void axis_linear(struct resize_axis *a, uint32_t source, double scale)
 {
     uint32_t i;
