@@ -20,12 +20,12 @@ PREFIX = os.environ["ASSAY_PREFIX"]
 ASSAY = os.path.join(PREFIX, "bin", "assay")
 
 
-def run(model, scenario, mode, *more, data=DATA):
+def run(model, scenario, mode, *more, data=DATA, code=0):
     command = [ASSAY, "run", "rnnt", "--engine", "onnxruntime", "--model", model, "--dataset", data, "--scenario", scenario,
                "--mode", mode, "--warmup-s", "0.2", "--json", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     record = json.loads(done.stdout) if done.stdout.strip() else {}
-    if done.returncode or record.get("status") != "done" or not record["verdict"]["valid"]:
+    if done.returncode != code or record.get("status") != "done" or not record["verdict"]["valid"]:
         sys.exit(f"{' '.join(command)}: exit code {done.returncode}: {record.get('verdict')} {done.stderr}")
     return record
 
@@ -84,6 +84,33 @@ def check_score(folder, model, utterances):
         sys.exit(f"score: exit code {done.returncode}, wanted 5 and {want}: {done.stdout} {done.stderr}")
 
 
+def check_refused(folder, name, change, want):
+    model = tiny_rnnt.model(folder, name, {96: "a"})
+    change(os.path.join(folder, name))
+    done = subprocess.run([ASSAY, "run", "rnnt", "--engine", "onnxruntime", "--model", model, "--count", "2"],
+                          capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if line.startswith("assay: ")]
+    if done.returncode != 3 or len(said) != 1 or want not in said[0]:
+        sys.exit(f"{name}: exit code {done.returncode}, wanted 3 and {want}: {done.stderr}")
+
+
+def check_bad_models(folder):
+    def cut(model):
+        os.truncate(os.path.join(model, "joint.onnx"), 300)
+
+    def empty(model):
+        for file in os.listdir(model):
+            os.remove(os.path.join(model, file))
+    check_refused(folder, "lacking", lambda m: os.remove(os.path.join(m, "joint.onnx")),
+                  "the model has no graph 'joint', but 'encoder', 'prediction'")
+    check_refused(folder, "named", lambda m: tiny_rnnt.encoder(os.path.join(m, "encoder.onnx"), "audio"),
+                  "graph 'encoder': onnxruntime: the model has no input 'frames', but 'audio'")
+    check_refused(folder, "swapped", lambda m: tiny_rnnt.joint(os.path.join(m, "encoder.onnx"), {96: "a"}),
+                  "graph 'encoder': onnxruntime: the model takes 2 inputs, the benchmark has 1")
+    check_refused(folder, "cut", cut, "joint.onnx (300 bytes) is cut off or no ONNX file")
+    check_refused(folder, "empty", empty, "has no .onnx file; wanted: one for each graph")
+
+
 def main():
     if not os.path.isdir(DATA) or not os.path.exists(os.path.join(PREFIX, "lib/assay/engines/onnxruntime.so")):
         return 77
@@ -98,11 +125,12 @@ def main():
         check_decoding(wide, "q", utterances, "--lanes", "2", "--threads", "1")
         check_decoding(wide, "q", utterances, "--lanes", "2", "--threads", "2")
         check_decoding(narrow, "b", utterances)
-        run(endless, "Offline", "accuracy")
+        run(endless, "Offline", "accuracy", code=5)  # a poor accuracy
         lengths = {i: len(data) // 8 for i, data in payloads().items()}
         if lengths != {i: 30 * (-(-rows // 2)) for i, (rows, _) in enumerate(utterances)}:
             sys.exit(f"without blank: {lengths}")
         check_score(folder, wide, utterances)
+        check_bad_models(folder)
         # LibriSpeech's own form, FLAC: one utterance.
         record = run(wide, "SingleStream", "accuracy", data=os.path.join(DATA, "2412"))
         if record["accuracy"]["line"] != "Word Error Rate: 0.0%, accuracy=100.0%":
