@@ -101,7 +101,7 @@ benchmark: rnnt
 files: {{onnx: {name}}}
 input: {{encoder: 2, prediction: 2}}
 output: {{payload: {payload}}}
-reference_accuracy: 92.547746285
+reference_accuracy: 92.548
 """
 
 
