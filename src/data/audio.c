@@ -11,17 +11,23 @@ static uint32_t little(const unsigned char *b)
     return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
-/* libsndfile makes do with what there is of a WAV file; its first chunk says what there should be.
- * (0 and all ones: whoever wrote it did not know.) */
-static int check_whole(const char *path, struct assay_err *err)
+/* Before libsndfile, which reads many other forms, gets it.  It also makes do with what there is of
+ * a WAV file, whose first chunk says what there should be (0 and all ones: whoever wrote it did not
+ * know). */
+static int check_head(const char *path, struct assay_err *err)
 {
-    unsigned char head[8];
-    FILE *f = fopen(path, "rb");
-    bool riff = f && fread(head, 1, 8, f) == 8 && !memcmp(head, "RIFF", 4);
-    int64_t have = file_size(path), says = riff ? (int64_t)little(head + 4) : 0;
+    unsigned char head[8] = {0};
+    int64_t have = file_size(path), says;
+    FILE *f = have < 0 ? NULL : fopen(path, "rb");
+    size_t n = f ? fread(head, 1, sizeof(head), f) : 0;
 
     if (f)
         fclose(f);
+    if (!f)
+        return assay_fail(err, ASSAY_EFAIL, "%s: is missing, or cannot be read", path);
+    if (n < sizeof(head) || (memcmp(head, "RIFF", 4) && memcmp(head, "fLaC", 4)))
+        return assay_fail(err, ASSAY_EFAIL, "%s: is neither WAV nor FLAC", path);
+    says = head[0] == 'R' ? (int64_t)little(head + 4) : 0;
     if (!says || says == UINT32_MAX || says + 8 <= have)
         return ASSAY_OK;
     return assay_fail(err, ASSAY_EFAIL, "%s: is cut off: it has %lld of %lld bytes", path,
@@ -44,17 +50,17 @@ static int check_format(const char *path, const SF_INFO *info, uint32_t rate, st
         return assay_fail(err, ASSAY_EFAIL, "%s: its samples are not integers of 16 bits", path);
     if (info->frames < 1 || info->frames > AUDIO_MAX_SAMPLES)
         return assay_fail(err, ASSAY_EFAIL, "%s: has no samples, or does not say how many", path);
-    return check_whole(path, err);
+    return ASSAY_OK;
 }
 
 static int open_file(const char *path, uint32_t rate, SNDFILE **file, uint64_t *samples,
                      struct assay_err *err)
 {
     SF_INFO info = {0};
-    int rc;
+    int rc = check_head(path, err);
 
-    if (file_size(path) < 0)
-        return assay_fail(err, ASSAY_EFAIL, "%s: is missing", path);
+    if (rc)
+        return rc;
     *file = sf_open(path, SFM_READ, &info);
     if (!*file)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read as WAV or FLAC: %.100s", path,

@@ -177,7 +177,8 @@ static void a_bad_recording_is_one_line(void **state)
                  {16000, 2, 16, 0, 500, "has 2 channels; wanted: one"},
                  {16000, 1, 8, 0, 500, "its samples are not integers of 16 bits"},
                  {16000, 1, 16, 300, 500, "is cut off: it has 744 of 1044 bytes"},
-                 {16000, 1, 16, 1030, 500, "cannot be read as WAV or FLAC"},
+                 {16000, 1, 16, 1030, 500, "is cut off: it has 14 of 1044 bytes"},
+                 {16000, 1, 16, 1040, 500, "is neither WAV nor FLAC"},
                  {16000, 1, 16, 0, 501, "has 500 samples, and the data set's list says 501"}};
     int16_t samples[501];
 
@@ -191,6 +192,25 @@ static void a_bad_recording_is_one_line(void **state)
             fail_msg("%s: said '%s'", cases[i].wanted, err.text);
         free(path);
     }
+}
+
+static void other_forms_are_not_read(void **state)
+{
+    char *path = file_join(folder, "b.wav");
+    struct assay_err err = {0};
+    uint64_t n;
+
+    (void)state;
+    assert_int_equal(file_write_whole(path, "OggS0123456789", 14, NULL), 0);
+    assert_true(audio_length(path, 16000, &n, &err) < 0);
+    assert_non_null(strstr(err.text, "b.wav: is neither WAV nor FLAC"));
+    assert_int_equal(file_write_whole(path, "fLaC0123456789", 14, NULL), 0);
+    assert_true(audio_length(path, 16000, &n, &err) < 0);
+    assert_non_null(strstr(err.text, "b.wav: cannot be read as WAV or FLAC"));
+    unlink(path);
+    assert_true(audio_length(path, 16000, &n, &err) < 0);
+    assert_non_null(strstr(err.text, "b.wav: is missing"));
+    free(path);
 }
 
 static void real_flac_and_wav_are_the_same(void **state)
@@ -279,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_bad_trans_file_is_one_line),
         cmocka_unit_test(a_wav_file_is_read),
         cmocka_unit_test(a_bad_recording_is_one_line),
+        cmocka_unit_test(other_forms_are_not_read),
         cmocka_unit_test(real_flac_and_wav_are_the_same),
         cmocka_unit_test(both_forms_of_the_test_data),
         cmocka_unit_test(a_folder_without_speech),
