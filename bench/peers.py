@@ -210,8 +210,8 @@ def recordings():
 
 
 class Photos:
-    """A program that stays: one pass over the samples (photos or recordings, one a file, or so many questions) for each word that it
-    is given, its seconds as the answer."""
+    """A program that stays: one pass over the samples (photos or recordings, one a file, or so many questions) for each
+    word that it is given, its seconds as the answer."""
 
     def __init__(self, command, files, samples=None):
         self.files = samples or len(files)

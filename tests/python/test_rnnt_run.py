@@ -135,7 +135,7 @@ def main():
         record = run(wide, "SingleStream", "accuracy", data=os.path.join(DATA, "2412"))
         if record["accuracy"]["line"] != "Word Error Rate: 0.0%, accuracy=100.0%":
             sys.exit(f"FLAC: {record['accuracy']}")
-        for scenario, more in (("SingleStream", ()), ("Server", ("--target-qps", "20")), ("Offline", ())):
+        for scenario, more in (("SingleStream", ()), ("Server", ("--target-qps", "100", "--target-latency-ms", "60000")), ("Offline", ())):
             run(wide, scenario, "performance", "--min-duration-ms", "500", *more)
     return 0
 

@@ -176,6 +176,7 @@ static void a_bad_recording_is_one_line(void **state)
     } cases[] = {{8000, 1, 16, 0, 500, "has 8000 samples a second; wanted: 16000"},
                  {16000, 2, 16, 0, 500, "has 2 channels; wanted: one"},
                  {16000, 1, 8, 0, 500, "its samples are not integers of 16 bits"},
+                 {16000, 1, 16, 2, 500, "is cut off: it has 1042 of 1044 bytes"},
                  {16000, 1, 16, 300, 500, "is cut off: it has 744 of 1044 bytes"},
                  {16000, 1, 16, 1030, 500, "is cut off: it has 14 of 1044 bytes"},
                  {16000, 1, 16, 1040, 500, "is neither WAV nor FLAC"},
