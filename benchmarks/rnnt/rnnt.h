@@ -22,7 +22,7 @@ struct model {
     size_t symbol_bytes;         /* of a label in the log: 8 or 1 */
     double reference;            /* percent; NaN: none */
 
-    char names[2 * MOST_STATES][16]; /* of states, then of the next ones */
+    char names[2 * MOST_STATES][24]; /* of states, then of the next ones */
     struct assay_tensor_spec inputs[GRAPHS][1 + MOST_STATES], outputs[GRAPHS][MOST_STATES];
     struct assay_graph_desc graphs[GRAPHS];
 };
