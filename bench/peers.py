@@ -13,6 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The official way in Python; found by pip as it is set up on this machine.
 PYTHON_PACKAGES = ["numpy==1.26.4", "opencv-python-headless==4.10.0.84"]
 VOLUME_PACKAGES = ["nibabel==5.4.2", "numpy==2.4.6", "scipy==1.17.1"]
+FEATURE_PACKAGES = ["numpy==2.2.6"]
 TOKENISER_PACKAGES = ["transformers==4.57.6"]  # the last line of versions with BERT's tokeniser in Python
 
 
@@ -209,9 +210,14 @@ def scans():
     return sorted(str(p.parent) for p in test_data("volume-mini").glob("case_*/imaging.nii.gz"))
 
 
+def recordings():
+    """RNN-T's utterances as WAV files; none: nothing is there."""
+    return sorted(str(p) for p in test_data("speech-mini").glob("*/*/*.wav"))
+
+
 class Photos:
-    """A program that stays: one pass over the samples (photos, one a file, or so many questions) for each word that it
-    is given, its seconds as the answer."""
+    """A program that stays: one pass over the samples (photos or recordings, one a file, or so many questions) for each
+    word that it is given, its seconds as the answer."""
 
     def __init__(self, command, files, samples=None):
         self.files = samples or len(files)

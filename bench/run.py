@@ -243,6 +243,25 @@ def part_c(suite, _assay):
     photo_rows(suite)
     question_rows(suite)
     volume_rows(suite)
+    speech_rows(suite)
+
+
+def speech_rows(suite):
+    suite.section("(c) RNN-T's features, one thread, against numpy")
+    files = peers.recordings()
+    if not files:
+        suite.note("  skipped: no recordings (speech-mini of the test data)")
+        return
+    try:
+        command = peers.python_peer(suite.args.build, suite.progress, "features", peers.FEATURE_PACKAGES,
+                                    "official_features.py")
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    ours = peers.Photos([str(suite.args.build / "bench" / "features")], files)
+    python = peers.Photos(command, files)
+    rounds = suite.alternate("utterances", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([Row("utterances/s / numpy", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
 def question_rows(suite):

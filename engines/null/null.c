@@ -47,7 +47,8 @@ struct lane {
     uint64_t random;
     int64_t free_ns;  /* when the virtual server is free */
     int64_t woke_ns;  /* when its last service really ended */
-    char **answers;   /* synchronous: one buffer for each output; asynchronous: slots of them */
+    char **answers;   /* synchronous: one buffer for each output of every graph; asynchronous: slots
+                         of them */
     pthread_t thread; /* asynchronous from here on */
     pthread_mutex_t mutex;
     pthread_cond_t wake, idle;
@@ -57,14 +58,20 @@ struct lane {
     bool stop, started;
 };
 
+struct graph {
+    uint32_t first, count; /* of its outputs among all */
+};
+
 struct null {
     double latency_ns, per_sample_ns;
     int distribution, wait;
     bool hash, timed;
     uint64_t seed;
     uint32_t slots, max_batch, lanes;
-    struct assay_graph_desc graph;
-    struct assay_tensor_spec *specs; /* inputs, then outputs, with batch dimension */
+    uint32_t graph_count, outputs; /* outputs: of all graphs */
+    struct graph *graphs;
+    struct assay_graph_desc *descs;
+    struct assay_tensor_spec *specs; /* of each graph inputs, then outputs, with batch dimension */
     struct assay_tensor *answer;     /* one sample's outputs: what a batch's are made from */
     struct lane *lane;
 };
@@ -174,15 +181,18 @@ static void fill_row(char *row, const struct assay_tensor *one, uint64_t h)
 
 static void answer(const struct null *s, struct assay_batch *b, char **buffers)
 {
-    for (uint32_t o = 0; o < b->output_count && o < s->graph.output_count; o++) {
-        const struct assay_tensor *one = &s->answer[o];
+    const struct graph *g = &s->graphs[b->graph]; /* the host has checked the number */
+
+    for (uint32_t o = 0; o < b->output_count && o < g->count; o++) {
+        const struct assay_tensor *one = &s->answer[g->first + o];
+        char *buffer = buffers[g->first + o];
 
         b->outputs[o] = *one;
         b->outputs[o].dims[0] = b->samples;
-        b->outputs[o].data = buffers[o];
+        b->outputs[o].data = buffer;
         b->outputs[o].bytes = one->bytes * b->samples;
         for (uint32_t i = 0; s->hash && i < b->samples; i++)
-            fill_row(buffers[o] + one->bytes * i, one, sample_hash(b, i));
+            fill_row(buffer + one->bytes * i, one, sample_hash(b, i));
     }
 }
 
@@ -191,8 +201,8 @@ static int null_describe(void *self, struct assay_model_desc *desc, struct assay
     const struct null *s = self;
 
     (void)err;
-    desc->graph_count = 1;
-    desc->graphs = &s->graph;
+    desc->graph_count = s->graph_count;
+    desc->graphs = s->descs;
     desc->max_batch = s->max_batch;
     desc->precision = "none";
     desc->device = "cpu";
@@ -206,7 +216,7 @@ static void null_close(void *self)
     for (uint32_t i = 0; s->lane && i < s->lanes; i++) {
         struct lane *l = &s->lane[i];
 
-        for (uint32_t b = 0; l->answers && b < s->slots * s->graph.output_count; b++)
+        for (uint32_t b = 0; l->answers && b < s->slots * s->outputs; b++)
             free(l->answers[b]);
         free(l->answers);
         free(l->queue);
@@ -215,6 +225,8 @@ static void null_close(void *self)
     free(s->lane);
     free(s->answer);
     free(s->specs);
+    free(s->descs);
+    free(s->graphs);
     free(s);
 }
 
@@ -231,29 +243,53 @@ static void spec_from(struct assay_tensor_spec *spec, const struct assay_tensor_
         spec->name = output ? "output" : "input";
 }
 
-static int make_graph(struct null *s, const struct assay_engine_config *c, struct assay_err *err)
+/* One graph's tensors, behind those of the graphs before it. */
+static void make_graph(struct null *s, uint32_t number, const struct assay_graph_desc *want,
+                       struct assay_tensor_spec *specs)
 {
-    uint32_t in = c->want_output_count ? c->want_input_count : 1;
-    uint32_t out = c->want_output_count ? c->want_output_count : 1;
-    const struct assay_tensor_spec *ins = c->want_output_count ? c->want_inputs : &any_input;
-    const struct assay_tensor_spec *outs = c->want_output_count ? c->want_outputs : &any_output;
+    struct assay_tensor *answer = s->answer + s->outputs;
+    uint32_t in = want->input_count, out = want->output_count;
 
-    s->specs = calloc(in + out, sizeof(*s->specs));
-    s->answer = calloc(out, sizeof(*s->answer));
-    if (!s->specs || !s->answer)
-        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    s->graph = (struct assay_graph_desc){"null", in, out, s->specs, s->specs + in};
+    s->descs[number] = (struct assay_graph_desc){want->name, in, out, specs, specs + in};
+    s->graphs[number] = (struct graph){s->outputs, out};
+    s->outputs += out;
     for (uint32_t i = 0; i < in; i++)
-        spec_from(&s->specs[i], &ins[i], false);
+        spec_from(&specs[i], &want->inputs[i], false);
     for (uint32_t o = 0; o < out; o++) {
-        struct assay_tensor *t = &s->answer[o];
+        struct assay_tensor *t = &answer[o];
+        struct assay_tensor_spec *spec = &specs[in + o];
 
-        spec_from(&s->specs[in + o], &outs[o], true);
-        t->dtype = outs[o].dtype;
-        t->rank = s->specs[in + o].rank;
+        spec_from(spec, &want->outputs[o], true);
+        t->dtype = spec->dtype;
+        t->rank = spec->rank;
         t->bytes = assay_dtype_size(t->dtype);
         for (uint32_t i = 1; i < t->rank; i++)
-            t->bytes *= (size_t)(t->dims[i] = s->specs[in + o].dims[i]);
+            t->bytes *= (size_t)(t->dims[i] = spec->dims[i]);
+    }
+}
+
+static int make_graphs(struct null *s, const struct assay_engine_config *c, struct assay_err *err)
+{
+    bool many = c->size > offsetof(struct assay_engine_config, want_graphs) && c->want_graph_count;
+    struct assay_graph_desc one = {"null", 1, 1, &any_input, &any_output};
+    const struct assay_graph_desc *want = many ? c->want_graphs : &one;
+    uint32_t tensors = 0, at = 0, g;
+
+    if (c->want_output_count)
+        one = (struct assay_graph_desc){"null", c->want_input_count, c->want_output_count,
+                                        c->want_inputs, c->want_outputs};
+    s->graph_count = many ? c->want_graph_count : 1;
+    for (g = 0; g < s->graph_count; g++)
+        tensors += want[g].input_count + want[g].output_count;
+    s->graphs = calloc(s->graph_count, sizeof(*s->graphs));
+    s->descs = calloc(s->graph_count, sizeof(*s->descs));
+    s->specs = calloc(tensors, sizeof(*s->specs));
+    s->answer = calloc(tensors, sizeof(*s->answer));
+    if (!s->graphs || !s->descs || !s->specs || !s->answer)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (g = 0; g < s->graph_count; g++) {
+        make_graph(s, g, &want[g], s->specs + at);
+        at += want[g].input_count + want[g].output_count;
     }
     return ASSAY_OK;
 }
@@ -262,7 +298,7 @@ static int make_graph(struct null *s, const struct assay_engine_config *c, struc
  * each batch in flight needs its own. */
 static int make_lane(struct null *s, struct lane *l, uint32_t rows, struct assay_err *err)
 {
-    uint32_t outputs = s->graph.output_count;
+    uint32_t outputs = s->outputs;
 
     l->null = s;
     l->random = s->seed * 0x2545f4914f6cdd1du + (uint64_t)(l - s->lane);
@@ -303,7 +339,7 @@ static int null_open(const struct assay_engine_config *c, void **self, struct as
         free(s);
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     }
-    rc = make_graph(s, c, err);
+    rc = make_graphs(s, c, err);
     for (uint32_t i = 0; i < c->lanes && !rc; i++)
         rc = make_lane(s, &s->lane[i], c->max_batch, err);
     if (rc)
@@ -319,7 +355,7 @@ static int null_open(const struct assay_engine_config *c, void **self, struct as
 static void *lane_thread(void *arg)
 {
     struct lane *l = arg;
-    uint32_t outputs = l->null->graph.output_count, at;
+    uint32_t outputs = l->null->outputs, at;
 
     pthread_mutex_lock(&l->mutex);
     for (;;) {

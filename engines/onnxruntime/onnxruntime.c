@@ -4,6 +4,9 @@
  * own) all lanes share one session and one copy of the weights.  With more, a session's thread pool
  * would be split between the lanes' calls, so each lane has a session of its own.
  *
+ * Graphs: a model that is a folder has a graph in each of its files; lanes then share, or have, a
+ * session for each.
+ *
  * Data: inputs are OrtValues over the host's memory, outputs are what ONNX Runtime allocated,
  * handed to the host as they lie and released when done has returned.  Nothing is copied here. */
 #include <sched.h>
@@ -58,12 +61,14 @@ struct engine {
     struct library lib;
     OrtEnv *env;
     OrtMemoryInfo *memory;
-    OrtSession **session; /* one, or one for each lane */
-    cpu_set_t *made_on;   /* what the thread that made it could run on: its pool inherits that */
-    uint32_t session_count;
+    OrtSession **session; /* [set][graph]: one set, or one for each lane */
+    cpu_set_t *made_on;   /* what the thread that made a set could run on: its pools inherit that */
+    uint32_t set_count;
     OrtSessionOptions *session_options;
-    const char *model_path;
-    struct model model;
+    char **files; /* of the graphs */
+    uint32_t graph_count;
+    struct model *models;
+    struct assay_graph_desc *graphs;
     char device[32];
     void (*log)(void *log_ctx, int level, const char *text);
     void *log_ctx;
@@ -85,19 +90,36 @@ static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const cha
                message);
 }
 
+static void drop_sessions(struct engine *s, uint32_t set)
+{
+    for (uint32_t g = 0; g < s->graph_count; g++) {
+        OrtSession **one = &s->session[set * s->graph_count + g];
+
+        if (*one)
+            s->lib.api->ReleaseSession(*one);
+        *one = NULL;
+    }
+}
+
 static void onnx_close(void *self)
 {
     struct engine *s = self;
     const OrtApi *api = s->lib.api;
 
-    for (uint32_t i = 0; s->session && i < s->session_count; i++)
-        if (s->session[i])
-            api->ReleaseSession(s->session[i]);
+    for (uint32_t i = 0; s->session && i < s->set_count; i++)
+        drop_sessions(s, i);
     free(s->session);
     free(s->made_on);
     if (s->session_options)
         api->ReleaseSessionOptions(s->session_options);
-    model_release(&s->model);
+    for (uint32_t g = 0; g < s->graph_count; g++) {
+        if (s->models)
+            model_release(&s->models[g]);
+        free(s->files[g]);
+    }
+    free(s->models);
+    free(s->graphs);
+    free(s->files);
     if (s->memory)
         api->ReleaseMemoryInfo(s->memory);
     if (s->env)
@@ -212,18 +234,24 @@ static int bad_model(struct engine *s, OrtStatus *st, const char *path, struct a
     return library_error(&s->lib, st, prefix, err);
 }
 
-static int make_session(struct engine *s, uint32_t i, struct assay_err *err)
+static int make_sessions(struct engine *s, uint32_t set, struct assay_err *err)
 {
-    OrtStatus *st;
+    OrtStatus *st = NULL;
+    int rc = ASSAY_OK;
 
-    sched_getaffinity(0, sizeof(s->made_on[i]), &s->made_on[i]);
-    st = s->lib.api->CreateSession(s->env, s->model_path, s->session_options, &s->session[i]);
-    return st ? bad_model(s, st, s->model_path, err) : ASSAY_OK;
+    sched_getaffinity(0, sizeof(s->made_on[set]), &s->made_on[set]);
+    for (uint32_t g = 0; g < s->graph_count && !rc; g++) {
+        st = s->lib.api->CreateSession(s->env, s->files[g], s->session_options,
+                                       &s->session[set * s->graph_count + g]);
+        if (st)
+            rc = bad_model(s, st, s->files[g], err);
+    }
+    return rc;
 }
 
-/* The first session, which also tells what the model is. */
-static int open_session(struct engine *s, const struct assay_engine_config *c,
-                        struct assay_err *err)
+/* The first sessions, which also tell what the model is. */
+static int open_sessions(struct engine *s, const struct assay_engine_config *c,
+                         struct assay_err *err)
 {
     OrtStatus *st = s->lib.api->CreateSessionOptions(&s->session_options);
     int rc;
@@ -232,27 +260,30 @@ static int open_session(struct engine *s, const struct assay_engine_config *c,
         st = set_options(s, s->session_options, c);
     if (st)
         return library_error(&s->lib, st, "session options", err);
-    s->model_path = c->model_path;
     rc = set_device(s, s->session_options, c, err);
-    return rc ? rc : make_session(s, 0, err);
+    if (!rc)
+        rc = make_sessions(s, 0, err);
+    for (uint32_t g = 0; g < s->graph_count && !rc; g++) {
+        rc = model_read(&s->models[g], &s->lib, s->session[g], s->files[g], err);
+        s->graphs[g] = s->models[g].graph;
+    }
+    return rc;
 }
 
-/* A lane's session is made here, so that its threads run where this one may; the first again, where
- * that is somewhere else than at open. */
+/* A lane's sessions are made here, so that their threads run where this one may; the first again,
+ * where that is somewhere else than at open. */
 static int onnx_lane_open(void *self, uint32_t lane, struct assay_err *err)
 {
     struct engine *s = self;
     cpu_set_t now;
 
-    if (s->session_count == 1)
+    if (s->set_count == 1)
         return ASSAY_OK;
-    if (s->session[lane] &&
+    if (s->session[lane * s->graph_count] &&
         (sched_getaffinity(0, sizeof(now), &now) || CPU_EQUAL(&now, &s->made_on[lane])))
         return ASSAY_OK;
-    if (s->session[lane])
-        s->lib.api->ReleaseSession(s->session[lane]);
-    s->session[lane] = NULL;
-    return make_session(s, lane, err);
+    drop_sessions(s, lane);
+    return make_sessions(s, lane, err);
 }
 
 /* The logger that ONNX Runtime keeps for the whole process, not for a session, gets no parameter:
@@ -284,17 +315,21 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     }
     s->log = c->log;
     s->log_ctx = c->log_ctx;
-    s->session_count = c->threads > 1 ? c->lanes : 1;
-    s->session = calloc(s->session_count, sizeof(OrtSession *));
-    s->made_on = calloc(s->session_count, sizeof(*s->made_on));
-    if (!s->session || !s->made_on)
+    s->set_count = c->threads > 1 ? c->lanes : 1;
+    if ((rc = model_files(c->model_path, &s->files, &s->graph_count, err))) {
+        onnx_close(s);
+        return rc;
+    }
+    s->session = calloc((size_t)s->set_count * s->graph_count, sizeof(OrtSession *));
+    s->made_on = calloc(s->set_count, sizeof(*s->made_on));
+    s->models = calloc(s->graph_count, sizeof(*s->models));
+    s->graphs = calloc(s->graph_count, sizeof(*s->graphs));
+    if (!s->session || !s->made_on || !s->models || !s->graphs)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if ((st = make_env(s)))
         rc = library_error(&s->lib, st, "environment", err);
     if (!rc)
-        rc = open_session(s, c, err);
-    if (!rc)
-        rc = model_read(&s->model, &s->lib, s->session[0], c->model_path, err);
+        rc = open_sessions(s, c, err);
     if (rc)
         onnx_close(s);
     else
@@ -302,15 +337,23 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     return rc;
 }
 
+/* The strictest of the graphs' batches; the precision of the first that is not in fp32. */
 static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
 {
     const struct engine *s = self;
 
     (void)err;
-    desc->graph_count = 1;
-    desc->graphs = &s->model.graph;
-    desc->max_batch = s->model.max_batch;
-    desc->precision = s->model.precision;
+    desc->graph_count = s->graph_count;
+    desc->graphs = s->graphs;
+    desc->precision = s->models[0].precision;
+    for (uint32_t g = 0; g < s->graph_count; g++) {
+        const struct model *m = &s->models[g];
+
+        if (m->max_batch && (!desc->max_batch || m->max_batch < desc->max_batch))
+            desc->max_batch = m->max_batch;
+        if (!strcmp(desc->precision, "fp32"))
+            desc->precision = m->precision;
+    }
     desc->device = s->device;
     return ASSAY_OK;
 }
@@ -349,8 +392,9 @@ static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
 {
     struct engine *s = self;
     const OrtApi *api = s->lib.api;
-    const struct assay_graph_desc *g = &s->model.graph;
-    OrtSession *session = s->session[s->session_count > 1 ? b->lane : 0];
+    const struct model *m = &s->models[b->graph]; /* the host has checked the number */
+    const struct assay_graph_desc *g = &m->graph;
+    OrtSession *session = s->session[(s->set_count > 1 ? b->lane : 0) * s->graph_count + b->graph];
     OrtValue *in[MODEL_TENSORS] = {NULL}, *out[MODEL_TENSORS] = {NULL};
     OrtStatus *st = NULL;
     int rc = ASSAY_OK;
@@ -366,8 +410,8 @@ static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
                                                  model_ort_type(t->dtype), &in[i]);
     }
     if (!st)
-        st = api->Run(session, NULL, s->model.input_names, (const OrtValue *const *)in,
-                      b->input_count, s->model.output_names, b->output_count, out);
+        st = api->Run(session, NULL, m->input_names, (const OrtValue *const *)in, b->input_count,
+                      m->output_names, b->output_count, out);
     for (uint32_t o = 0; o < b->output_count && !st; o++)
         st = view_output(api, out[o], &b->outputs[o]);
     if (st)

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define ASSAY_BENCHMARK_ABI_MAJOR 1
-#define ASSAY_BENCHMARK_ABI_MINOR 1 /* grows when members are added at the end */
+#define ASSAY_BENCHMARK_ABI_MINOR 2 /* grows when members are added at the end */
 
 struct assay_benchmark_config {
     uint64_t size;
@@ -58,6 +58,12 @@ struct assay_benchmark_desc {
      * sample (as many boxes as it finds); batches are then of one sample, and respond gets the
      * tensors as they are, with row 0. */
     uint32_t whole_outputs;
+    /* Since ABI 1.2, for benchmarks that drive.  The graphs that drive calls by their place in this
+     * list, with inputs and outputs as above: of one sample, without batch dimension.  The host
+     * finds each in the model by its name, compares the tensors, and gives drive the outputs in
+     * this order.  0: drive calls the model's graphs by their own numbers, unchecked. */
+    uint32_t graph_count;
+    const struct assay_graph_desc *graphs;
 };
 
 /* One entry of LoadGen's accuracy log. */

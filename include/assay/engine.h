@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define ASSAY_ENGINE_ABI_MAJOR 1 /* differs: refused */
-#define ASSAY_ENGINE_ABI_MINOR 1 /* grows when members are added at the end */
+#define ASSAY_ENGINE_ABI_MINOR 2 /* grows when members are added at the end */
 
 /* Capabilities. */
 #define ASSAY_CAP_ASYNC (1u << 0) /* submit may return before done was called */
@@ -34,6 +34,15 @@ extern "C" {
 #define ASSAY_CAP_GATHER    (1u << 4) /* takes rows where they lie: batch->rows, no packing */
 #define ASSAY_CAP_REMOTE    (1u << 5) /* inference happens on another machine */
 #define ASSAY_CAP_ANY_MODEL (1u << 6) /* needs no model file (the null engine) */
+
+/* One graph of a model: most have one, RNN-T has three.  Dimension 0 is the batch. */
+struct assay_graph_desc {
+    const char *name;
+    uint32_t input_count;
+    uint32_t output_count;
+    const struct assay_tensor_spec *inputs;
+    const struct assay_tensor_spec *outputs;
+};
 
 /* What open is given.  Everything in it lives until close. */
 struct assay_engine_config {
@@ -57,15 +66,10 @@ struct assay_engine_config {
     /* May be called from any thread; level 0 error, 1 warning, 2 information. */
     void (*log)(void *log_ctx, int level, const char *text);
     void *log_ctx;
-};
-
-/* One graph of a model: most have one, RNN-T has three.  Dimension 0 is the batch. */
-struct assay_graph_desc {
-    const char *name;
-    uint32_t input_count;
-    uint32_t output_count;
-    const struct assay_tensor_spec *inputs;
-    const struct assay_tensor_spec *outputs;
+    /* Since ABI 1.2.  The graphs that are wanted instead, of a benchmark that calls several; their
+     * tensors are without batch dimension too.  0: one, as said above. */
+    uint32_t want_graph_count;
+    const struct assay_graph_desc *want_graphs;
 };
 
 /* What was opened.  Filled by describe; what it points to lives until close. */

@@ -19,7 +19,8 @@ enum frame_type {
     FRAME_NUMBER,
     FRAME_FLAG,
     FRAME_MAP,
-    FRAME_TEXTS
+    FRAME_TEXTS,
+    FRAME_NETS
 };
 
 static const char *const frame_words[] = {
@@ -29,7 +30,8 @@ static const char *const frame_words[] = {
     "a number",
     "true or false",
     "a mapping of keys to values",
-    "a mapping of formats to texts (in quotes if they look like numbers)"};
+    "a mapping of formats to texts (in quotes if they look like numbers)",
+    "the name of a net, or a mapping of graphs to nets"};
 
 /* What every manifest may have; what is below input and output is the benchmark's to check. */
 static const struct frame_key {
@@ -37,7 +39,7 @@ static const struct frame_key {
     int type;
 } frame_keys[] = {
     {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},  {"benchmark", FRAME_TEXT},
-    {"files", FRAME_TEXTS},    {"net", FRAME_TEXT},   {"synthetic", FRAME_FLAG},
+    {"files", FRAME_TEXTS},    {"net", FRAME_NETS},   {"synthetic", FRAME_FLAG},
     {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},  {"sha256", FRAME_TEXTS},
     {"input", FRAME_MAP},      {"output", FRAME_MAP}, {"reference_accuracy", FRAME_NUMBER},
     {"target", FRAME_NUMBER},  {"source", FRAME_ANY}, {"licence", FRAME_ANY},
@@ -68,6 +70,10 @@ static bool has_type(json_t *v, int type)
         return json_is_boolean(v);
     case FRAME_MAP:
         return good;
+    case FRAME_NETS:
+        if (json_is_string(v) || !json_object_size(v))
+            return json_is_string(v);
+        /* fall through */
     case FRAME_TEXTS:
         json_object_foreach(v, key, one) good = good && json_is_string(one);
         return good;
@@ -116,6 +122,35 @@ static int check_digest_keys(const struct manifest *m, const char *digest, struc
     return ASSAY_OK;
 }
 
+/* A graph's name becomes that of its file. */
+static int read_nets(struct manifest *m, struct assay_err *err)
+{
+    struct text all;
+    const char *graph;
+    json_t *net;
+
+    text_init(&all, 200);
+    json_object_foreach(json_object_get(m->tree, "net"), graph, net)
+    {
+        text_addf(&all, "%s%s", all.len ? "+" : "", json_string_value(net));
+        if (!graph[0] || graph[0] == '.' || strchr(graph, '/') || strlen(graph) > 60)
+            all.cut = true;
+    }
+    m->nets = json_object_get(m->tree, "net");
+    m->net = m->net_names = text_take(&all);
+    return m->net ? ASSAY_OK
+                  : assay_fail(err, ASSAY_EUSAGE,
+                               "%s: net: wanted: a few graphs with names like 'encoder', and the "
+                               "net of each",
+                               m->file);
+}
+
+static int read_net(struct manifest *m, struct assay_err *err)
+{
+    m->net = tree_text(m->tree, "net", NULL);
+    return json_is_object(json_object_get(m->tree, "net")) ? read_nets(m, err) : ASSAY_OK;
+}
+
 static int check_frame(struct manifest *m, struct assay_err *err)
 {
     json_t *files;
@@ -130,7 +165,8 @@ static int check_frame(struct manifest *m, struct assay_err *err)
         return assay_fail(err, ASSAY_EUSAGE, "%s: 'schema: 1' is wanted", m->file);
     m->name = tree_text(m->tree, "name", NULL);
     m->benchmark = tree_text(m->tree, "benchmark", NULL);
-    m->net = tree_text(m->tree, "net", NULL);
+    if ((rc = read_net(m, err)))
+        return rc;
     m->synthetic = tree_bool(m->tree, "synthetic", m->net != NULL);
     files = json_object_get(m->tree, "files");
     if (!m->name || !*m->name || !m->benchmark || !*m->benchmark)
@@ -253,6 +289,7 @@ int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
 void manifest_release(struct manifest *m)
 {
     free(m->file);
+    free(m->net_names);
     json_decref(m->tree);
     memset(m, 0, sizeof(*m));
 }
@@ -290,7 +327,12 @@ static int check_digest(const struct manifest *m, const char *path, const char *
     char hex[HASH_HEX];
     int rc = ASSAY_OK;
 
-    if (sha && !(rc = hash_file(path, hex, err)) && strcasecmp(hex, sha) != 0)
+    if (md5 && file_is_dir(path))
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "%s: 'md5' is that of a file, and %s is a folder; give 'sha256', which "
+                        "counts its files' names and contents",
+                        m->file, path);
+    if (!rc && sha && !(rc = hash_tree(path, hex, err)) && strcasecmp(hex, sha) != 0)
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s: is not the file that %s describes: SHA-256 %s, wanted %s", path,
                         m->file, hex, sha);

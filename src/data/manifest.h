@@ -15,6 +15,8 @@ struct manifest {
     json_t *tree;                 /* the whole document */
     const char *name, *benchmark; /* point into tree */
     const char *net;              /* synthetic weights by this net; NULL: real files */
+    const json_t *nets;           /* several: graph -> net, and net is their names in one */
+    char *net_names;              /* what net then points to */
     bool synthetic;
 };
 
@@ -25,9 +27,9 @@ int manifest_open(const char *model, struct manifest *m, struct assay_err *err);
 int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
                    struct assay_err *err);
 void manifest_release(struct manifest *m);
-/* The file for one of the engine's formats (NULL-terminated list): absolute path and format name,
- * the first that both have.  Checks that it is there, and its md5/sha256 when the manifest gives
- * one.  Not for nets. The caller frees *path. */
+/* The file, or folder, for one of the engine's formats (NULL-terminated list): absolute path and
+ * format name, the first that both have.  Checks that it is there, and its md5/sha256 when the
+ * manifest gives one.  Not for nets. The caller frees *path. */
 int manifest_file(const struct manifest *m, const char *const *formats, char **path,
                   const char **format, struct assay_err *err);
 /* Names of known manifests: array of {"name", "benchmark", "file", "synthetic", "formats"}. */

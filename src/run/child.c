@@ -22,6 +22,7 @@
 #include "net/net.h"
 #include "run/child.h"
 #include "run/digest.h"
+#include "run/drive.h"
 #include "run/run.h"
 
 struct child *child_the;
@@ -174,6 +175,38 @@ static void hash_parts(struct child *c)
     free(load);
 }
 
+static int write_net(const struct child *c, const char *net, const char *path,
+                     struct assay_err *err)
+{
+    if (!strcmp(c->r.precision, "int8"))
+        return net_write_int8(net, (uint64_t)c->r.s.seed, path, err);
+    return net_write(net, c->r.format, (uint64_t)c->r.s.seed, path, err);
+}
+
+/* A folder with a file for each graph, which appears whole. */
+static int write_nets(const struct child *c, struct assay_err *err)
+{
+    char *part = text_format("%s.part-%d", c->r.model_path, (int)getpid()), *path;
+    const char *graph;
+    json_t *net;
+    int rc = part ? file_make_dirs(part, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    json_object_foreach((json_t *)c->r.manifest.nets, graph, net)
+    {
+        path = rc ? NULL : text_format("%s/%s.%s", part, graph, c->r.format);
+        if (path)
+            rc = write_net(c, json_string_value(net), path, err);
+        free(path);
+    }
+    if (!rc && rename(part, c->r.model_path) && !file_exists(c->r.model_path))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", c->r.model_path,
+                        strerror(errno));
+    if (part)
+        file_remove_tree(part, NULL);
+    free(part);
+    return rc;
+}
+
 static int make_net(struct child *c, struct assay_err *err)
 {
     char *dir = file_join(c->r.cache, "nets");
@@ -183,9 +216,8 @@ static int make_net(struct child *c, struct assay_err *err)
     if (rc || !c->r.write_net)
         return rc;
     child_phase(c, PHASE_MODEL, "writing the net with synthetic weights", 0, 0);
-    if (!strcmp(c->r.precision, "int8"))
-        return net_write_int8(c->r.manifest.net, (uint64_t)c->r.s.seed, c->r.model_path, err);
-    return net_write(c->r.manifest.net, c->r.format, (uint64_t)c->r.s.seed, c->r.model_path, err);
+    return c->r.manifest.nets ? write_nets(c, err)
+                              : write_net(c, c->r.manifest.net, c->r.model_path, err);
 }
 
 /* What a sample's tensors take, as far as their sizes are known. */
@@ -251,6 +283,8 @@ static int check_model(struct child *c, struct assay_err *err)
                               c->max_batch, most);
         c->max_batch = most;
     }
+    if (b->graph_count)
+        return drive_find(c->engine, b, &c->graphs, err);
     /* A benchmark that drives several graphs looks at their shapes itself. */
     if (bench_drive(c->r.benchmark) && engine_desc(c->engine)->graph_count > 1)
         return ASSAY_OK;
@@ -278,7 +312,9 @@ static int open_engine(struct child *c, struct assay_err *err)
                                          .want_inputs = c->bench_desc.inputs,
                                          .want_output_count = c->bench_desc.output_count,
                                          .want_outputs = c->bench_desc.outputs,
-                                         .log = on_log};
+                                         .log = on_log,
+                                         .want_graph_count = c->bench_desc.graph_count,
+                                         .want_graphs = c->bench_desc.graphs};
     uint32_t lane;
     int rc;
 

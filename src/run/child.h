@@ -38,6 +38,7 @@ struct child {
     struct assay_engine_probe probe;
     uint32_t lanes, threads, max_batch;
     uint32_t output_map[16];
+    struct drive_graph *graphs; /* that a driving benchmark announced; NULL: none */
     struct pin pin;
     bool whole_outputs; /* the model's outputs have no batch dimension */
     struct batcher *batcher;

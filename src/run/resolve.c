@@ -12,8 +12,8 @@
 #include "load/profile.h"
 #include "net/net.h"
 
-/* The file that a net is written to: one for each net, format, precision, seed and program
- * version.  In int8 there is ONNX only. */
+/* The file that a net is written to, or the folder of several: one for each net, format, precision,
+ * seed and program version.  In int8 there is ONNX only. */
 static int net_file(struct resolved *r, struct assay_err *err)
 {
     size_t i, n;

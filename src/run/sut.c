@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "run/child.h"
+#include "run/drive.h"
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE                                                                        \
@@ -70,8 +71,11 @@ static int stage_drive(void *ctx, uint64_t index, const struct assay_driver *dri
                        size_t capacity, size_t *bytes, struct assay_err *err)
 {
     struct child *c = ctx;
+    struct drive d = {driver, &c->bench_desc, c->graphs};
+    struct assay_driver own = drive_driver(&d);
 
-    return c->r.benchmark->drive(c->bench, index, driver, response, capacity, bytes, err);
+    return c->r.benchmark->drive(c->bench, index, c->graphs ? &own : driver, response, capacity,
+                                 bytes, err);
 }
 
 static void keep_latencies(struct child *c, const struct batch_done *done, size_t n)

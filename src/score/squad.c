@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/unicode.h"
+#include "score/python.h"
 
 #define TEXT_MOST (256u << 20)
 
@@ -209,26 +210,14 @@ int squad_tally_add(struct squad_tally *t, const char *answer, const char *const
     return rc;
 }
 
-/* As Python writes a double of 0 … 100: the fewest digits that give it back, and always a point. */
-static void write_double(double value, char out[40])
-{
-    int digits = 3;
-
-    do
-        snprintf(out, 40, "%.*g", digits, value);
-    while (strtod(out, NULL) != value && digits++ < 17);
-    if (!strpbrk(out, ".e"))
-        snprintf(out + strlen(out), 3, ".0");
-}
-
 void squad_tally_score(const struct squad_tally *t, struct assay_score *s)
 {
     double n = (double)t->questions, exact = n > 0 ? 100.0 * t->exact / n : 0,
            f1 = n > 0 ? 100.0 * t->f1 / n : 0;
     char first[40], second[40];
 
-    write_double(exact, first);
-    write_double(f1, second);
+    python_double(exact, first);
+    python_double(f1, second);
     snprintf(s->metric, sizeof(s->metric), "f1");
     snprintf(s->unit, sizeof(s->unit), "%%");
     s->value = f1;

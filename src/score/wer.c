@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "score/python.h"
+
 #define SPACES " \t\n\v\f\r"
 
 struct word {
@@ -84,4 +86,21 @@ out:
 double wer_rate(const struct wer *sum)
 {
     return sum->words ? (double)sum->errors / (double)sum->words : INFINITY;
+}
+
+void wer_score(const struct wer *sum, uint64_t total, struct assay_score *score)
+{
+    double rate = wer_rate(sum);
+    char first[40], second[40];
+
+    python_double(rate * 100, first);
+    python_double((1 - rate) * 100, second);
+    snprintf(score->metric, sizeof(score->metric), "100-wer");
+    snprintf(score->unit, sizeof(score->unit), "%%");
+    score->value = (1 - rate) * 100;
+    score->good = 0;
+    score->total = total;
+    score->reference = score->target = NAN;
+    snprintf(score->line, sizeof(score->line), "Word Error Rate: %s%%, accuracy=%s%%", first,
+             second);
 }

@@ -3,7 +3,7 @@
 #ifndef SCORE_WER_H
 #define SCORE_WER_H
 
-#include "assay/types.h"
+#include "assay/benchmark.h"
 
 /* Sums over transcripts; start with all zero. */
 struct wer {
@@ -16,5 +16,8 @@ int wer_add(struct wer *sum, const char *truth, const char *transcript, struct a
 /* errors / words; infinite when there is no word of truth, as in the reference.  Above 1 when a
  * transcript is longer than its truth. */
 double wer_rate(const struct wer *sum);
+/* 100 - WER in percent, and the line of the official script; total is the number of transcripts.
+ * reference and target become NaN. */
+void wer_score(const struct wer *sum, uint64_t total, struct assay_score *score);
 
 #endif

@@ -77,6 +77,11 @@ static void good_manifests(void **state)
     assert_string_equal(m.net, "resnet50");
     assert_true(m.synthetic); /* a net always is */
     manifest_release(&m);
+    assert_int_equal(parse(HEAD "net: {joint: n-j, encoder: n-e}\n", &m, &err), 0);
+    assert_string_equal(m.net, "n-j+n-e");
+    assert_string_equal(json_string_value(json_object_get(m.nets, "encoder")), "n-e");
+    assert_true(m.synthetic);
+    manifest_release(&m);
     assert_int_equal(parse(OWN "synthetic: true\n", &m, &err), 0);
     assert_true(m.synthetic);
     manifest_release(&m);
@@ -106,7 +111,11 @@ static void bad_manifests(void **state)
         {OWN "net: resnet50\n", "one of 'files' (format: file) and 'net' is wanted"},
         {HEAD "files: own.onnx\n", "'files' must be a mapping of formats to texts"},
         {HEAD "files: {onnx: [own.onnx]}\n", "'files' must be a mapping of formats to texts"},
-        {OWN "net:\n", "'net' must be a text"},
+        {OWN "net:\n", "'net' must be the name of a net, or a mapping of graphs to nets"},
+        {HEAD "net: {}\n", "'net' must be the name of a net, or a mapping"},
+        {HEAD "net: {a: 1}\n", "'net' must be the name of a net, or a mapping"},
+        {HEAD "net: {../a: n}\n", "net: wanted: a few graphs with names like 'encoder'"},
+        {HEAD "net: {a: n}\nsynthetic: false\n", "'synthetic: false' is not true"},
         {OWN "synthetic: maybe\n", "'synthetic' must be true or false"},
         {HEAD "net: resnet50\nsynthetic: false\n", "'synthetic: false' is not true"},
         {OWN "input: x\n", "'input' must be a mapping of keys to values"},
@@ -254,6 +263,17 @@ static void model_files(void **state)
     assert_int_equal(find_file(HEAD "files: {keras: k, tflite: t}\n", both, &path, &format, &err),
                      ASSAY_EUSAGE);
     assert_non_null(strstr(err.text, "has no file that this engine reads; it has: keras, tflite"));
+    put("graphs/a.onnx", "abc"); /* a folder */
+    assert_int_equal(find_file(HEAD "files: {onnx: graphs}\n", onnx, &path, &format, &err), 0);
+    free(path);
+    assert_int_equal(
+        find_file(HEAD "files: {onnx: graphs}\nmd5: {onnx: 'ab'}\n", onnx, &path, &format, &err),
+        ASSAY_EUSAGE);
+    assert_non_null(strstr(err.text, "graphs is a folder; give 'sha256'"));
+    assert_int_equal(
+        find_file(HEAD "files: {onnx: graphs}\nsha256: {onnx: 'ab'}\n", onnx, &path, &format, &err),
+        ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "/graphs: is not the file that"));
     text = text_format(HEAD "files: {onnx: %s}\n", want);
     assert_int_equal(find_file(text, onnx, &path, &format, &err), 0); /* an absolute path */
     assert_string_equal(path, want);

@@ -109,6 +109,43 @@ static void broken_models_are_named(void **state)
     assert_non_null(strstr(err.text, model));
 }
 
+/* Every .onnx of a folder is a graph, in order of their names; the strictest batch counts. */
+static void a_folder_is_a_model_of_several_graphs(void **state)
+{
+    char folder[] = P_tmpdir "/assay-graphs-XXXXXX", path[sizeof(folder) + 16];
+    struct trial_ask ask = {.table = table,
+                            .model = folder,
+                            .format = "onnx",
+                            .device = "cpu",
+                            .options = "",
+                            .lanes = 2,
+                            .max_batch = 4};
+    const struct assay_model_desc *desc;
+    struct assay_err err = {0};
+    struct trial t;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_true(trial_open(&t, &ask, &err) < 0);
+    assert_non_null(strstr(err.text, "has no .onnx file; wanted: one for each graph"));
+    snprintf(path, sizeof(path), "%s/second.onnx", folder);
+    assert_int_equal(tiny_onnx_write(path, 1, 13, "MatMul"), 0);
+    snprintf(path, sizeof(path), "%s/first.v2.onnx", folder);
+    assert_int_equal(tiny_onnx_write(path, 0, 13, "MatMul"), 0);
+    snprintf(path, sizeof(path), "%s/notes.txt", folder);
+    assert_int_equal(file_write_whole(path, "x", 1, NULL), 0);
+    if (trial_open(&t, &ask, &err))
+        fail_msg("%s", err.text);
+    desc = engine_desc(t.engine);
+    assert_int_equal(desc->graph_count, 2);
+    assert_string_equal(desc->graphs[0].name, "first.v2");
+    assert_string_equal(desc->graphs[1].name, "second");
+    assert_int_equal(desc->graphs[1].inputs[0].dims[0], 1);
+    assert_int_equal(desc->max_batch, 1);
+    trial_close(&t, NULL);
+    file_remove_tree(folder, NULL);
+}
+
 static void run_on(int cpu)
 {
     cpu_set_t set;
@@ -260,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(broken_models_are_named),
+                                       cmocka_unit_test(a_folder_is_a_model_of_several_graphs),
                                        cmocka_unit_test(a_lanes_threads_are_where_it_was_opened),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
                                        cmocka_unit_test(without_library_it_explains_itself),
