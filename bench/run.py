@@ -242,6 +242,7 @@ def part_b(suite, assay):
 def part_c(suite, _assay):
     photo_rows(suite)
     question_rows(suite)
+    click_rows(suite)
 
 
 def question_rows(suite):
@@ -260,6 +261,23 @@ def question_rows(suite):
     python = peers.Photos(command, files, count)
     rounds = suite.alternate("questions", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
     suite.add([Row("questions/s / BertTokenizer", "/s", limit=20, below=False, key="rate")], rounds)
+
+
+def click_rows(suite):
+    suite.section("(c) DLRM's rows of raw logs, one thread, against numpy in Python")
+    files, count = peers.clicks(suite.args.build)
+    if not count:
+        suite.note("  skipped: no logs (criteo-mini of the test data)")
+        return
+    try:
+        command = peers.python_peer(suite.args.build, suite.progress, script="official_rows.py")
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    ours = peers.Photos([str(suite.args.build / "bench" / "rows")], files, count)
+    python = peers.Photos(command, files, count)
+    rounds = suite.alternate("clicks", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([Row("rows/s / numpy in Python", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
 def photo_rows(suite):
