@@ -215,6 +215,17 @@ def recordings():
     return sorted(str(p) for p in test_data("speech-mini").glob("*/*/*.wav"))
 
 
+def clicks(build):
+    """A file of the test data's raw logs, 200 times over, and how many rows it has; 0: none are there."""
+    raw = test_data("criteo-mini") / "day_23_mini"
+    if not raw.exists():
+        return [], 0
+    text = raw.read_bytes() * 200
+    path = build / "bench" / "day_23"
+    path.write_bytes(text)
+    return [str(path)], text.count(b"\n")
+
+
 class Photos:
     """A program that stays: one pass over the samples (photos or recordings, one a file, or so many questions) for each
     word that it is given, its seconds as the answer."""

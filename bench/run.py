@@ -244,6 +244,7 @@ def part_c(suite, _assay):
     question_rows(suite)
     volume_rows(suite)
     speech_rows(suite)
+    click_rows(suite)
 
 
 def speech_rows(suite):
@@ -298,6 +299,23 @@ def volume_rows(suite):
     python = peers.Photos(command, scans)
     rounds = suite.alternate("volumes", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
     suite.add([Row("volumes/s / scipy", "/s", limit=1.5, below=False, key="rate")], rounds)
+
+
+def click_rows(suite):
+    suite.section("(c) DLRM's rows of raw logs, one thread, against numpy in Python")
+    files, count = peers.clicks(suite.args.build)
+    if not count:
+        suite.note("  skipped: no logs (criteo-mini of the test data)")
+        return
+    try:
+        command = peers.python_peer(suite.args.build, suite.progress, script="official_rows.py")
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    ours = peers.Photos([str(suite.args.build / "bench" / "rows")], files, count)
+    python = peers.Photos(command, files, count)
+    rounds = suite.alternate("clicks", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([Row("rows/s / numpy in Python", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
 def photo_rows(suite):

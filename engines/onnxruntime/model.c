@@ -144,12 +144,16 @@ static int read_tensor(struct model *m, const struct library *lib, OrtSession *s
     return rc;
 }
 
-/* A batch dimension with a number is one that the model insists on. */
+/* A batch dimension with a number is one that the model insists on; not so where a dimension behind
+ * it is free (DLRM's [26, batch]): that is no batch, and only a benchmark that drives can use it.
+ */
 static int find_batch(struct model *m, struct assay_err *err)
 {
     for (uint32_t i = 0; i < m->graph.input_count; i++) {
         const struct assay_tensor_spec *in = &m->specs[i];
 
+        if (in->rank == 2 && in->dims[0] > 1 && in->dims[1] < 0)
+            continue;
         if (in->rank && in->dims[0] > 1)
             return assay_fail(
                 err, ASSAY_EUNSUPPORTED,

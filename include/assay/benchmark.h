@@ -5,7 +5,7 @@
  * what the model expects stands in the model's manifest, which it is given as JSON text.
  *
  * Threads: open, describe, prepare, load, unload, score and close come from one thread at a time.
- * input, respond and drive may come from several lane threads at once. */
+ * input, respond, drive and drive_batch may come from several lane threads at once. */
 #ifndef ASSAY_BENCHMARK_H
 #define ASSAY_BENCHMARK_H
 
@@ -64,6 +64,13 @@ struct assay_benchmark_desc {
      * this order.  0: drive calls the model's graphs by their own numbers, unchecked. */
     uint32_t graph_count;
     const struct assay_graph_desc *graphs;
+    /* Of a benchmark that drives: the most rows that it gives the engine for one
+     * sample at once (DLRM's pairs; inputs and outputs are then one row's).  0: one. */
+    uint32_t rows;
+    /* Compared with what the machine (and the card) has before anything is loaded; 0: not known.
+     * Bytes of the model's largest part, and of one sample that load makes resident, on average. */
+    uint64_t model_bytes;
+    uint64_t loaded_bytes;
 };
 
 /* One entry of LoadGen's accuracy log. */
@@ -96,6 +103,9 @@ struct assay_driver {
                  uint32_t input_count, struct assay_tensor *outputs, uint32_t output_count,
                  struct assay_err *err);
     void *ctx;
+    /* Since ABI 1.2: the model as the engine describes it, to be checked against what is wanted. */
+    const struct assay_graph_desc *graphs;
+    uint32_t graph_count;
 };
 
 struct assay_benchmark {
@@ -134,6 +144,11 @@ struct assay_benchmark {
      * inferences over several graphs for one sample, and the response written at the end. */
     int (*drive)(void *self, uint64_t index, const struct assay_driver *driver, void *response,
                  size_t capacity, size_t *bytes, struct assay_err *err);
+    /* Since ABI 1.2; only beside drive.  The same for a batch of n samples: the response of
+     * index[i] goes to responses + i * capacity and its length to bytes[i].  NULL: one by one. */
+    int (*drive_batch)(void *self, const uint64_t *index, uint32_t n,
+                       const struct assay_driver *driver, void *responses, size_t capacity,
+                       size_t *bytes, struct assay_err *err);
 };
 
 ASSAY_EXPORT const struct assay_benchmark *assay_benchmark_entry(void);

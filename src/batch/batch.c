@@ -38,6 +38,8 @@ struct slot {
     struct batch_done *done;
     unsigned char *responses;
     struct lane *lane;
+    uint64_t *driven; /* indices and lengths of a batch, for drive */
+    size_t *driven_bytes;
     int code;            /* of the completion, for drive */
     unsigned char *kept; /* outputs of the last inference, for drive */
     size_t kept_cap;
@@ -524,32 +526,50 @@ static int drive_infer(void *ctx, uint32_t graph, uint32_t samples,
     return s->code ? assay_fail(err, s->code, "%s", s->err.text) : ASSAY_OK;
 }
 
-static void lane_drive(struct lane *l, struct slot *s, uint32_t n)
+/* The slot's samples [from, from + n) by one call; false when the run cannot go on. */
+static bool drive_some(struct lane *l, struct slot *s, uint32_t from, uint32_t n)
 {
     struct batcher *b = l->b;
-    struct assay_driver driver = {sizeof(driver), drive_infer, s};
+    struct assay_driver driver = {sizeof(driver), drive_infer, s, b->config.graphs,
+                                  b->config.graph_count};
     struct assay_err err = {0};
+    int64_t t0 = clock_ns(), engine = l->stats.engine_ns, t1;
+    size_t cap = b->config.response_bytes;
     uint32_t i;
+    int rc;
 
-    for (i = 0; i < n && !atomic_load(&b->failed); i++) {
-        int64_t t0 = clock_ns(), engine = l->stats.engine_ns, t1;
-        size_t bytes = 0;
-        int rc = b->ops.drive(b->ops.ctx, s->items[i].index, &driver, s->responses,
-                              b->config.response_bytes, &bytes, &err);
-
-        if (rc) {
-            if (rc != ASSAY_ESTOP)
-                batch_fail(b, &err);
-            return;
-        }
-        t1 = clock_ns();
-        ADD(l->stats.respond_ns, t1 - t0 - (l->stats.engine_ns - engine));
-        s->done[0] = (struct batch_done){s->items[i].id, (uintptr_t)s->responses, bytes, 0};
-        b->ops.complete(b->ops.ctx, s->done, 1);
-        ADD(l->stats.complete_ns, clock_ns() - t1);
-        ADD(l->stats.samples, 1);
-        count_completed(b, 1);
+    for (i = 0; i < n; i++) {
+        s->driven[i] = s->items[from + i].index;
+        s->driven_bytes[i] = 0;
     }
+    rc = b->ops.drive_batch ? b->ops.drive_batch(b->ops.ctx, s->driven, n, &driver, s->responses,
+                                                 cap, s->driven_bytes, &err)
+                            : b->ops.drive(b->ops.ctx, s->driven[0], &driver, s->responses, cap,
+                                           s->driven_bytes, &err);
+    if (rc) {
+        if (rc != ASSAY_ESTOP)
+            batch_fail(b, &err);
+        return false;
+    }
+    t1 = clock_ns();
+    ADD(l->stats.respond_ns, t1 - t0 - (l->stats.engine_ns - engine));
+    for (i = 0; i < n; i++)
+        s->done[i] = (struct batch_done){s->items[from + i].id, (uintptr_t)(s->responses + i * cap),
+                                         s->driven_bytes[i], 0};
+    b->ops.complete(b->ops.ctx, s->done, n);
+    ADD(l->stats.complete_ns, clock_ns() - t1);
+    ADD(l->stats.samples, n);
+    count_completed(b, n);
+    return true;
+}
+
+static void lane_drive(struct lane *l, struct slot *s, uint32_t n)
+{
+    uint32_t each = l->b->ops.drive_batch ? n : 1, i;
+
+    for (i = 0; i < n && !atomic_load(&l->b->failed); i += each)
+        if (!drive_some(l, s, i, each))
+            return;
 }
 
 /* ---- lanes ---- */
@@ -800,6 +820,8 @@ static bool slot_init(struct slot *s, struct lane *l)
     s->wanted = calloc(c->wanted_outputs + 1, sizeof(*s->wanted));
     s->own_items = calloc(c->max_batch, sizeof(*s->own_items));
     s->done = calloc(c->max_batch, sizeof(*s->done));
+    s->driven = calloc(c->max_batch, sizeof(*s->driven));
+    s->driven_bytes = calloc(c->max_batch, sizeof(*s->driven_bytes));
     s->responses = calloc(c->max_batch, c->response_bytes ? c->response_bytes : 1);
     s->batch = (struct assay_batch){.size = sizeof(s->batch),
                                     .lane = l->number,
@@ -807,7 +829,8 @@ static bool slot_init(struct slot *s, struct lane *l)
                                     .outputs = s->outputs,
                                     .done = slot_done,
                                     .host = s};
-    return rows && s->outputs && s->wanted && s->own_items && s->done && s->responses;
+    return rows && s->outputs && s->wanted && s->own_items && s->done && s->responses &&
+           s->driven && s->driven_bytes;
 }
 
 static bool lane_init(struct lane *l, struct batcher *b, uint32_t number)
@@ -907,6 +930,8 @@ static void lane_release(struct lane *l)
         free(s->wanted);
         free(s->own_items);
         free(s->done);
+        free(s->driven);
+        free(s->driven_bytes);
         free(s->responses);
         free(s->kept);
     }

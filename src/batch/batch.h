@@ -44,6 +44,12 @@ struct batch_ops {
     /* NULL, or the benchmark drives the engine itself, one sample at a time. */
     int (*drive)(void *ctx, uint64_t index, const struct assay_driver *driver, void *response,
                  size_t capacity, size_t *bytes, struct assay_err *err);
+    /* Beside drive: a whole batch at once; response i goes to responses + i * capacity.  NULL:
+     * none.
+     */
+    int (*drive_batch)(void *ctx, const uint64_t *index, uint32_t n,
+                       const struct assay_driver *driver, void *responses, size_t capacity,
+                       size_t *bytes, struct assay_err *err);
     void (*complete)(void *ctx, const struct batch_done *done, size_t n);
     /* The run cannot go on: an inference, a response or a hook failed.  Called once; afterwards
      * nothing is completed any more. */
@@ -60,11 +66,13 @@ struct batch_config {
     uint32_t depth;   /* batches in flight a lane, at most (async); 0: 4 */
     uint64_t samples; /* in the data set: indices are below it */
     uint32_t input_count;
-    uint32_t output_count;      /* of the graph */
-    const uint32_t *output_map; /* which graph output is the benchmark's output i */
-    uint32_t wanted_outputs;    /* entries of output_map */
-    bool whole_outputs;         /* no batch dimension; needs max_batch == 1 */
-    size_t response_bytes;      /* at most, of one sample */
+    uint32_t output_count;                 /* of the graph */
+    const uint32_t *output_map;            /* which graph output is the benchmark's output i */
+    uint32_t wanted_outputs;               /* entries of output_map */
+    const struct assay_graph_desc *graphs; /* the model's, for a benchmark that drives */
+    uint32_t graph_count;
+    bool whole_outputs;    /* no batch dimension; needs max_batch == 1 */
+    size_t response_bytes; /* at most, of one sample */
     /* NULL: the rows of a batch have one shape.  Else the graph's inputs (batch first, at least one
      * more dimension): a row is padded with zeros in its first dimension, to the graph's own where
      * that is fixed and else to the longest row of the batch, and what is issued together is put in

@@ -16,6 +16,12 @@ bench_drive(const struct assay_benchmark *b)
 {
     return b->size > offsetof(struct assay_benchmark, drive) ? b->drive : NULL;
 }
+/* The same for whole batches. */
+static inline __typeof__(((struct assay_benchmark *)0)->drive_batch)
+bench_drive_batch(const struct assay_benchmark *b)
+{
+    return b->size > offsetof(struct assay_benchmark, drive_batch) ? b->drive_batch : NULL;
+}
 /* Sorted names. */
 json_t *bench_list(void);
 

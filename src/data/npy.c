@@ -2,6 +2,7 @@
  * elements. */
 #include "data/npy.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -51,4 +52,83 @@ int npy_write(const char *path, const struct assay_tensor *t, struct assay_err *
     file_whole_abandon(&w);
     text_release(&head);
     return rc;
+}
+
+/* The header is a Python dictionary: what follows "'key': "; NULL: no such key. */
+static const char *header_value(const char *head, const char *key)
+{
+    const char *at = strstr(head, key);
+
+    if (!at)
+        return NULL;
+    at += strlen(key);
+    return at + strspn(at, " :");
+}
+
+static int header_dtype(const char *head)
+{
+    const char *type = header_value(head, "'descr'");
+    int i;
+
+    for (i = 1; type && (*type == '\'' || *type == '"') && i <= ASSAY_BOOL; i++)
+        if (npy_type(i) && !strncmp(type + 1, npy_type(i), 3) && type[4] == *type)
+            return i;
+    return ASSAY_NONE;
+}
+
+/* "(3, 4)"; false: it is none, or has too many dimensions. */
+static bool header_shape(const char *head, struct assay_tensor *t)
+{
+    const char *at = header_value(head, "'shape'");
+    char *end;
+
+    if (!at || *at++ != '(')
+        return false;
+    for (t->rank = 0; at += strspn(at, " ,"), *at != ')'; at = end) {
+        if (t->rank == ASSAY_MAX_RANK || *at < '0' || *at > '9')
+            return false;
+        t->dims[t->rank++] = strtoll(at, &end, 10);
+    }
+    return true;
+}
+
+/* In *bytes; false: it does not fit. */
+static bool header_bytes(const struct assay_tensor *t, size_t *bytes)
+{
+    uint32_t i;
+
+    *bytes = assay_dtype_size(t->dtype);
+    for (i = 0; i < t->rank; i++)
+        if (__builtin_mul_overflow(*bytes, (size_t)t->dims[i], bytes))
+            return false;
+    return true;
+}
+
+int npy_parse(const uint8_t *data, size_t len, const char *file, struct assay_tensor *view,
+              struct assay_err *err)
+{
+    size_t from = len > 6 && data[6] == 1 ? 10 : 12, head;
+    char text[4096];
+    const char *order;
+
+    memset(view, 0, sizeof(*view));
+    if (len < from || memcmp(data, "\x93NUMPY", 6) != 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: is no NumPy array", file);
+    head = data[8] | (size_t)data[9] << 8;
+    if (from == 12)
+        head |= (size_t)data[10] << 16 | (size_t)data[11] << 24;
+    if (head >= sizeof(text) || head > len - from)
+        return assay_fail(err, ASSAY_EFAIL, "%s: is cut off, or no NumPy array", file);
+    memcpy(text, data + from, head);
+    text[head] = 0;
+    view->dtype = header_dtype(text);
+    order = header_value(text, "'fortran_order'");
+    if (!view->dtype || !order || strncmp(order, "False", 5) != 0 || !header_shape(text, view))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s: wanted: numbers, little-endian, in C order; has '%.100s'", file,
+                          text);
+    if (!header_bytes(view, &view->bytes) || view->bytes > len - from - head)
+        return assay_fail(err, ASSAY_EFAIL, "%s: is cut off: its numbers are not all there", file);
+    view->data = (void *)(data + from + head);
+    return ASSAY_OK;
 }

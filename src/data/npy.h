@@ -8,4 +8,9 @@
  */
 int npy_write(const char *path, const struct assay_tensor *tensor, struct assay_err *err);
 
+/* The array of a file's bytes (versions 1 to 3; C order): a view of what lies behind the header, at
+ * any address.  `file` is what errors call it; the bytes may be hostile. */
+int npy_parse(const uint8_t *data, size_t len, const char *file, struct assay_tensor *view,
+              struct assay_err *err);
+
 #endif

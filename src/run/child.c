@@ -224,7 +224,7 @@ static int make_net(struct child *c, struct assay_err *err)
 static double sample_bytes(const struct assay_benchmark_desc *b)
 {
     double all = 0, one;
-    uint32_t i, k;
+    uint32_t i, k, rows = b->rows ? b->rows : 1;
 
     for (i = 0; i < b->input_count + b->output_count; i++) {
         const struct assay_tensor_spec *s =
@@ -233,7 +233,7 @@ static double sample_bytes(const struct assay_benchmark_desc *b)
         one = (double)assay_dtype_size(s->dtype);
         for (k = 0; k < s->rank; k++)
             one *= s->dims[k] > 0 ? (double)s->dims[k] : 1;
-        all += one;
+        all += one * rows;
     }
     return all;
 }
@@ -272,6 +272,9 @@ static int check_model(struct child *c, struct assay_err *err)
     uint32_t most = engine_desc(c->engine)->max_batch;
     int rc;
 
+    if (most && b->rows > 1) /* in samples; one that is too long ends the run */
+        most = most > b->rows ? most / b->rows : 1;
+
     c->whole_outputs =
         b->whole_outputs && engine_outputs_whole(c->engine, 0, b->outputs, b->output_count);
     if (c->whole_outputs)
@@ -307,7 +310,8 @@ static int open_engine(struct child *c, struct assay_err *err)
                                          .runtime_dir = runtime,
                                          .lanes = c->lanes,
                                          .threads = c->threads,
-                                         .max_batch = c->max_batch,
+                                         .max_batch = c->max_batch *
+                                                      (c->bench_desc.rows ? c->bench_desc.rows : 1),
                                          .want_input_count = c->bench_desc.input_count,
                                          .want_inputs = c->bench_desc.inputs,
                                          .want_output_count = c->bench_desc.output_count,
@@ -522,6 +526,8 @@ static int run_all(struct child *c, struct assay_err *err)
     json_t *accuracy = NULL;
     int rc = open_benchmark(c, err);
 
+    if (!rc)
+        rc = check_room(c, err);
     if (!rc)
         rc = make_net(c, err);
     choose_shape(c);

@@ -99,6 +99,11 @@ int calibrate(struct child *c, struct assay_err *err);
 double expected_samples(const struct child *c, const struct settings *s);
 /* Before a run: does LoadGen have the memory for what it will generate? */
 int check_memory(const struct settings *s, struct assay_err *err);
+/* Bytes that the kernel could give without swapping. */
+double memory_available(void);
+
+/* room.c: before anything is loaded: is there memory for the model and the samples? */
+int check_room(const struct child *c, struct assay_err *err);
 
 /* server.c: finds the highest load that holds, then runs it in full. */
 int server_search(struct child *c, bool find_peak, struct assay_err *err);

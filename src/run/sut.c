@@ -78,6 +78,15 @@ static int stage_drive(void *ctx, uint64_t index, const struct assay_driver *dri
                                  bytes, err);
 }
 
+static int stage_drive_batch(void *ctx, const uint64_t *index, uint32_t n,
+                             const struct assay_driver *driver, void *responses, size_t capacity,
+                             size_t *bytes, struct assay_err *err)
+{
+    struct child *c = ctx;
+
+    return c->r.benchmark->drive_batch(c->bench, index, n, driver, responses, capacity, bytes, err);
+}
+
 static void keep_latencies(struct child *c, const struct batch_done *done, size_t n)
 {
     const struct load_bridge *load = c->r.load;
@@ -137,6 +146,8 @@ int sut_open(struct child *c, struct assay_err *err)
                             .input = stage_input,
                             .respond = stage_respond,
                             .drive = bench_drive(c->r.benchmark) ? stage_drive : NULL,
+                            .drive_batch =
+                                bench_drive_batch(c->r.benchmark) ? stage_drive_batch : NULL,
                             .complete = stage_complete,
                             .fail = stage_fail};
     struct batch_config config = {.lanes = c->lanes,
@@ -150,6 +161,8 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .output_map = c->output_map,
                                   .wanted_outputs = c->bench_desc.output_count,
                                   .response_bytes = c->bench_desc.response_bytes,
+                                  .graphs = engine_desc(c->engine)->graphs,
+                                  .graph_count = engine_desc(c->engine)->graph_count,
                                   .whole_outputs = c->whole_outputs,
                                   .pad = child_pads(c) ? engine_desc(c->engine)->graphs[0].inputs
                                                        : NULL};

@@ -149,7 +149,8 @@ static int measure(struct child *c, double first, size_t *at, struct assay_err *
     }
     if ((rc = measure_singles(c, part, at, err)))
         return rc;
-    if (s->scenario == OFFLINE && !s->batch && !bench_drive(c->r.benchmark) && c->max_batch > 1)
+    if (s->scenario == OFFLINE && !s->batch && c->max_batch > 1 &&
+        (!bench_drive(c->r.benchmark) || bench_drive_batch(c->r.benchmark)))
         c->samples_per_second = find_batch(c, part / 2, at);
     else
         c->samples_per_second = warmup_rate(c, c->max_batch, 2 * part, at);
@@ -262,7 +263,7 @@ double expected_samples(const struct child *c, const struct settings *s)
 
 /* What the kernel could give without swapping: free pages alone would leave out its file cache,
  * which takes whatever nobody else wants. */
-static double memory_available(void)
+double memory_available(void)
 {
     char line[128];
     unsigned long long kb = 0;

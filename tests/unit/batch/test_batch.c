@@ -29,7 +29,7 @@ struct stub {
     _Atomic int seen[100000]; /* completions by id */
     _Atomic int wrong, failed, submits, largest, copied;
     float answer[8][SAMPLES];
-    _Atomic int graphs[3];
+    _Atomic int graphs[3], driven;
     /* LATER: a thread that completes what is queued. */
     pthread_t thread;
     pthread_mutex_t lock;
@@ -184,6 +184,23 @@ static int stub_drive(void *ctx, uint64_t index, const struct assay_driver *driv
     return ASSAY_OK;
 }
 
+/* The same for a batch; every sample's response has its own place. */
+static int stub_drive_batch(void *ctx, const uint64_t *index, uint32_t n,
+                            const struct assay_driver *driver, void *responses, size_t capacity,
+                            size_t *bytes, struct assay_err *err)
+{
+    struct stub *s = ctx;
+    int rc = ASSAY_OK;
+
+    assert_int_equal(driver->graph_count, 1);
+    assert_string_equal(driver->graphs[0].name, "stub");
+    atomic_fetch_add(&s->driven, 1);
+    for (uint32_t i = 0; i < n && !rc; i++)
+        rc = stub_drive(ctx, index[i], driver, (char *)responses + i * capacity, capacity,
+                        &bytes[i], err);
+    return rc;
+}
+
 static struct stub *stub_create(enum way way)
 {
     struct stub *s = calloc(1, sizeof(*s));
@@ -221,6 +238,7 @@ static struct batcher *make(struct stub *s, struct batch_config *config, bool dr
                             .input = stub_input,
                             .respond = stub_respond,
                             .drive = drive ? stub_drive : NULL,
+                            .drive_batch = drive && config->graphs ? stub_drive_batch : NULL,
                             .complete = stub_complete,
                             .fail = stub_fail};
     struct assay_err err = {0};
@@ -392,6 +410,30 @@ static void test_driven(void **state)
     }
 }
 
+static void test_driven_batches(void **state)
+{
+    static const struct assay_graph_desc graph = {.name = "stub"};
+    enum way ways[] = {INSIDE, LATER, AGAIN_OFTEN};
+
+    (void)state;
+    for (int w = 0; w < 3; w++) {
+        struct stub *s = stub_create(ways[w]);
+        struct batch_config c = {.lanes = 1,
+                                 .max_batch = 4,
+                                 .graphs = &graph,
+                                 .graph_count = 1,
+                                 .on_issuer = ways[w] == INSIDE};
+
+        issue_and_check(s, make(s, &c, true), 400, 10);
+        for (int g = 0; g < 3; g++)
+            assert_int_equal(s->graphs[g], 400);
+        if (c.on_issuer) /* 4, 4 and 2 of each 10 */
+            assert_int_equal(s->driven, 120);
+        assert_true(s->driven < 400);
+        stub_destroy(s);
+    }
+}
+
 static void test_limit(void **state)
 {
     static const uint32_t limits[] = {5, 0}, largest[] = {5, 1}; /* no batch is of 0 samples */
@@ -417,7 +459,7 @@ int main(void)
         cmocka_unit_test(test_async),           cmocka_unit_test(test_wait_fills_batches),
         cmocka_unit_test(test_again),           cmocka_unit_test(test_failure_stops),
         cmocka_unit_test(test_driven),          cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_unequal_samples),
+        cmocka_unit_test(test_unequal_samples), cmocka_unit_test(test_driven_batches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

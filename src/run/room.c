@@ -1,0 +1,116 @@
+/* Is there room for the model and the loaded samples?  Asked before anything is loaded, where the
+ * benchmark says what they take (DLRM's tables: up to 100 GB).
+ *
+ * The card's memory is asked of the driver's management library (NVML), which comes with the
+ * driver; where it is missing, or numbers devices otherwise (CUDA_VISIBLE_DEVICES is not a number),
+ * nothing is compared. */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tree.h"
+#include "record/system.h"
+#include "run/child.h"
+
+struct card_memory { /* nvmlMemory_t */
+    unsigned long long total, free, used;
+};
+
+typedef int nvml_call(void);
+typedef int nvml_handle(unsigned index, void **device);
+typedef int nvml_memory(void *device, struct card_memory *memory);
+
+/* The driver's number of cuda:N; -1: not known. */
+static long card_number(const char *device)
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    long at = strtol(device + strlen("cuda:"), NULL, 10), i;
+    char *end;
+
+    for (i = 0; visible && *visible; i++, visible = end + 1) {
+        long number = strtol(visible, &end, 10);
+
+        if (end == visible || (*end && *end != ',') || number < 0)
+            return -1;
+        if (i == at)
+            return number;
+        if (!*end)
+            return -1;
+    }
+    return at;
+}
+
+static bool card_memory(const char *device, struct card_memory *memory)
+{
+    void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL), *handle;
+    nvml_call *init = library ? (nvml_call *)dlsym(library, "nvmlInit_v2") : NULL;
+    nvml_call *end = library ? (nvml_call *)dlsym(library, "nvmlShutdown") : NULL;
+    nvml_handle *find =
+        library ? (nvml_handle *)dlsym(library, "nvmlDeviceGetHandleByIndex_v2") : NULL;
+    nvml_memory *ask = library ? (nvml_memory *)dlsym(library, "nvmlDeviceGetMemoryInfo") : NULL;
+    long number = card_number(device);
+    bool known = false;
+
+    if (init && end && find && ask && number >= 0 && init() == 0) {
+        known = find((unsigned)number, &handle) == 0 && ask(handle, memory) == 0;
+        end();
+    }
+    if (library)
+        dlclose(library);
+    return known;
+}
+
+static int check_card(const struct child *c, double model, struct assay_err *err)
+{
+    const char *device = c->r.s.device;
+    struct card_memory memory;
+
+    if (strncmp(device, "cuda:", 5) != 0 || !card_memory(device, &memory) ||
+        model <= (double)memory.free)
+        return ASSAY_OK;
+    return assay_fail(
+        err, ASSAY_EFAIL,
+        "%s: the model takes %.1f GB, and %s has %.1f GB free of %.1f GB: use another "
+        "card, --device cpu, or a model with smaller tables",
+        c->r.benchmark->name, model * 1e-9, device, (double)memory.free * 1e-9,
+        (double)memory.total * 1e-9);
+}
+
+/* What may be used: of the machine's memory, and of the control group's. */
+static double memory_here(void)
+{
+    double have = memory_available(), limit;
+    json_t *facts = NULL;
+
+    if (system_facts(NULL, &facts, NULL))
+        return have;
+    limit = tree_real(json_object_get(facts, "cgroup_memory_bytes"), "value", 0);
+    json_decref(facts);
+    return limit > 0 && limit < have ? limit : have;
+}
+
+int check_room(const struct child *c, struct assay_err *err)
+{
+    const struct assay_benchmark_desc *d = &c->bench_desc;
+    double model = c->r.engine->caps & ASSAY_CAP_ANY_MODEL ? 0 : (double)d->model_bytes, samples;
+    uint64_t loaded = (uint64_t)c->r.s.performance_sample_count;
+    bool card = strncmp(c->r.s.device, "cuda", 4) == 0;
+    double have;
+    int rc;
+
+    if (!loaded || loaded > d->samples) /* an accuracy run has as many at a time */
+        loaded = d->samples;
+    samples = (double)loaded * (double)d->loaded_bytes;
+    if (card && (rc = check_card(c, model, err)))
+        return rc;
+    if (card)
+        model = 0; /* the host's part is over when it is on the card */
+    if (model + samples < 1e9 || model + samples <= (have = memory_here()))
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s: the model takes %.1f GB and %llu loaded samples %.1f GB, and %.1f GB of "
+                      "memory are available: use a machine with more, a model with smaller tables, "
+                      "or fewer samples (--count)",
+                      c->r.benchmark->name, model * 1e-9, (unsigned long long)loaded,
+                      samples * 1e-9, have * 1e-9);
+}
