@@ -103,7 +103,8 @@ struct assay_driver {
                  uint32_t input_count, struct assay_tensor *outputs, uint32_t output_count,
                  struct assay_err *err);
     void *ctx;
-    /* Since ABI 1.2: the model as the engine describes it, to be checked against what is wanted. */
+    /* Since ABI 1.2: the model as the engine describes it, to be checked against what is wanted.
+     * NULL and 0 for a benchmark whose description announces its graphs: the host has compared. */
     const struct assay_graph_desc *graphs;
     uint32_t graph_count;
 };

@@ -288,8 +288,9 @@ static int check_model(struct child *c, struct assay_err *err)
     }
     if (b->graph_count)
         return drive_find(c->engine, b, &c->graphs, err);
-    /* A benchmark that drives several graphs looks at their shapes itself. */
-    if (bench_drive(c->r.benchmark) && engine_desc(c->engine)->graph_count > 1)
+    /* A benchmark that drives several graphs, or batches, compares the tensors itself. */
+    if (bench_drive_batch(c->r.benchmark) ||
+        (bench_drive(c->r.benchmark) && engine_desc(c->engine)->graph_count > 1))
         return ASSAY_OK;
     rc = engine_check_shapes(c->engine, 0, b->inputs, b->input_count, b->outputs,
                              c->whole_outputs ? 0 : b->output_count, c->output_map, err);

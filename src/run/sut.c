@@ -83,8 +83,11 @@ static int stage_drive_batch(void *ctx, const uint64_t *index, uint32_t n,
                              size_t *bytes, struct assay_err *err)
 {
     struct child *c = ctx;
+    struct drive d = {driver, &c->bench_desc, c->graphs};
+    struct assay_driver own = drive_driver(&d);
 
-    return c->r.benchmark->drive_batch(c->bench, index, n, driver, responses, capacity, bytes, err);
+    return c->r.benchmark->drive_batch(c->bench, index, n, c->graphs ? &own : driver, responses,
+                                       capacity, bytes, err);
 }
 
 static void keep_latencies(struct child *c, const struct batch_done *done, size_t n)

@@ -64,7 +64,7 @@ static void graphs_and_outputs_are_the_benchmarks(void **state)
     static const struct assay_graph_desc wants[] = {{"two", 1, 1, &in, abc},
                                                     {"one", 1, 2, &in, ca}};
     struct assay_benchmark_desc desc = {.graph_count = 2, .graphs = wants};
-    struct assay_driver below = {sizeof(below), inner, NULL}, driver;
+    struct assay_driver below = {.size = sizeof(below), .infer = inner}, driver;
     struct assay_tensor out[2] = {{0}};
     struct engine *e = open_engine(2);
     struct assay_err err = {0};
