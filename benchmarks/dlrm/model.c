@@ -1,6 +1,5 @@
 /* The input and output blocks of a manifest -> struct model. */
 #include <jansson.h>
-#include <math.h>
 #include <string.h>
 
 #include "data/block.h"
@@ -97,41 +96,22 @@ static int parse_output(const json_t *out, struct model *m, struct assay_err *er
     return block_text(out, "output", "name", m->output, err);
 }
 
-static int parse_target(const json_t *tree, struct model *m, struct assay_err *err)
+static int parse(const json_t *tree, void *model, struct assay_err *err)
 {
-    const json_t *reference = json_object_get(tree, "reference_accuracy"),
-                 *target = json_object_get(tree, "target");
+    struct model *m = model;
     const char *precision = json_string_value(json_object_get(tree, "precision"));
+    int rc = block_target(tree, "AUC in percent", &m->reference, &m->target, err);
 
-    if (reference && !json_is_number(reference))
-        return assay_fail(err, ASSAY_EUSAGE,
-                          "reference_accuracy must be a number (AUC in percent)");
-    if (target && (!json_is_number(target) || json_number_value(target) <= 0 ||
-                   json_number_value(target) > 100))
-        return assay_fail(err, ASSAY_EUSAGE,
-                          "target must be a share of reference_accuracy in percent: 99 or 99.9");
-    m->reference = reference ? json_number_value(reference) : NAN;
-    m->target = m->reference * (target ? json_number_value(target) : 99.0) / 100.0;
     m->width_bytes = !precision || !strcmp(precision, "fp32") ? 4
                      : !strcmp(precision, "int8")             ? 1
                                                               : 2;
-    return ASSAY_OK;
+    if (!rc)
+        rc = parse_input(json_object_get(tree, "input"), m, err);
+    return rc ? rc : parse_output(json_object_get(tree, "output"), m, err);
 }
 
 int model_parse(const char *manifest, struct model *m, struct assay_err *err)
 {
-    json_error_t why;
-    json_t *tree = json_loads(manifest ? manifest : "{}", 0, &why);
-    int rc;
-
     memset(m, 0, sizeof(*m));
-    if (!json_is_object(tree))
-        rc = assay_fail(err, ASSAY_EUSAGE, "is no JSON object: %s", why.text);
-    else if (!(rc = parse_target(tree, m, err)) &&
-             !(rc = parse_input(json_object_get(tree, "input"), m, err)))
-        rc = parse_output(json_object_get(tree, "output"), m, err);
-    if (rc)
-        rc = block_name_manifest(tree, rc, err);
-    json_decref(tree);
-    return rc;
+    return block_read_manifest(manifest, parse, m, err);
 }

@@ -1,6 +1,5 @@
 /* The input and output blocks of a manifest -> struct model. */
 #include <jansson.h>
-#include <math.h>
 #include <string.h>
 
 #include "data/block.h"
@@ -64,25 +63,20 @@ static int parse_output(const json_t *out, struct model *m, struct assay_err *er
     return parse_names(out, m, err);
 }
 
+static int parse(const json_t *tree, void *model, struct assay_err *err)
+{
+    struct model *m = model;
+    int rc = block_reference(tree, "percent", &m->reference, err);
+
+    if (!rc)
+        rc = parse_input(json_object_get(tree, "input"), m, err);
+    return rc ? rc : parse_output(json_object_get(tree, "output"), m, err);
+}
+
 int model_parse(const char *manifest, struct model *m, struct assay_err *err)
 {
-    json_error_t why;
-    json_t *tree = json_loads(manifest ? manifest : "{}", 0, &why);
-    const json_t *reference = json_object_get(tree, "reference_accuracy");
-    int rc;
-
     memset(m, 0, sizeof(*m));
-    if (!json_is_object(tree))
-        rc = assay_fail(err, ASSAY_EUSAGE, "is no JSON object: %s", why.text);
-    else if (reference && !json_is_number(reference))
-        rc = assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (percent)");
-    else if (!(rc = parse_input(json_object_get(tree, "input"), m, err)))
-        rc = parse_output(json_object_get(tree, "output"), m, err);
-    if (rc)
-        rc = block_name_manifest(tree, rc, err);
-    m->reference = reference ? json_number_value(reference) : NAN;
-    json_decref(tree);
-    return rc;
+    return block_read_manifest(manifest, parse, m, err);
 }
 
 /* ---- what the outputs look like ---- */

@@ -1,6 +1,7 @@
 /* Reading a manifest's blocks; see block.h. */
 #include "data/block.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -71,7 +72,7 @@ int block_text(const json_t *block, const char *name, const char *key, char out[
     return ASSAY_OK;
 }
 
-int block_name_manifest(const json_t *tree, int rc, struct assay_err *err)
+static int name_manifest(const json_t *tree, int rc, struct assay_err *err)
 {
     const char *name = json_string_value(json_object_get(tree, "name"));
     struct assay_err why;
@@ -81,4 +82,45 @@ int block_name_manifest(const json_t *tree, int rc, struct assay_err *err)
     why = *err;
     return name ? assay_fail(err, rc, "manifest of '%.100s': %s", name, why.text)
                 : assay_fail(err, rc, "manifest: %s", why.text);
+}
+
+int block_read_manifest(const char *text,
+                        int (*parse)(const json_t *tree, void *model, struct assay_err *err),
+                        void *model, struct assay_err *err)
+{
+    json_error_t why;
+    json_t *tree = json_loads(text ? text : "{}", 0, &why);
+    int rc = json_is_object(tree)
+                 ? parse(tree, model, err)
+                 : assay_fail(err, ASSAY_EUSAGE, "is no JSON object: %s", why.text);
+
+    if (rc)
+        rc = name_manifest(tree, rc, err);
+    json_decref(tree);
+    return rc;
+}
+
+int block_reference(const json_t *tree, const char *what, double *reference, struct assay_err *err)
+{
+    const json_t *v = json_object_get(tree, "reference_accuracy");
+
+    if (v && !json_is_number(v))
+        return assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (%s)", what);
+    *reference = v ? json_number_value(v) : NAN;
+    return ASSAY_OK;
+}
+
+int block_target(const json_t *tree, const char *what, double *reference, double *target,
+                 struct assay_err *err)
+{
+    const json_t *v = json_object_get(tree, "target");
+    int rc = block_reference(tree, what, reference, err);
+
+    if (rc)
+        return rc;
+    if (v && (!json_is_number(v) || json_number_value(v) <= 0 || json_number_value(v) > 100))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "target must be a share of reference_accuracy in percent: 99 or 99.9");
+    *target = *reference * (v ? json_number_value(v) : 99.0) / 100.0;
+    return ASSAY_OK;
 }

@@ -19,7 +19,16 @@ int block_integer(const json_t *block, const char *name, const char *key, int64_
 /* "" when the key is missing. */
 int block_text(const json_t *block, const char *name, const char *key, char out[128],
                struct assay_err *err);
-/* Puts the manifest's name before an error's text; returns rc. */
-int block_name_manifest(const json_t *tree, int rc, struct assay_err *err);
+/* Reads a manifest's text (NULL: "{}") and gives parse its root; its errors get the manifest's
+ * name.
+ */
+int block_read_manifest(const char *text,
+                        int (*parse)(const json_t *tree, void *model, struct assay_err *err),
+                        void *model, struct assay_err *err);
+/* `reference_accuracy`, NaN when it is missing.  what: the number's meaning, for the error. */
+int block_reference(const json_t *tree, const char *what, double *reference, struct assay_err *err);
+/* The same, and the share of it that `target` asks for: 99 % when it is missing. */
+int block_target(const json_t *tree, const char *what, double *reference, double *target,
+                 struct assay_err *err);
 
 #endif
