@@ -247,75 +247,52 @@ def part_c(suite, _assay):
     click_rows(suite)
 
 
-def speech_rows(suite):
-    suite.section("(c) RNN-T's features, one thread, against numpy")
-    files = peers.recordings()
-    if not files:
-        suite.note("  skipped: no recordings (speech-mini of the test data)")
+def python_row(suite, title, data, files, count, program, peer, row, unit):
+    """`count` samples in files, through a program of ours and through the official way in Python (peer: python_peer's
+    arguments); data: what they are, and their folder."""
+    suite.section(f"(c) {title}")
+    if not files or not count:
+        suite.note(f"  skipped: no {data[0]} ({data[1]} of the test data)")
         return
     try:
-        command = peers.python_peer(suite.args.build, suite.progress, "features", peers.FEATURE_PACKAGES,
-                                    "official_features.py")
+        command = peers.python_peer(suite.args.build, suite.progress, *peer)
     except peers.Missing as why:
         suite.note(f"  skipped: {why}")
         return
-    ours = peers.Photos([str(suite.args.build / "bench" / "features")], files)
-    python = peers.Photos(command, files)
-    rounds = suite.alternate("utterances", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
-    suite.add([Row("utterances/s / numpy", "/s", limit=1.5, below=False, key="rate")], rounds)
+    ours = peers.Photos([str(suite.args.build / "bench" / program)], files, count)
+    python = peers.Photos(command, files, count)
+    rounds = suite.alternate(unit, suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
+    suite.add([row], rounds)
+
+
+def rate_row(name, limit):
+    return Row(name, "/s", limit=limit, below=False, key="rate")
 
 
 def question_rows(suite):
-    suite.section("(c) BERT's features, one thread, against the tokeniser in Python")
-    files, count = peers.questions()
-    if not count:
-        suite.note("  skipped: no questions (squad-mini of the test data)")
-        return
-    try:
-        command = peers.python_peer(suite.args.build, suite.progress, "tokeniser", peers.TOKENISER_PACKAGES,
-                                    "official_tokenise.py")
-    except peers.Missing as why:
-        suite.note(f"  skipped: {why}")
-        return
-    ours = peers.Photos([str(suite.args.build / "bench" / "tokenise")], files, count)
-    python = peers.Photos(command, files, count)
-    rounds = suite.alternate("questions", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
-    suite.add([Row("questions/s / BertTokenizer", "/s", limit=20, below=False, key="rate")], rounds)
+    python_row(suite, "BERT's features, one thread, against the tokeniser in Python", ("questions", "squad-mini"),
+               *peers.questions(), "tokenise", ("tokeniser", peers.TOKENISER_PACKAGES, "official_tokenise.py"),
+               rate_row("questions/s / BertTokenizer", 20), "questions")
 
 
 def volume_rows(suite):
-    suite.section("(c) 3D-UNet's volumes, one thread, against nibabel, scipy and numpy")
     scans = peers.scans()
-    if not scans:
-        suite.note("  skipped: no scans (volume-mini of the test data)")
-        return
-    try:
-        command = peers.python_peer(suite.args.build, suite.progress, "scipy", peers.VOLUME_PACKAGES,
-                                    "official_volumes.py")
-    except peers.Missing as why:
-        suite.note(f"  skipped: {why}")
-        return
-    ours = peers.Photos([str(suite.args.build / "bench" / "volumes")], scans)
-    python = peers.Photos(command, scans)
-    rounds = suite.alternate("volumes", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
-    suite.add([Row("volumes/s / scipy", "/s", limit=1.5, below=False, key="rate")], rounds)
+    python_row(suite, "3D-UNet's volumes, one thread, against nibabel, scipy and numpy", ("scans", "volume-mini"),
+               scans, len(scans), "volumes", ("scipy", peers.VOLUME_PACKAGES, "official_volumes.py"),
+               rate_row("volumes/s / scipy", 1.5), "volumes")
+
+
+def speech_rows(suite):
+    files = peers.recordings()
+    python_row(suite, "RNN-T's features, one thread, against numpy", ("recordings", "speech-mini"),
+               files, len(files), "features", ("speech", peers.FEATURE_PACKAGES, "official_features.py"),
+               rate_row("utterances/s / numpy", 1.5), "utterances")
 
 
 def click_rows(suite):
-    suite.section("(c) DLRM's rows of raw logs, one thread, against numpy in Python")
-    files, count = peers.clicks(suite.args.build)
-    if not count:
-        suite.note("  skipped: no logs (criteo-mini of the test data)")
-        return
-    try:
-        command = peers.python_peer(suite.args.build, suite.progress, script="official_rows.py")
-    except peers.Missing as why:
-        suite.note(f"  skipped: {why}")
-        return
-    ours = peers.Photos([str(suite.args.build / "bench" / "rows")], files, count)
-    python = peers.Photos(command, files, count)
-    rounds = suite.alternate("clicks", suite.args.rounds, lambda: ours.go("go"), lambda: python.go("go"))
-    suite.add([Row("rows/s / numpy in Python", "/s", limit=1.5, below=False, key="rate")], rounds)
+    python_row(suite, "DLRM's rows of raw logs, one thread, against numpy in Python", ("logs", "criteo-mini"),
+               *peers.clicks(suite.args.build), "rows", ("python", peers.PYTHON_PACKAGES, "official_rows.py"),
+               rate_row("rows/s / numpy in Python", 1.5), "clicks")
 
 
 def photo_rows(suite):
