@@ -190,23 +190,29 @@ static int bisect(struct search *f, double precision, struct assay_err *err)
     return rc;
 }
 
-/* The last steps: in runs as long as the full one.  What failed in a short one is not believed,
- * since a burst of the schedule weighs more there. */
+/* The last steps: in runs as long as the full one, since in a short one a burst of the schedule
+ * weighs more, and a calm stretch too.  So neither what held in a short one is believed nor what
+ * failed: from the load that held it goes down until one holds, or up until one does not. */
 static int settle(struct search *f, double precision, struct assay_err *err)
 {
-    bool held = true;
+    double qps = f->low, above = f->high, step = 1 + 2 * precision;
     int rc = ASSAY_OK;
 
     f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
-    while (!rc && held && json_array_size(f->c->trials) < TRIALS_MAX) {
-        double high = f->high;
-
-        rc = try_load(f, high, err);
-        held = f->low == high;
-        if (held)
-            f->high = high * (1 + 2 * precision);
+    f->low = f->high = 0;
+    while (!rc && (!f->low || !f->high) && json_array_size(f->c->trials) < TRIALS_MAX) {
+        rc = try_load(f, qps, err);
+        if (f->low && !f->high) {
+            qps = above > f->low ? above : f->low * step;
+        } else if (!f->low) {
+            qps = f->high / step;
+            step = fmin(1 + 2 * (step - 1), 1.1);
+        }
     }
-    return rc ? rc : bisect(f, precision, err);
+    if (!rc && !f->low)
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "no load holds the bound at the full length; see the trials in the record");
+    return rc || !f->high ? rc : bisect(f, precision, err);
 }
 
 int server_search(struct child *c, bool find_peak, struct assay_err *err)
