@@ -6,6 +6,8 @@
 #define COMMANDS(ROW)                                                                              \
     ROW(run)                                                                                       \
     ROW(results)                                                                                   \
+    ROW(matrix)                                                                                    \
+    ROW(explore)                                                                                   \
     ROW(benchmarks)                                                                                \
     ROW(models)                                                                                    \
     ROW(engines)                                                                                   \

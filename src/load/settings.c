@@ -98,6 +98,8 @@ static const struct settings_row rows[] = {
     REAL("warmup-s", warmup_s, "1", 0, 86400, "S", GROUP_HOW, NULL, "least time for which each lane is warmed up"),
     REAL("stall-timeout-s", stall_timeout_s, "0", 0, 1e7, "S", GROUP_HOW, NULL,
          "end a run without progress after this time; 0: half an hour, 2 minutes idle in opening a model, lost responses 20 times the longest flight"),
+    REAL("time-limit-s", time_limit_s, "0", 0, 1e9, "S", GROUP_HOW, NULL,
+         "do not begin a timed part that would take longer, by the warm-up's rate; 0: no limit"),
     REAL("peak-precision", peak_precision, "0.01", 0.0001, 0.5, "R", GROUP_HOW, NULL, "relative precision of find-peak"),
     REAL("peak-trial-s", peak_trial_s, "0", 0, 86400, "S", GROUP_HOW, NULL,
          "length of one trial of find-peak; 0: found by itself"),
@@ -698,28 +700,33 @@ static int set_from_json(struct settings *s, const char *name, const json_t *val
     return rc;
 }
 
-int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err)
+int settings_set_tree(struct settings *s, const json_t *mapping, int origin, const char *where,
+                      struct assay_err *err)
 {
-    json_t *tree = NULL, *value;
     const char *name;
-    int rc;
+    json_t *value;
+    int rc = ASSAY_OK;
 
-    rc = tree_read_yaml(path, &tree, err);
-    if (rc)
-        return rc;
-    if (json_is_null(tree)) /* an empty file */
-        goto out;
-    if (!json_is_object(tree)) {
-        rc = assay_fail(err, ASSAY_EUSAGE, "%s: must be lines of 'name: value'", path);
-        goto out;
-    }
-    json_object_foreach(tree, name, value)
+    if (json_is_null(mapping)) /* an empty file */
+        return ASSAY_OK;
+    if (!json_is_object(mapping))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: must be lines of 'name: value'", where);
+    json_object_foreach((json_t *)(uintptr_t)mapping, name, value)
     {
-        rc = set_from_json(s, name, value, origin, path, err);
+        rc = set_from_json(s, name, value, origin, where, err);
         if (rc)
             break;
     }
-out:
+    return rc;
+}
+
+int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err)
+{
+    json_t *tree = NULL;
+    int rc = tree_read_yaml(path, &tree, err);
+
+    if (!rc)
+        rc = settings_set_tree(s, tree, origin, path, err);
     json_decref(tree);
     return rc;
 }

@@ -17,29 +17,42 @@
 #include "base/cpus.h"
 #include "base/file.h"
 #include "base/tree.h"
+#include "engine/host.h"
 #include "load/conf.h"
 #include "load/verdict.h"
 #include "record/record.h"
 #include "record/system.h"
+#include "run/chosen.h"
 #include "run/latency.h"
 #include "run/resolve.h"
 #include "run/supervise.h"
 #include "run/tuning.h"
+
+/* The settings with this machine's default for the benchmark, where there is one. */
+static int with_chosen(struct settings *mine, const struct settings *s, bool *chosen,
+                       struct assay_err *err)
+{
+    int rc = settings_copy(mine, s, err);
+
+    return rc ? rc : chosen_recall(mine, chosen, err);
+}
 
 int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
 {
     struct resolved r;
     struct settings mine = {0};
     json_t *tuning = NULL;
-    int rc = resolve(s, &r, err);
+    bool chosen = false;
+    int rc = with_chosen(&mine, s, &chosen, err);
 
-    if (rc)
-        return rc;
-    if ((rc = resolve_check(&r, err))) {
-        resolve_release(&r);
+    if (!rc)
+        rc = resolve(&mine, &r, err);
+    if (rc) {
+        settings_release(&mine);
         return rc;
     }
-    if (s->tuned && !s->tune && !(rc = settings_copy(&mine, s, err)))
+    rc = resolve_check(&r, err);
+    if (!rc && s->tuned && !s->tune && !chosen)
         rc = tuning_recall(&r, &mine, &tuning, err);
     settings_release(&mine);
     json_decref(tuning);
@@ -66,6 +79,7 @@ struct job {
     struct assay_err how;  /* how the child ended */
     char created[32];      /* when the run began */
     int restarts;          /* since LoadGen got stuck; counted in the record */
+    bool chosen;           /* with this machine's default */
 };
 
 static void in_draft(const struct job *j, const char *name, char out[1200])
@@ -159,11 +173,33 @@ static void put_digest(struct job *j, const char *part, const char *key, const c
         json_object_set(json_object_get(j->tree, part), key, digest);
 }
 
+/* Of a run that failed: what can be told without it. */
+static json_t *engine_json(const struct job *j)
+{
+    struct assay_engine_probe probe = {.size = sizeof(probe)};
+    json_t *e = json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device);
+
+    if (j->how.code == ASSAY_ESTOP || engine_probe(j->final.engine, &probe, NULL))
+        return e; /* who interrupts does not want to wait */
+    json_object_set_new(e, "version", json_string(probe.version));
+    json_object_set_new(e, "library", json_string(probe.library));
+    return e;
+}
+
+/* How long the timed part was to take; over: it was not begun, or ended, for its length. */
+static json_t *time_json(const struct job *j)
+{
+    double expected = j->sup.shared ? j->sup.shared->expected_s : 0, limit = j->final.time_limit_s;
+
+    return json_pack("{s:f, s:f, s:b}", "expected_s", expected, "limit_s", limit, "over",
+                     limit > 0 && j->how.code && (j->sup.late || expected > limit));
+}
+
 /* The child's facts; of a failed run, what the parent knows. */
 static void put_parts(struct job *j)
 {
-    static const char *const keys[] = {"dataset",  "engine",   "warmup", "trials",
-                                       "attempts", "accuracy", "stages", "faults"};
+    static const char *const keys[] = {"dataset",  "engine", "warmup", "trials", "attempts",
+                                       "accuracy", "stages", "faults", "memory"};
     json_t *model = json_object_get(j->result, "model"), *system = NULL;
     size_t i;
 
@@ -177,8 +213,8 @@ static void put_parts(struct job *j)
     put_digest(j, "assay", "sha256", "program");
     put_digest(j, "assay", "benchmark_sha256", "benchmark");
     if (!j->result)
-        put(j, "engine",
-            json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device));
+        put(j, "engine", engine_json(j));
+    put(j, "time", time_json(j));
     if (json_is_object(json_object_get(j->tree, "dataset"))) {
         uint64_t perf = (uint64_t)j->final.performance_sample_count;
         uint64_t all = (uint64_t)tree_int(json_object_get(j->tree, "dataset"), "samples", 0);
@@ -416,7 +452,14 @@ static int tune(struct job *j, struct settings *s, struct assay_err *err)
 {
     if (s->tune)
         return tuning_search(&j->r, s, j->draft.dir, &j->tuning, err);
-    return s->tuned ? tuning_recall(&j->r, s, &j->tuning, err) : ASSAY_OK;
+    return s->tuned && !j->chosen ? tuning_recall(&j->r, s, &j->tuning, err) : ASSAY_OK;
+}
+
+/* For everything around the timed part: opening the model, pre-processing, a search that goes on.
+ */
+static double most_seconds(const struct settings *s)
+{
+    return s->time_limit_s > 0 ? 2 * s->time_limit_s + 600 : 0;
 }
 
 /* From the child's start to the record. */
@@ -434,7 +477,8 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
     }
     in_draft(j, "job.json", path);
     while (!j->how.code) { /* a tuning may have ended it already */
-        supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
+        supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", most_seconds(s),
+                      &j->sup, &j->how);
         if (!j->sup.shared || !atomic_load(&j->sup.shared->again) || j->restarts == RESTARTS_MAX)
             break;
         j->restarts++;
@@ -459,12 +503,14 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     memset(&j, 0, sizeof(j));
     clock_utc(j.created);
     j.sup.shared_fd = j.sup.latencies_fd = -1;
-    rc = resolve(s, &j.r, err);
-    if (rc)
-        return rc;
-    rc = resolve_check(&j.r, err);
+    rc = with_chosen(&mine, s, &j.chosen, err);
     if (!rc)
-        rc = settings_copy(&mine, s, err);
+        rc = resolve(&mine, &j.r, err);
+    if (rc) {
+        settings_release(&mine);
+        return rc;
+    }
+    rc = resolve_check(&j.r, err);
     if (!rc)
         rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {
