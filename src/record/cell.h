@@ -23,8 +23,8 @@
 /* What a record says; a new reference.  NULL: nothing, since the run was interrupted, or is no run
  * of a benchmark. */
 json_t *cell_of_record(const json_t *record);
-/* The precision that was executed instead of the one asked for; NULL: that one, or an engine without
- * precisions. */
+/* The precision that was executed instead of the one asked for; NULL: that one, or an engine
+ * without precisions. */
 const char *cell_executed(const json_t *record, const char *asked);
 /* The cells of all records in a store, newest first; the caller json_decref()s *cells. */
 int cell_list(const char *store, json_t **cells, struct assay_err *err);

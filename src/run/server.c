@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "run/child.h"
 
-#define TRIALS_MAX   40
+#define TRIALS_MAX   60
 #define CONFIRM_MAX  12
 #define LONG_S       60   /* a trial that decides: at least so long, or as the full run */
 #define COARSE       0.05 /* precision where only a run that holds is wanted, not the peak */
@@ -192,7 +192,8 @@ static int bisect(struct search *f, double precision, struct assay_err *err)
 
 /* The last steps: in runs as long as the full one, since in a short one a burst of the schedule
  * weighs more, and a calm stretch too.  So neither what held in a short one is believed nor what
- * failed: from the load that held it goes down until one holds, or up until one does not. */
+ * failed: from the load that held it goes down by small steps until one holds, or up until one does
+ * not. */
 static int settle(struct search *f, double precision, struct assay_err *err)
 {
     double qps = f->low, above = f->high, step = 1 + 2 * precision;
@@ -202,16 +203,13 @@ static int settle(struct search *f, double precision, struct assay_err *err)
     f->low = f->high = 0;
     while (!rc && (!f->low || !f->high) && json_array_size(f->c->trials) < TRIALS_MAX) {
         rc = try_load(f, qps, err);
-        if (f->low && !f->high) {
-            qps = above > f->low ? above : f->low * step;
-        } else if (!f->low) {
+        if (!f->low)
             qps = f->high / step;
-            step = fmin(1 + 2 * (step - 1), 1.1);
-        }
+        else
+            qps = above > f->low ? above : f->low * step;
     }
     if (!rc && !f->low)
-        rc = assay_fail(err, ASSAY_EFAIL,
-                        "no load holds the bound at the full length; see the trials in the record");
+        f->low = qps; /* the full runs go on from here */
     return rc || !f->high ? rc : bisect(f, precision, err);
 }
 
