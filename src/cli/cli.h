@@ -147,6 +147,8 @@ void cli_table_print(struct cli_table *t, FILE *out);              /* and releas
 
 /* Absolute folder of all records; free() it. */
 char *cli_store(const struct settings *s);
+/* The same of what was fetched and built. */
+char *cli_shelf(const struct settings *s);
 /* The texts of an array, joined: "a, b". */
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */

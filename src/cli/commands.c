@@ -11,6 +11,7 @@
     ROW(engines)                                                                                   \
     ROW(net)                                                                                       \
     ROW(quantize)                                                                                  \
+    ROW(cache)                                                                                     \
     ROW(samples)                                                                                   \
     ROW(score)                                                                                     \
     ROW(system)                                                                                    \
