@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "data/manifest.h"
 #include "engine/host.h"
+#include "flow/catalog.h"
 #include "flow/shelf.h"
 #include "net/net.h"
 #include "record/record.h"
@@ -100,6 +102,20 @@ static int words_nets(FILE *out, const struct settings *s, struct assay_err *err
     return ASSAY_OK;
 }
 
+static int words_recipes(FILE *out, const struct settings *s, struct assay_err *err)
+{
+    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    struct catalog c;
+    int rc = cache ? catalog_open(cache, &c, err) : ASSAY_EFAIL;
+
+    for (size_t i = 0; !rc && i < c.count; i++)
+        word(out, c.entries[i].name);
+    if (!rc)
+        catalog_close(&c);
+    free(cache);
+    return rc;
+}
+
 static int words_runs(FILE *out, const struct settings *s, struct assay_err *err)
 {
     char *store = cli_store(s);
@@ -124,10 +140,10 @@ static int words_settings(FILE *out, const struct settings *s, struct assay_err 
 }
 
 static int (*const lists[])(FILE *, const struct settings *, struct assay_err *) = {
-    words_benchmarks, words_commands, words_engines, words_entries,
-    words_models,     words_nets,     words_runs,    words_settings};
-const char *const cli_word_kinds[] = {"BENCHMARK", "COMMAND", "ENGINE",  "ENTRY", "MODEL",
-                                      "NET",       "RUN",     "SETTING", NULL};
+    words_benchmarks, words_commands, words_engines, words_entries, words_models,
+    words_nets,       words_recipes,  words_runs,    words_settings};
+const char *const cli_word_kinds[] = {"BENCHMARK", "COMMAND", "ENGINE", "ENTRY",   "MODEL",
+                                      "NET",       "RECIPE",  "RUN",    "SETTING", NULL};
 
 int cli_words(const char *kind, const struct settings *s, FILE *out, struct assay_err *err)
 {

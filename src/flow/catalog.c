@@ -8,10 +8,12 @@
 #include "flow/catalog.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -58,8 +60,10 @@ struct table {
 /* What one call of catalog_open works with. */
 struct scan {
     struct table old, now;
-    size_t *slots, slot_count; /* path -> old row + 1 */
+    size_t *slots, slot_count; /* path -> old row + 1; made when first asked */
     int64_t settled;           /* what is older is as it will be */
+    int root;                  /* the recipe folder that is looked at, and how long its name is: */
+    size_t root_len;           /* short names are looked up faster */
     bool changed;
 };
 
@@ -70,7 +74,7 @@ static struct record *table_add(struct table *t)
     struct record *rows;
 
     if (t->count == t->cap) {
-        t->cap = t->cap ? t->cap * 2 : 256;
+        t->cap = t->cap ? t->cap * 2 : 1024;
         if (t->count >= MAX_RECORDS || !(rows = realloc(t->rows, t->cap * sizeof(*rows))))
             return NULL;
         t->rows = rows;
@@ -93,6 +97,13 @@ static bool same_stamp(const struct stamp *a, const struct stamp *b)
            a->inode == b->inode;
 }
 
+static bool look(const struct scan *s, const char *path, struct stat *st)
+{
+    const char *below = path + s->root_len;
+
+    return !fstatat(s->root, *below ? below + 1 : ".", st, 0);
+}
+
 /* Reading the old index. */
 
 /* Cuts a line at its tabs; the number of fields. */
@@ -108,6 +119,16 @@ static int cut(char *line, char *fields[FIELDS])
     return n;
 }
 
+/* What write_record wrote; strtoll would look at the locale each time. */
+static int64_t number(const char *s)
+{
+    uint64_t n = 0;
+
+    for (; *s >= '0' && *s <= '9'; s++)
+        n = n * 10 + (uint64_t)(*s - '0');
+    return (int64_t)n;
+}
+
 static bool read_line(struct table *t, char *line)
 {
     char *f[FIELDS];
@@ -121,8 +142,8 @@ static bool read_line(struct table *t, char *line)
     r->kind = f[KIND][0];
     r->depth = f[DEPTH][0] - '0';
     r->path = f[PATH];
-    r->stamp = (struct stamp){strtoll(f[SIZE], NULL, 10), strtoll(f[MTIME], NULL, 10),
-                              strtoll(f[CTIME], NULL, 10), strtoll(f[INODE], NULL, 10)};
+    r->stamp =
+        (struct stamp){number(f[SIZE]), number(f[MTIME]), number(f[CTIME]), number(f[INODE])};
     r->name = r->version = r->tags = r->options = r->summary = r->error = nothing;
     if (n == FIELDS) {
         r->name = f[NAME];
@@ -172,8 +193,10 @@ static void make_slots(struct scan *s)
     }
 }
 
-static struct record *old_row(const struct scan *s, const char *path, char kind)
+static struct record *old_row(struct scan *s, const char *path, char kind)
 {
+    if (!s->slots)
+        make_slots(s);
     for (size_t at = s->slots ? slot_of(s, path) : 0; s->slots && s->slots[at];
          at = (at + 1) & (s->slot_count - 1)) {
         struct record *r = &s->old.rows[s->slots[at] - 1];
@@ -200,7 +223,6 @@ static void read_index(struct scan *s, const char *path, char **text)
         }
     }
     set_ends(&s->old);
-    make_slots(s);
 }
 
 /* Looking at the folders. */
@@ -279,14 +301,14 @@ static bool add_new_file(struct scan *s, const char *path, int depth, struct sta
     return good;
 }
 
-static bool look_at_file(struct scan *s, const char *path, int depth)
+/* old: its row in the old index, or NULL. */
+static bool look_at_file(struct scan *s, const char *path, int depth, const struct record *old)
 {
-    const struct record *old = old_row(s, path, 'F');
     struct stamp stamp;
     struct record *r;
     struct stat st;
 
-    if (stat(path, &st) || !S_ISREG(st.st_mode)) {
+    if (!look(s, path, &st) || !S_ISREG(st.st_mode)) {
         s->changed = true;
         return true;
     }
@@ -305,7 +327,7 @@ static bool look_at_file(struct scan *s, const char *path, int depth)
     return true;
 }
 
-static bool look_at_folder(struct scan *s, const char *path, int depth);
+static bool look_at_folder(struct scan *s, const char *path, int depth, const struct record *old);
 
 static bool is_recipe_name(const char *name)
 {
@@ -335,9 +357,9 @@ static bool read_folder(struct scan *s, const char *path, int depth)
         if (!below)
             good = false;
         else if (good && is_recipe_name(list[i]->d_name))
-            good = look_at_file(s, below, depth + 1);
+            good = look_at_file(s, below, depth + 1, old_row(s, below, 'F'));
         else if (good && depth == 0 && file_is_dir(below))
-            good = look_at_folder(s, below, depth + 1);
+            good = look_at_folder(s, below, depth + 1, old_row(s, below, 'D'));
         free(below);
         free(list[i]);
     }
@@ -356,34 +378,61 @@ static bool repeat_folder(struct scan *s, const struct record *old)
 
         if (r->depth != old->depth + 1)
             continue;
-        good = r->kind == 'F' ? look_at_file(s, r->path, r->depth)
-                              : look_at_folder(s, r->path, r->depth);
+        good = r->kind == 'F' ? look_at_file(s, r->path, r->depth, r)
+                              : look_at_folder(s, r->path, r->depth, r);
     }
     return good;
 }
 
-static bool look_at_folder(struct scan *s, const char *path, int depth)
+static bool look_at_folder(struct scan *s, const char *path, int depth, const struct record *old)
 {
     static const char *const no_text[6] = {"", "", "", "", "", ""};
-    const struct record *old = old_row(s, path, 'D');
     struct record *r;
     struct stamp stamp;
     struct stat st;
 
-    if (stat(path, &st) || !S_ISDIR(st.st_mode)) {
+    if (!look(s, path, &st) || !S_ISDIR(st.st_mode)) {
         s->changed = s->changed || old;
         return true;
     }
     stamp = stamp_of(&st);
-    if (!(r = table_add(&s->now)) || !set_texts(r, path, no_text))
+    if (!(r = table_add(&s->now)))
+        return false;
+    if (old && same_stamp(&old->stamp, &stamp)) {
+        *r = *old;
+        return repeat_folder(s, old);
+    }
+    if (!set_texts(r, path, no_text))
         return false;
     r->kind = 'D';
     r->depth = depth;
     r->stamp = stamp;
-    if (old && same_stamp(&old->stamp, &stamp))
-        return repeat_folder(s, old);
     s->changed = true;
     return read_folder(s, path, depth);
+}
+
+/* The row of a recipe folder itself: the few of them are found without a table. */
+static const struct record *root_row(const struct scan *s, const char *path)
+{
+    for (size_t i = 0; i<s->old.count; i = s->old.rows[i].end> i ? s->old.rows[i].end : i + 1)
+        if (s->old.rows[i].depth == 0 && !strcmp(s->old.rows[i].path, path))
+            return &s->old.rows[i];
+    return NULL;
+}
+
+static bool look_at_root(struct scan *s, const char *path)
+{
+    bool good = true;
+
+    s->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    s->root_len = strlen(path);
+    if (s->root >= 0) {
+        good = look_at_folder(s, path, 0, root_row(s, path));
+        close(s->root);
+    } else if (root_row(s, path)) {
+        s->changed = true;
+    }
+    return good;
 }
 
 /* Writing it. */
@@ -476,7 +525,7 @@ int catalog_open(const char *cache, struct catalog *c, struct assay_err *err)
     if (good)
         read_index(&s, path, &c->text);
     json_array_foreach(folders, i, folder) good =
-        good && look_at_folder(&s, json_string_value(folder), 0);
+        good && look_at_root(&s, json_string_value(folder));
     if (good && (s.changed || s.now.count != s.old.count))
         write_index(&s, cache, path);
     c->records = s.now.rows;
@@ -505,167 +554,4 @@ void catalog_close(struct catalog *c)
     free(c->records);
     free(c->text);
     memset(c, 0, sizeof(*c));
-}
-
-/* Asking. */
-
-static bool in_list(const char *list, const char *word)
-{
-    char comma[RECIPE_WORD_MAX + 3];
-
-    return (size_t)snprintf(comma, sizeof(comma), ",%s,", word) < sizeof(comma) &&
-           strstr(list, comma);
-}
-
-static bool entry_has(const struct catalog_entry *e, const char *word)
-{
-    return !strcmp(e->name, word) || in_list(e->tags, word) || in_list(e->options, word);
-}
-
-static size_t words_of(const struct catalog_entry *e, const json_t *words)
-{
-    size_t i, n = 0;
-    json_t *v;
-
-    json_array_foreach(words, i, v) n += entry_has(e, json_string_value(v));
-    return n;
-}
-
-bool catalog_entry_is(const struct catalog_entry *e, const json_t *words)
-{
-    size_t i;
-    json_t *v;
-
-    if (*e->error)
-        return false;
-    json_array_foreach(words, i, v) if (!entry_has(e, json_string_value(v))) return false;
-    return true;
-}
-
-int catalog_recipe(struct catalog *c, size_t entry, const struct recipe **r, struct assay_err *err)
-{
-    struct catalog_entry *e = &c->entries[entry];
-    int rc;
-
-    if (!e->recipe) {
-        struct recipe *new = calloc(1, sizeof(*new));
-
-        if (!new)
-            return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", e->file);
-        if ((rc = recipe_read(e->file, new, err))) {
-            free(new);
-            return rc;
-        }
-        e->recipe = new;
-    }
-    *r = e->recipe;
-    return ASSAY_OK;
-}
-
-/* The word of a comma list that is nearest. */
-static const char *nearest_in(const char *list, const char *word, char out[RECIPE_WORD_MAX + 1])
-{
-    char copy[4096], *save = NULL, *p;
-    const char *words[256], *near;
-    size_t n = 0;
-
-    snprintf(copy, sizeof(copy), "%s", list);
-    for (p = strtok_r(copy, ",", &save); p && n < 256; p = strtok_r(NULL, ",", &save))
-        words[n++] = p;
-    near = text_nearest(word, words, n, sizeof(words[0]));
-    if (near)
-        snprintf(out, RECIPE_WORD_MAX + 1, "%s", near);
-    return near ? out : NULL;
-}
-
-/* The nearest of all words of all recipes that have at least `least` of the words. */
-static const char *nearest_word(const struct catalog *c, const json_t *words, const char *word,
-                                size_t least, char out[RECIPE_WORD_MAX + 1], const char **of)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        const struct catalog_entry *e = &c->entries[i];
-
-        if (words_of(e, words) < least)
-            continue;
-        *of = e->name;
-        if (nearest_in(e->options, word, out) || nearest_in(e->tags, word, out))
-            return out;
-        if (text_nearest(word, &e->name, 1, sizeof(e->name))) {
-            snprintf(out, RECIPE_WORD_MAX + 1, "%s", e->name);
-            return out;
-        }
-    }
-    return NULL;
-}
-
-static void joined(const json_t *words, char *out, size_t size)
-{
-    size_t i, n = 0;
-    json_t *v;
-
-    out[0] = 0;
-    json_array_foreach(words, i, v) if (n < size) n +=
-        (size_t)snprintf(out + n, size - n, "%s%s", i ? "," : "", json_string_value(v));
-}
-
-static void first_broken(const struct catalog *c, char *out, size_t size)
-{
-    out[0] = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        if (*c->entries[i].error) {
-            snprintf(out, size, " (a recipe cannot be read: %.150s)", c->entries[i].error);
-            return;
-        }
-    }
-}
-
-int catalog_none(const struct catalog *c, const json_t *words, struct assay_err *err)
-{
-    size_t best = 0, i, n, count = json_array_size(words);
-    const struct catalog_entry *of = NULL;
-    const char *near = NULL, *whose = NULL, *unknown = "";
-    char all[160], out[RECIPE_WORD_MAX + 1], broken[200];
-    json_t *v;
-
-    for (i = 0; i < c->count; i++) {
-        if ((n = words_of(&c->entries[i], words)) > best) {
-            best = n;
-            of = &c->entries[i];
-        }
-    }
-    json_array_foreach(words, i, v) if (!*unknown && (!of || !entry_has(of, json_string_value(v))))
-        unknown = json_string_value(v);
-    joined(words, all, sizeof(all));
-    first_broken(c, broken, sizeof(broken));
-    near = nearest_word(c, words, unknown, best, out, &whose);
-    if (of && best + 1 == count)
-        return assay_fail(err, ASSAY_EUSAGE,
-                          "no recipe is '%s': '%s' has no tag or variation '%s'%s%s%s%s", all,
-                          near ? whose : of->name, unknown, near ? "; did you mean '" : "",
-                          near ? near : "", near ? "'?" : "", broken);
-    return assay_fail(err, ASSAY_EUSAGE, "no recipe is '%s'%s%s%s; `assay recipes` lists them%s",
-                      all, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
-                      broken);
-}
-
-json_t *catalog_words(const char *text, struct assay_err *err)
-{
-    json_t *words = json_array();
-    char word[RECIPE_WORD_MAX + 2];
-    size_t n;
-
-    for (; *text; text += n + (text[n] == ',')) {
-        n = strcspn(text, ",");
-        if (!n)
-            continue;
-        snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), text);
-        json_array_append_new(words, json_string(word));
-    }
-    if (json_array_size(words))
-        return words;
-    json_decref(words);
-    assay_fail(err, ASSAY_EUSAGE,
-               "which recipe? words parted by commas are wanted, as in "
-               "'model,bert-onnx'");
-    return NULL;
 }

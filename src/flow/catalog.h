@@ -35,8 +35,9 @@ void catalog_close(struct catalog *c);
 /* Names of those folders: an array of texts. */
 json_t *catalog_folders(void);
 
-/* Whether every word is the entry's name, one of its tags or one of its options. */
-bool catalog_entry_is(const struct catalog_entry *e, const json_t *words);
+/* The entries of which every word is the name, a tag or an option: their indices to `at`, which has
+ * room for all of them; returns how many. */
+size_t catalog_find(const struct catalog *c, const json_t *words, size_t *at);
 /* The entry's recipe, read at the first call; belongs to the catalog. */
 int catalog_recipe(struct catalog *c, size_t entry, const struct recipe **r, struct assay_err *err);
 /* Why no entry is all of these words: the error, with did-you-mean. */

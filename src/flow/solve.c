@@ -7,84 +7,14 @@
  * A demand (an option, an input's value) that comes to a recipe after it was chosen with a default
  * may change what that recipe needs itself.  It becomes a seed, and everything is solved again with
  * the seeds known from the start, until no new one comes up. */
-#include "flow/solve.h"
+#include "flow/solve_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "base/tree.h"
-#include "flow/fill.h"
 #include "flow/version.h"
-
-#define MAX_NEEDS  1024
-#define MAX_STEPS  20000
-#define MAX_ROUNDS 32
-#define MAX_CHAIN  400
-
-struct need {
-    const json_t *words;
-    const char *range, *as;
-    json_t *with; /* input -> value, filled */
-    int parent;   /* the choice that needs it; -1: the user */
-    int choice;   /* what answers it */
-    bool use;
-};
-
-struct choice {
-    const struct recipe *recipe;
-    json_t *options, *body, *inputs;
-    size_t need; /* by which it came in */
-};
-
-struct solver {
-    struct catalog *catalog;
-    struct need *needs;
-    struct choice *choices;
-    size_t need_count, choice_count, steps;
-    json_t *seeds; /* recipe -> {"options": {group: [option, chain]}, "inputs": the same} */
-    json_t *sets;
-    struct assay_err first; /* the first thing that did not go */
-};
-
-static bool note(struct solver *s, int code, const char *fmt, ...) ASSAY_PRINTF(3, 4);
-static bool note(struct solver *s, int code, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (s->first.code)
-        return false;
-    s->first.code = code;
-    va_start(ap, fmt);
-    vsnprintf(s->first.text, sizeof(s->first.text), fmt, ap);
-    va_end(ap);
-    return false;
-}
-
-/* "tool > library": the recipes from the user's request to this need's parent. */
-static void chain_to(const struct solver *s, int choice, char out[MAX_CHAIN])
-{
-    char above[MAX_CHAIN] = "";
-    int parent;
-
-    out[0] = 0;
-    if (choice < 0)
-        return;
-    parent = s->needs[s->choices[choice].need].parent;
-    chain_to(s, parent, above);
-    snprintf(out, MAX_CHAIN, "%.330s%s%.64s", above, *above ? " > " : "",
-             s->choices[choice].recipe->name);
-}
-
-/* The same with what is needed at the end. */
-static void chain_of(const struct solver *s, const struct need *n, const char *name,
-                     char out[MAX_CHAIN])
-{
-    char above[MAX_CHAIN];
-
-    chain_to(s, n->parent, above);
-    snprintf(out, MAX_CHAIN, "%.330s%s%.64s", above, *above ? " > " : "", name);
-}
 
 /* Candidates. */
 
@@ -145,9 +75,9 @@ static bool ambiguous(struct solver *s, const struct need *need, const json_t *n
     json_object_foreach((json_t *)(uintptr_t)names, name, v)
         text_addf(&list, "%s%s", list.len ? ", " : "", name);
     text_of_words(need->words, ",", all, sizeof(all));
-    chain_to(s, need->parent, chain);
-    note(s, ASSAY_EUSAGE, "'%s' is each of %s%s; name one%s%.80s%s", all, list.s,
-         list.cut ? ", …" : "", *chain ? " (asked by " : "", chain, *chain ? ")" : "");
+    solver_chain_to(s, need->parent, chain);
+    solver_note(s, ASSAY_EUSAGE, "'%s' is each of %s%s; name one%s%.80s%s", all, list.s,
+                list.cut ? ", …" : "", *chain ? " (asked by " : "", chain, *chain ? ")" : "");
     text_release(&list);
     return false;
 }
@@ -178,8 +108,9 @@ static bool check_clash(struct solver *s, const struct candidates *list)
                                    *b = &s->catalog->entries[list->at[i]];
 
         if (!strcmp(a->version, b->version))
-            return note(s, ASSAY_EUSAGE, "%s%s%s is in two files: %.150s and %.150s; rename one",
-                        a->name, *a->version ? " " : "", a->version, a->file, b->file);
+            return solver_note(s, ASSAY_EUSAGE,
+                               "%s%s%s is in two files: %.150s and %.150s; rename one", a->name,
+                               *a->version ? " " : "", a->version, a->file, b->file);
     }
     return true;
 }
@@ -192,18 +123,16 @@ static bool find_candidates(struct solver *s, const struct need *need, struct ca
     bool good = false;
 
     list->count = 0;
-    list->at = calloc(c->count + 1, sizeof(*list->at));
-    for (size_t i = 0; list->at && i < c->count; i++) {
-        if (catalog_entry_is(&c->entries[i], need->words)) {
-            list->at[list->count++] = i;
-            json_object_set_new(names, c->entries[i].name, json_true());
-        }
-    }
+    list->at = malloc((c->count + 1) * sizeof(*list->at));
+    if (list->at)
+        list->count = catalog_find(c, need->words, list->at);
+    for (size_t i = 0; i < list->count; i++)
+        json_object_set_new(names, c->entries[list->at[i]].name, json_true());
     if (!list->count) {
         struct assay_err e = {0};
 
         catalog_none(c, need->words, &e);
-        note(s, e.code, "%s", e.text);
+        solver_note(s, e.code, "%s", e.text);
     } else if (!(name = pick_name(s, need->words, names))) {
         ambiguous(s, need, names);
     } else {
@@ -217,225 +146,6 @@ static bool find_candidates(struct solver *s, const struct need *need, struct ca
         good = check_clash(s, list);
     }
     json_decref(names);
-    return good;
-}
-
-/* Demands. */
-
-/* The options that a need's words ask for: group -> option; false: two of one group. */
-static bool asked_options(struct solver *s, const struct need *need, const struct recipe *r,
-                          json_t *out)
-{
-    const char *group, *word, *old;
-    json_t *v;
-    size_t i;
-
-    json_array_foreach(need->words, i, v)
-    {
-        word = json_string_value(v);
-        if (!(group = recipe_group(r, word)))
-            continue;
-        old = json_string_value(json_object_get(out, group));
-        if (old && strcmp(old, word) != 0)
-            return note(s, ASSAY_EUSAGE,
-                        "%s: '%s' and '%s' are both of the group '%s': one is "
-                        "wanted",
-                        r->name, old, word, group);
-        json_object_set_new(out, group, json_string(word));
-    }
-    return true;
-}
-
-static void shown_value(const json_t *v, char out[80])
-{
-    char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY);
-
-    snprintf(out, 80, "%.79s", json_is_string(v) ? json_string_value(v) : text ? text : "?");
-    free(text);
-}
-
-static bool clash_of(struct solver *s, const char *name, const char *what, const char *key,
-                     const json_t *a, const char *chain_a, const json_t *b, const char *chain_b)
-{
-    char va[80], vb[80];
-
-    shown_value(a, va);
-    shown_value(b, vb);
-    return note(s, ASSAY_EUSAGE,
-                "%s: %s '%s' cannot be both: %.150s wants '%.40s', %.150s wants "
-                "'%.40s'",
-                name, what, key, chain_a, va, chain_b, vb);
-}
-
-/* Adds the demands (key -> value) to those of a recipe (key -> [value, chain]). */
-static bool add_demands(struct solver *s, const char *name, const char *what, json_t *all,
-                        const json_t *more, const char *chain)
-{
-    const char *key;
-    json_t *v;
-
-    json_object_foreach((json_t *)(uintptr_t)more, key, v)
-    {
-        json_t *old = json_object_get(all, key);
-
-        if (!old)
-            json_object_set_new(all, key, json_pack("[O, s]", v, chain));
-        else if (!json_equal(json_array_get(old, 0), v))
-            return clash_of(s, name, what, key, json_array_get(old, 0),
-                            json_string_value(json_array_get(old, 1)), v, chain);
-    }
-    return true;
-}
-
-/* All that is demanded of a choice: by the seeds, by the needs answered by it so far, and by one
- * more need.  options and inputs: key -> [value, chain]. */
-static bool gather(struct solver *s, const struct recipe *r, int choice, const struct need *more,
-                   json_t *options, json_t *inputs)
-{
-    const json_t *seed = json_object_get(s->seeds, r->name);
-    char chain[MAX_CHAIN];
-    bool good = true;
-
-    json_object_update(options, json_object_get(seed, "options"));
-    json_object_update(inputs, json_object_get(seed, "inputs"));
-    for (size_t i = 0; good && i < s->need_count; i++) {
-        const struct need *n = &s->needs[i];
-        json_t *asked;
-
-        if (n != more && (choice < 0 || n->choice != choice))
-            continue;
-        asked = json_object();
-        chain_of(s, n, r->name, chain);
-        good = asked_options(s, n, r, asked) &&
-               add_demands(s, r->name, "variation", options, asked, chain) &&
-               add_demands(s, r->name, "input", inputs, n->with, chain);
-        json_decref(asked);
-    }
-    return good;
-}
-
-static json_t *first_of_each(const json_t *demands)
-{
-    json_t *out = json_object(), *v;
-    const char *key;
-
-    json_object_foreach((json_t *)(uintptr_t)demands, key, v)
-        json_object_set(out, key, json_array_get(v, 0));
-    return out;
-}
-
-/* Defaults and demanded values, with their types. */
-static bool make_inputs(struct solver *s, const json_t *body, const json_t *demanded, json_t *out)
-{
-    struct assay_err e = {0};
-    const char *key;
-    json_t *v, *typed;
-
-    json_object_foreach(json_object_get(body, "inputs"), key, v)
-    {
-        const json_t *value = json_object_get(v, "default");
-
-        if (!value || json_object_get(demanded, key))
-            continue;
-        if (recipe_input(body, key, value, &typed, &e))
-            return note(s, e.code, "%s: input %s", tree_text(body, "name", "?"), e.text);
-        json_object_set_new(out, key, typed);
-    }
-    json_object_foreach((json_t *)(uintptr_t)demanded, key, v)
-    {
-        const json_t *value = json_array_get(v, 0);
-
-        if (recipe_input(body, key, value, &typed, &e))
-            return note(s, e.code, "%s (asked by %.150s)", e.text,
-                        json_string_value(json_array_get(v, 1)));
-        json_object_set_new(out, key, typed);
-    }
-    return true;
-}
-
-static char *value_text(const json_t *v)
-{
-    if (json_is_string(v))
-        return strdup(json_string_value(v));
-    return json_dumps(v, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-}
-
-/* What `with` of a need may ask for. */
-static json_t *scope_of(const struct choice *c)
-{
-    json_t *scope = json_pack("{s:s, s:s, s:s}", "name", c->recipe->name, "version",
-                              c->recipe->version, "recipe", c->recipe->folder);
-    const char *key;
-    char name[160], *text;
-    json_t *v;
-
-    json_object_foreach(c->inputs, key, v)
-    {
-        snprintf(name, sizeof(name), "input.%.100s", key);
-        text = value_text(v);
-        json_object_set_new(scope, name, json_string(text ? text : ""));
-        free(text);
-    }
-    json_object_foreach(c->options, key, v)
-    {
-        snprintf(name, sizeof(name), "option.%.100s", key);
-        json_object_set(scope, name, v);
-    }
-    return scope;
-}
-
-static struct need *need_add(struct solver *s)
-{
-    if (s->need_count == MAX_NEEDS) {
-        note(s, ASSAY_EUSAGE, "a request that needs more than %d things", MAX_NEEDS);
-        return NULL;
-    }
-    memset(&s->needs[s->need_count], 0, sizeof(s->needs[0]));
-    s->needs[s->need_count].with = json_object();
-    s->needs[s->need_count].choice = -1;
-    return &s->needs[s->need_count++];
-}
-
-static bool add_need(struct solver *s, const json_t *row, const json_t *scope, int parent)
-{
-    const json_t *tags = json_object_get(row, "tags");
-    struct need *n = need_add(s);
-    struct assay_err e = {0};
-    const char *key;
-    char *text;
-    json_t *v;
-
-    if (!n)
-        return false;
-    n->words = tags;
-    n->range = tree_text(row, "version", "");
-    n->as = tree_text(row, "as", json_string_value(json_array_get(tags, 0)));
-    n->use = tree_bool(row, "use", false);
-    n->parent = parent;
-    json_object_foreach(json_object_get(row, "with"), key, v)
-    {
-        if (!json_is_string(v)) {
-            json_object_set(n->with, key, v);
-            continue;
-        }
-        if (fill(json_string_value(v), scope, &text, &e))
-            return note(s, e.code, "%s: needs: with: %s", s->choices[parent].recipe->name, e.text);
-        json_object_set_new(n->with, key, json_string(text));
-        free(text);
-    }
-    return true;
-}
-
-static bool add_needs(struct solver *s, int choice)
-{
-    const struct choice *c = &s->choices[choice];
-    json_t *scope = scope_of(c), *row;
-    bool good = true;
-    size_t i;
-
-    json_array_foreach(json_object_get(c->body, "needs"), i, row) good =
-        good && add_need(s, row, scope, choice);
-    json_decref(scope);
     return good;
 }
 
@@ -459,17 +169,17 @@ static bool fill_choice(struct solver *s, struct choice *c, const struct need *n
 {
     json_t *options = json_object(), *inputs = json_object();
     struct assay_err e = {0};
-    bool good = gather(s, c->recipe, -1, need, options, inputs);
+    bool good = solver_gather(s, c->recipe, -1, need, options, inputs);
 
     if (good) {
-        c->options = first_of_each(options);
+        c->options = solver_values(options);
         if (recipe_choose(c->recipe, c->options, &e))
-            good = note(s, e.code, "%s", e.text);
+            good = solver_note(s, e.code, "%s", e.text);
     }
     if (good) {
         c->body = recipe_body(c->recipe, c->options);
         c->inputs = json_object();
-        good = make_inputs(s, c->body, inputs, c->inputs);
+        good = solver_inputs(s, c->body, inputs, c->inputs);
     }
     json_decref(options);
     json_decref(inputs);
@@ -488,11 +198,11 @@ static bool try_choice(struct solver *s, size_t at, size_t entry)
     memset(c, 0, sizeof(*c));
     c->need = at;
     if (catalog_recipe(s->catalog, entry, &c->recipe, &e))
-        return note(s, e.code, "%s", e.text);
+        return solver_note(s, e.code, "%s", e.text);
     s->choice_count++;
     s->needs[at].choice = (int)s->choice_count - 1;
-    good =
-        fill_choice(s, c, &s->needs[at]) && add_needs(s, s->needs[at].choice) && advance(s, at + 1);
+    good = fill_choice(s, c, &s->needs[at]) && solver_add_needs(s, s->needs[at].choice) &&
+           advance(s, at + 1);
     if (!good) {
         drop_needs(s, needs);
         drop_choice(s);
@@ -518,15 +228,15 @@ static bool version_conflict(struct solver *s, const struct need *need, int choi
 
     for (size_t i = 0; i < s->need_count; i++) {
         if (s->needs[i].choice == choice && (!*other || *s->needs[i].range) && !*range) {
-            chain_of(s, &s->needs[i], r->name, other);
+            solver_chain_of(s, &s->needs[i], r->name, other);
             range = s->needs[i].range;
         }
     }
-    chain_of(s, need, r->name, chain);
-    return note(s, ASSAY_EUSAGE,
-                "%s: no version suits both: %.150s wants %.60s, %.150s wants %s%.60s", r->name,
-                other, *range ? range : "any", chain, need->range,
-                *range ? "" : " (and the highest was taken)");
+    solver_chain_of(s, need, r->name, chain);
+    return solver_note(s, ASSAY_EUSAGE,
+                       "%s: no version suits both: %.150s wants %.60s, %.150s wants %s%.60s",
+                       r->name, other, *range ? range : "any", chain, need->range,
+                       *range ? "" : " (and the highest was taken)");
 }
 
 /* The need is answered by a choice that is there. */
@@ -539,12 +249,12 @@ static bool join(struct solver *s, size_t at, int choice)
     bool good = true;
 
     if (leads_to(s, choice, need)) {
-        chain_of(s, need, r->name, chain);
-        good = note(s, ASSAY_EUSAGE, "recipes need each other in a cycle: %s", chain);
+        solver_chain_of(s, need, r->name, chain);
+        good = solver_note(s, ASSAY_EUSAGE, "recipes need each other in a cycle: %s", chain);
     } else if (!version_in(r->version, need->range) && *r->version) {
         good = version_conflict(s, need, choice);
     }
-    good = good && gather(s, r, choice, need, options, inputs);
+    good = good && solver_gather(s, r, choice, need, options, inputs);
     json_decref(options);
     json_decref(inputs);
     if (!good)
@@ -565,9 +275,9 @@ static bool no_version(struct solver *s, const struct need *need, const struct c
     text_init(&there, 160);
     for (size_t i = 0; i < list->count; i++)
         text_addf(&there, "%s%s", i ? ", " : "", s->catalog->entries[list->at[i]].version);
-    chain_of(s, need, e->name, chain);
-    note(s, ASSAY_EUSAGE, "%s: no version is %s (wanted by %.200s); there %s %s", e->name,
-         need->range, chain, list->count > 1 ? "are" : "is", there.s);
+    solver_chain_of(s, need, e->name, chain);
+    solver_note(s, ASSAY_EUSAGE, "%s: no version is %s (wanted by %.200s); there %s %s", e->name,
+                need->range, chain, list->count > 1 ? "are" : "is", there.s);
     text_release(&there);
     return false;
 }
@@ -598,7 +308,7 @@ static bool advance(struct solver *s, size_t at)
     if (at == s->need_count)
         return true;
     if (s->steps++ >= MAX_STEPS)
-        return note(s, ASSAY_EUSAGE, "this cannot be resolved in %d steps", MAX_STEPS);
+        return solver_note(s, ASSAY_EUSAGE, "this cannot be resolved in %d steps", MAX_STEPS);
     good = find_candidates(s, &s->needs[at], &list);
     if (good) {
         const char *name = s->catalog->entries[list.at[0]].name;
@@ -623,8 +333,8 @@ static bool plant_seeds(struct solver *s)
         const struct choice *c = &s->choices[i];
         json_t *options = json_object(), *inputs = json_object(), *asked;
 
-        gather(s, c->recipe, (int)i, NULL, options, inputs);
-        asked = first_of_each(options);
+        solver_gather(s, c->recipe, (int)i, NULL, options, inputs);
+        asked = solver_values(options);
         for (void *it = json_object_iter(asked); it; it = json_object_iter_next(asked, it))
             if (!json_equal(json_object_get(c->options, json_object_iter_key(it)),
                             json_object_iter_value(it)))
@@ -633,7 +343,7 @@ static bool plant_seeds(struct solver *s)
         if (json_object_size(inputs)) {
             json_t *typed = json_object();
 
-            if (!make_inputs(s, c->body, inputs, typed) || !json_equal(typed, c->inputs))
+            if (!solver_inputs(s, c->body, inputs, typed) || !json_equal(typed, c->inputs))
                 new_ones = true;
             json_decref(typed);
         }
@@ -695,7 +405,7 @@ static bool hand_over_needs(struct solver *s, struct solved *to, int choice)
         const struct need *n = &s->needs[i];
 
         if (n->choice == choice && *n->range) {
-            chain_of(s, n, to->recipe->name, chain);
+            solver_chain_of(s, n, to->recipe->name, chain);
             json_array_append_new(to->ranges,
                                   json_pack("{s:s, s:s}", "range", n->range, "chain", chain));
         }
@@ -703,10 +413,10 @@ static bool hand_over_needs(struct solver *s, struct solved *to, int choice)
             continue;
         for (size_t j = 0; j < to->need_count; j++)
             if (!strcmp(to->needs[j].as, n->as))
-                return note(s, ASSAY_EUSAGE,
-                            "%s: two needs are called '%s'; give one another "
-                            "'as'",
-                            to->recipe->name, n->as);
+                return solver_note(s, ASSAY_EUSAGE,
+                                   "%s: two needs are called '%s'; give one another "
+                                   "'as'",
+                                   to->recipe->name, n->as);
         to->needs[to->need_count].to = (size_t)n->choice;
         to->needs[to->need_count].use = n->use;
         snprintf(to->needs[to->need_count++].as, sizeof(to->needs[0].as), "%s", n->as);
@@ -728,7 +438,7 @@ static bool hand_over(struct solver *s, struct solution *out)
         to->options = json_incref(c->options);
         to->body = json_incref(c->body);
         to->inputs = json_incref(c->inputs);
-        chain_to(s, (int)i, chain);
+        solver_chain_to(s, (int)i, chain);
         to->chain = strdup(chain);
         if (!hand_over_needs(s, to, (int)i))
             return false;
@@ -743,7 +453,7 @@ static bool solve_once(struct solver *s, const json_t *words, const char *range)
     clear(s);
     s->steps = 0;
     s->first.code = 0;
-    if (!(root = need_add(s)))
+    if (!(root = solver_need(s)))
         return false;
     root->words = words;
     root->range = range;
@@ -765,7 +475,7 @@ static bool solve_all(struct solver *s, const json_t *words, const char *range)
     free(list.at);
     for (int round = 0; good; round++) {
         if (round == MAX_ROUNDS)
-            return note(s, ASSAY_EUSAGE, "variations that change each other without end");
+            return solver_note(s, ASSAY_EUSAGE, "variations that change each other without end");
         good = solve_once(s, words, range);
         if (good && !plant_seeds(s))
             break;
