@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/tree.h"
 #include "flow/make.h"
 
@@ -167,33 +168,61 @@ static void explain(const struct make_failure *f)
         fprintf(stderr, "To repeat just this step: %s\n", f->repeat);
 }
 
-static int carry_out(struct cli_input *in, struct plan *p)
+static void listen(struct sigaction old[4], bool begin)
 {
-    struct shown shown = {style_of(in->settings.progress), 0, false};
-    struct make_options o = {.stop = &stop, .show = show, .ctx = &shown};
     const struct sigaction act = {.sa_handler = on_signal}, usual = {.sa_handler = SIG_DFL};
-    struct make_failure failure;
-    struct assay_err err;
-    int64_t jobs = 0;
-    int rc = cli_value_int(in, "jobs", 1, 64, &jobs);
+    const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
-    if (rc)
-        return rc;
-    o.jobs = (int)jobs;
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
-    sigaction(SIGHUP, &act, NULL);
-    sigaction(SIGCHLD, &usual, NULL); /* where a parent ignored it, no program's end is told */
+    /* Where a parent ignored SIGCHLD, no program's end would be told. */
+    for (int i = 0; i < 4; i++)
+        sigaction(signals[i],
+                  !begin                  ? &old[i]
+                  : signals[i] == SIGCHLD ? &usual
+                                          : &act,
+                  begin ? &old[i] : NULL);
+}
+
+static int carry_out(struct plan *p, const char *progress, int jobs)
+{
+    struct shown shown = {style_of(progress), 0, false};
+    struct make_options o = {.jobs = jobs, .stop = &stop, .show = show, .ctx = &shown};
+    struct make_failure failure;
+    struct sigaction old[4];
+    struct assay_err err;
+    int rc;
+
+    listen(old, true);
     rc = make_plan(p, &o, &failure, &err);
+    listen(old, false);
     if (shown.open)
         fprintf(stderr, "\r\033[K");
     if (rc) {
         rc = cli_fail(&err);
         explain(&failure);
-    } else {
-        rc = give(in, p);
     }
     make_failure_release(&failure);
+    return rc;
+}
+
+int cli_get(const char *request, const struct settings *s, bool offline)
+{
+    const char *requests[] = {request, NULL};
+    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    struct plan_ask ask = {.requests = requests, .cache = cache, .offline = offline};
+    struct assay_err err = {.code = ASSAY_EFAIL, .text = "not enough memory"};
+    json_t *problems;
+    struct plan plan;
+    int rc;
+
+    if (!cache || plan_make(&ask, &plan, &err)) {
+        free(cache);
+        return cli_fail(&err);
+    }
+    problems = plan_problems(&plan);
+    rc = json_array_size(problems) ? refuse(problems) : carry_out(&plan, s->progress, 0);
+    json_decref(problems);
+    plan_release(&plan);
+    free(cache);
     return rc;
 }
 
@@ -214,8 +243,11 @@ static int cmd_get(struct cli_input *in)
     struct assay_err err;
     struct plan plan;
     json_t *problems;
-    int rc;
+    int64_t jobs = 0;
+    int rc = cli_value_int(in, "jobs", 1, 64, &jobs);
 
+    if (rc)
+        return rc;
     if (cli_ask_init(&a, in, &err) || plan_make(&a.ask, &plan, &err)) {
         cli_ask_release(&a);
         return cli_fail(&err);
@@ -225,8 +257,8 @@ static int cmd_get(struct cli_input *in)
         rc = show_plan(in, &plan);
     else if (json_array_size(problems))
         rc = refuse(problems);
-    else
-        rc = carry_out(in, &plan);
+    else if (!(rc = carry_out(&plan, in->settings.progress, (int)jobs)))
+        rc = give(in, &plan);
     json_decref(problems);
     plan_release(&plan);
     cli_ask_release(&a);

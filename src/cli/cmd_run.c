@@ -1,5 +1,5 @@
 /* assay run: one measured run, or with --dry-run the plan of it. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +99,31 @@ static int exit_for(const json_t *record)
     return EXIT_OK;
 }
 
+/* A model that its manifest's recipe gets is got before the run; without one nothing is done. */
+static int supply(struct cli_input *in)
+{
+    const struct settings *s = &in->settings;
+    struct manifest m = {0};
+    struct assay_err err;
+    json_t *plan = NULL;
+    const char *request;
+    bool named;
+    int rc;
+
+    if (!s->model || manifest_open(s->model, &m, NULL))
+        return EXIT_OK; /* what is wrong with it is the run's to say */
+    named = json_object_get(m.tree, "recipes") != NULL;
+    manifest_release(&m);
+    if (!named)
+        return EXIT_OK;
+    if (run_plan(s, &plan, &err))
+        return cli_fail(&err);
+    request = tree_text(plan, "get", NULL);
+    rc = request ? cli_get(request, s, cli_value(in, "offline") != NULL) : EXIT_OK;
+    json_decref(plan);
+    return rc;
+}
+
 static int cmd_run(struct cli_input *in)
 {
     struct settings *s = &in->settings;
@@ -112,6 +137,8 @@ static int cmd_run(struct cli_input *in)
         return cli_usage(in->command, "which benchmark? for example: assay run resnet50");
     if (s->dry_run)
         return dry_run(s);
+    if ((code = supply(in)))
+        return code;
     if (run_job(s, in->argc, in->argv, &record, &err))
         return cli_fail(&err);
     code = exit_for(record);
@@ -131,6 +158,8 @@ static const struct cli_option options[] = {
      "read settings from this YAML file; the command line stands above it"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "one option of the engine; may be given again"},
+    {"offline", 0, NULL, NULL, NULL,
+     "fetch nothing over the network: a model that its recipe would get must be here"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_run = {

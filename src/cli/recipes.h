@@ -27,6 +27,10 @@ void cli_ask_release(struct cli_ask *a);
         "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"       \
     }
 
+/* Gets what is asked for, with progress on stderr, and prints nothing else; an exit code. settings:
+ * cache and progress. */
+int cli_get(const char *request, const struct settings *s, bool offline);
+
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
 /* "1.34 GB" */

@@ -6,11 +6,13 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "load/conf.h"
 #include "load/profile.h"
 #include "net/net.h"
+#include "run/supply.h"
 
 /* The file that a net is written to, or the folder of several: one for each net, format, precision,
  * seed and program version.  In int8 there is ONNX only. */
@@ -45,7 +47,7 @@ static int net_file(struct resolved *r, struct assay_err *err)
 static int resolve_model(struct resolved *r, struct assay_err *err)
 {
     const char *name = r->s.model ? r->s.model : r->benchmark->default_model;
-    const char *precision;
+    const char *precision, *recipe;
     int rc;
 
     if (!name)
@@ -65,6 +67,8 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
         return ASSAY_OK;
     if (r->manifest.net)
         return net_file(r, err);
+    if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe))
+        return supply_look(r->cache, recipe, &r->model_path, &r->get, err);
     return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
 }
 
@@ -165,6 +169,7 @@ void resolve_release(struct resolved *r)
 {
     settings_release(&r->s);
     manifest_release(&r->manifest);
+    json_decref(r->get);
     free(r->model_path);
     free(r->precision);
     free(r->cache);
@@ -194,8 +199,10 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
 
 json_t *resolve_plan(const struct resolved *r)
 {
-    json_t *steps = json_array();
+    json_t *steps = json_array(), *step;
+    size_t i;
 
+    json_array_foreach(json_object_get(r->get, "steps"), i, step) json_array_append(steps, step);
     if (r->write_net)
         json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s",
                                                   r->manifest.net, r->model_path));
@@ -214,12 +221,12 @@ json_t *resolve_plan(const struct resolved *r)
                                               settings_mode_names[r->s.mode]));
     json_array_append_new(steps, json_sprintf("keep the record in %s/runs", r->store));
     return json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, s:s, s:s}, "
-                     "s:s, s:s, s:o, s:o}",
+                     "s:s, s:s, s:o, s:o, s:s*}",
                      "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
                      r->manifest.name, "file", r->model_path, "format", r->format, "precision",
                      r->precision, "synthetic", (int)r->manifest.synthetic, "dataset", "path",
                      r->s.dataset, "synthetic", r->s.dataset == NULL, "engine", "name",
                      r->engine->name, "plugin", r->engine_file, "device", r->s.device, "loadgen",
                      r->load->version, "profile", r->s.profile, "settings", settings_to_json(&r->s),
-                     "steps", steps);
+                     "steps", steps, "get", tree_text(r->get, "request", NULL));
 }

@@ -462,7 +462,9 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     rc = resolve(s, &j.r, err);
     if (rc)
         return rc;
-    rc = resolve_check(&j.r, err);
+    rc = j.r.get ? assay_fail(err, ASSAY_EFAIL, "the model %s is not here: `assay get %s` gets it",
+                              j.r.manifest.name, tree_text(j.r.get, "request", "?"))
+                 : resolve_check(&j.r, err);
     if (!rc)
         rc = settings_copy(&mine, s, err);
     if (!rc)
