@@ -214,7 +214,7 @@ static bool lines_hold(int root, char *text)
 
     if (sscanf(text, STAMP " %llu\n", &n) != 1)
         return false;
-    step = n / MOST_STATS + 1;
+    step = n > MOST_STATS ? (n + MOST_STATS - 1) / MOST_STATS : 1;
     from = (unsigned long long)clock_ns() / 1000 % step;
     for (; (next = strchr(line, '\n')); line = next + 1, seen++) {
         *next = 0;

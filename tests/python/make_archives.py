@@ -41,6 +41,7 @@ TARS = {
     "link-deep": [member("a/b/f"), link("a/b/l", "../../..")],
     # l is the folder itself, and m would be the one above it though its name looks harmless.
     "link-chain": [member("a/b/f"), link("a/b/l", "../.."), link("m", "a/b/l/..")],
+    "link-through": [member("x/y/f"), link("x/y/l", "../.."), link("x/y/m", "l/..")],
     "link-then-file": [link("d", "."), member("d/f")],
     "file-then-link": [member("d"), link("d", "e")],
     "hard-out": [hard("h", "../outside")],

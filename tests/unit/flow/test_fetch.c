@@ -144,7 +144,7 @@ static const char *url(const char *what)
 
 static struct fetch_ask asking(int64_t bytes, const char *sha256)
 {
-    return (struct fetch_ask){.bytes = bytes, .sha256 = sha256, .stall_s = 5};
+    return (struct fetch_ask){.bytes = bytes, .sha256 = sha256, .stall_s = 30};
 }
 
 static int fetch(const struct fetch_ask *like, const char *first, const char *second,
@@ -501,7 +501,8 @@ static void test_stalls(void **state)
     must_fail(&ask, url("stall/data"), NULL, "stalls: less than 1 KiB in 1 s");
     must_fail(&ask, url("silent/data"), NULL, "stalls");
     must_fail(&ask, url("drip/data"), NULL, "stalls");
-    assert_true(clock_ns() - began < 15000000000);
+    assert_true(clock_ns() - began < 60000000000);
+    ask.stall_s = 5; /* a busy machine may need a while to begin */
     must_come(&ask, url("stall/data"), url("good/data"));
 }
 

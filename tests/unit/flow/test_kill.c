@@ -62,8 +62,8 @@ static void fetch_entry(struct shelf *s, const char *url, const char *sha256)
 
 static void build_entry(struct shelf *s)
 {
-    json_t *meta = json_pack("{s:s}", "recipe", "built");
     struct shelf_entry e;
+    json_t *meta;
     char *files, *archive, *made;
 
     must(shelf_begin(s, built_key, NULL, &e, &err));
@@ -74,6 +74,7 @@ static void build_entry(struct shelf *s)
     must(unpack_archive(archive, e.dir, NULL, &err));
     made = file_join(e.dir, "made");
     must(file_write_whole(made, "made", 4, &err));
+    meta = json_pack("{s:s}", "recipe", "built");
     must(shelf_commit(s, &e, meta, &err));
     json_decref(meta);
     free(made);
@@ -129,7 +130,7 @@ static void kill_after(double ms)
     assert_true(WIFSIGNALED(status) || status == 0);
 }
 
-static struct shelf must_be_clean(size_t entries)
+static void must_be_clean(size_t entries)
 {
     struct shelf s;
     json_t *bad = NULL, *list;
@@ -143,7 +144,15 @@ static struct shelf must_be_clean(size_t entries)
     if (entries)
         assert_int_equal(json_array_size(list), entries);
     json_decref(list);
-    return s;
+}
+
+static void clear(void)
+{
+    struct shelf s;
+
+    assert_int_equal(shelf_open(dir, &s, &err), 0);
+    assert_int_equal(shelf_remove(&s, fetched_key, &err), 0);
+    assert_int_equal(shelf_remove(&s, built_key, &err), 0);
 }
 
 /* After the work is finished nothing else is there: no folder that grows, no lock, no part. */
@@ -200,8 +209,7 @@ static int setting(const char *name, int otherwise)
 static void test_killed_at_any_moment(void **state)
 {
     int kills = setting("ASSAY_KILLS", 60), finished = 0, seed = setting("ASSAY_SEED", 1);
-    double longest;
-    struct shelf s;
+    double longest = 1e9, took;
     char *archive = file_join(base, "data");
 
     (void)state;
@@ -210,12 +218,12 @@ static void test_killed_at_any_moment(void **state)
     if (!server_start(&server, base, NULL, NULL))
         skip();
     snprintf(url, sizeof(url), "http://127.0.0.1:%d/good/data", server.port);
-    longest = finish();
+    for (int i = 0; i < 3; i++, clear()) {
+        took = finish();
+        longest = took < longest ? took : longest;
+    }
     srand((unsigned)seed);
-    for (int i = 0; i < kills; i++) {
-        s = must_be_clean(i ? 0 : 2);
-        shelf_remove(&s, fetched_key, NULL);
-        shelf_remove(&s, built_key, NULL);
+    for (int i = 0; i < kills; i++, clear()) {
         kill_after(longest * rand() / RAND_MAX);
         must_be_clean(0);
         finish();

@@ -608,6 +608,69 @@ static void test_full_disk(void **state)
     free(text);
 }
 
+/* Of many files 256 are looked at, others each time: a change is seen soon, and by verify at once.
+ */
+static void test_many_files(void **state)
+{
+    struct shelf_entry e;
+    char name[32], *files, *path;
+    int looks = 0;
+
+    (void)state;
+    assert_int_equal(shelf_begin(&shelf, key_of(1), NULL, &e, &err), 0);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "%d/%03d", i / 100, i);
+        path = file_join(e.dir, name);
+        *strrchr(path, '/') = 0;
+        mkdir(path, 0755);
+        free(path);
+        path = file_join(e.dir, name);
+        assert_int_equal(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644)), 0);
+        free(path);
+    }
+    assert_int_equal(shelf_commit(&shelf, &e, NULL, &err), 0);
+    for (int i = 0; i < 100; i++)
+        assert_true(is_there(1));
+    assert_int_equal(bad_count(), 0);
+    files = found(1);
+    path = file_join(files, "5/555");
+    assert_int_equal(unlink(path), 0);
+    while (is_there(1) && looks < 1000)
+        looks++;
+    assert_true(looks < 1000);
+    assert_int_equal(bad_count(), 1);
+    free(path);
+    free(files);
+}
+
+/* A shelf that cannot be written is still good for reading. */
+static void test_read_only_shelf(void **state)
+{
+    struct shelf_entry e;
+    char small[128], key[65];
+    json_t *list;
+
+    (void)state;
+    snprintf(small, sizeof(small), "%s/small", base);
+    assert_int_equal(mkdir(small, 0755), 0);
+    if (mount("none", small, "tmpfs", 0, "size=1m") < 0)
+        skip();
+    assert_int_equal(shelf_open(small, &shelf, &err), 0);
+    make(1, 100);
+    assert_int_equal(mount("none", small, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_int_equal(shelf_open(small, &shelf, &err), 0);
+    assert_true(is_there(1));
+    assert_int_equal(shelf_named(&shelf, "thing", key, &err), 0);
+    assert_int_equal(bad_count(), 0);
+    list = shelf_list(&shelf);
+    assert_int_equal(json_array_size(list), 1);
+    json_decref(list);
+    assert_int_equal(shelf_begin(&shelf, key_of(2), NULL, &e, &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "Read-only"));
+    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EFAIL);
+    umount(small);
+}
+
 /* Looking for what is there costs microseconds, not milliseconds,. */
 static void test_finding_is_quick(void **state)
 {
@@ -648,6 +711,8 @@ int main(void)
                                        CASE(test_find_counts_as_use),
                                        CASE(test_remove_wants_it_free),
                                        CASE(test_full_disk),
+                                       CASE(test_many_files),
+                                       CASE(test_read_only_shelf),
                                        CASE(test_finding_is_quick)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

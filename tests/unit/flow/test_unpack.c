@@ -166,6 +166,7 @@ static const struct {
                {"link.zip", "may lead out"},
                {"link-deep.tar", "may lead out"},
                {"link-chain.tar", "may lead out"},
+               {"link-through.tar", "may lead out"},
                {"link-then-file.tar", "is in it twice"},
                {"file-then-link.tar", "is in it twice"},
                {"hard-out.tar", "leads out"},
