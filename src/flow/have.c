@@ -90,8 +90,8 @@ static bool is_download_as_it_is(const json_t *row)
     return json_object_get(row, "urls") && !json_object_get(row, "unpack");
 }
 
-/* How many files are named: a root that is a file can stand for one alone. */
-static size_t named_files(const json_t *body)
+/* A root that is a file can stand for one alone: the only one that is named, or the only output. */
+static bool can_be_file(const json_t *body)
 {
     json_t *names = json_object(), *v;
     size_t i, n;
@@ -102,7 +102,7 @@ static size_t named_files(const json_t *body)
         json_object_set_new(names, tree_text(v, "file", ""), json_true());
     n = json_object_size(names);
     json_decref(names);
-    return n;
+    return n == 1 || (!n && json_object_size(json_object_get(body, "outputs")) == 1);
 }
 
 int have_check(const json_t *body, const char *root, bool fetched, const volatile int *stop,
@@ -114,7 +114,7 @@ int have_check(const json_t *body, const char *root, bool fetched, const volatil
 
     if (!file_exists(root))
         return assay_fail(err, ASSAY_EFAIL, "%s: is not there", root);
-    if (!file_is_dir(root) && named_files(body) != 1)
+    if (!file_is_dir(root) && !can_be_file(body))
         return assay_fail(err, ASSAY_EFAIL,
                           "%s: is a file; the folder with the files of '%s' is wanted", root,
                           tree_text(body, "name", "?"));

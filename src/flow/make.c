@@ -129,15 +129,17 @@ static void sum_up(const struct job *j, struct make_progress *p, struct text *ru
     p->running = running->s;
 }
 
-static const char *what_of(struct job *j, size_t i)
+static const char *what_of(const struct job *j, size_t i)
 {
-    const char *doing = atomic_load(&j->steps[i].doing);
+    const struct plan_node *n = &j->plan->nodes[i];
 
     if (j->status[i] == DONE)
         return j->steps[i].by_other ? "made by somebody else meanwhile" : "done";
     if (j->status[i] == FAILED)
         return "failed";
-    return doing ? doing : "begin";
+    if (n->state == PLAN_VERIFY)
+        return "verify";
+    return n->fetches ? "fetch" : json_object_get(n->body, "build") ? "build" : "convert";
 }
 
 /* Tells of what has changed since the last time; with the lock held. */

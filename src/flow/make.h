@@ -14,7 +14,7 @@ struct make_progress {
     size_t done, total;       /* steps */
     int64_t bytes, all_bytes; /* downloaded; all_bytes: of those with a known size */
     const char *id;           /* with `what`: the step that this is about; NULL: nothing new */
-    const char *what;         /* "fetch", "build", "verify", "done", "was made by somebody else" */
+    const char *what;         /* "fetch", "build", "convert", "verify", "done", "failed" … */
     const char *running;      /* names of what is under way: "a, b" */
 };
 

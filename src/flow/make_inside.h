@@ -12,9 +12,8 @@ struct step {
     struct plan *plan;
     struct plan_node *node;
     const volatile int *stop;
-    _Atomic int64_t bytes;       /* downloaded of this node, all files */
-    _Atomic(const char *) doing; /* "fetch", "unpack", "build" … */
-    bool by_other;               /* another process had made it meanwhile */
+    _Atomic int64_t bytes; /* downloaded of this node, all files */
+    bool by_other;         /* another process had made it meanwhile */
     struct make_failure failure;
 };
 

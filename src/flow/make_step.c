@@ -24,7 +24,6 @@ static int verify(struct step *s, struct assay_err *err)
     struct plan_node *n = s->node;
     int rc;
 
-    atomic_store(&s->doing, "verify");
     rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
     return rc ? rc : have_remember(s->plan->ask.cache, n->have_id, n->body, n->root, err);
 }
@@ -128,12 +127,10 @@ static int place(struct step *s, const struct shelf_entry *e, size_t i, const js
     char *to = file_join(e->dir, unpack ? unpack : tree_text(row, "file", ""));
     int rc = part && to ? ASSAY_OK : no_memory(err);
 
-    if (!rc && unpack) {
-        atomic_store(&s->doing, "unpack");
+    if (!rc && unpack)
         rc = unpack_archive(part, to, &limits, err);
-    } else if (!rc && !(rc = make_folder_of(to, err)) && rename(part, to)) {
+    else if (!rc && !(rc = make_folder_of(to, err)) && rename(part, to))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place", to);
-    }
     free(to);
     free(part);
     return rc;
@@ -147,7 +144,6 @@ static int fetch_all(struct step *s, const struct shelf_entry *e, json_t *downlo
     json_t *row;
     size_t i;
 
-    atomic_store(&s->doing, "fetch");
     json_array_foreach(rows, i, row) if (!rc) rc = fetch_one(s, e, i, row, downloads, err);
     json_array_foreach(rows, i, row) if (!rc) rc = place(s, e, i, row, err);
     return rc;
@@ -181,7 +177,6 @@ static int run_parts(struct step *s, const char *out, const char *work, struct a
     for (size_t i = 0; !rc && i < 2; i++) {
         if (!json_object_get(s->node->body, parts[i]))
             continue;
-        atomic_store(&s->doing, parts[i]);
         rc = step_run_programs(s, parts[i], out, work, err);
     }
     return rc;
@@ -205,7 +200,6 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
     if (!rc)
         rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work, err);
     if (!rc && !only_downloads) {
-        atomic_store(&s->doing, "check");
         rc = check_outputs(n, e->dir, err);
         if (!rc)
             rc = have_check(n->body, e->dir, false, s->stop, err);
@@ -229,7 +223,6 @@ int step_do(struct step *s, struct assay_err *err)
         json_decref(downloads);
         return verify(s, err);
     }
-    atomic_store(&s->doing, "wait");
     rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
     if (!rc && e.found) {
         s->by_other = true;

@@ -163,9 +163,8 @@ static void have_id_of(struct plan_node *n)
 }
 
 /* What the user has of his own: now named, or verified before. */
-static bool look_at_users(struct plan *p, struct plan_node *n)
+static bool look_at_users(const struct plan *p, struct plan_node *n, const char *given)
 {
-    const char *given = given_place(p, n);
     char *was = NULL;
 
     have_id_of(n);
@@ -235,36 +234,42 @@ static int check_inputs(const struct plan_node *n, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* The user's own place: where digests say what is in it, it stands for what would be fetched. */
+static int settle_users(struct plan *p, struct plan_node *n, struct assay_err *err)
+{
+    char *stamps;
+
+    if (n->fetches) {
+        n->key_of = plan_key_of_downloads(n->body);
+        plan_key_from(n->key_of, n->key);
+    } else {
+        stamps = have_stamps(n->body, n->root);
+        key_of_place(n, stamps);
+        free(stamps);
+    }
+    return plan_set_outputs(p, n, NULL, err);
+}
+
+/* What the user has goes before what is found, and that before what is made. */
 static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
                   struct assay_err *err)
 {
-    char *stamps;
-    bool found;
-    int rc = look_for_found(p, n, s, &found, err);
+    bool found = false;
+    int rc;
 
+    n->fetches = has(n, "fetch") && !has(n, "build") && !has(n, "convert");
+    if (look_at_users(p, n, given_place(p, n)))
+        return settle_users(p, n, err);
+    rc = look_for_found(p, n, s, &found, err);
     if (rc || found)
         return rc;
-    n->fetches = has(n, "fetch") && !has(n, "build") && !has(n, "convert");
-    if (look_at_users(p, n)) {
-        if (n->fetches) {
-            n->key_of = plan_key_of_downloads(n->body);
-            plan_key_from(n->key_of, n->key);
-        } else {
-            stamps = have_stamps(n->body, n->root);
-            key_of_place(n, stamps);
-            free(stamps);
-        }
-        return plan_set_outputs(p, n, NULL, err);
-    }
     if (n->fetches) {
         n->key_of = plan_key_of_downloads(n->body);
         plan_key_from(n->key_of, n->key);
     } else if ((rc = plan_key_of_making(p, n, err))) {
         return rc;
     }
-    if ((rc = place_on_shelf(p, n, err)))
-        return rc;
-    if ((rc = check_inputs(n, err)))
+    if ((rc = place_on_shelf(p, n, err)) || (rc = check_inputs(n, err)))
         return rc;
     return plan_set_outputs(p, n, NULL, err);
 }
@@ -355,6 +360,8 @@ static int mark(struct plan *p, size_t at, struct assay_err *err)
     else if (n->state == PLAN_MAKE && !n->fetches && !has(n, "build") && !has(n, "convert"))
         n->state = PLAN_LACKING;
     free(files);
+    if (!rc && n->state == PLAN_MAKE && !n->fetches)
+        rc = plan_check_places(p, n, err);
     return rc ? rc : mark_needs(p, n, err);
 }
 

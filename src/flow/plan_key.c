@@ -119,9 +119,10 @@ int plan_set_outputs(struct plan *p, struct plan_node *n, const char *program,
     {
         if (n->state == PLAN_FOUND && program && strcmp(key, "program") != 0)
             continue;
-        text = program    ? strdup(program)
-               : one_file ? strdup(n->root)
-                          : file_join(n->root, json_string_value(v));
+        text = program ? strdup(program)
+               : one_file || !strcmp(json_string_value(v), ".")
+                   ? strdup(n->root)
+                   : file_join(n->root, json_string_value(v));
         json_object_set_new(n->outputs, key, json_string(text));
         free(text);
     }
@@ -137,6 +138,47 @@ int plan_set_outputs(struct plan *p, struct plan_node *n, const char *program,
     }
     json_decref(scope);
     return rc;
+}
+
+static int check_rows(const struct plan_node *n, const char *part, const json_t *scope,
+                      struct assay_err *err)
+{
+    static const char *const texts[] = {"in", "text"};
+    json_t *row, *filled;
+    int rc = ASSAY_OK;
+    char *text;
+    size_t i;
+
+    json_array_foreach(json_object_get(n->body, part), i, row)
+    {
+        for (size_t k = 0; !rc && k < 2; k++)
+            if (!(rc = fill(tree_text(row, texts[k], ""), scope, &text, err)))
+                free(text);
+        if (!rc && !(rc = fill_list(json_object_get(row, "run"), scope, &filled, err)))
+            json_decref(filled);
+    }
+    return rc;
+}
+
+int plan_check_places(const struct plan *p, const struct plan_node *n, struct assay_err *err)
+{
+    json_t *scope = plan_scope(p, n, n->root, "", false), *v;
+    struct assay_err e = {0};
+    const char *key;
+    char *text;
+    int rc = check_rows(n, "build", scope, &e);
+
+    if (!rc)
+        rc = check_rows(n, "convert", scope, &e);
+    if (!rc)
+        rc = check_rows(n, "check", scope, &e);
+    json_object_foreach(json_object_get(n->body, "env"), key, v)
+    {
+        if (!rc && !(rc = fill(json_string_value(v), scope, &text, &e)))
+            free(text);
+    }
+    json_decref(scope);
+    return rc ? assay_fail(err, rc, "%s: %.400s", n->recipe->file, e.text) : ASSAY_OK;
 }
 
 /* Keys. */

@@ -136,9 +136,22 @@ static int how_it_ended(const struct tool *t, int status, enum ending how, struc
     return ASSAY_OK;
 }
 
+/* A name with '/' that is not absolute is of the folder in which it runs: "./configure". */
+static char *find_for(const struct tool *t)
+{
+    char *path, *file;
+
+    if (t->argv[0][0] == '/' || !strchr(t->argv[0], '/'))
+        return tool_find(t->argv[0], t->path);
+    path = file_join(t->dir, t->argv[0]);
+    file = path ? tool_find(path, NULL) : NULL;
+    free(path);
+    return file;
+}
+
 int tool_run(const struct tool *t, struct assay_err *err)
 {
-    char *file = tool_find(t->argv[0], t->path);
+    char *file = find_for(t);
     int ends[2] = {-1, -1}, rc, status;
     enum ending how;
     pid_t pid;

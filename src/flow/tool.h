@@ -6,7 +6,7 @@
 #include "assay/types.h"
 
 struct tool {
-    char *const *argv; /* argv[0] is a path, or a name that is looked for in `path` */
+    char *const *argv; /* argv[0]: a name that is looked for in `path`, or a path (from `dir`) */
     char *const *env;  /* NULL-terminated "NAME=VALUE" */
     const char *path;  /* folders parted by ':' */
     const char *dir;   /* where it runs */

@@ -164,7 +164,7 @@ def gated(p):
     p.assay("get", "photos", "--have", "photos=" + own, code=3, has=["is not the file that is wanted: its SHA-256 is"])
     with open(own + "/list.txt", "wb") as f:
         f.write(b"list\n")
-    if p.assay("get", "photos", "--have", "data=" + own).stdout.strip() != own + "/.":
+    if p.assay("get", "photos", "--have", "data=" + own).stdout.strip() != own:
         sys.exit("not where it is")
     p.assay("plan", "photos", has=["have    photos  " + own, "Nothing is to be done"])
     if p.read(p.assay("get", "user-of-photos").stdout.strip()) != b"list\n":
