@@ -56,9 +56,32 @@ static void count(void *ctx, int64_t done, int64_t total)
     atomic_store(&c->step->bytes, c->before + done);
 }
 
+static int make_folder_of(const char *path, struct assay_err *err)
+{
+    char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+    int rc = slash ? ASSAY_OK : no_memory(err);
+
+    if (slash) {
+        *slash = 0;
+        rc = file_make_dirs(dir, err);
+    }
+    free(dir);
+    return rc;
+}
+
+static void remove_empty_folder_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    *slash = 0;
+    rmdir(path);
+    *slash = '/';
+}
+
+/* Its own folder keeps its name: an archive of one file names what is in it. */
 static char *part_of(const struct shelf_entry *e, size_t i, const json_t *row)
 {
-    return text_format("%s/%zu-%s", e->parts, i, file_base(tree_text(row, "file", "")));
+    return text_format("%s/%zu/%s", e->parts, i, file_base(tree_text(row, "file", "")));
 }
 
 static int first_seen(const char *url, const char *known, const struct fetch_result *got,
@@ -90,7 +113,9 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     ask.urls = urls;
     if (!ask.sha256 && first_seen_find(urls[0], known))
         ask.sha256 = known;
-    rc = path ? fetch_file(&ask, path, &got, err) : no_memory(err);
+    rc = path ? make_folder_of(path, err) : no_memory(err);
+    if (!rc && (rc = fetch_file(&ask, path, &got, err)))
+        remove_empty_folder_of(path);
     if (!rc && !tree_text(row, "sha256", NULL))
         rc = first_seen(urls[0], known, &got, err);
     if (!rc) {
@@ -101,19 +126,6 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
                                  (json_int_t)got.bytes, "first_seen", (int)got.first_seen));
     }
     free(path);
-    return rc;
-}
-
-static int make_folder_of(const char *path, struct assay_err *err)
-{
-    char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
-    int rc = slash ? ASSAY_OK : no_memory(err);
-
-    if (slash) {
-        *slash = 0;
-        rc = file_make_dirs(dir, err);
-    }
-    free(dir);
     return rc;
 }
 
