@@ -169,7 +169,7 @@ struct cli_bench {
     void *self;
     struct assay_benchmark_desc desc;
     struct manifest manifest;
-    char *manifest_text, *cache;
+    char *manifest_text, *cache, *dataset;
 };
 /* Ctrl-C ends it with ASSAY_ESTOP while it prepares. */
 int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/tree.h"
 #include "report/text.h"
 #include "run/run.h"
@@ -99,27 +100,35 @@ static int exit_for(const json_t *record)
     return EXIT_OK;
 }
 
-/* A model that its manifest's recipe gets is got before the run; without one nothing is done. */
+/* Whether a recipe may have to get something: seen without loading anything. */
+static bool names_recipe(const struct settings *s)
+{
+    struct manifest m = {0};
+    bool named = s->dataset && !file_is_dir(s->dataset);
+
+    /* What is wrong with a manifest is the run's to say. */
+    if (!named && s->model && !manifest_open(s->model, &m, NULL)) {
+        named = json_object_get(m.tree, "recipes") != NULL;
+        manifest_release(&m);
+    }
+    return named;
+}
+
+/* Model and data set that recipes get are got before the run, after all else was checked. */
 static int supply(struct cli_input *in)
 {
     const struct settings *s = &in->settings;
-    struct manifest m = {0};
     struct assay_err err;
-    json_t *plan = NULL;
-    const char *request;
-    bool named;
-    int rc;
+    json_t *plan = NULL, *request;
+    int rc = EXIT_OK;
+    size_t i;
 
-    if (!s->model || manifest_open(s->model, &m, NULL))
-        return EXIT_OK; /* what is wrong with it is the run's to say */
-    named = json_object_get(m.tree, "recipes") != NULL;
-    manifest_release(&m);
-    if (!named)
+    if (!names_recipe(s))
         return EXIT_OK;
     if (run_plan(s, &plan, &err))
         return cli_fail(&err);
-    request = tree_text(plan, "get", NULL);
-    rc = request ? cli_get(request, s, cli_value(in, "offline") != NULL) : EXIT_OK;
+    json_array_foreach(json_object_get(plan, "get"), i, request) if (!rc) rc =
+        cli_get(json_string_value(request), s, cli_value(in, "offline") != NULL);
     json_decref(plan);
     return rc;
 }

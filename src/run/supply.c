@@ -7,20 +7,20 @@
 #include "base/tree.h"
 #include "flow/plan.h"
 
-/* The output called "model", or the only one beside root and version. */
-static const char *model_of(const struct plan_node *n)
+/* The output of this name, or the only one beside root and version. */
+static const char *output_of(const struct plan_node *n, const char *name)
 {
-    const char *key, *model = tree_text(n->outputs, "model", NULL);
+    const char *key, *output = tree_text(n->outputs, name, NULL);
     json_t *v;
 
-    if (model || json_object_size(n->outputs) != 3)
-        return model;
+    if (output || json_object_size(n->outputs) != 3)
+        return output;
     json_object_foreach(n->outputs, key, v)
     {
         if (strcmp(key, "root") != 0 && strcmp(key, "version") != 0)
-            model = json_string_value(v);
+            output = json_string_value(v);
     }
-    return model;
+    return output;
 }
 
 /* "1.34 GB", "232 kB"; "of unknown size". */
@@ -60,13 +60,13 @@ static json_t *steps_of(const struct plan *p)
     return steps;
 }
 
-int supply_look(const char *cache, const char *recipe, char **path, json_t **plan,
-                struct assay_err *err)
+int supply_look(const char *cache, const char *recipe, const char *output, char **path,
+                json_t **plan, struct assay_err *err)
 {
     const char *requests[] = {recipe, NULL};
     struct plan_ask ask = {.requests = requests, .cache = cache};
     const struct plan_node *n;
-    const char *model;
+    const char *place;
     struct plan p;
     int rc = plan_make(&ask, &p, err);
 
@@ -74,13 +74,27 @@ int supply_look(const char *cache, const char *recipe, char **path, json_t **pla
         return rc;
     n = &p.nodes[p.roots[0]];
     *plan = NULL;
-    if (!(model = model_of(n)))
-        rc = assay_fail(err, ASSAY_EUSAGE, "%s: the recipe gives no output 'model'",
-                        n->recipe->file);
-    else if (!(*path = strdup(model)))
+    if (!(place = output_of(n, output)))
+        rc = assay_fail(err, ASSAY_EUSAGE, "%s: the recipe gives no output '%s'", n->recipe->file,
+                        output);
+    else if (!(*path = strdup(place)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_LACKING)
         *plan = json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p));
     plan_release(&p);
     return rc;
+}
+
+int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
+                  struct assay_err *err)
+{
+    struct assay_err e = {0};
+    int rc;
+
+    if (strchr(name, '/'))
+        return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", name);
+    rc = supply_look(cache, name, "folder", path, plan, &e);
+    return rc ? assay_fail(err, rc, "--dataset: %.60s is not a folder; as a recipe: %.380s", name,
+                           e.text)
+              : ASSAY_OK;
 }

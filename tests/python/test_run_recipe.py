@@ -66,7 +66,7 @@ def main():
         with open(folder + "/tiny.yaml", "w", encoding="utf-8") as f:
             f.write(MANIFEST)
         plan = json.loads(run(folder, "--dry-run").stdout)
-        if plan["get"] != "tiny-model" or plan["steps"][:2] != ["fetch tiny-model:fetch, %.3g MB and more" % (
+        if plan["get"] != ["tiny-model"] or plan["steps"][:2] != ["fetch tiny-model:fetch, %.3g MB and more" % (
                 (len(model) - 100) / 1e6), "make tiny-model"]:
             sys.exit("the plan: %s" % plan)
         run(folder, "--offline", code=3, has=["first.gz is not here, and --offline forbids", "second is not here"])
