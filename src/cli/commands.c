@@ -10,9 +10,13 @@
     ROW(explore)                                                                                   \
     ROW(benchmarks)                                                                                \
     ROW(models)                                                                                    \
+    ROW(plan)                                                                                      \
+    ROW(get)                                                                                       \
+    ROW(recipes)                                                                                   \
     ROW(engines)                                                                                   \
     ROW(net)                                                                                       \
     ROW(quantize)                                                                                  \
+    ROW(cache)                                                                                     \
     ROW(samples)                                                                                   \
     ROW(score)                                                                                     \
     ROW(system)                                                                                    \
@@ -63,6 +67,8 @@ void cli_arguments_count(const char *arguments, int *min, int *max)
     *min = *max = 0;
     for (const char *p = arguments; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) {
         *min += *p != '[';
-        *max += 1;
+        *max += strncmp(p + strcspn(p, " ]."), "...", 3) ? 1 : CLI_MAX_ARGUMENTS;
     }
+    if (*max > CLI_MAX_ARGUMENTS)
+        *max = CLI_MAX_ARGUMENTS;
 }

@@ -38,12 +38,12 @@ static const struct frame_key {
     const char *name;
     int type;
 } frame_keys[] = {
-    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},  {"benchmark", FRAME_TEXT},
-    {"files", FRAME_TEXTS},    {"net", FRAME_NETS},   {"synthetic", FRAME_FLAG},
-    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},  {"sha256", FRAME_TEXTS},
-    {"input", FRAME_MAP},      {"output", FRAME_MAP}, {"reference_accuracy", FRAME_NUMBER},
-    {"target", FRAME_NUMBER},  {"source", FRAME_ANY}, {"licence", FRAME_ANY},
-    {"notes", FRAME_ANY}};
+    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},    {"benchmark", FRAME_TEXT},
+    {"files", FRAME_TEXTS},    {"net", FRAME_NETS},     {"synthetic", FRAME_FLAG},
+    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},    {"sha256", FRAME_TEXTS},
+    {"input", FRAME_MAP},      {"output", FRAME_MAP},   {"reference_accuracy", FRAME_NUMBER},
+    {"target", FRAME_NUMBER},  {"source", FRAME_ANY},   {"licence", FRAME_ANY},
+    {"notes", FRAME_ANY},      {"recipes", FRAME_TEXTS}};
 #define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
 
 static bool is_manifest_name(const char *file)
@@ -104,8 +104,8 @@ static int check_keys(const struct manifest *m, struct assay_err *err)
     return ASSAY_OK;
 }
 
-/* A digest under a name that is no format of files would never be compared. */
-static int check_digest_keys(const struct manifest *m, const char *digest, struct assay_err *err)
+/* A digest (or a recipe) under a name that is no format of files would never be looked at. */
+static int check_format_keys(const struct manifest *m, const char *digest, struct assay_err *err)
 {
     const json_t *files = json_object_get(m->tree, "files");
     const char *key;
@@ -115,8 +115,8 @@ static int check_digest_keys(const struct manifest *m, const char *digest, struc
     {
         if (!json_object_get(files, key))
             return assay_fail(err, ASSAY_EUSAGE,
-                              "%s: %s: '%.60s' is no format of 'files'; wanted: a digest by "
-                              "format, as in {onnx: 0a1b...}",
+                              "%s: %s: '%.60s' is no format of 'files'; wanted: one for a "
+                              "format, as in {onnx: ...}",
                               m->file, digest, key);
     }
     return ASSAY_OK;
@@ -178,8 +178,10 @@ static int check_frame(struct manifest *m, struct assay_err *err)
     if (!m->net == !files || (files && !json_object_size(files)))
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: one of 'files' (format: file) and 'net' is wanted", m->file);
-    rc = check_digest_keys(m, "md5", err);
-    return rc ? rc : check_digest_keys(m, "sha256", err);
+    rc = check_format_keys(m, "md5", err);
+    if (!rc)
+        rc = check_format_keys(m, "sha256", err);
+    return rc ? rc : check_format_keys(m, "recipes", err);
 }
 
 int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
@@ -343,33 +345,68 @@ static int check_digest(const struct manifest *m, const char *path, const char *
     return rc;
 }
 
+/* The first format that both have, and where its file should be (malloc'ed). */
+static const char *format_of(const struct manifest *m, const char *const *formats)
+{
+    const json_t *files = json_object_get(m->tree, "files");
+
+    for (; *formats; formats++)
+        if (tree_text(files, *formats, NULL))
+            return *formats;
+    return NULL;
+}
+
+static char *place_of(const struct manifest *m, const char *format)
+{
+    const char *name = tree_text(json_object_get(m->tree, "files"), format, "");
+    char *dir = strdup(m->file), *path;
+
+    if (!dir)
+        return NULL;
+    *strrchr(dir, '/') = 0;
+    path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    free(dir);
+    return path;
+}
+
+static int no_format(const struct manifest *m, struct assay_err *err)
+{
+    struct text have;
+    const char *key;
+    json_t *v;
+
+    text_init(&have, 256);
+    json_object_foreach(json_object_get(m->tree, "files"), key, v)
+        text_addf(&have, "%s%s", have.len ? ", " : "", key);
+    assay_fail(err, ASSAY_EUSAGE, "%s: has no file that this engine reads; it has: %s", m->file,
+               have.s);
+    text_release(&have);
+    return ASSAY_EUSAGE;
+}
+
+bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,
+                    const char **recipe)
+{
+    char *path;
+    bool wants;
+
+    if (!(*format = format_of(m, formats)))
+        return false;
+    *recipe = tree_text(json_object_get(m->tree, "recipes"), *format, NULL);
+    path = place_of(m, *format);
+    wants = *recipe && path && !file_exists(path);
+    free(path);
+    return wants;
+}
+
 int manifest_file(const struct manifest *m, const char *const *formats, char **path,
                   const char **format, struct assay_err *err)
 {
-    json_t *files = json_object_get(m->tree, "files"), *v;
-    const char *name = NULL, *key;
-    struct text have;
-    char *dir;
     int rc;
 
-    for (; *formats && !name; formats++)
-        if ((name = tree_text(files, *formats, NULL)))
-            *format = *formats;
-    if (!name) {
-        text_init(&have, 256);
-        json_object_foreach(files, key, v) text_addf(&have, "%s%s", have.len ? ", " : "", key);
-        rc = assay_fail(err, ASSAY_EUSAGE, "%s: has no file that this engine reads; it has: %s",
-                        m->file, have.s);
-        text_release(&have);
-        return rc;
-    }
-    dir = strdup(m->file);
-    if (!dir)
-        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", m->file);
-    *strrchr(dir, '/') = 0;
-    *path = name[0] == '/' ? strdup(name) : file_join(dir, name);
-    free(dir);
-    if (!*path)
+    if (!(*format = format_of(m, formats)))
+        return no_format(m, err);
+    if (!(*path = place_of(m, *format)))
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", m->file);
     if (!file_exists(*path))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: the model file is missing (named by %s)", *path,

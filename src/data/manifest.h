@@ -32,6 +32,10 @@ void manifest_release(struct manifest *m);
  * manifest gives one.  Not for nets. The caller frees *path. */
 int manifest_file(const struct manifest *m, const char *const *formats, char **path,
                   const char **format, struct assay_err *err);
+/* When the file that manifest_file would take is not there, and the manifest names a recipe for it:
+ * that format and the recipe; else false. */
+bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,
+                    const char **recipe);
 /* Names of known manifests: array of {"name", "benchmark", "file", "synthetic", "formats"}. */
 json_t *manifest_list(void);
 

@@ -69,7 +69,7 @@ static const struct settings_row rows[] = {
     TEXT("model", 'm', model, NULL, "NAME|FILE", GROUP_WHAT,
          "name or file of a manifest; default: the benchmark's own"),
     TEXT("dataset", 'd', dataset, NULL, "DIR", GROUP_WHAT,
-         "folder of the data set; default: synthetic samples"),
+         "folder of the data set, or the name of its recipe; default: synthetic samples"),
     TEXT("engine", 'e', engine, "onnxruntime", "NAME|FILE", GROUP_WHAT,
          "what executes the model; 'assay engines' lists them"),
     TEXT("device", 0, device, "cpu", "NAME", GROUP_WHAT, "where it executes: cpu, cuda:0, …"),

@@ -494,6 +494,16 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
     return rc;
 }
 
+/* What recipes would get is the caller's to get first. */
+static int check_there(const struct resolved *r, struct assay_err *err)
+{
+    const char *request = tree_text(json_array_get(r->get, 0), "request", NULL);
+
+    return request ? assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it",
+                                request, request)
+                   : ASSAY_OK;
+}
+
 int run_job(const struct settings *s, int argc, char **argv, json_t **record, struct assay_err *err)
 {
     struct settings mine = {0}; /* with what is tuned */
@@ -510,7 +520,11 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
         settings_release(&mine);
         return rc;
     }
-    rc = resolve_check(&j.r, err);
+    rc = check_there(&j.r, err);
+    if (!rc)
+        rc = resolve_check(&j.r, err);
+    if (!rc && s->dataset && strcmp(s->dataset, j.r.s.dataset) != 0) /* by a recipe */
+        rc = settings_set(&mine, "dataset", j.r.s.dataset, SETTINGS_CLI, "dataset", err);
     if (!rc)
         rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {
