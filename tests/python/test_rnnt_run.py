@@ -102,7 +102,9 @@ def check_bad_models(folder):
         for file in os.listdir(model):
             os.remove(os.path.join(model, file))
     check_refused(folder, "lacking", lambda m: os.remove(os.path.join(m, "joint.onnx")),
-                  "the model has no graph 'joint', but 'encoder', 'prediction'")
+                  "has no joint.onnx for the graph 'joint', but encoder.onnx, prediction.onnx")
+    check_refused(folder, "extra", lambda m: tiny_rnnt.encoder(os.path.join(m, "spare.onnx")),
+                  "spare.onnx: is none of the graphs 'encoder', 'prediction', 'joint'")
     check_refused(folder, "named", lambda m: tiny_rnnt.encoder(os.path.join(m, "encoder.onnx"), "audio"),
                   "graph 'encoder': onnxruntime: the model has no input 'frames', but 'audio'")
     check_refused(folder, "swapped", lambda m: tiny_rnnt.joint(os.path.join(m, "encoder.onnx"), {96: "a"}),
