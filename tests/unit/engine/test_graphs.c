@@ -189,6 +189,7 @@ static void the_model_is_what_its_graphs_are(void **state)
     assay_graphs_join(&d, 8, "int8");
     assay_graphs_join(&d, 2, "fp32");
     assay_graphs_join(&d, 4, "bf16");
+    assay_graphs_join(&d, 0, "fp32");
     assert_int_equal(d.max_batch, 2);
     assert_string_equal(d.precision, "int8");
 }
