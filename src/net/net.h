@@ -156,6 +156,11 @@ struct net {
     /* How a benchmark feeds the model: its name, and a manifest's input and output blocks (YAML,
      * one a line).  NULL: not said. */
     const char *benchmark, *feeding;
+    /* A checkpoint that also has what is for other nets: beginnings of names, NULL-terminated.
+     * NULL: none. */
+    const char *const *beside;
+    /* How a checkpoint spells the beginning of names: ours, theirs.  NULL: alike. */
+    const char *spelling[2];
     bool analytic; /* its synthetic weights are scaled by gain alone, no forward pass (weights.c) */
     int failed;    /* while it is built: the first thing that went wrong */
     char reason[160];
