@@ -27,7 +27,7 @@
 #define PROBE_REVISION 1
 #define REPEATS        8
 #define COMPUTE_STEPS  3000000
-#define MEMORY_BYTES   ((size_t)32 << 20)
+#define MEMORY_BYTES   ((size_t)64 << 20)
 #define LOOKED_AT      8 /* processors whose frequency is sampled */
 
 struct kernel_times {

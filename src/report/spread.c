@@ -19,7 +19,7 @@
  * What one run cannot show is what is the same all through it and other in the next: where memory
  * came to lie, which processors were taken.  For this a normal term of RUN_SD on each side is added
  * to the logarithm of the ratio.  It is an assumption, not a measurement: with it a difference
- * below about 2 % is never seen between single runs.  Several runs of each side replace it.
+ * below about 3 % is never seen between single runs.  Several runs of each side replace it.
  *
  * Several runs.  A draw takes as many runs as there are, with replacement, and each of those is
  * drawn in blocks as above; the figure of the side is the geometric mean of its runs' figures.  The
@@ -40,7 +40,7 @@
 #define BLOCKS     32
 #define UNITS_MAX  8192 /* stretches of a run: block borders lie between them */
 #define DRAWS      10000
-#define RUN_SD     0.005
+#define RUN_SD     0.006
 #define LEAST      8 /* latencies, or pieces, below which there is no figure */
 #define LEAST_TAIL 5 /* latencies beyond a percentile, on either side */
 

@@ -3,10 +3,13 @@
  * The reference kernel's times before and after each run say how fast the machine was at four
  * moments.  Between those of A and those of B lie four ratios; what the machine did to the runs
  * lies somewhere among them, as far as two looks can tell.  So the interval of a figure's ratio is
- * stretched by the largest and the smallest of the four, less DEAD, which the kernel's times differ
- * by on a machine that is the same (its quickest repetition repeats within 1 to 2 %).  Of the
- * kernel's two parts the one that says more counts, on either side.  Steal time, the share of the
- * processors' work that a hypervisor gave to others, is added.
+ * stretched by the largest and the smallest of the four, less a dead zone that two looks at an
+ * unchanged machine may differ by.  For the compute part that is 2 %: undisturbed, its quickest
+ * repetition repeats within 1 %.  For the memory part it is 10 %: it wanders more, with what other
+ * processors have in the shared cache, and a run waits for memory only a part of its time.  Of the
+ * two parts the one that says more counts, on either side.  Added is the difference in what others
+ * took meanwhile: of the processors' work what a hypervisor gave to other machines (steal), and of
+ * all processors what other programs used.  Neither need have touched the run, but both may.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -17,7 +20,6 @@
 
 #include "base/tree.h"
 
-#define DEAD       0.02
 #define STEAL_SAID 0.01
 #define OTHER_SAID 0.05
 
@@ -51,6 +53,16 @@ static double others(const json_t *record)
     return seconds > 0 && busy > 0 ? busy / seconds : 0;
 }
 
+/* The share of the machine that others took, of either kind. */
+static double taken(const json_t *record)
+{
+    const json_t *threads = json_object_get(json_object_get(record, "system"), "threads");
+    double processors = tree_real(threads, "value", 0);
+    double share = steal_share(record) + (processors > 0 ? others(record) / processors : 0);
+
+    return fmin(share, 0.9);
+}
+
 static bool throttled(const json_t *record)
 {
     const json_t *t = part(record, "throttled");
@@ -79,22 +91,25 @@ static bool extremes(const json_t *a, const json_t *b, const char *what, double 
 
 struct weather weather_between(const json_t *a, const json_t *b)
 {
-    static const char *const parts[] = {"compute_ns", "memory_ns"};
+    static const struct {
+        const char *name;
+        double dead;
+    } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
     struct weather w = {.slow = 1, .quick = 1};
-    double least, most, steal = steal_share(b) - steal_share(a);
+    double least, most, more = taken(b) - taken(a);
 
     if (tree_int(part(a, "probe"), "revision", 0) == tree_int(part(b, "probe"), "revision", -1))
         for (int i = 0; i < 2; i++) {
-            if (!extremes(a, b, parts[i], &least, &most))
+            if (!extremes(a, b, parts[i].name, &least, &most))
                 continue;
             w.known = true;
-            w.slow = fmax(w.slow, exp(fmax(0, most - DEAD)));
-            w.quick = fmin(w.quick, exp(fmin(0, least + DEAD)));
+            w.slow = fmax(w.slow, exp(fmax(0, most - parts[i].dead)));
+            w.quick = fmin(w.quick, exp(fmin(0, least + parts[i].dead)));
         }
-    if (steal > 0)
-        w.slow /= 1 - fmin(steal, 0.9);
+    if (more > 0)
+        w.slow /= 1 - more;
     else
-        w.quick *= 1 - fmin(-steal, 0.9);
+        w.quick *= 1 + more;
     w.a_throttled = throttled(a) && !throttled(b);
     w.b_throttled = throttled(b) && !throttled(a);
     return w;
@@ -146,11 +161,12 @@ void weather_notes(const struct weather *w, const json_t *a, const json_t *b, js
     if (w->slow > 1.001)
         json_array_append_new(
             notes, json_sprintf("the machine itself may have been up to %.1f %% slower while B ran "
-                                "(reference kernel, steal): intervals are widened by that",
+                                "(reference kernel, others' use): intervals are widened by that",
                                 100 * (w->slow - 1)));
     if (w->quick < 0.999)
         json_array_append_new(
-            notes, json_sprintf("the machine itself may have been up to %.1f %% quicker while B "
-                                "ran (reference kernel, steal): intervals are widened by that",
-                                100 * (1 - w->quick)));
+            notes,
+            json_sprintf("the machine itself may have been up to %.1f %% quicker while B "
+                         "ran (reference kernel, others' use): intervals are widened by that",
+                         100 * (1 - w->quick)));
 }
