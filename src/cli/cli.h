@@ -22,6 +22,7 @@ enum cli_exit {
     EXIT_INVALID = 4,
     EXIT_ACCURACY = 5,
     EXIT_REGRESSION = 6,
+    EXIT_UNSURE = 7,
     EXIT_INTERRUPTED = 130
 };
 struct cli_exit_row {

@@ -8,6 +8,8 @@
     ROW(results)                                                                                   \
     ROW(matrix)                                                                                    \
     ROW(explore)                                                                                   \
+    ROW(compare)                                                                                   \
+    ROW(reproduce)                                                                                 \
     ROW(benchmarks)                                                                                \
     ROW(models)                                                                                    \
     ROW(plan)                                                                                      \
@@ -36,7 +38,8 @@ const struct cli_exit_row cli_exits[] = {
     {EXIT_COULD_NOT, "It could not be done: a file, an engine, memory, the disk."},
     {EXIT_INVALID, "The run was done, and its verdict is INVALID."},
     {EXIT_ACCURACY, "The accuracy is below the target."},
-    {EXIT_REGRESSION, "A comparison found a regression."},
+    {EXIT_REGRESSION, "A comparison found a regression, or a run was not reproduced."},
+    {EXIT_UNSURE, "A run was repeated, and noise hides whether it is the same."},
     {EXIT_INTERRUPTED, "Interrupted (Ctrl-C); what was measured is kept."},
     {0, NULL}};
 

@@ -20,6 +20,7 @@
 #include "engine/host.h"
 #include "load/conf.h"
 #include "load/verdict.h"
+#include "record/conditions.h"
 #include "record/record.h"
 #include "record/system.h"
 #include "run/chosen.h"
@@ -75,6 +76,7 @@ struct job {
     struct settings final; /* with what was measured */
     json_t *result;        /* the child's; NULL when it failed */
     json_t *tuning;        /* what was tuned, now or before; NULL: nothing */
+    json_t *conditions;    /* of the machine while the child ran */
     json_t *tree;          /* the record */
     struct assay_err how;  /* how the child ended */
     char created[32];      /* when the run began */
@@ -224,6 +226,7 @@ static void put_parts(struct job *j)
     }
     system_facts_at(j->draft.store, NULL, &system, NULL);
     put(j, "system", system);
+    put(j, "conditions", json_incref(j->conditions));
 }
 
 static json_t *detail_selection(const struct detail *d)
@@ -467,6 +470,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
                         struct assay_err *err)
 {
     struct assay_err why = {0};
+    struct conditions *around;
     sigset_t before;
     char path[1200];
     int rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
@@ -476,6 +480,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         return rc;
     }
     in_draft(j, "job.json", path);
+    around = j->how.code ? NULL : conditions_begin();
     while (!j->how.code) { /* a tuning may have ended it already */
         supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", most_seconds(s),
                       &j->sup, &j->how);
@@ -486,6 +491,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         supervise_release(&j->sup);
     }
     hold_signals(true, &before);
+    j->conditions = conditions_end(around);
     rc = read_result(j, s, &why);
     if (!rc)
         rc = put_record(j, argc, argv, &why);
@@ -537,6 +543,7 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     json_decref(j.tree);
     json_decref(j.result);
     json_decref(j.tuning);
+    json_decref(j.conditions);
     settings_release(&mine);
     settings_release(&j.final);
     supervise_release(&j.sup);
