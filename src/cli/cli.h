@@ -47,7 +47,8 @@ struct cli_input;
 /* A second word: `assay net write`. */
 struct cli_verb {
     const char *name;      /* NULL ends the table */
-    const char *arguments; /* "NET", "[RUN]": what comes behind it; in brackets: may be left out */
+    const char *arguments; /* "NET", "[RUN]": what comes behind it; in brackets: may be left out;
+                              ending in "...": may be repeated */
     const char *help;
     int (*run)(struct cli_input *in);
 };
@@ -66,7 +67,7 @@ extern const struct cli_command *const cli_commands[]; /* ends with NULL */
 extern const char *const cli_all_settings[];
 
 #define CLI_MAX_OPTIONS   16
-#define CLI_MAX_ARGUMENTS 4
+#define CLI_MAX_ARGUMENTS 1024
 
 /* What was typed, parsed. */
 struct cli_input {
@@ -147,6 +148,10 @@ void cli_table_print(struct cli_table *t, FILE *out);              /* and releas
 
 /* Absolute folder of all records; free() it. */
 char *cli_store(const struct settings *s);
+/* The records that the arguments name (ids, `last`, a run's folder or its record.json), or with the
+ * option --all those of the store, the newest first; each with "folder".  Prints its errors;
+ * returns an exit code. */
+int cli_records(struct cli_input *in, json_t **records);
 /* The texts of an array, joined: "a, b". */
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */

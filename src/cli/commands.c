@@ -6,6 +6,9 @@
 #define COMMANDS(ROW)                                                                              \
     ROW(run)                                                                                       \
     ROW(results)                                                                                   \
+    ROW(report)                                                                                    \
+    ROW(export)                                                                                    \
+    ROW(import)                                                                                    \
     ROW(benchmarks)                                                                                \
     ROW(models)                                                                                    \
     ROW(engines)                                                                                   \
@@ -60,7 +63,9 @@ void cli_arguments_count(const char *arguments, int *min, int *max)
 {
     *min = *max = 0;
     for (const char *p = arguments; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ");
+
         *min += *p != '[';
-        *max += 1;
+        *max = n > 3 && !strncmp(p + n - 3, "...", 3) ? CLI_MAX_ARGUMENTS : *max + 1;
     }
 }
