@@ -28,15 +28,20 @@ static void head(FILE *out, const struct view *views, size_t n)
     fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n", html_style);
 }
 
+static bool is_date(const char *s)
+{
+    return strspn(s, "0123456789-") == 10;
+}
+
 static void opening(FILE *out, const struct view *views, size_t n)
 {
     const char *first = NULL, *last = NULL;
     size_t i, synthetic = 0, foreign = 0;
 
     for (i = 0; i < n; i++) {
-        if (*views[i].created && (!first || strcmp(views[i].created, first) < 0))
+        if (is_date(views[i].created) && (!first || strcmp(views[i].created, first) < 0))
             first = views[i].created;
-        if (*views[i].created && (!last || strcmp(views[i].created, last) > 0))
+        if (is_date(views[i].created) && (!last || strcmp(views[i].created, last) > 0))
             last = views[i].created;
         synthetic += view_synthetic(&views[i]) != NULL;
         foreign += views[i].foreign != NULL;

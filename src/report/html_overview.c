@@ -45,7 +45,7 @@ static void overview_row(FILE *out, const struct view *v)
     fputs("</th>", out);
     fputs("<td class=\"m\">", out);
     escape_htmlf(out, "%s, %s", v->benchmark, v->scenario);
-    if (strcmp(v->mode, "performance"))
+    if (*v->mode && strcmp(v->mode, "performance"))
         escape_htmlf(out, ", %s", v->mode);
     fputs("</td>", out);
     cell(out, "m", setup);

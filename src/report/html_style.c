@@ -71,7 +71,7 @@ const char html_style[] =
     ".overview thead,.cmp thead{position:absolute;left:-99rem}"
     ".overview tr,.cmp tr{display:flex;flex-wrap:wrap;gap:.1rem .9rem;padding:.5rem 0;"
     "border-bottom:1px solid var(--line)}"
-    ".overview td,.overview th,.cmp td,.cmp th{border:0;padding:0}td:empty{display:none}"
+    ".overview td,.overview th,.cmp td,.cmp th{border:0;padding:0}.overview td:empty{display:none}"
     ".overview .m{flex-basis:100%}.fig{font-weight:700}"
     ".p99::before{content:'p99 '}.acc::before{content:'accuracy '}"
     ".cmp th{flex-basis:100%}.cmp td:nth-child(2){flex:1 1 6rem}.cmp caption{display:block}}"

@@ -48,6 +48,9 @@ LOOK = r"""
   }
   for (const t of document.querySelectorAll('table')) {
     if (!t.querySelector('thead th[scope=col]')) faults.push('a table without headings');
+    const shown = r => r ? Array.from(r.cells).filter(c => getComputedStyle(c).display !== 'none').length : 0;
+    if (getComputedStyle(t).display === 'table' && shown(t.tHead.rows[0]) !== shown(t.tBodies[0].rows[0]))
+      faults.push(`headings do not fit their columns: ${t.tHead.textContent}`);
   }
   for (const s of document.querySelectorAll('svg')) {
     if (s.getAttribute('aria-hidden') === 'true') continue;
