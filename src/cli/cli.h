@@ -48,7 +48,7 @@ struct cli_input;
 struct cli_verb {
     const char *name;      /* NULL ends the table */
     const char *arguments; /* "NET", "[RUN]": what comes behind it; in brackets: may be left out;
-                              ending in "...": may be repeated */
+                              "FILE...": one or more */
     const char *help;
     int (*run)(struct cli_input *in);
 };

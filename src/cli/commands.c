@@ -63,9 +63,11 @@ void cli_arguments_count(const char *arguments, int *min, int *max)
 {
     *min = *max = 0;
     for (const char *p = arguments; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) {
-        size_t n = strcspn(p, " ");
+        size_t n = strcspn(p, " ]");
 
         *min += *p != '[';
-        *max = n > 3 && !strncmp(p + n - 3, "...", 3) ? CLI_MAX_ARGUMENTS : *max + 1;
+        *max += 1;
+        if (n > 3 && !strncmp(p + n - 3, "...", 3)) /* "RUN...": as many as are typed */
+            *max = CLI_MAX_ARGUMENTS;
     }
 }
