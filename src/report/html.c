@@ -12,6 +12,8 @@
 #include "report/format.h"
 #include "report/pages.h"
 
+#define MOST_FACTS 200 /* of a machine: an edited record must not fill the page */
+
 static void head(FILE *out, const struct view *views, size_t n)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -47,7 +49,7 @@ static void opening(FILE *out, const struct view *views, size_t n)
         foreign += views[i].foreign != NULL;
     }
     fprintf(out, "<header><h1>Assay report</h1><p>%zu run%s", n, n == 1 ? "" : "s");
-    if (first) {
+    if (first && last) {
         escape_htmlf(out, ", %.10s", first);
         if (strncmp(first, last, 10))
             escape_htmlf(out, " to %.10s", last);
@@ -113,6 +115,7 @@ void html_machine(FILE *out, const json_t *facts, const json_t *first, size_t in
 {
     const char *name;
     const json_t *fact;
+    size_t rows = 0;
 
     fprintf(out, "<section id=\"m%zu\"><h2>Machine %zu</h2>", index + 1, index + 1);
     if (!json_object_size(facts)) {
@@ -128,12 +131,12 @@ void html_machine(FILE *out, const json_t *facts, const json_t *first, size_t in
           out);
     json_object_foreach((json_t *)facts, name, fact)
     {
-        if (!json_equal(fact, json_object_get(first, name)))
+        if (rows++ < MOST_FACTS && !json_equal(fact, json_object_get(first, name)))
             fact_row(out, name, fact);
     }
     json_object_foreach((json_t *)first, name, fact)
     {
-        if (!json_object_get(facts, name))
+        if (rows++ < MOST_FACTS && !json_object_get(facts, name))
             fact_row(out, name, NULL);
     }
     fputs("</tbody></table></div></section>\n", out);
@@ -158,7 +161,7 @@ int report_html(const json_t *records, FILE *out, struct assay_err *err)
     int rc = s ? view_all(records, &views, &machines, err)
                : assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
 
-    if (rc)
+    if (rc || !views)
         goto out;
     head(out, views, n);
     opening(out, views, n);

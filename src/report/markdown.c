@@ -9,6 +9,7 @@
 #include "report/view.h"
 
 #define MOST_ITEMS 40
+#define MOST_FACTS 200
 
 static const json_t *at(const json_t *o, const char *key)
 {
@@ -214,11 +215,14 @@ static void say_machine(FILE *out, const json_t *facts, size_t index)
     const json_t *fact;
     const char *name;
     char value[2048];
+    size_t rows = 0;
 
     fprintf(out, "## Machine %zu\n\n| fact | value | origin | source |\n|---|---|---|---|\n",
             index + 1);
     json_object_foreach((json_t *)facts, name, fact)
     {
+        if (rows++ >= MOST_FACTS)
+            break;
         view_fact(name, at(fact, "value"), value, sizeof(value));
         fputs("| ", out);
         cell(out, name);

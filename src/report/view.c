@@ -98,37 +98,32 @@ static void read_view(struct view *v, const json_t *r, size_t number)
     read_bound(v);
 }
 
-/* Runs of one machine differ in what changes from minute to minute. */
-static char *machine_key(const json_t *system)
+/* Runs of one machine differ in what changes from minute to minute: that is told with the run. */
+static json_t *steady_facts(const json_t *record)
 {
-    json_t *steady = json_is_object(system) ? json_copy((json_t *)system) : json_object();
-    char *key;
+    json_t *system = json_object_get(record, "system");
+    json_t *steady = json_is_object(system) ? json_copy(system) : json_object();
 
     json_object_del(steady, "load_average");
-    key = json_dumps(steady, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(steady);
-    return key;
+    return steady;
 }
 
 static int find_machine(struct view *v, json_t *known, json_t *machines, struct assay_err *err)
 {
-    json_t *system = json_object_get(v->record, "system");
-    char *key = machine_key(system);
-    json_t *index = key ? json_object_get(known, key) : NULL;
+    json_t *steady = steady_facts(v->record), *index;
+    char *key = json_dumps(steady, JSON_COMPACT | JSON_SORT_KEYS);
+    int rc = key ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
 
-    if (!key)
-        return assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
-    if (!index) {
+    index = key ? json_object_get(known, key) : NULL;
+    if (key && !index) {
         index = json_integer((json_int_t)json_array_size(machines));
         json_object_set_new(known, key, index);
-        if (json_is_object(system))
-            json_array_append(machines, system);
-        else
-            json_array_append_new(machines, json_object());
+        json_array_append(machines, steady);
     }
     v->machine = (size_t)json_integer_value(index);
+    json_decref(steady);
     free(key);
-    return ASSAY_OK;
+    return rc;
 }
 
 int view_all(const json_t *records, struct view **views, json_t **machines, struct assay_err *err)
@@ -138,7 +133,7 @@ int view_all(const json_t *records, struct view **views, json_t **machines, stru
     json_t *known = json_object(), *found = json_array();
     int rc = all ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
 
-    for (i = 0; !rc && i < n; i++) {
+    for (i = 0; all && !rc && i < n; i++) {
         read_view(&all[i], json_array_get(records, i), i + 1);
         rc = find_machine(&all[i], known, found, err);
     }

@@ -28,8 +28,8 @@ struct view {
     size_t machine;    /* index of its machine among those of the report */
 };
 
-/* `records` is an array of records; *views is malloc'ed, one a record.  *machines gets the facts of
- * the distinct machines, as objects in the records; the caller json_decref()s it. */
+/* `records` is an array of records; *views is malloc'ed, one a record.  *machines gets the
+ * steady facts of the distinct machines; the caller json_decref()s it. */
 int view_all(const json_t *records, struct view **views, json_t **machines, struct assay_err *err);
 
 /* "weights and samples", "weights", "samples" or NULL. */
