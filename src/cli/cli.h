@@ -68,7 +68,7 @@ extern const struct cli_command *const cli_commands[]; /* ends with NULL */
 extern const char *const cli_all_settings[];
 
 #define CLI_MAX_OPTIONS   16
-#define CLI_MAX_ARGUMENTS 16
+#define CLI_MAX_ARGUMENTS 1024
 #define CLI_MAX_GIVEN     64
 
 /* What was typed, parsed. */
@@ -160,6 +160,10 @@ void cli_table_print(struct cli_table *t, FILE *out);              /* and releas
 char *cli_store(const struct settings *s);
 /* The same of what was fetched and built. */
 char *cli_shelf(const struct settings *s);
+/* The records that the arguments name (ids, `last`, a run's folder or its record.json), or with the
+ * option --all those of the store, the newest first; each with "folder".  Prints its errors;
+ * returns an exit code. */
+int cli_records(struct cli_input *in, json_t **records);
 /* The texts of an array, joined: "a, b". */
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */

@@ -10,6 +10,9 @@
     ROW(explore)                                                                                   \
     ROW(compare)                                                                                   \
     ROW(reproduce)                                                                                 \
+    ROW(report)                                                                                    \
+    ROW(export)                                                                                    \
+    ROW(import)                                                                                    \
     ROW(benchmarks)                                                                                \
     ROW(models)                                                                                    \
     ROW(plan)                                                                                      \
@@ -69,8 +72,12 @@ void cli_arguments_count(const char *arguments, int *min, int *max)
 {
     *min = *max = 0;
     for (const char *p = arguments; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ]");
+
         *min += *p != '[';
-        *max += strncmp(p + strcspn(p, " ]."), "...", 3) ? 1 : CLI_MAX_ARGUMENTS;
+        *max += 1;
+        if (n > 3 && !strncmp(p + n - 3, "...", 3)) /* "RUN...": as many as are typed */
+            *max = CLI_MAX_ARGUMENTS;
     }
     if (*max > CLI_MAX_ARGUMENTS)
         *max = CLI_MAX_ARGUMENTS;

@@ -474,6 +474,8 @@ int report_text(const json_t *record, FILE *out)
          tree_text(at(record, "assay"), "version", "unknown"));
     if (tag && *tag)
         item(p, ", ", "tag %s", tag);
+    if (json_is_object(at(record, "foreign")))
+        item(p, ", ", "imported from %s", tree_text(at(record, "foreign"), "file", "?"));
     end(p);
     if (tree_text(record, "folder", NULL)) {
         begin(p, "Folder");
