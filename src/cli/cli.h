@@ -55,7 +55,7 @@ struct cli_verb {
 struct cli_command {
     const char *name;
     const char *summary;              /* one line */
-    const char *arguments;            /* as of a verb; without a verb */
+    const char *arguments;            /* as of a verb; "RUN...": one or more */
     const struct cli_verb *verbs;     /* NULL: none */
     const struct cli_option *options; /* NULL: none */
     const char *const *settings; /* names of the settings it takes, or cli_all_settings, or NULL */
@@ -66,7 +66,7 @@ extern const struct cli_command *const cli_commands[]; /* ends with NULL */
 extern const char *const cli_all_settings[];
 
 #define CLI_MAX_OPTIONS   16
-#define CLI_MAX_ARGUMENTS 4
+#define CLI_MAX_ARGUMENTS 128
 
 /* What was typed, parsed. */
 struct cli_input {

@@ -13,6 +13,8 @@
     ROW(quantize)                                                                                  \
     ROW(samples)                                                                                   \
     ROW(score)                                                                                     \
+    ROW(submit)                                                                                    \
+    ROW(check)                                                                                     \
     ROW(system)                                                                                    \
     ROW(settings)                                                                                  \
     ROW(version)                                                                                   \
@@ -60,7 +62,11 @@ void cli_arguments_count(const char *arguments, int *min, int *max)
 {
     *min = *max = 0;
     for (const char *p = arguments; p && *p; p += strcspn(p, " "), p += strspn(p, " ")) {
+        size_t n = strcspn(p, " ]");
+
         *min += *p != '[';
         *max += 1;
+        if (n > 3 && !strncmp(p + n - 3, "...", 3)) /* "RUN...": as many as are typed */
+            *max = CLI_MAX_ARGUMENTS;
     }
 }

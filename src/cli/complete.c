@@ -77,7 +77,7 @@ static const char *argument_kind(const char *arguments, char kind[32])
     size_t n;
 
     arguments += *arguments == '[';
-    n = strcspn(arguments, " ]");
+    n = strcspn(arguments, " ].");
     if (!n || n >= 32)
         return NULL;
     memcpy(kind, arguments, n);
