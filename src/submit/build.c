@@ -19,8 +19,9 @@
 #include "submit/system.h"
 #include "submit/tests.h"
 
-#define VIEWABLE 4096
-#define MAX_LOG  ((size_t)1 << 33)
+#define VIEWABLE  4096
+#define REHEARSAL "REHEARSAL-" /* before the system's folder name */
+#define MAX_LOG   ((size_t)1 << 33)
 
 struct build {
     const struct submit_plan *p;
@@ -485,9 +486,9 @@ void submit_system_name(const struct submit_plan *p, const json_t *facts, char o
     char text[400];
 
     if (name)
-        snprintf(text, sizeof(text), "%s%.300s", p->ask.rehearsal ? "REHEARSAL-" : "", name);
+        snprintf(text, sizeof(text), "%s%.300s", p->ask.rehearsal ? REHEARSAL : "", name);
     else
-        snprintf(text, sizeof(text), "%s%.200s-%.80s", p->ask.rehearsal ? "REHEARSAL-" : "",
+        snprintf(text, sizeof(text), "%s%.200s-%.80s", p->ask.rehearsal ? REHEARSAL : "",
                  processor ? processor : "unknown-processor", tree_text(engine, "name", "?"));
     submit_slug(text, out, 200);
 }
@@ -513,7 +514,8 @@ static void fill_rehearsal(const struct build *b, json_t *description)
                     b, f->name, json_string_value(json_object_get(description, f->name)), word)));
     }
     snprintf(name, sizeof(name), "REHEARSAL: %s",
-             fact(b->facts, "system_name") ? fact(b->facts, "system_name") : b->system);
+             fact(b->facts, "system_name") ? fact(b->facts, "system_name")
+                                           : b->system + strlen(REHEARSAL));
     json_object_set_new(description, "system_name", json_string(name));
     list = json_dumps(b->placeholders, JSON_COMPACT);
     json_object_set_new(description, "sw_notes",

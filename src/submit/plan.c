@@ -341,6 +341,33 @@ int submit_slot_take(struct submit_plan *p, struct submit_slot *slot, json_t *re
     return ASSAY_OK;
 }
 
+static int read_detail(const json_t *record, struct detail *d)
+{
+    char *path = file_join(tree_text(record, "folder", ""), "mlperf_log_detail.txt");
+    int rc = path ? detail_read(path, d, NULL) : ASSAY_EFAIL;
+
+    free(path);
+    return rc;
+}
+
+bool submit_slot_fits(const struct submit_plan *p, const struct submit_slot *slot,
+                      const json_t *record, char *words, size_t size)
+{
+    const json_t *run = NULL;
+    struct detail reference = {0}, d = {0};
+    bool fits = true;
+
+    for (size_t i = 0; i < p->count && slot->kind == SUBMIT_COMPLIANCE; i++)
+        if (p->slots[i].kind == SUBMIT_PERFORMANCE && p->slots[i].scenario == slot->scenario &&
+            !strcmp(p->slots[i].benchmark, slot->benchmark))
+            run = p->slots[i].record;
+    if (run && !read_detail(run, &reference) && !read_detail(record, &d))
+        fits = submit_test_compare(slot->test, &reference, &d, words, size);
+    detail_release(&reference);
+    detail_release(&d);
+    return fits;
+}
+
 /* ---- the settings of a missing run ---- */
 
 /* The record whose settings come nearest: of the scenario, then a performance run. */

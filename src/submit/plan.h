@@ -54,6 +54,10 @@ int submit_slot_settings(const struct submit_plan *p, const struct submit_slot *
                          const char *folder, struct settings *s, struct assay_err *err);
 /* The same as a command for people. */
 void submit_settings_command(const struct settings *s, struct text *out);
+/* Whether a compliance test's figure fits the performance run's; anything else fits.  words: how
+ * far it is from it. */
+bool submit_slot_fits(const struct submit_plan *p, const struct submit_slot *slot,
+                      const json_t *record, char *words, size_t size);
 /* Puts a record into its slot after the same checks. */
 int submit_slot_take(struct submit_plan *p, struct submit_slot *slot, json_t *record,
                      struct assay_err *err);
