@@ -240,8 +240,9 @@ static void check_source(struct judge *j, const char *submitter)
         judge_add(j, RULE_SOURCE, where, "assay submit writes it", "the folder %s is missing",
                   j->round->source);
     else if (!json_array_size(files) && !json_array_size(folders))
-        judge_add(j, RULE_SOURCE, where, "put the code there, or a text that says where it is",
-                  "the folder %s is empty", j->round->source);
+        judge_add_as(j, RULE_SOURCE, false, where,
+                     "put the code there, or a text that says where it is",
+                     "the folder %s is empty", j->round->source);
     json_decref(files);
     json_decref(folders);
 }

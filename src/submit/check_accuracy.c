@@ -38,8 +38,9 @@ static void check_whole(struct judge *j, const char *where, const char *full, co
     }
     accuracy_log_release(&log);
     if (hash && is_hash(hash) && !hash_file(full, hex, NULL) && strcasecmp(hex, hash))
-        judge_add(j, RULE_HASH, where, "write the hash of this file, or put the right file there",
-                  "its hash is %.16s…, accuracy.txt says %.16s…", hex, hash);
+        judge_add_as(j, RULE_HASH, false, where,
+                     "write the hash of this file, or put the right file there",
+                     "its hash is %.16s…, accuracy.txt says %.16s…", hex, hash);
 }
 
 void judge_cut_log(struct judge *j, const char *where, const char *hash, bool must_be_cut,
@@ -90,8 +91,8 @@ static void check_text(struct judge *j, const struct place *p, const char *dir,
         judge_add(j, RULE_HASH, where, "assay submit writes it; or add a line hash=SHA-256",
                   "has no line hash=…");
     else if (!is_hash(a->hash))
-        judge_add(j, RULE_HASH, where, "write the SHA-256 of the whole log",
-                  "'%.40s' is no SHA-256", a->hash);
+        judge_add_as(j, RULE_HASH, false, where, "write the SHA-256 of the whole log",
+                     "'%.40s' is no SHA-256", a->hash);
     if (p->closed && !submit_accuracy_reached(metrics, a, why, sizeof(why)))
         judge_add(j, strncmp(why, "no line", 7) ? RULE_ACCURACY : RULE_ACCURACY_TEXT, where, mend,
                   "%s", why);
@@ -111,8 +112,8 @@ void judge_accuracy(struct judge *j, const struct place *p)
     }
     if (judge_run(j, p, dir, JUDGE_ACCURACY, 0, &d))
         detail_release(&d);
-    judge_file(j, dir, "accuracy.txt", mend);
-    judge_file(j, dir, "mlperf_log_accuracy.json", mend);
+    judge_file(j, dir, "accuracy.txt", true, mend);
+    judge_file(j, dir, "mlperf_log_accuracy.json", true, mend);
     check_text(j, p, dir, &a);
     judge_join(where, dir, "mlperf_log_accuracy.json");
     judge_cut_log(j, where, a.hash[0] ? a.hash : NULL, true, mend);

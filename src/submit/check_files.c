@@ -97,7 +97,8 @@ static void check_user_conf(struct judge *j, const struct place *p)
 void judge_measurements(struct judge *j, const struct place *p)
 {
     check_description(j, p);
-    if (judge_file(j, p->measurements, "user.conf", "assay submit writes it"))
+    if (judge_file(j, p->measurements, "user.conf", true, "assay submit writes it"))
         check_user_conf(j, p);
-    judge_file(j, p->measurements, "README.md", "assay submit writes it; or say how it was run");
+    judge_file(j, p->measurements, "README.md", true,
+               "assay submit writes it; or say how it was run");
 }

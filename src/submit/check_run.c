@@ -16,48 +16,54 @@
 static const struct submit_model any_model = {.performance_samples = 0,
                                               .dataset = (uint64_t)1 << 62};
 
+/* In which runs' logs the official checker sees it. */
+enum seen { NEVER, IN_PERFORMANCE, IN_ACCURACY };
+
 /* How the verdict's reasons begin (or, with a '*', what they hold). */
-static const struct {
+static const struct reason_row {
     const char *text;
     enum judge_rule rule;
-} reason_rules[] = {
-    {"LoadGen error", RULE_ERRORS},
-    {"LoadGen logged", RULE_ERRORS},
-    {"LoadGen counted", RULE_ERRORS},
-    {"the log's mode", RULE_MODE},
-    {"an accuracy log holds", RULE_MODE},
-    {"the log's scenario", RULE_LOG_SCENARIO},
-    {"qsl_rng_seed", RULE_SEED},
-    {"sample_index_rng_seed", RULE_SEED},
-    {"schedule_rng_seed", RULE_SEED},
-    {"the log has no effective_", RULE_SEED},
-    {"the log has no result", RULE_VALIDITY},
-    {"LoadGen says", RULE_VALIDITY},
-    {"the log's minimum duration", RULE_DURATION},
-    {"the run took", RULE_TOO_SHORT},
-    {"the log's minimum is", RULE_COUNT},
-    {"the run had", RULE_COUNT},
-    {"the Offline query", RULE_COUNT},
-    {"the log's percentile", RULE_LATENCY},
-    {"the log's latency bound", RULE_LATENCY},
-    {"the latency bound", RULE_LATENCY},
-    {"early stopping is not met", RULE_EARLY_STOPPING},
-    {"*are too few for a percentile", RULE_EARLY_STOPPING},
-    {"performance_sample_count", RULE_SAMPLES},
-    {"the log's samples per query", RULE_SAMPLES},
-    {"sample_concatenate_permutation", RULE_EQUAL_ISSUE},
-    {"the accuracy run has", RULE_DATASET},
+    enum seen seen;
+} reason_rows[] = {
+    {"LoadGen error", RULE_ERRORS, IN_ACCURACY},
+    {"LoadGen logged", RULE_ERRORS, IN_ACCURACY},
+    {"LoadGen counted", RULE_ERRORS, IN_ACCURACY},
+    {"the log's mode", RULE_MODE, NEVER},
+    {"an accuracy log holds", RULE_MODE, NEVER},
+    {"the log's scenario", RULE_LOG_SCENARIO, IN_PERFORMANCE},
+    {"qsl_rng_seed", RULE_SEED, IN_PERFORMANCE},
+    {"sample_index_rng_seed", RULE_SEED, IN_PERFORMANCE},
+    {"schedule_rng_seed", RULE_SEED, IN_PERFORMANCE},
+    {"the log has no effective_", RULE_SEED, IN_PERFORMANCE},
+    {"the log has no result", RULE_VALIDITY, IN_PERFORMANCE},
+    {"LoadGen says", RULE_VALIDITY, NEVER},
+    {"the log's minimum duration", RULE_DURATION, IN_PERFORMANCE},
+    {"the run took", RULE_TOO_SHORT, NEVER},
+    {"the log's minimum is", RULE_COUNT, NEVER},
+    {"the run had", RULE_COUNT, NEVER},
+    {"the Offline query", RULE_COUNT, NEVER},
+    {"the log's percentile", RULE_LATENCY, NEVER},
+    {"the log's latency bound", RULE_LATENCY, NEVER},
+    {"the latency bound", RULE_LATENCY, IN_PERFORMANCE},
+    {"early stopping is not met", RULE_EARLY_STOPPING, IN_PERFORMANCE},
+    {"*are too few for a percentile", RULE_EARLY_STOPPING, NEVER},
+    {"performance_sample_count", RULE_SAMPLES, IN_PERFORMANCE},
+    {"the log's samples per query", RULE_SAMPLES, NEVER},
+    {"sample_concatenate_permutation", RULE_EQUAL_ISSUE, NEVER},
+    {"the accuracy run has", RULE_DATASET, IN_ACCURACY},
 };
 
-static enum judge_rule rule_of(const char *reason)
+static const struct reason_row *row_of(const char *reason)
 {
-    for (size_t i = 0; i < sizeof(reason_rules) / sizeof(reason_rules[0]); i++) {
-        const char *text = reason_rules[i].text;
+    static const struct reason_row other = {"", RULE_RUN, NEVER};
+
+    for (size_t i = 0; i < sizeof(reason_rows) / sizeof(reason_rows[0]); i++) {
+        const char *text = reason_rows[i].text;
 
         if (*text == '*' ? strstr(reason, text + 1) != NULL : !strncmp(reason, text, strlen(text)))
-            return reason_rules[i].rule;
+            return &reason_rows[i];
     }
-    return RULE_RUN;
+    return &other;
 }
 
 /* The scenario that the log must show: the folder's, or one that its result may be inferred from.
@@ -127,8 +133,8 @@ static int settings_of(const struct judge *j, int scenario, enum judge_kind kind
     return rc;
 }
 
-static void add_reasons(struct judge *j, const char *where, const struct verdict *v,
-                        const char *mend)
+static void add_reasons(struct judge *j, const char *where, enum judge_kind kind,
+                        const struct verdict *v, const char *mend)
 {
     const json_t *reason;
     size_t i;
@@ -136,9 +142,23 @@ static void add_reasons(struct judge *j, const char *where, const struct verdict
     json_array_foreach(v->reasons, i, reason)
     {
         const char *text = json_string_value(reason);
+        const struct reason_row *row = row_of(text);
+        bool official = row->seen == (kind == JUDGE_ACCURACY ? IN_ACCURACY : IN_PERFORMANCE);
 
-        judge_add(j, rule_of(text), where, mend, "%s", text);
+        judge_add_as(j, row->rule, official, where, mend, "%s", text);
     }
+}
+
+/* Of an Offline query the official checker counts what LoadGen meant to issue. */
+static void check_query(struct judge *j, const struct place *p, const char *where,
+                        const struct detail *d, int scenario, const char *mend)
+{
+    double size = real(d, "effective_samples_per_query");
+
+    if (scenario == OFFLINE && p->closed && p->model && size < (double)p->model->offline_samples)
+        judge_add(j, RULE_COUNT, where, mend,
+                  "the Offline query has %.0f samples, the least is %llu", size,
+                  (unsigned long long)p->model->offline_samples);
 }
 
 /* LoadGen's version stands in the log as "6.0.17 @ d6147c7eb7". */
@@ -212,7 +232,7 @@ static void judge_log(struct judge *j, const struct place *p, const char *where,
                   "cannot be judged: a text in it is cut inside a letter, "
                   "or there is no memory");
     } else {
-        add_reasons(j, where, &v, mend);
+        add_reasons(j, where, kind, &v, mend);
         check_audit(j, where, &v, test, mend);
     }
     verdict_release(&v);
@@ -222,6 +242,8 @@ static void judge_log(struct judge *j, const struct place *p, const char *where,
         check_dataset(j, p, where, d, samples, mend);
     else
         check_network(j, p, where, d, mend);
+    if (kind == JUDGE_PERFORMANCE)
+        check_query(j, p, where, d, scenario, mend);
 }
 
 bool judge_run(struct judge *j, const struct place *p, const char *dir, enum judge_kind kind,
@@ -235,7 +257,7 @@ bool judge_run(struct judge *j, const struct place *p, const char *dir, enum jud
     judge_mend_run(j, p, test ? mode : kind == JUDGE_ACCURACY ? "accuracy" : "performance", mend);
     judge_join(where, dir, "mlperf_log_detail.txt");
     judge_full(j, where, full);
-    judge_file(j, dir, "mlperf_log_summary.txt", mend);
+    judge_file(j, dir, "mlperf_log_summary.txt", test != 0, mend);
     if (!file_exists(full)) {
         judge_add(j, RULE_LOG, where, mend, "LoadGen's detail log is missing");
         return false;

@@ -48,7 +48,7 @@ static void check_verdict_file(struct judge *j, const char *dir, size_t row, con
     char where[JUDGE_PATH], *text;
 
     judge_join(where, dir, verdict_files[row].file);
-    if (!judge_file(j, dir, verdict_files[row].file, mend))
+    if (!judge_file(j, dir, verdict_files[row].file, true, mend))
         return;
     text = judge_text(j, where);
     for (size_t i = 0; i < 3 && verdict_files[row].words[i]; i++)
@@ -103,13 +103,13 @@ static void check_test01(struct judge *j, const struct place *p, const char *dir
 
     judge_join(where, dir, "verify_accuracy.txt");
     judge_join(log, dir, "accuracy");
-    if (judge_file(j, log, "mlperf_log_accuracy.json", mend)) {
+    if (judge_file(j, log, "mlperf_log_accuracy.json", false, mend)) {
         char json[JUDGE_PATH];
 
         judge_join(json, log, "mlperf_log_accuracy.json");
         judge_cut_log(j, json, NULL, true, mend);
     }
-    if (!judge_file(j, dir, "verify_accuracy.txt", mend))
+    if (!judge_file(j, dir, "verify_accuracy.txt", true, mend))
         return;
     text = judge_text(j, where);
     same = text && says(text, "TEST PASS", true);

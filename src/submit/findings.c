@@ -60,27 +60,44 @@ const struct judge_rule_row judge_rules[RULE_COUNT_OF_RULES] = {
 };
 /* clang-format on */
 
-void judge_add(struct judge *j, enum judge_rule rule, const char *where, const char *mend,
-               const char *fmt, ...)
+static void add(struct judge *j, enum judge_rule rule, bool official, const char *where,
+                const char *mend, const char *fmt, va_list ap)
 {
     const struct judge_rule_row *row = &judge_rules[rule];
     char what[700];
-    va_list ap;
     json_t *one;
 
-    va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
-    va_end(ap);
     if (json_array_size(j->findings) >= MAX_FINDINGS)
         return;
     one = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "rule", row->id, "where", where, "what", what,
-                    "why", row->why, "mend", mend, "official", (int)row->official);
+                    "why", row->why, "mend", mend, "official", (int)official);
     if (!one) /* a name or value is not UTF-8: JSON cannot hold it */
         one = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "rule", row->id, "where", "", "what",
                         "something whose name is not UTF-8", "why", row->why, "mend",
-                        "rename it, or remove it", "official", (int)row->official);
+                        "rename it, or remove it", "official", (int)official);
     if (json_array_append_new(j->findings, one))
         j->failed = true;
+}
+
+void judge_add(struct judge *j, enum judge_rule rule, const char *where, const char *mend,
+               const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    add(j, rule, judge_rules[rule].official, where, mend, fmt, ap);
+    va_end(ap);
+}
+
+void judge_add_as(struct judge *j, enum judge_rule rule, bool official, const char *where,
+                  const char *mend, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    add(j, rule, official, where, mend, fmt, ap);
+    va_end(ap);
 }
 
 void judge_note(struct judge *j, const char *fmt, ...)
@@ -178,22 +195,20 @@ json_t *judge_list(struct judge *j, const char *where, bool folders)
     return sorted(names);
 }
 
-bool judge_file(struct judge *j, const char *dir, const char *name, const char *mend)
+bool judge_file(struct judge *j, const char *dir, const char *name, bool official, const char *mend)
 {
     char where[JUDGE_PATH], full[2 * JUDGE_PATH];
     struct stat st;
+    bool there;
 
     judge_join(where, dir, name);
     judge_full(j, where, full);
-    if (stat(full, &st) || !S_ISREG(st.st_mode)) {
-        judge_add(j, RULE_FILE, where, mend, "%s is missing", name);
-        return false;
-    }
-    if (st.st_size == 0) {
-        judge_add(j, RULE_FILE, where, mend, "%s is empty", name);
-        return false;
-    }
-    return true;
+    there = !stat(full, &st) && S_ISREG(st.st_mode);
+    if (there && st.st_size > 0)
+        return true;
+    judge_add_as(j, RULE_FILE, official, where, mend, "%s is %s", name,
+                 there ? "empty" : "missing");
+    return false;
 }
 
 json_t *judge_json(struct judge *j, const char *where, enum judge_rule rule, const char *mend)

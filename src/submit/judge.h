@@ -86,6 +86,9 @@ struct place {
 /* `mend` says what to do, best a command; where: below root. */
 void judge_add(struct judge *j, enum judge_rule rule, const char *where, const char *mend,
                const char *fmt, ...) ASSAY_PRINTF(5, 6);
+/* The same where the official checker sees this finding of the rule, or does not, unlike others. */
+void judge_add_as(struct judge *j, enum judge_rule rule, bool official, const char *where,
+                  const char *mend, const char *fmt, ...) ASSAY_PRINTF(6, 7);
 void judge_note(struct judge *j, const char *fmt, ...) ASSAY_PRINTF(2, 3);
 
 /* "a/b" and the same below root; a path that is too long is cut, and then simply not there. */
@@ -94,8 +97,10 @@ void judge_full(const struct judge *j, const char *where, char out[2 * JUDGE_PAT
 bool judge_there(const struct judge *j, const char *where); /* something of that name */
 /* Sorted names of a folder's folders, or of its files; an empty array where there is no folder. */
 json_t *judge_list(struct judge *j, const char *where, bool folders);
-/* A regular file that is there and holds something; adds the finding. */
-bool judge_file(struct judge *j, const char *dir, const char *name, const char *mend);
+/* A regular file that is there and holds something; adds the finding.  official: the checker asks
+ * for it too. */
+bool judge_file(struct judge *j, const char *dir, const char *name, bool official,
+                const char *mend);
 /* A JSON object; NULL after the finding (of `rule`) was added. */
 json_t *judge_json(struct judge *j, const char *where, enum judge_rule rule, const char *mend);
 /* A text of at most 1 MiB, NUL-terminated; NULL: cannot be read. */

@@ -115,7 +115,8 @@ static inline void tree_log(const char *root, const char *dir, int round, int sc
     for (i = 0; i < 4; i++)
         tree_line(&t, &tree_rounds[round][i]);
     text_addf(&t,
-              ":::MLLOG {\"key\": \"effective_scenario\", \"value\": \"%s\", \"metadata\": {}}\n",
+              ":::MLLOG {\"key\": \"effective_scenario\", \"value\": \"%s\", \"metadata\": "
+              "{\"is_error\": false}}\n",
               tree_scenarios[scenario]);
     tree_line(&t, &(struct tree_line){"effective_test_mode", run == TREE_ACCURACY
                                                                  ? "\"AccuracyOnly\""
