@@ -11,7 +11,8 @@
 #include "submit/system.h"
 
 /* One row, or for a value with parts one row a part. */
-static void add_row(struct cli_table *t, const char *name, const char *from, const json_t *value)
+static void add_row(struct cli_table *t, const char *name, const char *from, const json_t *value,
+                    const char *source)
 {
     char *text = NULL, full[128];
     const char *key;
@@ -21,19 +22,19 @@ static void add_row(struct cli_table *t, const char *name, const char *from, con
         json_object_foreach((json_t *)(uintptr_t)value, key, part)
         {
             snprintf(full, sizeof(full), "%s.%s", name, key);
-            add_row(t, full, from, part);
+            add_row(t, full, from, part, source);
         }
         return;
     }
     if (value && !json_is_null(value) && !json_is_string(value))
         text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
-    cli_table_row(t, (const char *[]){name, from, text ? text : json_string_value(value)});
+    cli_table_row(t, (const char *[]){name, from, text ? text : json_string_value(value), source});
     free(text);
 }
 
 static int print_facts(const json_t *facts)
 {
-    static const char *const heading[] = {"FACT", "FROM", "VALUE", NULL};
+    static const char *const heading[] = {"FACT", "FROM", "VALUE", "SOURCE", NULL};
     struct cli_table t;
     const char *name;
     json_t *fact;
@@ -41,9 +42,11 @@ static int print_facts(const json_t *facts)
     cli_table_init(&t, heading);
     json_object_foreach((json_t *)(uintptr_t)facts, name, fact)
     {
-        add_row(&t, name, tree_text(fact, "from", ""), json_object_get(fact, "value"));
+        add_row(&t, name, tree_text(fact, "from", ""), json_object_get(fact, "value"),
+                tree_text(fact, "source", ""));
         if (json_object_get(fact, "declared")) /* stands beside what was detected */
-            add_row(&t, name, "declared", json_object_get(fact, "declared"));
+            add_row(&t, name, "declared", json_object_get(fact, "declared"),
+                    tree_text(fact, "declared_source", ""));
     }
     cli_table_print(&t, stdout);
     return EXIT_OK;

@@ -134,11 +134,7 @@ static void check_scenarios(struct judge *j, struct place *p, const char *where,
 
 static void find_model(struct judge *j, struct place *p, const char *where)
 {
-    const char *mapped = tree_text(p->mapping, p->benchmark, p->benchmark);
-
-    p->model = submit_model_find(j->round, p->benchmark);
-    if (!p->model)
-        p->model = submit_model_find(j->round, mapped);
+    p->model = submit_model_find(j->round, tree_text(p->mapping, p->benchmark, p->benchmark));
     if (!p->model)
         judge_add(j, RULE_MODEL, where,
                   p->closed ? "submit it in a round that has it"

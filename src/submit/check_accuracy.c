@@ -43,6 +43,12 @@ static void check_whole(struct judge *j, const char *where, const char *full, co
                      "its hash is %.16s…, accuracy.txt says %.16s…", hex, hash);
 }
 
+/* The line of dots that stands where the middle was; some write it with a carriage return. */
+static bool is_cut(const char *text, size_t len)
+{
+    return memmem(text, len, "\n...\n", 5) || memmem(text, len, "\n...\r\n", 6);
+}
+
 void judge_cut_log(struct judge *j, const char *where, const char *hash, bool must_be_cut,
                    const char *mend)
 {
@@ -60,7 +66,7 @@ void judge_cut_log(struct judge *j, const char *where, const char *hash, bool mu
     }
     if (size < 0 || file_read(full, SUBMIT_MAX_ACCURACY_LOG, &text, &len, NULL))
         return; /* missing: said elsewhere */
-    if (!memmem(text, len, "\n...\n", 5)) {
+    if (!is_cut(text, len)) {
         check_whole(j, where, full, hash, mend);
     } else {
         while (len && isspace((unsigned char)text[len - 1]))

@@ -12,9 +12,9 @@
 #include "load/rounds.h"
 #include "load/verdict.h"
 
-/* Of a benchmark that the round does not know: what holds for all. */
-static const struct submit_model any_model = {.performance_samples = 0,
-                                              .dataset = (uint64_t)1 << 62};
+/* Of a benchmark that the round does not know: what holds for all.  Its data set is what the log
+ * says. */
+static const struct submit_model any_model;
 
 /* In which runs' logs the official checker sees it. */
 enum seen { NEVER, IN_PERFORMANCE, IN_ACCURACY };
@@ -106,7 +106,7 @@ static void official_of(const struct judge *j, const struct place *p, int scenar
         .target_latency_ms = m->server_ms > 0 && p->number != SUBMIT_INTERACTIVE
                                  ? m->server_ms
                                  : real(d, "effective_target_latency_ns") * 1e-6,
-        .target_latency_percentile = scenario == SINGLE_STREAM ? 0.90 : 0.99,
+        .target_latency_percentile = submit_percentile(m, scenario),
         .sample_concatenate_permutation = p->closed && m->equal_issue,
         .qsl_rng_seed = seeds->qsl_rng_seed,
         .sample_index_rng_seed = seeds->sample_index_rng_seed,
@@ -133,8 +133,15 @@ static int settings_of(const struct judge *j, int scenario, enum judge_kind kind
     return rc;
 }
 
+/* With token latencies there is no bound of a whole response, and every query counts as late. */
+static bool is_about_tokens(const struct detail *d, const struct reason_row *row)
+{
+    return row->rule == RULE_EARLY_STOPPING && row->seen == NEVER &&
+           detail_real(d, "requested_use_token_latencies", 0) == 1;
+}
+
 static void add_reasons(struct judge *j, const char *where, enum judge_kind kind,
-                        const struct verdict *v, const char *mend)
+                        const struct detail *d, const struct verdict *v, const char *mend)
 {
     const json_t *reason;
     size_t i;
@@ -145,7 +152,8 @@ static void add_reasons(struct judge *j, const char *where, enum judge_kind kind
         const struct reason_row *row = row_of(text);
         bool official = row->seen == (kind == JUDGE_ACCURACY ? IN_ACCURACY : IN_PERFORMANCE);
 
-        judge_add_as(j, row->rule, official, where, mend, "%s", text);
+        if (!is_about_tokens(d, row))
+            judge_add_as(j, row->rule, official, where, mend, "%s", text);
     }
 }
 
@@ -223,6 +231,8 @@ static void judge_log(struct judge *j, const struct place *p, const char *where,
 
     if (kind == JUDGE_ACCURACY && m->accuracy_samples)
         samples = m->accuracy_samples;
+    if (!p->model && real(d, "effective_performance_sample_count") > 0)
+        samples = (uint64_t)fmin(real(d, "effective_performance_sample_count"), 0x1p62);
     if (kind == JUDGE_ACCURACY && !p->model)
         samples = 0;
     official_of(j, p, scenario, d, &official);
@@ -232,7 +242,7 @@ static void judge_log(struct judge *j, const struct place *p, const char *where,
                   "cannot be judged: a text in it is cut inside a letter, "
                   "or there is no memory");
     } else {
-        add_reasons(j, where, kind, &v, mend);
+        add_reasons(j, where, kind, d, &v, mend);
         check_audit(j, where, &v, test, mend);
     }
     verdict_release(&v);

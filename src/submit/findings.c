@@ -226,13 +226,17 @@ json_t *judge_json(struct judge *j, const char *where, enum judge_rule rule, con
         judge_add(j, rule, where, mend, "is larger than any description can be");
         return NULL;
     }
-    if (tree_read_json(full, &tree, &err)) {
+    if (tree_read_json(full, &tree, &err) && strstr(err.text, "duplicate object key")) {
+        judge_add_as(j, rule, false, where, mend, "names a field twice: line %s",
+                     err.text + strlen(full) + 1);
+        tree = json_load_file(full, 0, NULL); /* as the official checker does */
+    } else if (!tree) {
         /* Of the error only what follows the full path: the reader sees paths below the root. */
-        judge_add(j, rule, where, mend, "cannot be read: %s",
+        judge_add(j, rule, where, mend, "cannot be read%s",
                   strlen(err.text) > strlen(full) ? err.text + strlen(full) : err.text);
         return NULL;
     }
-    if (!json_is_object(tree)) {
+    if (!json_is_object(tree)) { /* also where the memory was too small */
         judge_add(j, rule, where, mend, "is no JSON object");
         json_decref(tree);
         return NULL;

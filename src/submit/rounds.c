@@ -131,6 +131,12 @@ static const char *const other_names[][2] = {
     {"llama3_1-8b", "llama3.1-8b"}, {"llama3_1-8b-edge", "llama3.1-8b-edge"},
 };
 
+/* What a name holds; the first that does. */
+static const char *const guesses[][2] = {
+    {"mobilenet", "resnet"},    {"efficientnet", "resnet"}, {"resnet50", "resnet"},
+    {"bert-99.9", "bert-99.9"}, {"bert-99", "bert-99"},
+};
+
 const struct submit_round *submit_round_find(const char *name)
 {
     for (const struct submit_round *r = submit_rounds; name && r->name; r++)
@@ -164,6 +170,9 @@ const struct submit_model *submit_model_find(const struct submit_round *round, c
     for (size_t i = 0; !m && i < sizeof(other_names) / sizeof(other_names[0]); i++)
         if (!strcmp(other_names[i][0], name))
             m = by_name(round, other_names[i][1]);
+    for (size_t i = 0; !m && i < sizeof(guesses) / sizeof(guesses[0]); i++)
+        if (strstr(name, guesses[i][0]))
+            return by_name(round, guesses[i][1]);
     return m;
 }
 
@@ -175,6 +184,20 @@ const struct submit_model *submit_model_of(const struct submit_round *round, con
             !number--)
             return &models[i];
     return NULL;
+}
+
+/* SingleStream percentiles that are not the usual one. */
+static const struct {
+    const char *model;
+    double percentile;
+} percentiles[] = {{"pointpainting", 0.999}};
+
+double submit_percentile(const struct submit_model *m, int scenario)
+{
+    for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
+        if (scenario == SINGLE_STREAM && m->name && !strcmp(percentiles[i].model, m->name))
+            return percentiles[i].percentile;
+    return scenario == SINGLE_STREAM ? 0.90 : 0.99;
 }
 
 unsigned submit_required(const struct submit_model *m, unsigned category)

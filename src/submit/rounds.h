@@ -59,12 +59,14 @@ struct submit_model {
     uint64_t test01_target; /* accuracy_log_sampling_target of TEST01; 0: not known here */
     struct submit_metric metrics[SUBMIT_METRICS];
 };
-/* By the folder's name, also where it is another name of the model ("resnet50"); NULL: unknown in
- * this round. */
+/* By the folder's name, also where it is another name of the model ("resnet50"), or holds one as
+ * the official checker guesses ("efficientnet-lite0-int8"); NULL: unknown in this round. */
 const struct submit_model *submit_model_find(const struct submit_round *round, const char *name);
 /* Our benchmark's models in this round, the easiest target first; the number'th, or NULL. */
 const struct submit_model *submit_model_of(const struct submit_round *round, const char *assay,
                                            size_t number);
+/* Of the latency that counts, as a fraction. */
+double submit_percentile(const struct submit_model *m, int scenario);
 /* Scenarios that must be there, for a set of categories. */
 unsigned submit_required(const struct submit_model *m, unsigned category);
 

@@ -90,12 +90,13 @@ static char *storage(const json_t *f, const char **s)
     return bytes(f, "storage_bytes", 1e9, "GB", s);
 }
 
+/* The disk of a virtual machine says that it rotates, whatever it is made of. */
 static char *storage_type(const json_t *f, const char **s)
 {
     const json_t *rotational = detected(f, "storage_rotational");
 
     *s = source_of(f, "storage_rotational");
-    if (!rotational)
+    if (!rotational || !json_is_false(detected(f, "virtualised")))
         return NULL;
     return strdup(json_is_true(rotational) ? "rotating disk" : "solid-state (not rotational)");
 }
@@ -105,9 +106,15 @@ static char *network_cards(const json_t *f, const char **s)
     return plain(f, "network_cards", s);
 }
 
+/* Names alone say nothing: at least one speed must be known. */
 static char *network_links(const json_t *f, const char **s)
 {
-    return plain(f, "network_links", s);
+    char *links = plain(f, "network_links", s);
+
+    if (links && strstr(links, " Mb/s"))
+        return links;
+    free(links);
+    return NULL;
 }
 
 static char *gpu_count(const json_t *f, const char **s)

@@ -134,6 +134,8 @@ static const struct mistake mistakes[] = {
     {STREAM "measurements.json", NULL, NULL, "file", "measurements.json is missing", 1},
     {STREAM "measurements.json", "\"retraining\": \"N\", ", "", "measurements",
      "the field retraining is missing", 1},
+    {STREAM "measurements.json", "{", "{\"retraining\": \"Y\", ", "file",
+     "names a field twice: line 1", 0},
     {STREAM "user.conf", NULL, NULL, "file", "user.conf is missing", 1},
     {STREAM "user.conf", "target_latency = 2", "target_latency=2", "user-conf", "spaces around '='",
      0},
@@ -268,6 +270,22 @@ static void missing_folders(void **state)
     }
 }
 
+static void crlf_marks_a_cut_log_too(void **state)
+{
+    char root[40];
+    json_t *report;
+
+    (void)state;
+    tree_make(root, 0);
+    tree_text_file(root, STREAM "accuracy", "mlperf_log_accuracy.json",
+                   "[\r\n{ \"seq\r\n\r\n...\r\n\r\n\" : 1 }\r\n]\r\n");
+    report = check(root, "v6.1");
+    if (json_array_size(json_object_get(report, "findings")))
+        show("crlf", report);
+    json_decref(report);
+    file_remove_tree(root, NULL);
+}
+
 static void an_untruncated_log(void **state)
 {
     const struct mistake m = {.rule = "untruncated", .what = "it is not truncated"};
@@ -288,6 +306,101 @@ static void an_untruncated_log(void **state)
         json_decref(report);
         file_remove_tree(root, NULL);
     }
+}
+
+/* Nothing but an own name of the model, short tests and a low accuracy: the open division takes it.
+ */
+static void open_division(void **state)
+{
+    static const struct mistake division = {
+        "open/ACME/systems/box.json", "closed", "open", NULL, NULL, 0};
+    const struct mistake unknown = {.rule = "model", .what = "no benchmark 'mine'"};
+    char root[40], a[200], b[200];
+    json_t *report;
+
+    (void)state;
+    tree_make(root, 0);
+    snprintf(a, sizeof(a), "%s/" TREE_RUNS "/SingleStream/TEST01", root);
+    file_remove_tree(a, NULL);
+    snprintf(a, sizeof(a), "%s/" TREE_RUNS "/MultiStream", root);
+    file_remove_tree(a, NULL);
+    tree_text_file(root, TREE_RUNS "/Offline/accuracy", "accuracy.txt",
+                   "accuracy=1.0%\nhash=" TREE_HASH "\n");
+    snprintf(a, sizeof(a), "%s/" TREE_RUNS, root);
+    snprintf(b, sizeof(b), "%s/" TREE_BASE "/results/box/mine", root);
+    assert_int_equal(rename(a, b), 0);
+    snprintf(a, sizeof(a), "%s/closed", root);
+    snprintf(b, sizeof(b), "%s/open", root);
+    assert_int_equal(rename(a, b), 0);
+    replace(root, &division);
+    report = check(root, "v6.1");
+    if (!find(report, &unknown) || json_array_size(json_object_get(report, "findings")) != 1)
+        show("unknown", report);
+    json_decref(report);
+    tree_write(root, "open/ACME/model_mapping.json", "{\"mine\": \"resnet\"}", 18);
+    report = check(root, "v6.1");
+    if (json_array_size(json_object_get(report, "findings")))
+        show("open", report);
+    json_decref(report);
+    file_remove_tree(root, NULL);
+}
+
+/* The network division has fields of its own, and a name of the system under test. */
+static void network_division(void **state)
+{
+    static const struct mistake division = {"network/ACME/systems/box.json",
+                                            "\"division\": \"closed\"",
+                                            "\"division\": \"network\", \"is_network\": \"true\"",
+                                            NULL,
+                                            NULL,
+                                            0};
+    const struct mistake wanted[] = {
+        {.rule = "system-field", .what = "the field network_protocol is missing"},
+        {.rule = "network", .what = "without \"Network SUT\""}};
+    char root[40], a[200], b[200];
+    json_t *report;
+
+    (void)state;
+    tree_make(root, 0);
+    snprintf(a, sizeof(a), "%s/closed", root);
+    snprintf(b, sizeof(b), "%s/network", root);
+    assert_int_equal(rename(a, b), 0);
+    replace(root, &division);
+    report = check(root, "v6.1");
+    for (int i = 0; i < 2; i++)
+        if (!find(report, &wanted[i]))
+            show("network", report);
+    json_decref(report);
+    file_remove_tree(root, NULL);
+}
+
+/* On edge systems a MultiStream result may come from SingleStream logs; the other way round not. */
+static void inferred_results(void **state)
+{
+    const struct mistake wrong = {.rule = "log-scenario", .what = "scenario is MultiStream"};
+    static const char *const dirs[] = {"performance/run_1", "accuracy", "TEST01/performance/run_1",
+                                       "TEST04/performance/run_1"};
+    static const int runs[] = {TREE_PERFORMANCE, TREE_ACCURACY, TREE_TEST01, TREE_TEST04};
+    char root[40], dir[200];
+    json_t *report;
+
+    (void)state;
+    tree_make(root, 0);
+    for (int i = 0; i < 4; i++) {
+        snprintf(dir, sizeof(dir), TREE_RUNS "/MultiStream/%s", dirs[i]);
+        tree_log(root, dir, 0, 0, runs[i]);
+    }
+    report = check(root, "v6.1");
+    if (json_array_size(json_object_get(report, "findings")) ||
+        !json_array_size(json_object_get(report, "notes")))
+        show("inferred", report);
+    json_decref(report);
+    tree_log(root, TREE_RUNS "/SingleStream/performance/run_1", 0, 1, TREE_PERFORMANCE);
+    report = check(root, "v6.1");
+    if (!find(report, &wrong))
+        show("wrong way", report);
+    json_decref(report);
+    file_remove_tree(root, NULL);
 }
 
 static void links_and_hostile_names(void **state)
@@ -351,7 +464,11 @@ int main(void)
         cmocka_unit_test(good_trees),
         cmocka_unit_test(each_mistake_is_named),
         cmocka_unit_test(missing_folders),
+        cmocka_unit_test(crlf_marks_a_cut_log_too),
         cmocka_unit_test(an_untruncated_log),
+        cmocka_unit_test(open_division),
+        cmocka_unit_test(network_division),
+        cmocka_unit_test(inferred_results),
         cmocka_unit_test(links_and_hostile_names),
         cmocka_unit_test(another_round),
         cmocka_unit_test(no_tree),

@@ -44,6 +44,8 @@ static void models_by_name(void **state)
     assert_null(submit_model_find(v61, "retinanet"));
     assert_non_null(submit_model_find(v51, "retinanet"));
     assert_null(submit_model_find(v61, "rnnt"));
+    assert_string_equal(submit_model_find(v61, "efficientnet-fp32-lite0")->name, "resnet");
+    assert_null(submit_model_find(v61, "vgg"));
     assert_string_equal(submit_model_of(v61, "bert", 1)->name, "bert-99.9");
     assert_null(submit_model_of(v61, "bert", 2));
     assert_int_equal(submit_required(submit_model_find(v61, "resnet"), SUBMIT_DATACENTER), 0);
