@@ -6,6 +6,8 @@
 #include "base/tree.h"
 #include "cli/cli.h"
 
+#define MAX_NOTES 12 /* shown to people */
+
 /* Names and values come from a tree that anybody made: nothing in them may steer the terminal. */
 static const char *clean(const char *text, char out[2048])
 {
@@ -50,11 +52,17 @@ static size_t print_findings(const json_t *findings, FILE *out)
 void cli_print_check(const json_t *report, FILE *out)
 {
     const json_t *findings = json_object_get(report, "findings"), *note;
+    const json_t *notes = json_object_get(report, "notes");
     size_t n = json_array_size(findings), official = print_findings(findings, out), i;
     char safe[2048];
 
-    json_array_foreach(json_object_get(report, "notes"), i, note)
-        cli_wrap(out, fprintf(out, "note: "), 6, clean(json_string_value(note), safe));
+    json_array_foreach(notes, i, note)
+    {
+        if (i < MAX_NOTES)
+            cli_wrap(out, fprintf(out, "note: "), 6, clean(json_string_value(note), safe));
+    }
+    if (json_array_size(notes) > MAX_NOTES)
+        fprintf(out, "and %zu more notes: --json has all\n", json_array_size(notes) - MAX_NOTES);
     fprintf(out, "%s%s: round %s (%s), %lld result%s of %lld system%s, ", n ? "\n" : "",
             clean(tree_text(report, "tree", ""), safe), tree_text(report, "round", ""),
             tree_text(report, "round_from", ""), (long long)tree_int(report, "results", 0),

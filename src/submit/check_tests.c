@@ -169,7 +169,7 @@ static void check_test(struct judge *j, const struct place *p, int test,
     if (test == 1 || test == 4)
         check_test_run(j, p, dir, test, reference, mend);
     else
-        judge_note(j, "%s: of %s only its own verdict was looked at", p->results, name);
+        judge_note(j, "%s: of %s only its own verdict was looked at", p->model->name, name);
 }
 
 void judge_tests(struct judge *j, const struct place *p, const struct detail *reference)

@@ -310,6 +310,47 @@ static void settings_of_missing_runs(void **state)
     file_remove_tree(root, NULL);
 }
 
+/* A Server's compliance tests come at the rate that its performance run found; nothing else does.
+ */
+static void the_rate_of_a_server(void **state)
+{
+    struct submit_request both = official;
+    struct submit_plan p;
+    struct assay_err err;
+    json_t *record, *records;
+    size_t tests = 0;
+    char root[40];
+
+    (void)state;
+    both.category = "datacenter,edge";
+    make_root(root);
+    record = make_record(root, 2, TREE_PERFORMANCE, false);
+    json_object_set_new(record, "scenario", json_string("Server"));
+    json_object_set_new(json_object_get(record, "settings"), "target-qps",
+                        json_pack("{s:f, s:s}", "value", 512.5, "origin", "measured"));
+    records = json_pack("[o]", record);
+    if (submit_plan_create(&both, records, &p, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(p.count, 16);
+    for (size_t i = 0; i < p.count; i++) {
+        struct settings s;
+
+        if (submit_slot_settings(&p, &p.slots[i], NULL, &s, &err))
+            fail_msg("%s", err.text);
+        if (p.slots[i].scenario == SERVER && p.slots[i].kind == SUBMIT_COMPLIANCE) {
+            assert_true(s.target_qps == 512.5);
+            tests++;
+        } else {
+            assert_true(s.target_qps == 0);
+        }
+        settings_release(&s);
+    }
+    assert_int_equal(tests, 2);
+    submit_plan_release(&p);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +359,7 @@ int main(void)
         cmocka_unit_test(a_changed_log_is_refused),
         cmocka_unit_test(what_cannot_be_submitted),
         cmocka_unit_test(settings_of_missing_runs),
+        cmocka_unit_test(the_rate_of_a_server),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,15 @@ static void describe(void **state)
     assert_string_equal(tree_text(json_object_get(sources, "host_storage_capacity"), "from", ""),
                         "unknown");
     assert_null(json_object_get(d, "is_network"));
+    json_decref(d);
+    json_decref(sources);
+    json_object_set_new(json_object_get(facts, "gpus"), "value", json_integer(2));
+    json_object_set_new(facts, "gpu_models",
+                        json_pack("{s:s, s:s}", "value", "A, A", "from", "detected"));
+    assert_int_equal(submit_describe(facts, &who, &d, &sources, &err), 0);
+    assert_string_equal(tree_text(d, "accelerators_per_node", ""), "2");
+    assert_string_equal(tree_text(d, "accelerator_model_name", ""), "A, A");
+    assert_string_equal(tree_text(d, "accelerator_interconnect", "?"), "");
     json_object_del(facts, "gpus"); /* not seen is not none */
     json_decref(d);
     json_decref(sources);
