@@ -57,7 +57,7 @@ struct cli_verb {
 struct cli_command {
     const char *name;
     const char *summary;              /* one line */
-    const char *arguments;            /* as of a verb; without a verb */
+    const char *arguments;            /* as of a verb; "RUN...": one or more */
     const struct cli_verb *verbs;     /* NULL: none */
     const struct cli_option *options; /* NULL: none */
     const char *const *settings; /* names of the settings it takes, or cli_all_settings, or NULL */

@@ -24,6 +24,8 @@
     ROW(cache)                                                                                     \
     ROW(samples)                                                                                   \
     ROW(score)                                                                                     \
+    ROW(submit)                                                                                    \
+    ROW(check)                                                                                     \
     ROW(system)                                                                                    \
     ROW(settings)                                                                                  \
     ROW(version)                                                                                   \

@@ -275,6 +275,16 @@ static bool find_mount(const struct probe *p, struct mount *best)
     return best->type[0] != 0;
 }
 
+bool facts_store_device(const struct probe *p, char out[32])
+{
+    struct mount m;
+
+    if (!find_mount(p, &m) || !strncmp(m.device, "0:", 2))
+        return false; /* memory, network, overlay */
+    memcpy(out, m.device, 32);
+    return true;
+}
+
 json_t *facts_read_mount(struct probe *p, const struct fact *f)
 {
     struct mount m;
@@ -287,16 +297,15 @@ json_t *facts_read_mount(struct probe *p, const struct fact *f)
 json_t *facts_read_rotational(struct probe *p, const struct fact *f)
 {
     static const char *const at[] = {"queue/rotational", "../queue/rotational"};
-    struct mount m;
-    char *text = NULL;
+    char *text = NULL, device[32];
     json_t *v = NULL;
     size_t i;
 
     facts_from(p, f->path);
-    if (!find_mount(p, &m) || !strncmp(m.device, "0:", 2))
-        return NULL; /* no block device: memory, network, overlay */
+    if (!facts_store_device(p, device))
+        return NULL;
     for (i = 0; !text && i < sizeof(at) / sizeof(at[0]); i++) {
-        snprintf(p->source, sizeof(p->source), "/sys/dev/block/%s/%s", m.device, at[i]);
+        snprintf(p->source, sizeof(p->source), "/sys/dev/block/%s/%s", device, at[i]);
         text = facts_slurp(p, p->source);
     }
     if (text && (!strcmp(text, "0") || !strcmp(text, "1")))

@@ -35,6 +35,9 @@ json_t *facts_text(char *owned);
 /* Digits only (perhaps followed by a unit): anything else is no value. */
 json_t *facts_integer(const char *text, int64_t times);
 
+/* The block device that holds the store, "MAJ:MIN"; false: it lies on none. */
+bool facts_store_device(const struct probe *p, char out[32]);
+
 /* Readers: the value, or NULL when it is not there. */
 json_t *facts_read_cpuinfo(struct probe *p, const struct fact *f);
 json_t *facts_read_processor(struct probe *p, const struct fact *f);
@@ -49,6 +52,8 @@ json_t *facts_read_count(struct probe *p, const struct fact *f);
 json_t *facts_read_caches(struct probe *p, const struct fact *f);
 json_t *facts_read_mount(struct probe *p, const struct fact *f);
 json_t *facts_read_rotational(struct probe *p, const struct fact *f);
+json_t *facts_read_storage(struct probe *p, const struct fact *f);
+json_t *facts_read_network(struct probe *p, const struct fact *f);
 json_t *facts_read_virtualised(struct probe *p, const struct fact *f);
 json_t *facts_read_hypervisor(struct probe *p, const struct fact *f);
 json_t *facts_read_container(struct probe *p, const struct fact *f);

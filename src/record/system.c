@@ -36,6 +36,12 @@ static const struct fact facts_table[] = {
     {"storage_filesystem", facts_read_mount, "/proc/self/mountinfo", NULL, 0},
     {"storage_device", facts_read_mount, "/proc/self/mountinfo", NULL, 1},
     {"storage_rotational", facts_read_rotational, "/proc/self/mountinfo", NULL, 0},
+    {"storage_bytes", facts_read_storage, "/proc/self/mountinfo", NULL, 0},
+    {"network_cards", facts_read_network, "/sys/class/net", NULL, 0},
+    {"network_links", facts_read_network, "/sys/class/net", NULL, 1},
+    {"machine_vendor", facts_read_text, "/sys/class/dmi/id/sys_vendor", NULL, 0},
+    {"machine_model", facts_read_text, "/sys/class/dmi/id/product_name", NULL, 0},
+    {"firmware", facts_read_text, "/sys/class/dmi/id/bios_version", NULL, 0},
     {"operating_system", facts_read_key, "/etc/os-release", "PRETTY_NAME", 0},
     {"kernel", facts_read_text, "/proc/sys/kernel/osrelease", NULL, 0},
     {"clock_source", facts_read_text,
@@ -104,7 +110,7 @@ static void probe_release(struct probe *p)
     free(p->store);
 }
 
-static int add_declared(json_t *facts, const char *path, struct assay_err *err)
+int system_declare(json_t *facts, const char *path, struct assay_err *err)
 {
     json_t *said = NULL, *value, *fact;
     const char *name;
@@ -137,9 +143,22 @@ out:
     return rc;
 }
 
+/* <config>/system.yaml, when there is one. */
+static char *own_file(void)
+{
+    char *dir = file_config_dir(), *path = dir ? file_join(dir, "system.yaml") : NULL;
+
+    free(dir);
+    if (path && file_exists(path))
+        return path;
+    free(path);
+    return NULL;
+}
+
 int system_facts_at(const char *store, const char *declared, json_t **facts, struct assay_err *err)
 {
     json_t *all = json_object(), *v;
+    char *own = declared ? NULL : own_file();
     struct probe p;
     size_t i;
     int rc = ASSAY_OK;
@@ -155,8 +174,9 @@ int system_facts_at(const char *store, const char *declared, json_t **facts, str
                                       v ? "detected" : "unknown", "source", p.source));
     }
     probe_release(&p);
-    if (declared)
-        rc = add_declared(all, declared, err);
+    if (own || (declared && *declared))
+        rc = system_declare(all, own ? own : declared, err);
+    free(own);
     if (rc)
         json_decref(all);
     else

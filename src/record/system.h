@@ -12,12 +12,15 @@
 
 #include "assay/types.h"
 
-/* Nothing is invented: what cannot be read is "unknown", with a null value.  declared: NULL or the
- * path of a YAML file {name: value} of facts that the user states; they never replace a detected
- * one silently: then both are kept ("detected" beside "declared"). The caller json_decref()s. */
+/* Nothing is invented: what cannot be read is "unknown", with a null value.  declared: the path of
+ * a YAML file {name: value} of facts that the user states (NULL: <config>/system.yaml, if it is
+ * there; "": none); they never replace a detected one silently: then both are kept ("detected"
+ * beside "declared"). The caller json_decref()s. */
 int system_facts(const char *declared, json_t **facts, struct assay_err *err);
 /* The same; the storage facts are those of the disk that holds `store` (NULL: the user's store
  * folder). */
 int system_facts_at(const char *store, const char *declared, json_t **facts, struct assay_err *err);
+/* Adds what a user's file states to facts that were read before, by the same rule. */
+int system_declare(json_t *facts, const char *path, struct assay_err *err);
 
 #endif

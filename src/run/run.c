@@ -203,6 +203,7 @@ static void put_parts(struct job *j)
     static const char *const keys[] = {"dataset",  "engine", "warmup", "trials", "attempts",
                                        "accuracy", "stages", "faults", "memory"};
     json_t *model = json_object_get(j->result, "model"), *system = NULL;
+    struct assay_err why;
     size_t i;
 
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -224,7 +225,10 @@ static void put_parts(struct job *j)
         json_object_set_new(json_object_get(j->tree, "dataset"), "performance_samples",
                             json_integer((json_int_t)(perf && perf < all ? perf : all)));
     }
-    system_facts_at(j->draft.store, NULL, &system, NULL);
+    if (system_facts_at(j->draft.store, NULL, &system, &why)) { /* the run must not be lost by it */
+        fprintf(stderr, "assay: %s; the record is without it\n", why.text);
+        system_facts_at(j->draft.store, "", &system, NULL);
+    }
     put(j, "system", system);
     put(j, "conditions", json_incref(j->conditions));
 }

@@ -1,0 +1,64 @@
+/* assay check: judges a submission tree, ours or made by other tools. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+#include "base/tree.h"
+#include "cli/submission.h"
+#include "submit/check.h"
+
+static int cmd_check(struct cli_input *in)
+{
+    struct submit_check_ask ask = {.round = cli_value(in, "round")};
+    struct assay_err err;
+    json_t *report = NULL;
+    int64_t ms = 0;
+    int code = cli_value_int(in, "min-duration-ms", 1, 3600000, &ms);
+
+    if (code)
+        return code;
+    ask.min_duration_ms = (double)ms;
+    if (submit_check(in->args[0], &ask, &report, &err))
+        return cli_fail(&err);
+    code = json_array_size(json_object_get(report, "findings")) ? EXIT_INVALID : EXIT_OK;
+    if (cli_wants_json(in)) {
+        int rc = cli_json(report, "check");
+
+        return rc ? rc : code;
+    }
+    cli_print_check(report, stdout);
+    json_decref(report);
+    return code;
+}
+
+static const char *const rounds[] = {"v6.1", "v6.0", "v5.1", NULL};
+
+static const struct cli_option options[] = {
+    {"round", 'r', "ROUND", rounds, NULL,
+     "the round's rules; default: by the seeds in the logs, else the newest"},
+    {"min-duration-ms", 0, "MS", NULL, NULL,
+     "of a rehearsal: take this in the place of the round's 600000 ms"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+static const char *const settings[] = {"json", NULL};
+
+const struct cli_command cli_cmd_check = {
+    .name = "check",
+    .summary = "judge a submission tree, also one made by other tools",
+    .arguments = "DIR",
+    .options = options,
+    .settings = settings,
+    .help =
+        "Reads a folder with closed/, open/ or network/ in it, and says what would be refused: "
+        "where, "
+        "what, why, and the command that mends it. Looks at all that the official checker looks "
+        "at, "
+        "and at what it passes over: LoadGen's own verdict and errors, the true duration, the "
+        "mode, "
+        "the LoadGen release, the settings and figures of the compliance tests, hashes. Findings "
+        "that only `assay check` makes are marked. Changes nothing. Exit code 4 when there are "
+        "findings.\n"
+        "\n"
+        "    assay check submission\n"
+        "    assay check inference_results --round v6.0 --json",
+    .run = cmd_check};

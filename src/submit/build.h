@@ -1,0 +1,16 @@
+/* Writes the submission tree of a plan. */
+#ifndef SUBMIT_BUILD_H
+#define SUBMIT_BUILD_H
+
+#include "submit/plan.h"
+
+/* facts: of the machine that ran the records, with what the submitter declares (under the names of
+ * the fields of the system's description and of measurements, these also as BENCHMARK.FIELD). `out`
+ * must not be there; it appears whole.  Slots without a record leave gaps, which a check of the
+ * tree then names.  Every log is compared with the hash in its record before it is copied. */
+int submit_build(const struct submit_plan *p, const json_t *facts, const char *out,
+                 struct assay_err *err);
+/* The folder's name of the system; of a rehearsal it says so. */
+void submit_system_name(const struct submit_plan *p, const json_t *facts, char out[200]);
+
+#endif

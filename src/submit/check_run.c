@@ -1,0 +1,282 @@
+/* The logs of a performance or accuracy run.
+ *
+ * The strict verdict of load/verdict.h judges; here its settings are made from the round's table in
+ * the place of a job, and each of its reasons becomes a finding of the rule that it is about. */
+#include "submit/judge.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "load/rounds.h"
+#include "load/verdict.h"
+
+/* Of a benchmark that the round does not know: what holds for all.  Its data set is what the log
+ * says. */
+static const struct submit_model any_model;
+
+/* In which runs' logs the official checker sees it. */
+enum seen { NEVER, IN_PERFORMANCE, IN_ACCURACY };
+
+/* How the verdict's reasons begin (or, with a '*', what they hold). */
+static const struct reason_row {
+    const char *text;
+    enum judge_rule rule;
+    enum seen seen;
+} reason_rows[] = {
+    {"LoadGen error", RULE_ERRORS, IN_ACCURACY},
+    {"LoadGen logged", RULE_ERRORS, IN_ACCURACY},
+    {"LoadGen counted", RULE_ERRORS, IN_ACCURACY},
+    {"the log's mode", RULE_MODE, NEVER},
+    {"an accuracy log holds", RULE_MODE, NEVER},
+    {"the log's scenario", RULE_LOG_SCENARIO, IN_PERFORMANCE},
+    {"qsl_rng_seed", RULE_SEED, IN_PERFORMANCE},
+    {"sample_index_rng_seed", RULE_SEED, IN_PERFORMANCE},
+    {"schedule_rng_seed", RULE_SEED, IN_PERFORMANCE},
+    {"the log has no effective_", RULE_SEED, IN_PERFORMANCE},
+    {"the log has no result", RULE_VALIDITY, IN_PERFORMANCE},
+    {"LoadGen says", RULE_VALIDITY, NEVER},
+    {"the log's minimum duration", RULE_DURATION, IN_PERFORMANCE},
+    {"the run took", RULE_TOO_SHORT, NEVER},
+    {"the log's minimum is", RULE_COUNT, NEVER},
+    {"the run had", RULE_COUNT, NEVER},
+    {"the Offline query", RULE_COUNT, NEVER},
+    {"the log's percentile", RULE_LATENCY, NEVER},
+    {"the log's latency bound", RULE_LATENCY, NEVER},
+    {"the latency bound", RULE_LATENCY, IN_PERFORMANCE},
+    {"early stopping is not met", RULE_EARLY_STOPPING, IN_PERFORMANCE},
+    {"*are too few for a percentile", RULE_EARLY_STOPPING, NEVER},
+    {"performance_sample_count", RULE_SAMPLES, IN_PERFORMANCE},
+    {"the log's samples per query", RULE_SAMPLES, NEVER},
+    {"sample_concatenate_permutation", RULE_EQUAL_ISSUE, NEVER},
+    {"the accuracy run has", RULE_DATASET, IN_ACCURACY},
+};
+
+static const struct reason_row *row_of(const char *reason)
+{
+    static const struct reason_row other = {"", RULE_RUN, NEVER};
+
+    for (size_t i = 0; i < sizeof(reason_rows) / sizeof(reason_rows[0]); i++) {
+        const char *text = reason_rows[i].text;
+
+        if (*text == '*' ? strstr(reason, text + 1) != NULL : !strncmp(reason, text, strlen(text)))
+            return &reason_rows[i];
+    }
+    return &other;
+}
+
+/* The scenario that the log must show: the folder's, or one that its result may be inferred from.
+ */
+static int scenario_wanted(struct judge *j, const struct place *p, const struct detail *d)
+{
+    static const int inferred[][2] = {
+        {SINGLE_STREAM, MULTI_STREAM}, {MULTI_STREAM, OFFLINE}, {SINGLE_STREAM, OFFLINE}};
+    const char *logged = detail_text(d, "effective_scenario", "");
+    int folder = p->number == SUBMIT_INTERACTIVE ? (int)SERVER : p->number;
+
+    for (size_t i = 0; i < sizeof(inferred) / sizeof(inferred[0]); i++) {
+        if (folder != inferred[i][1] || !(p->category & SUBMIT_EDGE) ||
+            strcmp(logged, submit_scenario_names[inferred[i][0]]))
+            continue;
+        judge_note(j, "%s: the %s result is inferred from a %s run", p->results, p->scenario,
+                   logged);
+        return inferred[i][0];
+    }
+    return folder;
+}
+
+static double real(const struct detail *d, const char *key)
+{
+    return detail_real(d, key, NAN);
+}
+
+/* What the round's LoadGen would have had built in. */
+static void official_of(const struct judge *j, const struct place *p, int scenario,
+                        const struct detail *d, struct load_official *o)
+{
+    const struct submit_model *m = p->model ? p->model : &any_model;
+    const struct load_round *seeds = load_round_find(j->round->name);
+
+    *o = (struct load_official){
+        .min_duration_ms = (uint64_t)j->min_duration_ms,
+        .min_query_count = scenario == OFFLINE && p->closed ? m->offline_samples : 0,
+        .samples_per_query = scenario == MULTI_STREAM ? SUBMIT_STREAM_SAMPLES : 1,
+        .performance_sample_count = m->performance_samples,
+        .target_latency_ms = m->server_ms > 0 && p->number != SUBMIT_INTERACTIVE
+                                 ? m->server_ms
+                                 : real(d, "effective_target_latency_ns") * 1e-6,
+        .target_latency_percentile = submit_percentile(m, scenario),
+        .sample_concatenate_permutation = p->closed && m->equal_issue,
+        .qsl_rng_seed = seeds->qsl_rng_seed,
+        .sample_index_rng_seed = seeds->sample_index_rng_seed,
+        .schedule_rng_seed = seeds->schedule_rng_seed};
+}
+
+static int settings_of(const struct judge *j, int scenario, enum judge_kind kind,
+                       const struct detail *d, const struct load_official *o, struct settings *s)
+{
+    char profile[40];
+    struct assay_err err;
+    int rc = settings_init(s, &err);
+
+    snprintf(profile, sizeof(profile), "official:%s", j->round->name);
+    if (!rc)
+        rc = settings_set(s, "profile", profile, SETTINGS_CLI, "--round", &err);
+    s->scenario = scenario;
+    s->mode = kind == JUDGE_ACCURACY ? MODE_ACCURACY : MODE_PERFORMANCE;
+    s->min_duration_ms = (int64_t)o->min_duration_ms;
+    s->min_query_count = (int64_t)o->min_query_count;
+    s->samples_per_query = (int64_t)o->samples_per_query;
+    s->target_latency_percentile = o->target_latency_percentile;
+    s->target_latency_ms = real(d, "effective_target_latency_ns") * 1e-6; /* a lower one is fine */
+    return rc;
+}
+
+/* With token latencies there is no bound of a whole response, and every query counts as late. */
+static bool is_about_tokens(const struct detail *d, const struct reason_row *row)
+{
+    return row->rule == RULE_EARLY_STOPPING && row->seen == NEVER &&
+           detail_real(d, "requested_use_token_latencies", 0) == 1;
+}
+
+static void add_reasons(struct judge *j, const char *where, enum judge_kind kind,
+                        const struct detail *d, const struct verdict *v, const char *mend)
+{
+    const json_t *reason;
+    size_t i;
+
+    json_array_foreach(v->reasons, i, reason)
+    {
+        const char *text = json_string_value(reason);
+        const struct reason_row *row = row_of(text);
+        bool official = row->seen == (kind == JUDGE_ACCURACY ? IN_ACCURACY : IN_PERFORMANCE);
+
+        if (!is_about_tokens(d, row))
+            judge_add_as(j, row->rule, official, where, mend, "%s", text);
+    }
+}
+
+/* Of an Offline query the official checker counts what LoadGen meant to issue. */
+static void check_query(struct judge *j, const struct place *p, const char *where,
+                        const struct detail *d, int scenario, const char *mend)
+{
+    double size = real(d, "effective_samples_per_query");
+
+    if (scenario == OFFLINE && p->closed && p->model && size < (double)p->model->offline_samples)
+        judge_add(j, RULE_COUNT, where, mend,
+                  "the Offline query has %.0f samples, the least is %llu", size,
+                  (unsigned long long)p->model->offline_samples);
+}
+
+/* LoadGen's version stands in the log as "6.0.17 @ d6147c7eb7". */
+static void check_loadgen(struct judge *j, const char *where, const struct detail *d,
+                          const char *mend)
+{
+    const char *version = detail_text(d, "loadgen_version", "");
+    size_t n = strcspn(version, " @");
+    const struct submit_round *r;
+
+    for (r = submit_rounds; r->name; r++)
+        for (const char *const *known = r->loadgens; *known; known++)
+            if (strlen(*known) == n && !strncmp(*known, version, n)) {
+                if (r != j->round)
+                    judge_add(j, RULE_LOADGEN, where, mend, "LoadGen %.*s is that of round %s",
+                              (int)n, version, r->name);
+                return;
+            }
+    judge_note(j, "LoadGen '%.40s' is in no list of releases; its seeds decide", version);
+}
+
+static void check_audit(struct judge *j, const char *where, const struct verdict *v, int test,
+                        const char *mend)
+{
+    if (!test && !strcmp(v->word, "AUDIT-VALID"))
+        judge_add(j, RULE_AUDIT, where, mend, "the run had audit settings");
+}
+
+/* More than the data set is as wrong as less, for the official checker. */
+static void check_dataset(struct judge *j, const struct place *p, const char *where,
+                          const struct detail *d, uint64_t want, const char *mend)
+{
+    double got = detail_real(d, "effective_accuracy_sample_count",
+                             detail_real(d, "qsl_reported_total_count", NAN));
+
+    if (p->model && got > (double)want)
+        judge_add(j, RULE_DATASET, where, mend,
+                  "the accuracy run has %.0f samples, the data set %llu", got,
+                  (unsigned long long)want);
+}
+
+static void check_network(struct judge *j, const struct place *p, const char *where,
+                          const struct detail *d, const char *mend)
+{
+    const char *name = detail_text(d, "sut_name", "");
+
+    if (p->network && !strstr(name, "Network SUT"))
+        judge_add(j, RULE_NETWORK, where, mend,
+                  "the system under test is called '%s', without \"Network SUT\"", name);
+}
+
+static void judge_log(struct judge *j, const struct place *p, const char *where,
+                      enum judge_kind kind, int test, const struct detail *d, const char *mend)
+{
+    const struct submit_model *m = p->model ? p->model : &any_model;
+    uint64_t samples = m->dataset;
+    int scenario = scenario_wanted(j, p, d);
+    struct load_official official;
+    struct verdict v = {0};
+    struct settings s;
+    struct assay_err err;
+
+    if (kind == JUDGE_ACCURACY && m->accuracy_samples)
+        samples = m->accuracy_samples;
+    if (!p->model && real(d, "effective_performance_sample_count") > 0)
+        samples = (uint64_t)fmin(real(d, "effective_performance_sample_count"), 0x1p62);
+    if (kind == JUDGE_ACCURACY && !p->model)
+        samples = 0;
+    official_of(j, p, scenario, d, &official);
+    if (settings_of(j, scenario, kind, d, &official, &s) ||
+        verdict_judge(d, &s, &official, samples, &v, &err)) {
+        judge_add(j, RULE_RUN, where, mend,
+                  "cannot be judged: a text in it is cut inside a letter, "
+                  "or there is no memory");
+    } else {
+        add_reasons(j, where, kind, d, &v, mend);
+        check_audit(j, where, &v, test, mend);
+    }
+    verdict_release(&v);
+    settings_release(&s);
+    check_loadgen(j, where, d, mend);
+    if (kind == JUDGE_ACCURACY)
+        check_dataset(j, p, where, d, samples, mend);
+    else
+        check_network(j, p, where, d, mend);
+    if (kind == JUDGE_PERFORMANCE)
+        check_query(j, p, where, d, scenario, mend);
+}
+
+bool judge_run(struct judge *j, const struct place *p, const char *dir, enum judge_kind kind,
+               int test, struct detail *d)
+{
+    char where[JUDGE_PATH], full[2 * JUDGE_PATH], mend[300], mode[24];
+    struct assay_err err = {0};
+    const char *text;
+
+    snprintf(mode, sizeof(mode), "TEST%02d", test);
+    judge_mend_run(j, p, test ? mode : kind == JUDGE_ACCURACY ? "accuracy" : "performance", mend);
+    judge_join(where, dir, "mlperf_log_detail.txt");
+    judge_full(j, where, full);
+    judge_file(j, dir, "mlperf_log_summary.txt", test != 0, mend);
+    if (!file_exists(full)) {
+        judge_add(j, RULE_LOG, where, mend, "LoadGen's detail log is missing");
+        return false;
+    }
+    if (detail_read(full, d, &err)) {
+        text = strstr(err.text, full);
+        judge_add(j, RULE_LOG, where, mend, "line %s", text ? text + strlen(full) + 1 : err.text);
+        return false;
+    }
+    judge_log(j, p, where, kind, test, d, mend);
+    return true;
+}

@@ -1,0 +1,366 @@
+/* From records to a tree, without running anything: made records of a whole closed edge submission
+ * give a tree that has no finding; and what cannot be submitted is refused with its reason. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/tree.h"
+#include "submit/build.h"
+#include "submit/check.h"
+#include "submit/system.h"
+#include "tree.h"
+
+static const struct submit_request official = {
+    .division = "closed", .category = "edge", .round = "v6.1", .submitter = "ACME"};
+
+/* 400 responses; `wrong`: that of the last sample is another one. */
+static void write_responses(const char *root, const char *dir, bool wrong)
+{
+    struct text t;
+    char where[300];
+
+    text_init(&t, 1u << 20);
+    text_add(&t, "[\n");
+    for (int i = 0; i < 400; i++)
+        text_addf(&t, "{ \"seq_id\" : %d, \"qsl_idx\" : %d, \"data\" : \"%08X\" }%s\n", i, i,
+                  (unsigned)(wrong && i == 399 ? 1 : i * 7), i == 399 ? "" : ",");
+    text_add(&t, "]\n");
+    snprintf(where, sizeof(where), "%s/mlperf_log_accuracy.json", dir);
+    tree_write(root, where, t.s, t.len);
+    text_release(&t);
+}
+
+static json_t *files_of(const char *folder)
+{
+    static const char *const names[] = {"mlperf_log_detail.txt", "mlperf_log_summary.txt",
+                                        "mlperf_log_accuracy.json", "user.conf"};
+    json_t *files = json_object();
+    char path[600], hex[HASH_HEX];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        if (file_exists(path) && !hash_file(path, hex, NULL))
+            json_object_set_new(files, names[i], json_pack("{s:s}", "sha256", hex));
+    }
+    return files;
+}
+
+/* One record: its folder below root, and its tree. */
+static json_t *make_record(const char *root, int scenario, int run, bool wrong)
+{
+    char id[17], folder[300];
+    struct settings s;
+    json_t *r;
+
+    snprintf(id, sizeof(id), "%08x%08x", scenario + 1, run + 1);
+    snprintf(folder, sizeof(folder), "%s/%s", root, id);
+    tree_log(root, id, 0, scenario, run);
+    if (run == TREE_ACCURACY || run == TREE_TEST01)
+        write_responses(root, id, wrong);
+    tree_text_file(root, id, "user.conf",
+                   scenario == 2 ? "resnet50.Offline.target_qps = 500\n"
+                                 : "*.*.target_latency = 2\n");
+    settings_init(&s, NULL);
+    settings_set(&s, "engine", "null", SETTINGS_CLI, "-", NULL);
+    settings_set(&s, "lanes", "3", SETTINGS_CLI, "-", NULL);
+    settings_set(&s, "target-latency-ms", "2", SETTINGS_MEASURED, "-", NULL);
+    r = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:b, s:s, s:[]}, s:{s:s}, s:{s:s, "
+        "s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:{s:b, s:i}}, s:{s:s}, s:{s:s}, s:o, s:o, s:[s], "
+        "s:{s:s}}",
+        "id", id, "folder", folder, "created", "2026-08-20T10:00:00Z", "status", "done",
+        "benchmark", "resnet50", "scenario", tree_scenarios[scenario], "mode",
+        run == TREE_ACCURACY ? "accuracy" : "performance", "synthetic", "weights", 0, "samples", 0,
+        "verdict", "valid", 1, "word", "VALID", "reasons", "loadgen", "version", "6.0.17", "engine",
+        "name", "null", "version", "1", "device", "cpu", "model", "name", "resnet50-onnx", "path",
+        "/models/resnet50_v1.onnx", "sha256", TREE_HASH, "precision", "fp32", "performance",
+        "detail", "effective_performance_issue_same", run == TREE_TEST04,
+        "effective_accuracy_log_sampling_target", run == TREE_TEST01 ? 4096 : 0, "accuracy", "line",
+        "accuracy=76.456%, good=38228, total=50000", "assay", "version", "0.1", "settings",
+        settings_to_json(&s), "files", files_of(folder), "command", "assay", "dataset", "name",
+        "imagenet2012");
+    json_object_set_new(r, "profile", json_string("official:v6.1"));
+    settings_release(&s);
+    return r;
+}
+
+static json_t *declared_facts(void)
+{
+    static const char *const values[][2] = {{"status", "available"},
+                                            {"retraining", "N"},
+                                            {"input_data_types", "fp32"},
+                                            {"resnet50.weight_transformations", "none"}};
+    json_t *facts = json_object();
+
+    for (const struct submit_field *f = submit_fields; f->name; f++)
+        if (f->meaningful && !f->network)
+            json_object_set_new(
+                facts, f->name,
+                json_pack("{s:s, s:s, s:s}", "value", "1", "from", "declared", "source", "test"));
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        json_object_set_new(facts, values[i][0],
+                            json_pack("{s:s, s:s, s:s}", "value", values[i][1], "from", "declared",
+                                      "source", "test"));
+    return facts;
+}
+
+static json_t *all_records(const char *root, bool wrong)
+{
+    json_t *records = json_array();
+
+    for (int scenario = 0; scenario < 3; scenario++)
+        for (int run = 0; run < 4; run++)
+            json_array_append_new(records,
+                                  make_record(root, scenario, run, wrong && run == TREE_TEST01));
+    return records;
+}
+
+static void make_root(char root[40])
+{
+    snprintf(root, 40, "/tmp/assay-records-XXXXXX");
+    assert_non_null(mkdtemp(root));
+}
+
+static json_t *build_and_check(const char *root, const json_t *records, const char *name)
+{
+    const struct submit_check_ask ask = {.round = "v6.1"};
+    json_t *facts = declared_facts(), *report = NULL;
+    struct submit_plan p;
+    struct assay_err err;
+    char out[100];
+
+    snprintf(out, sizeof(out), "%s/%s", root, name);
+    if (submit_plan_create(&official, records, &p, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(p.count, 12);
+    if (submit_build(&p, facts, out, &err) || submit_check(out, &ask, &report, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(submit_build(&p, facts, out, &err), ASSAY_EUSAGE); /* never over another */
+    submit_plan_release(&p);
+    json_decref(facts);
+    return report;
+}
+
+static void a_whole_tree(void **state)
+{
+    char root[40], *text;
+    json_t *records, *report;
+
+    (void)state;
+    make_root(root);
+    records = all_records(root, false);
+    report = build_and_check(root, records, "tree");
+    text = json_dumps(json_object_get(report, "findings"), JSON_INDENT(1));
+    if (json_array_size(json_object_get(report, "findings")))
+        fail_msg("%s", text);
+    assert_int_equal(tree_int(report, "results", 0), 3);
+    free(text);
+    json_decref(report);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
+static void one_other_response(void **state)
+{
+    char root[40];
+    json_t *records, *report, *f;
+    size_t i, failed = 0;
+
+    (void)state;
+    make_root(root);
+    records = all_records(root, true);
+    report = build_and_check(root, records, "tree");
+    json_array_foreach(json_object_get(report, "findings"), i, f)
+    {
+        failed += !strcmp(tree_text(f, "rule", ""), "test-failed") &&
+                  strstr(tree_text(f, "where", ""), "TEST01");
+    }
+    assert_true(failed >= 3);
+    json_decref(report);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
+static void a_changed_log_is_refused(void **state)
+{
+    char root[40], out[100];
+    json_t *records, *facts = declared_facts();
+    struct submit_plan p;
+    struct assay_err err;
+
+    (void)state;
+    make_root(root);
+    records = all_records(root, false);
+    tree_write(root, "0000000100000001/mlperf_log_detail.txt", ":::MLLOG {}\n", 12);
+    assert_int_equal(submit_plan_create(&official, records, &p, &err), 0);
+    snprintf(out, sizeof(out), "%s/tree", root);
+    assert_int_equal(submit_build(&p, facts, out, &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "was changed since"));
+    assert_false(file_exists(out));
+    submit_plan_release(&p);
+    json_decref(facts);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
+static void refused(const json_t *records, const struct submit_request *ask, const char *why)
+{
+    struct submit_plan p;
+    struct assay_err err = {0};
+
+    if (submit_plan_create(ask, records, &p, &err) != ASSAY_EUSAGE || !strstr(err.text, why))
+        fail_msg("wanted '%s', got '%s'", why, err.text);
+}
+
+static void what_cannot_be_submitted(void **state)
+{
+    static const struct {
+        const char *part, *key;
+        const char *value; /* as JSON */
+        const char *why;
+    } cases[] = {
+        {"synthetic", "weights", "true", "synthetic weights"},
+        {"synthetic", "samples", "true", "synthetic samples"},
+        {"verdict", "valid", "false", "INVALID"},
+        {NULL, "status", "\"error\"", "did not come to its end"},
+        {NULL, "profile", "\"quick\"", "needs --profile official:v6.1"},
+        {NULL, "mode", "\"submission\"", "one log"},
+        {NULL, "benchmark", "\"rnnt\"", "round v6.1 has no rnnt"},
+        {NULL, "scenario", "\"Server\"", "Server is no scenario"},
+        {"loadgen", "version", "\"5.1.2\"", "not of round v6.1"},
+    };
+    struct submit_request ask = official;
+    char root[40];
+
+    (void)state;
+    make_root(root);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *records = json_pack("[o]", make_record(root, 2, TREE_PERFORMANCE, false));
+        json_t *r = json_array_get(records, 0);
+
+        json_object_set_new(cases[i].part ? json_object_get(r, cases[i].part) : r, cases[i].key,
+                            json_loads(cases[i].value, JSON_DECODE_ANY, NULL));
+        refused(records, &official, cases[i].why);
+        json_decref(records);
+    }
+    {
+        json_t *records = json_pack("[o, o]", make_record(root, 2, TREE_PERFORMANCE, false),
+                                    make_record(root, 2, TREE_PERFORMANCE, false));
+
+        refused(records, &official, "are both resnet50 Offline performance");
+        json_object_set_new(json_object_get(json_array_get(records, 1), "engine"), "device",
+                            json_string("cuda:0"));
+        refused(records, &official, "of different systems");
+        json_decref(records);
+    }
+    {
+        json_t *records = json_pack("[o]", make_record(root, 2, TREE_PERFORMANCE, false));
+
+        ask.category = "datacenter";
+        refused(records, &ask, "no resnet50 in the category datacenter");
+        json_decref(records);
+    }
+    file_remove_tree(root, NULL);
+}
+
+/* What is missing is run with the user's settings, and not with what another run measured. */
+static void settings_of_missing_runs(void **state)
+{
+    json_t *records;
+    struct submit_plan p;
+    struct assay_err err;
+    char root[40], name[100];
+    size_t missing = 0;
+
+    (void)state;
+    make_root(root);
+    records = json_pack("[o]", make_record(root, 0, TREE_PERFORMANCE, false));
+    assert_int_equal(submit_plan_create(&official, records, &p, &err), 0);
+    for (size_t i = 0; i < p.count; i++) {
+        struct settings s;
+        struct text t;
+
+        if (p.slots[i].record)
+            continue;
+        missing++;
+        if (submit_slot_settings(&p, &p.slots[i], NULL, &s, &err))
+            fail_msg("%s", err.text);
+        assert_int_equal(s.lanes, 3);
+        assert_int_equal(s.scenario, p.slots[i].scenario);
+        assert_string_equal(s.profile, "official:v6.1");
+        assert_true(s.target_latency_ms == 0);
+        assert_int_equal(s.mode,
+                         p.slots[i].kind == SUBMIT_ACCURACY ? MODE_ACCURACY : MODE_PERFORMANCE);
+        assert_true((s.audit_config != NULL) == (p.slots[i].kind == SUBMIT_COMPLIANCE));
+        text_init(&t, 1u << 16);
+        submit_settings_command(&s, &t);
+        assert_non_null(strstr(t.s, "assay run resnet50 --engine null"));
+        assert_non_null(strstr(t.s, " --lanes 3"));
+        text_release(&t);
+        settings_release(&s);
+    }
+    assert_int_equal(missing, 11);
+    submit_slot_name(&p.slots[11], name, sizeof(name));
+    assert_string_equal(name, "resnet50 Offline TEST04");
+    submit_plan_release(&p);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
+/* A Server's compliance tests come at the rate that its performance run found; nothing else does.
+ */
+static void the_rate_of_a_server(void **state)
+{
+    struct submit_request both = official;
+    struct submit_plan p;
+    struct assay_err err;
+    json_t *record, *records;
+    size_t tests = 0;
+    char root[40];
+
+    (void)state;
+    both.category = "datacenter,edge";
+    make_root(root);
+    record = make_record(root, 2, TREE_PERFORMANCE, false);
+    json_object_set_new(record, "scenario", json_string("Server"));
+    json_object_set_new(json_object_get(record, "settings"), "target-qps",
+                        json_pack("{s:f, s:s}", "value", 512.5, "origin", "measured"));
+    records = json_pack("[o]", record);
+    if (submit_plan_create(&both, records, &p, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(p.count, 16);
+    for (size_t i = 0; i < p.count; i++) {
+        struct settings s;
+
+        if (submit_slot_settings(&p, &p.slots[i], NULL, &s, &err))
+            fail_msg("%s", err.text);
+        if (p.slots[i].scenario == SERVER && p.slots[i].kind == SUBMIT_COMPLIANCE) {
+            assert_true(s.target_qps == 512.5);
+            tests++;
+        } else {
+            assert_true(s.target_qps == 0);
+        }
+        settings_release(&s);
+    }
+    assert_int_equal(tests, 2);
+    submit_plan_release(&p);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_tree),
+        cmocka_unit_test(one_other_response),
+        cmocka_unit_test(a_changed_log_is_refused),
+        cmocka_unit_test(what_cannot_be_submitted),
+        cmocka_unit_test(settings_of_missing_runs),
+        cmocka_unit_test(the_rate_of_a_server),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
