@@ -30,8 +30,9 @@ char *cli_store(const struct settings *s)
     return s->store ? file_absolute(s->store) : file_store_dir();
 }
 
-static int open_manifest(struct cli_bench *b, const char *model, struct assay_err *err)
+static int open_manifest(struct cli_bench *b, const struct settings *s, struct assay_err *err)
 {
+    const char *model = s->model;
     int rc;
 
     if (!model)
@@ -44,6 +45,8 @@ static int open_manifest(struct cli_bench *b, const char *model, struct assay_er
     if (strcmp(b->manifest.benchmark, b->table->name))
         return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", b->manifest.file,
                           b->manifest.benchmark, b->table->name);
+    if (s->sizes && (rc = manifest_set_sizes(&b->manifest, s->sizes, err)))
+        return rc;
     if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     return ASSAY_OK;
@@ -85,7 +88,7 @@ int cli_bench_open(struct cli_bench *b, const char *name, const struct settings 
         return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", s->dataset);
     rc = bench_load(name, &b->table, path, err);
     if (!rc)
-        rc = open_manifest(b, s->model, err);
+        rc = open_manifest(b, s, err);
     if (!rc && !(b->cache = s->cache ? file_absolute(s->cache) : file_cache_dir()))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)

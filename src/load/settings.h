@@ -40,6 +40,7 @@ struct settings {
     /* What is measured. */
     char *benchmark;
     char *model;   /* manifest name, manifest file, or model file; NULL: the benchmark's default */
+    char *sizes;   /* "name=N,name=N": of the model's net, instead of the manifest's */
     char *dataset; /* folder; NULL: synthetic */
     char *engine;  /* name, or path of a .so */
     char *device;
@@ -143,7 +144,8 @@ void settings_set_origin(struct settings *s, const char *name, int origin);
 int settings_add_option(struct settings *s, const char *assignment, int origin, const char *where,
                         struct assay_err *err);
 
-/* A YAML mapping of names to values (user file, job file); engine-options may be a mapping too. */
+/* A YAML mapping of names to values (user file, job file); engine-options and sizes may be mappings
+ * too. */
 int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err);
 
 /* The value as text into out; "" for an unset text. */

@@ -141,6 +141,8 @@ struct net_tensor {
 
 struct net {
     const char *name, *summary;
+    char *own_name;           /* "NAME:SIZE=N", where name is that */
+    int64_t size;             /* the size that the table's row has a name for; 0: it has none */
     struct net_layer *layers; /* in the order in which they run; the inputs come first */
     int layer_count;
     struct net_tensor *tensors;
@@ -161,7 +163,8 @@ struct net {
     char reason[160];
 };
 
-/* The net of the table; an unknown name is an error with a suggestion. */
+/* The net of the table; an unknown name is an error with a suggestion.  What may be called a net
+ * has "NAME:SIZE=N" too, where the row has such a size: "dlrm:rows=1000". */
 int net_create(const char *name, struct net **out, struct assay_err *err);
 /* The same for one that is not in the table (tests): build adds the layers. */
 int net_create_from(const char *name, const char *summary, void (*build)(struct net *),

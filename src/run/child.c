@@ -502,6 +502,8 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
     json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
+    if (c->bench_desc.note)
+        json_object_set_new(tree, "note", json_string(c->bench_desc.note));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
     json_decref(tree);
