@@ -31,8 +31,9 @@ char *cli_store(const struct settings *s)
     return s->store ? file_absolute(s->store) : file_store_dir();
 }
 
-static int open_manifest(struct cli_bench *b, const char *model, struct assay_err *err)
+static int open_manifest(struct cli_bench *b, const struct settings *s, struct assay_err *err)
 {
+    const char *model = s->model;
     int rc;
 
     if (!model)
@@ -45,6 +46,8 @@ static int open_manifest(struct cli_bench *b, const char *model, struct assay_er
     if (strcmp(b->manifest.benchmark, b->table->name))
         return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", b->manifest.file,
                           b->manifest.benchmark, b->table->name);
+    if (s->sizes && (rc = manifest_set_sizes(&b->manifest, s->sizes, err)))
+        return rc;
     if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     return ASSAY_OK;
@@ -108,7 +111,7 @@ int cli_bench_open(struct cli_bench *b, const char *name, const struct settings 
     if (!rc)
         rc = bench_load(name, &b->table, path, err);
     if (!rc)
-        rc = open_manifest(b, s->model, err);
+        rc = open_manifest(b, s, err);
     if (!rc)
         rc = open_self(b, s, prepare, err);
     if (rc)

@@ -68,6 +68,8 @@ static const struct settings_row rows[] = {
          "benchmark to run: resnet50, …; 'assay benchmarks' lists them"),
     TEXT("model", 'm', model, NULL, "NAME|FILE", GROUP_WHAT,
          "name or file of a manifest; default: the benchmark's own"),
+    CHECKED("sizes", sizes, NULL, "NAME=N", GROUP_WHAT, allowed_options,
+            "sizes of the model's synthetic net, of those that its manifest has: rows=N of DLRM's tables"),
     TEXT("dataset", 'd', dataset, NULL, "DIR", GROUP_WHAT,
          "folder of the data set, or the name of its recipe; default: synthetic samples"),
     TEXT("engine", 'e', engine, "onnxruntime", "NAME|FILE", GROUP_WHAT,
@@ -690,7 +692,7 @@ static int set_from_json(struct settings *s, const char *name, const json_t *val
 
     if (!row)
         return ASSAY_EUSAGE;
-    if (!json_is_object(value) || row->offset == AT(engine_options))
+    if (!json_is_object(value) || row->offset == AT(engine_options) || row->offset == AT(sizes))
         text = scalar_text(value);
     if (!text)
         return assay_fail(err, ASSAY_EUSAGE, "%s: %s: give one value (a text or a number)", where,

@@ -40,6 +40,7 @@ struct settings {
     /* What is measured. */
     char *benchmark;
     char *model;   /* manifest name, manifest file, or model file; NULL: the benchmark's default */
+    char *sizes;   /* "name=N,name=N": of the model's net, instead of the manifest's */
     char *dataset; /* folder; NULL: synthetic */
     char *engine;  /* name, or path of a .so */
     char *device;
@@ -145,7 +146,7 @@ int settings_add_option(struct settings *s, const char *assignment, int origin, 
                         struct assay_err *err);
 
 /* A mapping of names to values, as it stands in a user file or a job file (YAML); engine-options
- * may be a mapping too. */
+ * and sizes may be mappings too. */
 int settings_set_tree(struct settings *s, const json_t *mapping, int origin, const char *where,
                       struct assay_err *err);
 int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err);

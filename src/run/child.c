@@ -510,6 +510,8 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     json_object_set_new(
         tree, "memory",
         json_pack("{s:I}", "peak_bytes", (json_int_t)use.ru_maxrss * 1024)); /* KiB, on Linux */
+    if (c->bench_desc.note)
+        json_object_set_new(tree, "note", json_string(c->bench_desc.note));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
     json_decref(tree);

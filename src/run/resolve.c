@@ -14,13 +14,27 @@
 #include "net/net.h"
 #include "run/supply.h"
 
-/* The file that a net is written to, or the folder of several: one for each net, format, precision,
- * seed and program version.  In int8 there is ONNX only. */
+/* "dlrm:rows=1000" as a part of a file's name: "dlrm-rows1000". */
+static char *net_file_name(const char *net)
+{
+    char *name = strdup(net), *to = name;
+
+    for (const char *p = net; name && *p; p++)
+        if (*p != '=')
+            *to++ = *p == ':' || *p == ',' ? '-' : *p;
+    if (name)
+        *to = 0;
+    return name;
+}
+
+/* The file that a net is written to, or the folder of several: one for each net, size, format,
+ * precision, seed and program version.  In int8 there is ONNX only. */
 static int net_file(struct resolved *r, struct assay_err *err)
 {
     size_t i, n;
     const char *const *formats = net_formats(&n), *const * e;
     bool int8 = !strcmp(r->precision, "int8");
+    char *name;
 
     for (e = r->engine->formats; *e && !r->format; e++)
         for (i = 0; i < n; i++)
@@ -36,8 +50,12 @@ static int net_file(struct resolved *r, struct assay_err *err)
                           "the net '%s' cannot be written in any format that the engine "
                           "%s reads; give a model with --model",
                           r->manifest.net, r->engine->name);
-    r->model_path = text_format("%s/nets/%s%s-seed%lld-%s.%s", r->cache, r->manifest.net,
-                                int8 ? "-int8" : "", (long long)r->s.seed, NET_REVISION, r->format);
+    name = net_file_name(r->manifest.net);
+    r->model_path =
+        name ? text_format("%s/nets/%s%s-seed%lld-%s.%s", r->cache, name, int8 ? "-int8" : "",
+                           (long long)r->s.seed, NET_REVISION, r->format)
+             : NULL;
+    free(name);
     if (!r->model_path)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     r->write_net = !file_exists(r->model_path);
@@ -60,6 +78,8 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
     if (strcmp(r->manifest.benchmark, r->benchmark->name))
         return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", r->manifest.file,
                           r->manifest.benchmark, r->benchmark->name);
+    if (r->s.sizes && (rc = manifest_set_sizes(&r->manifest, r->s.sizes, err)))
+        return rc;
     precision = json_string_value(json_object_get(r->manifest.tree, "precision"));
     r->precision = strdup(r->s.precision ? r->s.precision : precision ? precision : "fp32");
     if (!r->precision)

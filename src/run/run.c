@@ -311,6 +311,7 @@ static void add_notes(struct job *j)
     const json_t *engine = json_object_get(j->result, "engine");
     int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0);
     const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
+    const char *model = tree_text(j->result, "note", NULL);
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
 
@@ -320,6 +321,8 @@ static void add_notes(struct job *j)
                  j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+    if (model)
+        add_note(j, "%s", model);
     if (padding)
         add_note(j, "%s", padding);
     if (own > 0) {
