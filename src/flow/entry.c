@@ -153,18 +153,13 @@ static int write_json(const char *dir, const char *key, const json_t *meta, json
     return rc;
 }
 
-int entry_make(const char *dir, const char *key, const json_t *meta, struct assay_err *err)
+static int make_all(const char *dir, const char *root, const char *key, const json_t *meta,
+                    json_t *files, struct assay_err *err)
 {
-    char *root = file_join(dir, "files");
-    json_t *files = json_array();
-    struct entry_items all = {0};
+    struct entry_items all;
     int64_t bytes = 0;
-    int rc;
+    int rc = entry_items_read(&all, root, err);
 
-    if (!root || !files)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", dir);
-    else
-        rc = entry_items_read(&all, root, err);
     for (size_t i = 0; i < all.n && !rc; i++)
         rc = make_one(&all.list[i], dir, root, files, &bytes, err);
     if (!rc)
@@ -174,6 +169,19 @@ int entry_make(const char *dir, const char *key, const json_t *meta, struct assa
     if (!rc)
         rc = write_json(dir, key, meta, files, bytes, err);
     entry_items_release(&all);
+    return rc;
+}
+
+int entry_make(const char *dir, const char *key, const json_t *meta, struct assay_err *err)
+{
+    char *root = file_join(dir, "files");
+    json_t *files = json_array();
+    int rc;
+
+    if (root && files)
+        rc = make_all(dir, root, key, meta, files, err);
+    else
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", dir);
     json_decref(files);
     free(root);
     return rc;

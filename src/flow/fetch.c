@@ -31,6 +31,7 @@
 #define MAX_ASKED_S  60                 /* a server that wants a longer wait is left */
 #define PROGRESS     ((int64_t)1 << 20) /* a try that brought so much more counts as a first one */
 #define TELL_EACH_NS 50000000
+#define COPY         ((size_t)1 << 18)
 
 struct job {
     const struct fetch_ask *ask;
@@ -185,31 +186,50 @@ static int get_http(struct job *j, double *wait_s, struct assay_err *err)
     return rc;
 }
 
-static int get_file(struct job *j, struct assay_err *err)
+static int open_source(const char *url, int *fd, int64_t *size, struct assay_err *err)
 {
-    struct transfer_head head = {.status = 200, .range_from = -1, .has_end = true};
-    char path[1100], *buf = malloc(1 << 18);
+    char path[1100];
     struct stat st;
-    int fd = -1, rc = buf ? fetch_url_path(j->url, path, sizeof(path), err)
-                          : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    ssize_t n = 0;
+    int rc = fetch_url_path(url, path, sizeof(path), err);
 
-    if (!rc && ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(fd, &st) < 0))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno));
-    else if (!rc && !S_ISREG(st.st_mode))
-        rc = assay_fail(err, ASSAY_EFAIL, "is not a file");
-    if (!rc) {
-        head.length = st.st_size;
-        rc = on_begin(j, &head, err);
-    }
-    while (!rc && ((n = read(fd, buf, 1 << 18)) > 0 || (n < 0 && errno == EINTR))) {
+    if (rc)
+        return rc;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno));
+    *size = st.st_size;
+    return S_ISREG(st.st_mode) ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "is not a file");
+}
+
+static int copy_source(struct job *j, int fd, char *buf, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+    ssize_t n;
+
+    while ((n = read(fd, buf, COPY)) > 0 || (n < 0 && errno == EINTR)) {
         if (n > 0)
             rc = on_data(j, buf, (size_t)n, err);
         if (!rc && stopped(j))
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
+        if (rc)
+            return rc;
     }
-    if (!rc && n < 0)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno));
+    return n < 0 ? assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno)) : ASSAY_OK;
+}
+
+static int get_file(struct job *j, struct assay_err *err)
+{
+    struct transfer_head head = {.status = 200, .range_from = -1, .has_end = true};
+    char *buf = malloc(COPY);
+    int fd = -1, rc;
+
+    if (!buf)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    rc = open_source(j->url, &fd, &head.length, err);
+    if (!rc)
+        rc = on_begin(j, &head, err);
+    if (!rc)
+        rc = copy_source(j, fd, buf, err);
     if (fd >= 0)
         close(fd);
     free(buf);

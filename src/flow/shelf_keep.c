@@ -343,15 +343,17 @@ int shelf_prune(const struct shelf *s, double older_than_s, int64_t keep_bytes, 
     json_t *list = shelf_list(s);
     size_t n = json_array_size(list), i;
     json_t **rows = malloc((n + 1) * sizeof(json_t *));
-    int rc = rows ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc = ASSAY_OK;
 
-    for (i = 0; i < n && !rc; i++) {
+    for (i = 0; rows && i < n; i++) {
         rows[i] = json_array_get(list, i);
         p.total += tree_int(rows[i], "bytes", 0);
     }
-    if (!rc)
+    if (rows)
         qsort(rows, n, sizeof(*rows), by_use);
-    for (i = 0; i < n && !rc; i++)
+    else
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (i = 0; rows && i < n && !rc; i++)
         rc = prune_one(&p, rows[i], err);
     free(rows);
     json_decref(list);
