@@ -40,7 +40,7 @@ struct job {
     int64_t total;   /* -1: not known */
     int64_t told_ns;
     bool fatal; /* no other source, no other try would help */
-    bool again; /* another try of the same source may */
+    int again;  /* so many further tries of the same source may */
     bool anew;  /* what was here of the file was wrong: at once again, from nothing */
 };
 
@@ -181,7 +181,7 @@ static int get_http(struct job *j, double *wait_s, struct assay_err *err)
         j->anew = true; /* there is no such rest: it is another file */
         return fatal(j, part_restart(&j->part, err)) ? ASSAY_EFAIL : rc;
     }
-    j->again = end.again && !end.ours;
+    j->again = end.ours ? 0 : end.again;
     *wait_s = end.wait_s;
     return rc;
 }
@@ -245,7 +245,7 @@ static int judge(struct job *j, struct fetch_result *out, struct assay_err *err)
     char md5[HASH_HEX] = "", found[160];
 
     if (j->total >= 0 && p->have != j->total) {
-        j->again = true;
+        j->again = TRANSFER_AGAIN;
         return assay_fail(err, ASSAY_EFAIL, "ends after %lld of %lld bytes", (long long)p->have,
                           (long long)j->total);
     }
@@ -292,7 +292,8 @@ static int from_source(struct job *j, struct fetch_result *out, struct assay_err
     int64_t most = j->part.have;
 
     for (;;) {
-        j->again = j->anew = false;
+        j->again = 0;
+        j->anew = false;
         j->total = j->ask->bytes;
         rc = fetch_url_is_file(j->url) ? get_file(j, err) : get_http(j, &wait_s, err);
         if (!rc)
@@ -305,7 +306,7 @@ static int from_source(struct job *j, struct fetch_result *out, struct assay_err
             tries = 0;
             most = j->part.have;
         }
-        if (!j->again || tries >= limit || wait_s > MAX_ASKED_S)
+        if (tries >= j->again || tries >= limit || wait_s > MAX_ASKED_S)
             return rc;
         if ((stop = wait_before(j, tries++, wait_s, err)))
             return stop;
