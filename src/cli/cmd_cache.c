@@ -227,10 +227,11 @@ static void print_member(const char *label, const json_t *value)
     free(text);
 }
 
-static void print_entry(const json_t *meta, const json_t *row, const char *files)
+static void print_entry(const json_t *meta, const json_t *row, const char *folder,
+                        const json_t *files)
 {
     static const char *const own[] = {"key",  "files", "bytes",  "recipe", "why",
-                                      "made", "sum",   "schema", NULL};
+                                      "made", "sum",   "schema", "list",   NULL};
     char size[32];
     const char *name;
     json_t *value;
@@ -251,38 +252,46 @@ static void print_entry(const json_t *meta, const json_t *row, const char *files
         if (!*o)
             print_member(name, value);
     }
-    printf("%-8s %s, in %s\n", "files", size, files);
-    print_files(json_object_get(meta, "files"));
+    printf("%-8s %zu, %s, in %s\n", "files", json_array_size(files), size, folder);
+    print_files(files);
+}
+
+static int show_entry(struct cli_input *in, const struct shelf *s, const char *key,
+                      const char *folder, json_t *meta, json_t *files)
+{
+    json_t *row = row_of(s, key);
+    int rc = EXIT_OK;
+
+    if (cli_wants_json(in))
+        rc = cli_json(json_pack("{s:s, s:O, s:O, s:O, s:O}", "folder", folder, "used",
+                                json_object_get(row, "used"), "pinned",
+                                json_object_get(row, "pinned"), "entry", meta, "files", files),
+                      "cache-entry");
+    else
+        print_entry(meta, row, folder, files);
+    json_decref(row);
+    return rc;
 }
 
 static int show(struct cli_input *in)
 {
-    json_t *meta = NULL, *row;
+    json_t *meta = NULL, *files = NULL;
     struct assay_err err;
     struct shelf s;
-    char key[65], *files = NULL;
-    int rc;
+    char key[65], *folder = NULL;
+    int rc = open_named(in, &s, key, &err);
 
-    if (open_named(in, &s, key, &err) || shelf_find(&s, key, &files, &meta, &err))
-        return cli_fail(&err);
-    if (!files) {
-        assay_fail(&err, ASSAY_EFAIL, "%.12s is damaged: `assay cache remove %.12s` takes it away",
-                   key, key);
-        return cli_fail(&err);
-    }
-    row = row_of(&s, key);
-    if (cli_wants_json(in)) {
-        rc = cli_json(json_pack("{s:s, s:O, s:O, s:O}", "folder", files, "used",
-                                json_object_get(row, "used"), "pinned",
-                                json_object_get(row, "pinned"), "entry", meta),
-                      "cache-entry");
-    } else {
-        print_entry(meta, row, files);
-        rc = EXIT_OK;
-    }
-    json_decref(row);
+    if (!rc)
+        rc = shelf_find(&s, key, &folder, &meta, &err);
+    if (!rc && !folder)
+        rc = assay_fail(&err, ASSAY_EFAIL,
+                        "%.12s is damaged: `assay cache remove %.12s` takes it away", key, key);
+    if (!rc)
+        rc = shelf_files(&s, key, &files, &err);
+    rc = rc ? cli_fail(&err) : show_entry(in, &s, key, folder, meta, files);
+    json_decref(files);
     json_decref(meta);
-    free(files);
+    free(folder);
     return rc;
 }
 

@@ -116,11 +116,10 @@ static json_t *row_of(const char *dir, const char *key)
         row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", "", "why", "",
                         "bytes", (json_int_t)0, "files", (json_int_t)0, "damaged", err.text);
     else
-        row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe",
-                        tree_text(tree, "recipe", ""), "why", tree_text(tree, "why", ""), "bytes",
-                        (json_int_t)tree_int(tree, "bytes", 0), "files",
-                        (json_int_t)json_array_size(json_object_get(tree, "files")), "made",
-                        tree_text(tree, "made", ""));
+        row = json_pack(
+            "{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", tree_text(tree, "recipe", ""),
+            "why", tree_text(tree, "why", ""), "bytes", (json_int_t)tree_int(tree, "bytes", 0),
+            "files", (json_int_t)tree_int(tree, "files", 0), "made", tree_text(tree, "made", ""));
     json_object_set_new(row, "used", json_string(when));
     json_object_set_new(row, "used_s", json_integer(used));
     json_object_set_new(row, "pinned", json_boolean(is_pinned(dir)));
@@ -141,6 +140,22 @@ json_t *shelf_list(const struct shelf *s)
     }
     json_decref(keys);
     return list;
+}
+
+int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err)
+{
+    char dir[SHELF_PATH];
+    json_t *tree = NULL;
+    int rc = shelf_check_key(key, err);
+
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    rc = entry_read(dir, key, &tree, err);
+    if (!rc)
+        rc = entry_read_list(dir, tree, files, err);
+    json_decref(tree);
+    return rc;
 }
 
 /* How many keys begin with the name; *key is the last of them. */
