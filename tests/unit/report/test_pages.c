@@ -315,6 +315,21 @@ static void front_is_what_nothing_beats(void **state)
     json_decref(records);
 }
 
+/* MultiStream's headline is of queries, its latencies are of samples: the page says so. */
+static void multistream_says_what_is_drawn(void **state)
+{
+    json_t *records = load(PAGES "one.json");
+    char *text;
+
+    (void)state;
+    json_object_set_new(json_array_get(records, 0), "scenario", json_string("MultiStream"));
+    text = render(report_html, records);
+    assert_non_null(strstr(text, "a query takes as long as its slowest"));
+    assert_null(strstr(text, "bound 15 ms"));
+    free(text);
+    json_decref(records);
+}
+
 /* ---- thinning ---- */
 
 static void percentiles_are_near(void **state)
@@ -405,6 +420,7 @@ int main(void)
         cmocka_unit_test(mangled_records_are_shown),
         cmocka_unit_test(changed_latencies_are_not_drawn),
         cmocka_unit_test(front_is_what_nothing_beats),
+        cmocka_unit_test(multistream_says_what_is_drawn),
         cmocka_unit_test(percentiles_are_near),
         cmocka_unit_test(thinning_keeps_outliers),
         cmocka_unit_test(nothing_to_thin),
