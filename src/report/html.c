@@ -168,6 +168,8 @@ int report_html(const json_t *records, FILE *out, struct assay_err *err)
     fputs("<main>\n", out);
     if (n > 1)
         html_overview(out, views, n);
+    if (n > 1)
+        html_fronts(out, views, n);
     for (i = 0; i < n; i++)
         html_run(out, &views[i], &room, s);
     for (i = 0; i < json_array_size(machines); i++)

@@ -21,6 +21,8 @@ void html_bar(FILE *out, double share, bool pale);
 void html_run(FILE *out, const struct view *v, const struct html_room *room, struct series *s);
 /* All runs in one table, and what can be compared as bars. */
 void html_overview(FILE *out, const struct view *views, size_t n);
+/* Speed against accuracy, where runs say both. */
+void html_fronts(FILE *out, const struct view *views, size_t n);
 /* A machine's facts, each with its origin.  first: NULL, or the facts that need not be said again.
  */
 void html_machine(FILE *out, const json_t *facts, const json_t *first, size_t index);

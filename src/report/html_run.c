@@ -122,6 +122,9 @@ static void say_charts(FILE *out, const struct view *v, const struct html_room *
     } else {
         fputs("<figure>", out);
         svg_distribution(out, s, &look);
+        if (!strcmp(v->scenario, "MultiStream")) /* the headline is of queries */
+            fputs("<figcaption>Of samples; a query takes as long as its slowest.</figcaption>",
+                  out);
         fputs("</figure><figure>", out);
         svg_course(out, s, &look);
         fputs("</figure>", out);

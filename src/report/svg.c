@@ -108,10 +108,12 @@ static void text_at(FILE *out, int x, int y, const char *attributes, const char 
 
 static void begin(FILE *out, const char *anchor, const char *kind, const char *title)
 {
+    /* a picture has no parts for a reader, but the front's points are links */
     fprintf(out,
-            "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s%s-t %s%s-d\">"
+            "<svg viewBox=\"0 0 %d %d\" role=\"%s\" aria-labelledby=\"%s%s-t %s%s-d\">"
             "<title id=\"%s%s-t\">%s</title><desc id=\"%s%s-d\">",
-            WIDE, HIGH, anchor, kind, anchor, kind, anchor, kind, title, anchor, kind);
+            WIDE, HIGH, *kind == 'f' ? "group" : "img", anchor, kind, anchor, kind, anchor, kind,
+            title, anchor, kind);
 }
 
 static void end_description(FILE *out, const char *title)
@@ -392,4 +394,87 @@ void svg_throughput(FILE *out, const struct series *s, const struct svg_look *lo
         fprintf(out, "V%dH%d", place(&y, (double)s->part[i].samples / seconds),
                 LEFT + (int)lround((i + 1.0) * (RIGHT - LEFT) / s->parts));
     fprintf(out, "V%dZ\"/></svg>", BOTTOM);
+}
+
+/* ---- speed against accuracy ---- */
+
+/* Room on both sides, also where all are the same. */
+static struct axis accuracy_axis(const struct svg_point *points, size_t n, double target)
+{
+    double lo = points[0].x, hi = points[0].x, pad;
+
+    for (size_t i = 1; i < n; i++) {
+        lo = fmin(lo, points[i].x);
+        hi = fmax(hi, points[i].x);
+    }
+    if (target > 0) {
+        lo = fmin(lo, target);
+        hi = fmax(hi, target);
+    }
+    pad = fmax((hi - lo) * 0.08, fmax(fabs(hi) * 1e-4, 1e-9));
+    return (struct axis){lo - pad, hi + pad, false, LEFT, RIGHT};
+}
+
+static void front_line(FILE *out, const struct svg_point *points, size_t n, const struct axis *x,
+                       const struct axis *y)
+{
+    struct pen pen = {out, 0, 0, false};
+    bool begun = false;
+
+    fputs("<path class=\"l\" d=\"", out);
+    for (size_t i = 0; i < n; i++) {
+        if (!points[i].front)
+            continue;
+        (begun ? pen_line : pen_move)(&pen, place(x, points[i].x), place(y, points[i].y));
+        begun = true;
+    }
+    fputs("\"/>", out);
+}
+
+static void target_line(FILE *out, const struct axis *x, double target)
+{
+    int at = place(x, target);
+    bool left = at > (LEFT + RIGHT) / 2;
+
+    fprintf(out, "<path class=\"b\" d=\"M%d %dV%d\"/>", at, TOP, BOTTOM);
+    text_at(out, left ? at - 10 : at + 10, BOTTOM - 14,
+            left ? " text-anchor=\"end\" class=\"bt\"" : " class=\"bt\"", "target");
+}
+
+static void front_points(FILE *out, const struct svg_point *points, size_t n, const struct axis *x,
+                         const struct axis *y)
+{
+    char setup[300], value[64];
+
+    for (size_t i = 0; i < n; i++) {
+        view_setup(points[i].view, setup, sizeof(setup));
+        fprintf(out, "<a href=\"#%s\"><circle class=\"%s\" cx=\"%d\" cy=\"%d\" r=\"9\"><title>",
+                points[i].view->anchor, points[i].front ? "k2" : "k", place(x, points[i].x),
+                place(y, points[i].y));
+        escape_htmlf(out, "%s: %s, accuracy %.6g", setup, view_value(points[i].view, value),
+                     points[i].x);
+        fputs("</title></circle></a>", out);
+    }
+}
+
+void svg_front(FILE *out, const struct svg_point *points, size_t n, size_t number,
+               const char *title, const char *unit, double target, const char *metric)
+{
+    struct axis x = accuracy_axis(points, n, target), y = {0, 0, false, BOTTOM, TOP};
+    char anchor[24], what[64];
+
+    for (size_t i = 0; i < n; i++)
+        y.hi = fmax(y.hi, points[i].y * 1.08);
+    snprintf(anchor, sizeof(anchor), "front%zu", number);
+    snprintf(what, sizeof(what), "accuracy (%.30s)", metric);
+    begin(out, anchor, "f", "Speed against accuracy");
+    fprintf(out, "%zu runs; the table below has their figures.", n);
+    end_description(out, title);
+    vertical(out, &y, *unit ? short_latency : short_number);
+    horizontal(out, &x, what);
+    if (target > 0)
+        target_line(out, &x, target);
+    front_line(out, points, n, &x, &y);
+    front_points(out, points, n, &x, &y);
+    fputs("</svg>", out);
 }

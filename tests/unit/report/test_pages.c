@@ -283,6 +283,53 @@ static void changed_latencies_are_not_drawn(void **state)
     json_decref(records);
 }
 
+/* The front of tests/golden/report/pages/front.json, worked out by hand: 76.456 at 41.2, 76.45 at
+ * 64.9, 75.91 at 131 and 75.2 at 142.5 stand; 76.44 at 30.1 is beaten; huge figures and synthetic
+ * runs are no points.  The first has its accuracy from the second. */
+static void front_is_what_nothing_beats(void **state)
+{
+    static const char *const stands[] = {"f000000000000001", "f000000000000004", "f000000000000003",
+                                         "f000000000000005"};
+    json_t *records = load(PAGES "front.json");
+    char *text = render(report_html, records), link[64];
+    const char *section = strstr(text, "Speed and accuracy"), *at = section;
+    size_t i, n = 0;
+
+    (void)state;
+    assert_non_null(section);
+    for (i = 0; i < 4; i++) { /* the most accurate first */
+        at = strstr(at, "&#10003; front");
+        assert_non_null(at);
+        snprintf(link, sizeof(link), "href=\"#r%s\"", stands[i]);
+        assert_true(strstr(at, link) && strstr(at, link) < strstr(at, "</tr>"));
+        at++;
+    }
+    assert_null(strstr(at, "&#10003; front"));
+    for (at = section; (at = strstr(at, "<tr><td>beaten")); at++)
+        n++;
+    assert_int_equal(n, 1);
+    for (n = 0, at = section; (at = strstr(at, "<circle")); at++)
+        n++;
+    assert_int_equal(n, 5);
+    free(text);
+    json_decref(records);
+}
+
+/* MultiStream's headline is of queries, its latencies are of samples: the page says so. */
+static void multistream_says_what_is_drawn(void **state)
+{
+    json_t *records = load(PAGES "one.json");
+    char *text;
+
+    (void)state;
+    json_object_set_new(json_array_get(records, 0), "scenario", json_string("MultiStream"));
+    text = render(report_html, records);
+    assert_non_null(strstr(text, "a query takes as long as its slowest"));
+    assert_null(strstr(text, "bound 15 ms"));
+    free(text);
+    json_decref(records);
+}
+
 /* ---- thinning ---- */
 
 static void percentiles_are_near(void **state)
@@ -372,6 +419,8 @@ int main(void)
         cmocka_unit_test(hostile_records_stay_text),
         cmocka_unit_test(mangled_records_are_shown),
         cmocka_unit_test(changed_latencies_are_not_drawn),
+        cmocka_unit_test(front_is_what_nothing_beats),
+        cmocka_unit_test(multistream_says_what_is_drawn),
         cmocka_unit_test(percentiles_are_near),
         cmocka_unit_test(thinning_keeps_outliers),
         cmocka_unit_test(nothing_to_thin),
