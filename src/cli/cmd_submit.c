@@ -272,6 +272,31 @@ static int run_missing(struct job *j)
 
 /* ---- the end ---- */
 
+/* With the data set and model of the slot's own record. */
+static int score(void *ctx, const struct submit_slot *slot, const struct accuracy_log *log,
+                 char line[256], struct assay_err *err)
+{
+    const struct job *j = ctx;
+    struct assay_score score = {.size = sizeof(score)};
+    struct settings s;
+    struct cli_bench b;
+    int rc = settings_from_json(&s, json_object_get(slot->record, "settings"), err);
+
+    if (rc)
+        return rc;
+    if (j->in->settings.cache)
+        rc = settings_set(&s, "cache", j->in->settings.cache, SETTINGS_CLI, "--cache", err);
+    if (!rc)
+        rc = cli_bench_open(&b, slot->benchmark, &s, false, err);
+    if (!rc) {
+        rc = b.table->score(b.self, log->entries, log->n, &score, err);
+        snprintf(line, 256, "%s", score.line);
+        cli_bench_close(&b);
+    }
+    settings_release(&s);
+    return rc;
+}
+
 static int judge(struct job *j)
 {
     struct submit_check_ask ask = {.round = j->ask.round,
@@ -322,7 +347,7 @@ static int submit(struct job *j, const json_t *records)
     }
     if ((code = run_missing(j)))
         return code;
-    if (submit_build(&j->plan, j->facts, j->out, &j->err))
+    if (submit_build(&j->plan, j->facts, &(struct submit_scorer){score, j}, j->out, &j->err))
         return cli_fail(&j->err);
     return judge(j);
 }

@@ -26,6 +26,7 @@
 struct build {
     const struct submit_plan *p;
     const json_t *facts;
+    const struct submit_scorer *scorer;
     json_t *placeholders; /* names of fields that a rehearsal filled */
     const char *out;      /* the folder that is being written */
     char system[200];
@@ -406,6 +407,44 @@ static int read_log(const struct build *b, const json_t *record, struct accuracy
     return rc;
 }
 
+/* The accuracy of `log` over the samples that `other` has too. */
+static int write_common(const struct build *b, const struct submit_slot *slot,
+                        const struct accuracy_log *log, const struct accuracy_log *other,
+                        const char *dir, const char *name)
+{
+    struct accuracy_log common;
+    char line[256] = "";
+    struct text t;
+    int rc = submit_test01_common(log, other, &common, b->err);
+
+    if (rc)
+        return rc;
+    rc = b->scorer->score(b->scorer->ctx, slot, &common, line, b->err);
+    accuracy_log_release(&common);
+    if (rc)
+        return rc;
+    text_init(&t, 1024);
+    text_addf(&t, "%s\n", line);
+    rc = write_text(b, dir, name, &t);
+    text_release(&t);
+    return rc;
+}
+
+/* Where responses depend on the company a sample is batched with, equal accuracy is enough. */
+static int write_accuracies(const struct build *b, const struct submit_slot *slot,
+                            const struct accuracy_log *reference, const struct accuracy_log *test,
+                            const char *dir)
+{
+    char part[2200];
+    int rc;
+
+    if (!b->scorer)
+        return ASSAY_OK;
+    snprintf(part, sizeof(part), "%s/accuracy", dir);
+    rc = write_common(b, slot, reference, test, part, "baseline_accuracy.txt");
+    return rc ? rc : write_common(b, slot, test, reference, part, "compliance_accuracy.txt");
+}
+
 static int write_responses(const struct build *b, const struct submit_slot *slot, const char *dir)
 {
     const struct submit_slot *run = slot_of(b, slot, SUBMIT_ACCURACY);
@@ -435,6 +474,8 @@ static int write_responses(const struct build *b, const struct submit_slot *slot
                   r.same && !r.different && !r.missing ? "PASS" : "FAIL");
         rc = write_text(b, dir, "verify_accuracy.txt", &t);
         text_release(&t);
+        if (!rc && r.different)
+            rc = write_accuracies(b, slot, &reference, &log, dir);
     }
     accuracy_log_release(&reference);
     accuracy_log_release(&log);
@@ -590,11 +631,11 @@ static int write_all(struct build *b)
     return rc ? rc : write_system(b); /* last: it lists the placeholders of all */
 }
 
-int submit_build(const struct submit_plan *p, const json_t *facts, const char *out,
-                 struct assay_err *err)
+int submit_build(const struct submit_plan *p, const json_t *facts,
+                 const struct submit_scorer *scorer, const char *out, struct assay_err *err)
 {
     char temp[1100];
-    struct build b = {.p = p, .facts = facts, .out = temp, .err = err};
+    struct build b = {.p = p, .facts = facts, .scorer = scorer, .out = temp, .err = err};
     int rc;
 
     if (file_exists(out))

@@ -226,6 +226,33 @@ static int add_benchmarks(struct submit_plan *p, struct assay_err *err)
     return rc;
 }
 
+/* The engine's options that the user set; what a tuning set may differ from run to run. */
+static const char *options_of(const json_t *record)
+{
+    const json_t *row = json_object_get(json_object_get(record, "settings"), "engine-options");
+    const char *origin = tree_text(row, "origin", "");
+
+    return strcmp(origin, settings_origin_name(SETTINGS_TUNED)) ? tree_text(row, "value", "") : "";
+}
+
+/* All runs of a scenario are of one implementation; only a rehearsal may mix them. */
+static int check_options(const struct submit_plan *p, const struct submit_slot *slot,
+                         const json_t *record, struct assay_err *err)
+{
+    for (size_t i = 0; i < p->count && !p->ask.rehearsal; i++) {
+        const struct submit_slot *s = &p->slots[i];
+
+        if (s->record && s->scenario == slot->scenario && !strcmp(s->benchmark, slot->benchmark) &&
+            strcmp(options_of(s->record), options_of(record)))
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "records %s and %s are of one scenario, but with other engine "
+                              "options ('%.60s' and '%.60s')",
+                              id_of(s->record), id_of(record), options_of(s->record),
+                              options_of(record));
+    }
+    return ASSAY_OK;
+}
+
 static int fill(struct submit_plan *p, json_t *record, struct assay_err *err)
 {
     enum submit_kind kind;
@@ -242,8 +269,9 @@ static int fill(struct submit_plan *p, json_t *record, struct assay_err *err)
         if (s->record)
             return assay_fail(err, ASSAY_EUSAGE, "records %s and %s are both %s: give one",
                               id_of(s->record), id_of(record), name);
-        s->record = json_incref(record);
-        return ASSAY_OK;
+        rc = check_options(p, s, record, err);
+        s->record = rc ? NULL : json_incref(record);
+        return rc;
     }
     if (!rc)
         rc =

@@ -134,7 +134,7 @@ static const char *const other_names[][2] = {
 /* What a name holds; the first that does. */
 static const char *const guesses[][2] = {
     {"mobilenet", "resnet"},    {"efficientnet", "resnet"}, {"resnet50", "resnet"},
-    {"bert-99.9", "bert-99.9"}, {"bert-99", "bert-99"},
+    {"bert-99.9", "bert-99.9"}, {"bert-99", "bert-99"},     {"llama3_1-405b", "llama3.1-405b"},
 };
 
 const struct submit_round *submit_round_find(const char *name)

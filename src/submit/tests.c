@@ -164,18 +164,46 @@ static const struct assay_log_entry *find(const struct assay_log_entry **sorted,
     return hit ? *hit : NULL;
 }
 
+/* The log's entries by sample; NULL: no memory. */
+static const struct assay_log_entry **sort(const struct accuracy_log *log)
+{
+    const struct assay_log_entry **sorted = calloc(log->n + 1, sizeof(*sorted));
+
+    for (uint64_t i = 0; sorted && i < log->n; i++)
+        sorted[i] = &log->entries[i];
+    if (sorted)
+        qsort(sorted, log->n, sizeof(*sorted), by_index);
+    return sorted;
+}
+
+int submit_test01_common(const struct accuracy_log *from, const struct accuracy_log *other,
+                         struct accuracy_log *out, struct assay_err *err)
+{
+    const struct assay_log_entry **mine = sort(from), **theirs = sort(other);
+    int rc = ASSAY_OK;
+
+    *out = (struct accuracy_log){.entries = calloc(from->n + 1, sizeof(*out->entries))};
+    if (!mine || !theirs || !out->entries)
+        rc = assay_fail(err, ASSAY_EFAIL, "TEST01: not enough memory for the accuracy log");
+    for (uint64_t i = 0; i < from->n && !rc; i++)
+        if ((!i || mine[i]->index != mine[i - 1]->index) && find(theirs, other->n, mine[i]))
+            out->entries[out->n++] = *mine[i];
+    free(mine);
+    free(theirs);
+    if (rc)
+        accuracy_log_release(out);
+    return rc;
+}
+
 int submit_test01_compare(const struct accuracy_log *reference, const struct accuracy_log *test,
                           struct submit_responses *out, struct assay_err *err)
 {
-    const struct assay_log_entry **sorted = calloc(reference->n + 1, sizeof(*sorted)), *hit;
+    const struct assay_log_entry **sorted = sort(reference), *hit;
     uint64_t i;
 
     *out = (struct submit_responses){.reference = reference->n, .test = test->n};
     if (!sorted)
         return assay_fail(err, ASSAY_EFAIL, "TEST01: not enough memory for the accuracy log");
-    for (i = 0; i < reference->n; i++)
-        sorted[i] = &reference->entries[i];
-    qsort(sorted, reference->n, sizeof(*sorted), by_index);
     for (i = 0; i < test->n; i++) {
         const struct assay_log_entry *e = &test->entries[i];
 

@@ -28,5 +28,9 @@ struct submit_responses {
 };
 int submit_test01_compare(const struct accuracy_log *reference, const struct accuracy_log *test,
                           struct submit_responses *out, struct assay_err *err);
+/* The entries of `from` whose sample is in `other` too, the first of each sample, by sample; they
+ * point into from's bytes.  For the accuracy over the same samples. */
+int submit_test01_common(const struct accuracy_log *from, const struct accuracy_log *other,
+                         struct accuracy_log *out, struct assay_err *err);
 
 #endif

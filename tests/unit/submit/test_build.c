@@ -124,8 +124,24 @@ static void make_root(char root[40])
     assert_non_null(mkdtemp(root));
 }
 
-static json_t *build_and_check(const char *root, const json_t *records, const char *name)
+/* Says the percentage that it is told, less a thousandth of it each time. */
+static int made_score(void *ctx, const struct submit_slot *slot, const struct accuracy_log *log,
+                      char line[256], struct assay_err *err)
 {
+    double *percent = ctx;
+
+    (void)err;
+    assert_int_equal(slot->test, 1);
+    assert_int_equal(log->n, 400);
+    snprintf(line, 256, "accuracy=%.3f%%, good=1, total=2", *percent);
+    *percent *= 0.999;
+    return ASSAY_OK;
+}
+
+static json_t *build_and_check(const char *root, const json_t *records, const char *name,
+                               double *percent)
+{
+    const struct submit_scorer scorer = {made_score, percent};
     const struct submit_check_ask ask = {.round = "v6.1"};
     json_t *facts = declared_facts(), *report = NULL;
     struct submit_plan p;
@@ -136,9 +152,11 @@ static json_t *build_and_check(const char *root, const json_t *records, const ch
     if (submit_plan_create(&official, records, &p, &err))
         fail_msg("%s", err.text);
     assert_int_equal(p.count, 12);
-    if (submit_build(&p, facts, out, &err) || submit_check(out, &ask, &report, &err))
+    if (submit_build(&p, facts, percent ? &scorer : NULL, out, &err) ||
+        submit_check(out, &ask, &report, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(submit_build(&p, facts, out, &err), ASSAY_EUSAGE); /* never over another */
+    assert_int_equal(submit_build(&p, facts, percent ? &scorer : NULL, out, &err),
+                     ASSAY_EUSAGE); /* never over another */
     submit_plan_release(&p);
     json_decref(facts);
     return report;
@@ -152,7 +170,7 @@ static void a_whole_tree(void **state)
     (void)state;
     make_root(root);
     records = all_records(root, false);
-    report = build_and_check(root, records, "tree");
+    report = build_and_check(root, records, "tree", NULL);
     text = json_dumps(json_object_get(report, "findings"), JSON_INDENT(1));
     if (json_array_size(json_object_get(report, "findings")))
         fail_msg("%s", text);
@@ -172,13 +190,41 @@ static void one_other_response(void **state)
     (void)state;
     make_root(root);
     records = all_records(root, true);
-    report = build_and_check(root, records, "tree");
+    report = build_and_check(root, records, "tree", NULL);
     json_array_foreach(json_object_get(report, "findings"), i, f)
     {
         failed += !strcmp(tree_text(f, "rule", ""), "test-failed") &&
                   strstr(tree_text(f, "where", ""), "TEST01");
     }
     assert_true(failed >= 3);
+    json_decref(report);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
+/* Then the accuracy over the same samples decides. */
+static void equal_accuracy_is_enough(void **state)
+{
+    const struct submit_check_ask ask = {.round = "v6.1"};
+    double percent = 76;
+    struct assay_err err;
+    char root[40], path[300];
+    json_t *records, *report, *findings;
+
+    (void)state;
+    make_root(root);
+    records = all_records(root, true);
+    report = build_and_check(root, records, "tree", &percent);
+    if (json_array_size(json_object_get(report, "findings")))
+        fail_msg("%s", json_dumps(json_object_get(report, "findings"), JSON_INDENT(1)));
+    json_decref(report);
+    tree_text_file(root, "tree/closed/ACME/results/1/resnet50/Offline/TEST01/accuracy",
+                   "compliance_accuracy.txt", "accuracy=74%\n");
+    snprintf(path, sizeof(path), "%s/tree", root);
+    assert_int_equal(submit_check(path, &ask, &report, &err), 0);
+    findings = json_object_get(report, "findings");
+    assert_int_equal(json_array_size(findings), 1);
+    assert_string_equal(tree_text(json_array_get(findings, 0), "rule", ""), "test-failed");
     json_decref(report);
     json_decref(records);
     file_remove_tree(root, NULL);
@@ -197,7 +243,7 @@ static void a_changed_log_is_refused(void **state)
     tree_write(root, "0000000100000001/mlperf_log_detail.txt", ":::MLLOG {}\n", 12);
     assert_int_equal(submit_plan_create(&official, records, &p, &err), 0);
     snprintf(out, sizeof(out), "%s/tree", root);
-    assert_int_equal(submit_build(&p, facts, out, &err), ASSAY_EFAIL);
+    assert_int_equal(submit_build(&p, facts, NULL, out, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "was changed since"));
     assert_false(file_exists(out));
     submit_plan_release(&p);
@@ -254,6 +300,16 @@ static void what_cannot_be_submitted(void **state)
         json_object_set_new(json_object_get(json_array_get(records, 1), "engine"), "device",
                             json_string("cuda:0"));
         refused(records, &official, "of different systems");
+        json_decref(records);
+    }
+    {
+        json_t *records = json_pack("[o, o]", make_record(root, 2, TREE_PERFORMANCE, false),
+                                    make_record(root, 2, TREE_ACCURACY, false));
+
+        json_object_set_new(json_object_get(json_array_get(records, 1), "settings"),
+                            "engine-options",
+                            json_pack("{s:s, s:s}", "value", "a=b", "origin", "command line"));
+        refused(records, &official, "with other engine options ('' and 'a=b')");
         json_decref(records);
     }
     {
@@ -356,6 +412,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_tree),
         cmocka_unit_test(one_other_response),
+        cmocka_unit_test(equal_accuracy_is_enough),
         cmocka_unit_test(a_changed_log_is_refused),
         cmocka_unit_test(what_cannot_be_submitted),
         cmocka_unit_test(settings_of_missing_runs),

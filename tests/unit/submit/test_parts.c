@@ -148,6 +148,7 @@ static void responses(void **state)
     struct assay_log_entry test[] = {
         {0, 3, two, 4}, {5, 7, two, 4}, {6, 8, one, 4}, {7, 9, one, 3}};
     struct accuracy_log a = {.entries = reference, .n = 3}, b = {.entries = test, .n = 4};
+    struct accuracy_log common;
     struct submit_responses r;
     struct assay_err err;
 
@@ -156,6 +157,14 @@ static void responses(void **state)
     assert_int_equal(r.same, 1);
     assert_int_equal(r.different, 2); /* another last byte; another length */
     assert_int_equal(r.missing, 1);
+    assert_int_equal(submit_test01_common(&a, &b, &common, &err), 0); /* samples 3, 7, 9 */
+    assert_int_equal(common.n, 3);
+    assert_int_equal(common.entries[0].index, 3);
+    assert_int_equal(common.entries[2].index, 9);
+    accuracy_log_release(&common);
+    assert_int_equal(submit_test01_common(&b, &a, &common, &err), 0); /* without 8 */
+    assert_int_equal(common.n, 3);
+    accuracy_log_release(&common);
 }
 
 static void configs(void **state)
