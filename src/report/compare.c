@@ -48,10 +48,15 @@ static int check_one(const char *name, const json_t *r, struct assay_err *err)
     return ASSAY_OK;
 }
 
+static bool has_figures_of_time(const json_t *r)
+{
+    return json_is_object(json_object_get(r, "performance"));
+}
+
 /* Which figures a record will give, without its latencies: enough to refuse a rule early. */
 static bool has_figure(const json_t *r, int figure)
 {
-    bool perf = json_is_object(json_object_get(r, "performance"));
+    bool perf = has_figures_of_time(r);
 
     if (figure == FIGURE_ACCURACY)
         return json_is_number(json_object_get(json_object_get(r, "accuracy"), "value"));
@@ -172,8 +177,10 @@ static int read_run(const struct compare_run *from, struct spread_run **run, str
 {
     const char *scenario = scenario_of(from->record);
     struct numbers x = {0};
-    uint64_t n;
-    int rc = record_latencies(from->dir, from->record, &x.all, &n, err);
+    uint64_t n = 0;
+    int rc = has_figures_of_time(from->record)
+                 ? record_latencies(from->dir, from->record, &x.all, &n, err)
+                 : ASSAY_OK;
 
     *run = NULL;
     if (!rc && (n = n ? drop_holes(x.all, n) : 0)) {
@@ -251,14 +258,41 @@ static void unload_side(const struct compare_side *from, struct loaded *l)
 
 /* ---- accuracy ---- */
 
-/* Relative variance of an accuracy that counts: good of total samples, each by itself (binomial).
- * NaN: it does not count.  Where both runs judged the same samples this is more than it need be. */
-static double accuracy_variance(const json_t *record)
+static double accuracy_of(const json_t *record, const char *member)
 {
-    const json_t *acc = json_object_get(record, "accuracy");
-    double good = tree_real(acc, "good", 0), total = tree_real(acc, "total", 0);
+    return tree_real(json_object_get(record, "accuracy"), member, NAN);
+}
+
+/* Relative variance of an accuracy that counts: good of total samples, each by itself (binomial).
+ * NaN: it does not count. */
+static double counted_variance(const json_t *record)
+{
+    double good = accuracy_of(record, "good"), total = accuracy_of(record, "total");
 
     return good > 0 && total >= good ? (total - good) / (good * total) : NAN;
+}
+
+static bool same_samples(const json_t *a, const json_t *b)
+{
+    const json_t *x = json_object_get(json_object_get(a, "dataset"), "hash");
+    const json_t *y = json_object_get(json_object_get(b, "dataset"), "hash");
+
+    return json_is_string(x) && json_equal(x, y) &&
+           accuracy_of(a, "total") == accuracy_of(b, "total");
+}
+
+/* Of the ratio.  Two runs over the same samples differ by those that they answer differently.  How
+ * many these are is not kept, but at least as many as the counts differ by; each goes either way
+ * (McNemar), so the difference's variance is their number.  Equal accuracies then are the same. */
+static double ratio_variance(const json_t *a, const json_t *b)
+{
+    double good = accuracy_of(a, "good"), other = accuracy_of(b, "good");
+
+    if (!same_samples(a, b))
+        return counted_variance(a) + counted_variance(b);
+    if (accuracy_of(a, "value") == accuracy_of(b, "value"))
+        return 0;
+    return good > 0 && other > 0 ? fabs(good - other) / (good * other) : NAN;
 }
 
 static struct spread around(double value, double variance, double z)
@@ -271,23 +305,23 @@ static struct spread around(double value, double variance, double z)
 
 static void pair_accuracy(const json_t *a, const json_t *b, struct spread_pair *p)
 {
-    double va = accuracy_variance(a), vb = accuracy_variance(b);
     double z = spread_quantile(1 - (1 - SPREAD_LEVEL) / 2, 0); /* beside figures of time */
-    double x = tree_real(json_object_get(a, "accuracy"), "value", NAN);
-    double y = tree_real(json_object_get(b, "accuracy"), "value", NAN);
+    double x = accuracy_of(a, "value"), y = accuracy_of(b, "value");
 
-    p->known = has_figure(a, FIGURE_ACCURACY) && has_figure(b, FIGURE_ACCURACY) && x > 0 && y > 0;
+    p->known = x > 0 && y > 0;
     if (!p->known)
         return;
-    p->a = around(x, va, z);
-    p->b = around(y, vb, z);
-    p->ratio = around(y / x, va + vb, z);
+    p->a = around(x, counted_variance(a), z);
+    p->b = around(y, counted_variance(b), z);
+    p->ratio = around(y / x, ratio_variance(a, b), z);
 }
 
 /* ---- words ---- */
 
 static const char *word_of(int figure, const struct spread *ratio)
 {
+    if (figure == FIGURE_ACCURACY && (ratio->low > 1 || ratio->high < 1))
+        return ratio->low > 1 ? COMPARE_BETTER : COMPARE_WORSE;
     if (ratio->low > 1 || ratio->high < 1)
         return (ratio->low > 1) == figure_more_is_better(figure) ? COMPARE_FASTER : COMPARE_SLOWER;
     return ratio->low >= 1 / (1 + COMPARE_MARGIN) && ratio->high <= 1 + COMPARE_MARGIN
@@ -311,12 +345,14 @@ static int headline(const json_t *record)
     return FIGURE_P99;
 }
 
-/* All figures together: any that is told apart tells the runs apart; else the headline decides. */
+/* All figures together: any that is told apart tells the runs apart, those of time before the
+ * accuracy; else the headline decides. */
 static const char *verdict_of(const struct spread_pair pairs[FIGURE_COUNT], int chief)
 {
+    const struct spread_pair *accuracy = &pairs[FIGURE_ACCURACY];
     bool faster = false, slower = false;
 
-    for (int f = 0; f < FIGURE_COUNT; f++) {
+    for (int f = 0; f <= FIGURE_P999; f++) {
         const char *word = pairs[f].known ? word_of(f, &pairs[f].ratio) : "";
 
         faster = faster || !strcmp(word, COMPARE_FASTER);
@@ -324,6 +360,8 @@ static const char *verdict_of(const struct spread_pair pairs[FIGURE_COUNT], int 
     }
     if (faster || slower)
         return faster && slower ? COMPARE_MIXED : faster ? COMPARE_FASTER : COMPARE_SLOWER;
+    if (accuracy->known && (accuracy->ratio.low > 1 || accuracy->ratio.high < 1))
+        return word_of(FIGURE_ACCURACY, &accuracy->ratio);
     return pairs[chief].known ? word_of(chief, &pairs[chief].ratio) : COMPARE_UNSURE;
 }
 
@@ -392,6 +430,7 @@ static json_t *rules_json(const struct rule *rules, size_t n,
     return list;
 }
 
+/* Of runs that have figures of time at all. */
 static void note_sides(const struct loaded *a, const struct loaded *b, json_t *notes)
 {
     const char *text =
@@ -413,26 +452,50 @@ static void note_verdicts(const char *name, const json_t *r, json_t *notes)
                                 tree_text(json_object_get(r, "verdict"), "word", "INVALID")));
 }
 
-/* Single runs on one machine: what the machine did is allowed for.  Interleaved runs show it
- * themselves. */
+/* Between A and B's runs: the mean of what each may have had, throttled where any was. */
+static struct weather weather_of(const struct compare_side *a, const struct compare_side *b)
+{
+    struct weather sum = {.slow = 0, .quick = 0};
+    double n = (double)(a->count * b->count);
+
+    for (size_t i = 0; i < a->count * b->count; i++) {
+        struct weather w =
+            weather_between(a->runs[i / b->count].record, b->runs[i % b->count].record);
+
+        sum.known = sum.known || w.known;
+        sum.slow += w.slow / n;
+        sum.quick += w.quick / n;
+        sum.a_throttled = sum.a_throttled || w.a_throttled;
+        sum.b_throttled = sum.b_throttled || w.b_throttled;
+    }
+    return sum;
+}
+
+/* Where a side has one run, what the machine did meanwhile is allowed for.  Interleaved runs show
+ * it themselves. */
 static void allow_for_machine(const struct compare_side *a, const struct compare_side *b,
                               struct spread_pair pairs[FIGURE_COUNT], json_t *notes)
 {
     struct weather w;
 
-    if (a->count > 1 || b->count > 1 || !differ_same_machine(a->of.record, b->of.record))
+    if ((a->count > 1 && b->count > 1) || !differ_same_machine(a->of.record, b->of.record) ||
+        !has_figures_of_time(a->of.record) || !has_figures_of_time(b->of.record))
         return;
-    w = weather_between(a->of.record, b->of.record);
+    w = weather_of(a, b);
     for (int f = 0; f <= FIGURE_P999; f++)
         if (pairs[f].known)
             weather_widen(&w, figure_more_is_better(f), &pairs[f].ratio);
     weather_notes(&w, a->of.record, b->of.record, notes);
 }
 
-static json_t *method_json(size_t a, size_t b)
+static json_t *method_json(const json_t *record, size_t a, size_t b)
 {
-    if (a > 1 || b > 1)
+    if (!has_figures_of_time(record))
+        return json_string("counts of samples");
+    if (a > 1 && b > 1)
         return json_sprintf("bootstrap over %zu and %zu interleaved runs", a, b);
+    if (a > 1 || b > 1)
+        return json_sprintf("block bootstrap of %zu and %zu runs", a, b);
     return json_string("block bootstrap of one run each");
 }
 
@@ -454,18 +517,19 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
     pair_accuracy(a->of.record, b->of.record, &pairs[FIGURE_ACCURACY]);
     note_verdicts("A", a->of.record, notes);
     note_verdicts("B", b->of.record, notes);
-    note_sides(&x, &y, notes);
+    if (has_figures_of_time(a->of.record) && has_figures_of_time(b->of.record))
+        note_sides(&x, &y, notes);
     allow_for_machine(a, b, pairs, notes);
     chief = headline(a->of.record);
     broken_rules = rules_json(rules, rule_count, pairs, &broken);
     *out =
         json_pack("{s:s, s:s, s:f, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:O}", "benchmark",
                   tree_text(a->of.record, "benchmark", "?"), "scenario", scenario_of(a->of.record),
-                  "level", SPREAD_LEVEL, "method", method_json(a->count, b->count), "headline",
-                  figure_names[chief], "verdict", verdict_of(pairs, chief), "a", side_json(a), "b",
-                  side_json(b), "figures", figures_json(a->of.record, pairs), "differences",
-                  differ_records(a->of.record, b->of.record), "rules", broken_rules, "broken",
-                  broken, "notes", notes);
+                  "level", SPREAD_LEVEL, "method", method_json(a->of.record, a->count, b->count),
+                  "headline", figure_names[chief], "verdict", verdict_of(pairs, chief), "a",
+                  side_json(a), "b", side_json(b), "figures", figures_json(a->of.record, pairs),
+                  "differences", differ_records(a->of.record, b->of.record), "rules", broken_rules,
+                  "broken", broken, "notes", notes);
     if (!*out)
         rc = assay_fail(err, ASSAY_EFAIL, "the comparison cannot be put together (not UTF-8?)");
 out:

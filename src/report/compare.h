@@ -29,10 +29,13 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
                     const struct rule *rules, size_t rule_count, json_t **out,
                     struct assay_err *err);
 
-/* Words of "verdict", of the whole and of each figure (which is never mixed). */
+/* Words of "verdict", of the whole and of each figure (which is never mixed); an accuracy is better
+ * or worse. */
 #define COMPARE_FASTER "faster"
 #define COMPARE_SLOWER "slower"
 #define COMPARE_MIXED  "faster and slower"
+#define COMPARE_BETTER "better"
+#define COMPARE_WORSE  "worse"
 #define COMPARE_SAME   "same within noise"
 #define COMPARE_UNSURE "cannot be told apart"
 /* "Same" also needs an interval that would have shown this much. */

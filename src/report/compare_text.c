@@ -21,16 +21,23 @@ static void say_side(const char *name, const json_t *s, FILE *out)
     fputc('\n', out);
 }
 
-/* "0.998 .. 1.028"; an end that is not bounded is open. */
+static void end_text(const json_t *end, char out[16])
+{
+    double v = json_number_value(end);
+
+    if (json_is_number(end))
+        snprintf(out, 16, v < 100 ? "%.4f" : "%.3g", v);
+    else
+        snprintf(out, 16, "?");
+}
+
+/* "0.9981 .. 1.0280"; an end that is not bounded is a question mark. */
 static void interval_text(const json_t *ends, char out[40])
 {
-    const json_t *low = json_array_get(ends, 0), *high = json_array_get(ends, 1);
-    char a[16] = "?", b[16] = "?";
+    char a[16], b[16];
 
-    if (json_is_number(low))
-        snprintf(a, sizeof(a), "%.4f", json_number_value(low));
-    if (json_is_number(high))
-        snprintf(b, sizeof(b), "%.4f", json_number_value(high));
+    end_text(json_array_get(ends, 0), a);
+    end_text(json_array_get(ends, 1), b);
     snprintf(out, 40, "%s .. %s", a, b);
 }
 

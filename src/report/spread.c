@@ -19,7 +19,8 @@
  * What one run cannot show is what is the same all through it and other in the next: where memory
  * came to lie, which processors were taken.  For this a normal term of RUN_SD on each side is added
  * to the logarithm of the ratio.  It is an assumption, not a measurement: with it a difference
- * below about 3 % is never seen between single runs.  Several runs of each side replace it.
+ * below about 3 % is never seen between single runs.  Several runs of each side replace it;
+ * where one side has a single run, the other's runs are averaged and keep their part of it.
  *
  * Several runs.  A draw takes as many runs as there are, with replacement, and each of those is
  * drawn in blocks as above; the figure of the side is the geometric mean of its runs' figures.  The
@@ -323,7 +324,8 @@ static void draw_run(const struct spread_run *r, struct random *random, double s
 /* Logarithms, DRAWS of each figure. */
 typedef double draws_t[FIGURE_COUNT][DRAWS];
 
-static void draw_side(const struct spread_side *s, uint64_t seed, draws_t out)
+/* over_runs: whole runs are drawn too. */
+static void draw_side(const struct spread_side *s, uint64_t seed, bool over_runs, draws_t out)
 {
     struct random random = {seed};
     double sum[FIGURE_COUNT];
@@ -332,7 +334,7 @@ static void draw_side(const struct spread_side *s, uint64_t seed, draws_t out)
     for (i = 0; i < DRAWS; i++) {
         memset(sum, 0, sizeof(sum));
         for (k = 0; k < s->count; k++)
-            draw_run(s->runs[s->count > 1 ? draw_index(&random, s->count) : 0], &random, sum);
+            draw_run(s->runs[over_runs ? draw_index(&random, s->count) : k], &random, sum);
         for (int f = 0; f < FIGURE_COUNT; f++) /* NaN: unbounded on both sides */
             out[f][i] = isnan(sum[f]) ? INFINITY : sum[f] / (double)s->count;
     }
@@ -396,23 +398,28 @@ static struct spread interval(double value, double *draws, double level, double 
 
 /* ---- a comparison ---- */
 
-/* How many independent parts a side's variance is told from. */
-static size_t parts_of(const struct spread_side *s)
+/* Only where both sides have several runs do these show the noise between runs. */
+static bool over_runs(const struct spread_side *a, const struct spread_side *b)
 {
-    const struct spread_run *r;
+    return a->count > 1 && b->count > 1;
+}
+
+/* How many independent parts a side's variance is told from. */
+static size_t parts_of(const struct spread_side *s, bool runs)
+{
+    const struct spread_run *r = s->runs[0];
     size_t units;
 
-    if (s->count > 1)
+    if (runs)
         return s->count;
-    r = s->runs[0];
     units = r->latency.units ? r->latency.count : r->time.units ? r->time.count : BLOCKS;
     return units < BLOCKS ? units : BLOCKS;
 }
 
 static double widening(const struct spread_side *a, const struct spread_side *b, double level)
 {
-    size_t x = parts_of(a), y = parts_of(b), least = x < y ? x : y;
-    bool runs = a->count > 1 && b->count > 1;
+    bool runs = over_runs(a, b);
+    size_t x = parts_of(a, runs), y = parts_of(b, runs), least = x < y ? x : y;
     size_t dof = runs ? x + y - 2 : least - 1;
 
     return spread_quantile(level, (unsigned)dof) / spread_quantile(level, 0) *
@@ -461,6 +468,7 @@ int spread_pair(struct spread_side *a, struct spread_side *b, struct spread_pair
     double(*wa)[DRAWS] = (double(*)[DRAWS])da, (*wb)[DRAWS] = (double(*)[DRAWS])db;
     struct random random = {3};
     int f, m = 0, rc = ASSAY_OK;
+    bool runs;
 
     memset(out, 0, FIGURE_COUNT * sizeof(*out));
     take_values(a);
@@ -477,13 +485,14 @@ int spread_pair(struct spread_side *a, struct spread_side *b, struct spread_pair
         out[f].b = (struct spread){b->value[f], 0, INFINITY};
         out[f].ratio = (struct spread){b->value[f] / a->value[f], 0, INFINITY};
     }
-    if (!from_a->count || parts_of(from_a) < 2 || parts_of(from_b) < 2)
+    if (!from_a->count || parts_of(from_a, false) < 2 || parts_of(from_b, false) < 2)
         goto out; /* nothing tells how far they can be trusted */
     level = 1 - (1 - SPREAD_LEVEL) / m;
     widen = widening(from_a, from_b, level);
-    sd = from_a->count > 1 && from_b->count > 1 ? 0 : RUN_SD * M_SQRT2;
-    draw_side(from_a, 1, wa);
-    draw_side(from_b, 2, wb);
+    runs = over_runs(from_a, from_b);
+    sd = runs ? 0 : RUN_SD * sqrt(1 / (double)from_a->count + 1 / (double)from_b->count);
+    draw_side(from_a, 1, runs, wa);
+    draw_side(from_b, 2, runs, wb);
     if (!a->count)
         borrow(a, b, wa);
     if (!b->count)

@@ -477,8 +477,8 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
                         struct assay_err *err)
 {
     struct assay_err why = {0};
-    struct conditions *around;
-    sigset_t before;
+    struct conditions *around = NULL;
+    sigset_t before, meanwhile;
     char path[1200];
     int rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
 
@@ -487,7 +487,9 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         return rc;
     }
     in_draft(j, "job.json", path);
-    around = j->how.code ? NULL : conditions_begin();
+    hold_signals(true, &before); /* until the child is supervised nobody hears them: they wait */
+    if (!j->how.code)
+        around = conditions_begin();
     while (!j->how.code) { /* a tuning may have ended it already */
         supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", most_seconds(s),
                       &j->sup, &j->how);
@@ -497,7 +499,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         j->how = (struct assay_err){0};
         supervise_release(&j->sup);
     }
-    hold_signals(true, &before);
+    hold_signals(true, &meanwhile);
     j->conditions = conditions_end(around);
     rc = read_result(j, s, &why);
     if (!rc)

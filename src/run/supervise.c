@@ -184,6 +184,7 @@ int supervise_run(const char *job, const char *dir, const char *how, double limi
     const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
     struct sigaction old[4];
     struct progress progress;
+    sigset_t heard;
     pid_t pid;
     int i, status, rc;
 
@@ -193,8 +194,12 @@ int supervise_run(const char *job, const char *dir, const char *how, double limi
     if (rc)
         return rc;
     interrupted = 0;
-    for (i = 0; i < 4; i++)
+    sigemptyset(&heard);
+    for (i = 0; i < 4; i++) {
         sigaction(signals[i], signals[i] == SIGCHLD ? &usual : &act, &old[i]);
+        sigaddset(&heard, signals[i]);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* the caller may have held them back until now */
     rc = spawn(job, dir, out, &pid, err);
     if (!rc) {
         progress_begin(&progress, how);

@@ -275,6 +275,64 @@ static void throttled(void **state)
     release(&b);
 }
 
+static struct made judged(const char *name, int good, const char *data)
+{
+    struct made m = stream(name, 1);
+
+    json_object_set_new(m.record, "performance", json_null());
+    json_object_set_new(m.record, "accuracy",
+                        json_pack("{s:s, s:f, s:s, s:i, s:i}", "metric", "top1", "value",
+                                  good * 0.5, "unit", "%", "good", good, "total", 200));
+    json_object_set_new(m.record, "dataset", json_pack("{s:s}", "hash", data));
+    return m;
+}
+
+/* On the same samples 8 more wrong answers are worse; on others they may be chance. */
+static void accuracies(void **state)
+{
+    struct made a = judged("r", 170, "d"), b = judged("s", 162, "d"), c = judged("t", 162, "e"),
+                d = judged("u", 163, "d");
+    const struct made *const other[] = {&a, &b, &c, &d};
+    static const char *const word[] = {COMPARE_SAME, COMPARE_WORSE, COMPARE_UNSURE, COMPARE_UNSURE};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        json_t *out = compare(&a, other[i], 0);
+
+        assert_string_equal(verdict(out), word[i]);
+        assert_int_equal(json_array_size(json_object_get(out, "figures")), 1);
+        assert_true(fabs(tree_real(figure(out, "accuracy"), "a", 0) - 85) < 1e-9);
+        json_decref(out);
+    }
+    release(&a);
+    release(&b);
+    release(&c);
+    release(&d);
+}
+
+/* A record against three runs: what one run cannot show stays, the noise within runs shrinks. */
+static void one_against_many(void **state)
+{
+    struct made a = stream("v", 1), m[3] = {stream("w", 1), stream("x", 1), stream("y", 1)};
+    struct compare_run x = {a.record, a.dir}, y[3];
+    struct compare_side sa = {x, &x, 1}, sb = {x, y, 3};
+    json_t *out = NULL;
+    double width;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        y[i] = (struct compare_run){m[i].record, m[i].dir};
+    assert_int_equal(compare_records(&sa, &sb, NULL, 0, &out, NULL), 0);
+    assert_string_equal(verdict(out), COMPARE_SAME);
+    width = json_number_value(json_array_get(json_object_get(figure(out, "p50"), "interval"), 1)) -
+            json_number_value(json_array_get(json_object_get(figure(out, "p50"), "interval"), 0));
+    assert_true(width > 0.04 && width < 0.07); /* 2 x 3.5 x 0.6 % x sqrt(4 / 3), and a little */
+    json_decref(out);
+    release(&a);
+    for (int i = 0; i < 3; i++)
+        release(&m[i]);
+}
+
 static bool lists(const json_t *differences, const char *what, const char *kind)
 {
     const json_t *d;
@@ -334,6 +392,8 @@ int main(void)
                                        cmocka_unit_test(refused),
                                        cmocka_unit_test(the_machine_did_it),
                                        cmocka_unit_test(throttled),
+                                       cmocka_unit_test(accuracies),
+                                       cmocka_unit_test(one_against_many),
                                        cmocka_unit_test(differences)};
 
     return cmocka_run_group_tests(tests, make_root, remove_root);
