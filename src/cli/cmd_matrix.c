@@ -176,22 +176,32 @@ static int exit_of(const json_t *cells)
     return EXIT_OK;
 }
 
-static int matrix(struct cli_input *in, bool run)
+enum what { RUN, SHOW, EVERYTHING };
+
+static int make_cells(const struct matrix_ask *ask, enum what what, json_t **cells)
+{
+    struct assay_err err;
+    int rc =
+        what == EVERYTHING ? matrix_everything(ask, cells, &err) : matrix_plan(ask, cells, &err);
+
+    return rc ? cli_fail(&err) : EXIT_OK;
+}
+
+static int matrix(struct cli_input *in, enum what what)
 {
     json_t *axes = json_object(), *own = NULL, *cells = NULL;
     struct matrix_ask ask;
-    struct assay_err err;
     int rc = read_ask(in, axes, &own, &ask), printed = EXIT_OK;
 
-    if (!rc && matrix_plan(&ask, &cells, &err))
-        rc = cli_fail(&err);
+    if (!rc)
+        rc = make_cells(&ask, what, &cells);
     if (!rc && in->settings.dry_run) {
         rc = dry(in, &ask, cells);
     } else if (!rc) {
-        rc = run ? fill(&ask, cells) : EXIT_OK;
+        rc = what == RUN ? fill(&ask, cells) : EXIT_OK;
         printed = print(in, cells); /* also what was there when it was interrupted */
         if (!rc)
-            rc = printed ? printed : exit_of(cells);
+            rc = printed || what == EVERYTHING ? printed : exit_of(cells);
     }
     json_decref(cells);
     json_decref(own);
@@ -201,17 +211,24 @@ static int matrix(struct cli_input *in, bool run)
 
 static int run_all(struct cli_input *in)
 {
-    return matrix(in, true);
+    return matrix(in, RUN);
 }
 
 static int show(struct cli_input *in)
 {
-    return matrix(in, false);
+    return matrix(in, SHOW);
+}
+
+static int all(struct cli_input *in)
+{
+    return matrix(in, EVERYTHING);
 }
 
 static const struct cli_verb verbs[] = {
     {"run", "", "run what is not known yet, then print the table", run_all},
     {"show", "", "print the table from the records alone", show},
+    {"all", "", "the same of all records in the store, also of other machines (see `assay import`)",
+     all},
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {

@@ -132,6 +132,8 @@ static void set_figures(json_t *cell, const json_t *record)
     if (tree_bool(json_object_get(record, "time"), "over", false))
         json_object_set_new(cell, "limit_s",
                             json_real(tree_real(json_object_get(record, "time"), "limit_s", 0)));
+    if (json_object_get(record, "foreign"))
+        json_object_set_new(cell, "foreign", json_true());
     set(cell, "assay", tree_text(json_object_get(record, "assay"), "version", NULL));
     set_machine(cell, record);
 }

@@ -6,8 +6,8 @@
  *   state    "ok", "failed", "not tested" or "not applicable"
  *   reason   one line; absent when the state is ok
  *   id, created, profile, verdict, metric, value, unit, accuracy {metric, value, unit}, synthetic,
- *   command [words], machine, assay, limit_s (of a run that would have taken longer): from the
- *   record; absent without one. */
+ *   command [words], machine, assay, limit_s (of a run that would have taken longer), foreign (it
+ *   was imported): from the record; absent without one. */
 #ifndef RECORD_CELL_H
 #define RECORD_CELL_H
 

@@ -61,6 +61,26 @@ static json_t *place(json_t *list, const json_t *cell, const char *const *key, c
     return item;
 }
 
+/* The first cell of a place stands for it; the others, older or of other machines, are listed in
+ * its "others", and "contradicts" says that one that was tried ended otherwise. */
+static void enter(json_t *row, const char *column, const json_t *cell)
+{
+    json_t *first = json_object_get(row, column), *others;
+
+    if (!first) {
+        json_object_set_new(row, column, json_copy((json_t *)(uintptr_t)cell));
+        return;
+    }
+    others = json_object_get(first, "others");
+    if (!json_is_array(others)) {
+        others = json_array();
+        json_object_set_new(first, "others", others);
+    }
+    json_array_append(others, (json_t *)(uintptr_t)cell);
+    if (grid_state(first) + grid_state(cell) == GRID_OK + GRID_FAILED)
+        json_object_set_new(first, "contradicts", json_true());
+}
+
 json_t *grid_make(const json_t *cells)
 {
     json_t *benchmarks = json_array(), *setups = json_array(), *cell, *benchmark, *row;
@@ -73,7 +93,7 @@ json_t *grid_make(const json_t *cells)
             continue;
         benchmark = place(benchmarks, cell, benchmark_key, "rows", json_array());
         row = place(json_object_get(benchmark, "rows"), cell, setup_key, "cells", json_object());
-        json_object_set(json_object_get(row, "cells"), column, cell);
+        enter(json_object_get(row, "cells"), column, cell);
         place(setups, cell, setup_key, NULL, NULL);
     }
     return json_pack("{s:o, s:o}", "benchmarks", benchmarks, "setups", setups);
@@ -139,11 +159,17 @@ const char *grid_one_reason(const json_t *row)
 
 enum grid_state grid_summary(const json_t *row, char out[32])
 {
-    int n[4] = {0};
+    int n[4] = {0}, contradictions = 0;
 
     for (size_t i = 0; i < GRID_COLUMNS; i++)
-        if (cell_at(row, grid_columns[i]))
+        if (cell_at(row, grid_columns[i])) {
             n[grid_state(cell_at(row, grid_columns[i]))]++;
+            contradictions += tree_bool(cell_at(row, grid_columns[i]), "contradicts", false);
+        }
+    if (contradictions) {
+        snprintf(out, 32, "✓✗ %d contradicted", contradictions);
+        return GRID_FAILED;
+    }
     if (n[GRID_FAILED]) {
         snprintf(out, 32, "✗ %d of %d", n[GRID_FAILED], n[GRID_OK] + n[GRID_FAILED]);
         return GRID_FAILED;
@@ -169,6 +195,16 @@ void grid_figure(const json_t *cell, char out[64])
     if (json_is_number(json_object_get(from, "value")))
         format_value(out, tree_real(from, "value", 0), strcmp(unit, "samples/s") ? unit : "/s");
     format_clean(out);
+}
+
+void grid_others(const json_t *cell, char out[48])
+{
+    size_t n = json_array_size(json_object_get(cell, "others"));
+
+    out[0] = 0;
+    if (n)
+        snprintf(out, 48, " (%zu records%s)", n + 1,
+                 tree_bool(cell, "contradicts", false) ? ", contradictory" : "");
 }
 
 void grid_id(const json_t *cell, char out[9])

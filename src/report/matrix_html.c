@@ -99,29 +99,47 @@ static void put_line(const char *label, const char *text, FILE *out)
     plain(out, text);
 }
 
-static void put_cell(const json_t *cell, FILE *out)
+static void put_details(const json_t *cell, FILE *out)
 {
-    enum grid_state state = grid_state(cell);
-    char figure[64];
-
-    if (!cell) {
-        fputs("<td></td>", out);
-        return;
-    }
-    grid_figure(cell, figure);
-    fprintf(out, "<td class=\"%s\"><details><summary>%s ", classes[state],
-            state == GRID_UNKNOWN ? "not tested" : grid_marks[state]);
-    if (state == GRID_OK)
-        plain(out, figure);
-    fputs("</summary>", out);
     plain(out, tree_text(cell, "reason", tree_text(cell, "verdict", "")));
     if (tree_bool(cell, "synthetic", false))
         fputs("<br>synthetic weights or samples", out);
     put_line("record", tree_text(cell, "id", NULL), out);
     put_line("made", tree_text(cell, "created", NULL), out);
     put_line("machine", tree_text(cell, "machine", NULL), out);
+    if (tree_bool(cell, "foreign", false))
+        put_line("origin", "imported", out);
     put_line("worked with versions", tree_text(cell, "works_with", NULL), out);
     put_command(cell, out);
+}
+
+static void put_cell(const json_t *cell, FILE *out)
+{
+    enum grid_state state = grid_state(cell);
+    char figure[64], others[48];
+    const json_t *other;
+    size_t i;
+
+    if (!cell) {
+        fputs("<td></td>", out);
+        return;
+    }
+    grid_figure(cell, figure);
+    grid_others(cell, others);
+    fprintf(out, "<td class=\"%s\"><details><summary>%s ", classes[state],
+            state == GRID_UNKNOWN ? "not tested" : grid_marks[state]);
+    if (state == GRID_OK)
+        plain(out, figure);
+    fprintf(out, "%s</summary>", others);
+    put_details(cell, out);
+    json_array_foreach(json_object_get(cell, "others"), i, other)
+    {
+        grid_figure(other, figure);
+        fprintf(out, "<hr>%s ", grid_marks[grid_state(other)]);
+        plain(out, grid_state(other) == GRID_OK ? figure : "");
+        fputs("<br>", out);
+        put_details(other, out);
+    }
     fputs("</details></td>", out);
 }
 

@@ -68,24 +68,25 @@ static void overview(const json_t *grid, FILE *out)
 static void put_cell(const json_t *cell, FILE *out)
 {
     enum grid_state state = grid_state(cell);
-    char figure[64], id[9];
+    char figure[64], id[9], others[48];
 
     grid_figure(cell, figure);
     grid_id(cell, id);
+    grid_others(cell, others);
     if (!cell) {
         fputs(" |", out);
     } else if (state == GRID_OK) {
         fprintf(out, " %s ", grid_marks[state]);
         plain(out, figure);
-        fprintf(out, " `%s` |", id);
+        fprintf(out, " `%s`%s |", id, others);
     } else if (state == GRID_NONE) {
-        fprintf(out, " %s |", grid_marks[state]);
+        fprintf(out, " %s%s |", grid_marks[state], others);
     } else {
         fprintf(out, " %s ", state == GRID_FAILED ? grid_marks[state] : "not tested:");
         plain(out, tree_text(cell, "reason", ""));
         if (*id)
             fprintf(out, " `%s`", id);
-        fputs(" |", out);
+        fprintf(out, "%s |", others);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "report/matrix.h"
 
 #define SETUP_CELL 120
-#define CELL       40
+#define CELL       100
 #define LINE       400
 
 struct notes {
@@ -35,18 +35,20 @@ static void fill_cell(char out[CELL], const json_t *cell, struct notes *notes, c
                       const char *column)
 {
     enum grid_state state = grid_state(cell);
-    char figure[64];
+    char figure[64], others[48];
 
     out[0] = 0;
     if (!cell)
         return;
     grid_figure(cell, figure);
+    grid_others(cell, others);
     if (state == GRID_OK)
-        snprintf(out, CELL, "%s %.30s", grid_marks[state], figure);
+        snprintf(out, CELL, "%s %.30s%s", grid_marks[state], figure, others);
     else if (state == GRID_NONE)
-        snprintf(out, CELL, "%s", grid_marks[state]);
+        snprintf(out, CELL, "%s%s", grid_marks[state], others);
     else
-        snprintf(out, CELL, "%s [%d]", grid_marks[state], add_note(notes, cell, setup, column));
+        snprintf(out, CELL, "%s [%d]%s", grid_marks[state], add_note(notes, cell, setup, column),
+                 others);
 }
 
 static void pad(struct text *line, const char *s, size_t width)

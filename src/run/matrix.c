@@ -178,7 +178,8 @@ static const json_t *find_evidence(const json_t *cell, const json_t *evidence, c
 
     json_array_foreach(evidence, i, e)
     {
-        if (cell_same(cell, e) && !strcmp(tree_text(e, "profile", ""), profile) &&
+        if (cell_same(cell, e) && !json_object_get(e, "foreign") &&
+            !strcmp(tree_text(e, "profile", ""), profile) &&
             !strcmp(tree_text(e, "engine_version", ""), tree_text(cell, "engine_version", "")) &&
             tree_bool(e, "synthetic", false) == synthetic)
             return e;
@@ -420,6 +421,54 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     else
         *cells = p.cells;
     return rc;
+}
+
+/* Whether an axis that was chosen leaves a cell out. */
+static bool left_out(const struct matrix_ask *ask, const json_t *cell)
+{
+    static const char *const axes[][2] = {{"benchmarks", "benchmark"}, {"engines", "engine"},
+                                          {"devices", "device"},       {"precisions", "precision"},
+                                          {"scenarios", "scenario"},   {"modes", "mode"}};
+    const json_t *chosen;
+
+    for (size_t i = 0; i < sizeof(axes) / sizeof(axes[0]); i++) {
+        chosen = json_object_get(ask->axes, axes[i][0]);
+        if (json_array_size(chosen) && !holds(chosen, tree_text(cell, axes[i][1], "")))
+            return true;
+    }
+    return false;
+}
+
+static bool executes_models(const json_t *cell)
+{
+    return strncmp(tree_text(cell, "engine", ""), "null", 4) != 0;
+}
+
+int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
+{
+    json_t *evidence = NULL, *cell, *versions;
+    char ranges[256];
+    size_t i;
+    int rc = read_evidence(ask, &evidence, err);
+
+    if (rc)
+        return rc;
+    *cells = json_array();
+    json_array_foreach(evidence, i, cell)
+    {
+        bool named = json_array_size(json_object_get(ask->axes, "engines")) > 0;
+
+        if (left_out(ask, cell) || (!named && !executes_models(cell)))
+            continue;
+        versions = cell_versions(cell, evidence);
+        cell_ranges(versions, ranges, sizeof(ranges));
+        if (*ranges)
+            json_object_set_new(cell, "works_with", json_string(ranges));
+        json_decref(versions);
+        json_array_append(*cells, cell);
+    }
+    json_decref(evidence);
+    return ASSAY_OK;
 }
 
 /* ---- running ---- */

@@ -27,6 +27,9 @@ struct matrix_ask {
  * Every cell has "works_with" (cell_ranges) when any version of its engine was seen to work.
  * Touches nothing.  The caller json_decref()s *cells. */
 int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *err);
+/* The cells of all records in the store, also those of other machines, newest first; several of one
+ * key and version stand one after another.  Null engines are left out, but when named. */
+int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay_err *err);
 /* The words of `assay run …` for a cell; a new reference. */
 int matrix_command(const struct matrix_ask *ask, const json_t *cell, json_t **words,
                    struct assay_err *err);
