@@ -61,8 +61,8 @@ static json_t *place(json_t *list, const json_t *cell, const char *const *key, c
     return item;
 }
 
-/* The first cell of a place stands for it; the others, older or of other machines, are listed in
- * its "others", and "contradicts" says that one that was tried ended otherwise. */
+/* The first cell of a place that was run stands for it; the others, older or of other machines, are
+ * in its "others", and "contradicts" says that one that was tried ended otherwise. */
 static void enter(json_t *row, const char *column, const json_t *cell)
 {
     json_t *first = json_object_get(row, column), *others;
@@ -72,11 +72,16 @@ static void enter(json_t *row, const char *column, const json_t *cell)
         return;
     }
     others = json_object_get(first, "others");
-    if (!json_is_array(others)) {
-        others = json_array();
-        json_object_set_new(first, "others", others);
+    others = json_is_array(others) ? json_incref(others) : json_array();
+    if (grid_state(first) > GRID_FAILED && grid_state(cell) <= GRID_FAILED) {
+        json_object_del(first, "others"); /* a run that was made says more than one that was not */
+        json_array_insert(others, 0, first);
+        first = json_copy((json_t *)(uintptr_t)cell);
+        json_object_set_new(row, column, first);
+    } else {
+        json_array_append(others, (json_t *)(uintptr_t)cell);
     }
-    json_array_append(others, (json_t *)(uintptr_t)cell);
+    json_object_set_new(first, "others", others);
     if (grid_state(first) + grid_state(cell) == GRID_OK + GRID_FAILED)
         json_object_set_new(first, "contradicts", json_true());
 }

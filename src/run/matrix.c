@@ -169,22 +169,26 @@ static void enter(json_t *cell, const json_t *found)
     json_object_update(cell, (json_t *)(uintptr_t)found);
 }
 
-/* The newest record that counts; NULL: none. */
+/* The newest record that counts, of runs that were made if there is any; NULL: none. */
 static const json_t *find_evidence(const json_t *cell, const json_t *evidence, const char *profile,
                                    bool synthetic)
 {
-    const json_t *e;
+    const json_t *e, *found = NULL;
     size_t i;
 
     json_array_foreach(evidence, i, e)
     {
+        if (found && strcmp(tree_text(found, "state", ""), CELL_UNKNOWN) != 0)
+            break;
+        if (found && !strcmp(tree_text(e, "state", ""), CELL_UNKNOWN))
+            continue;
         if (cell_same(cell, e) && !json_object_get(e, "foreign") &&
             !strcmp(tree_text(e, "profile", ""), profile) &&
             !strcmp(tree_text(e, "engine_version", ""), tree_text(cell, "engine_version", "")) &&
             tree_bool(e, "synthetic", false) == synthetic)
-            return e;
+            found = e;
     }
-    return NULL;
+    return found;
 }
 
 static bool run_again(const struct matrix_ask *ask, const json_t *cell)
