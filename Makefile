@@ -47,8 +47,8 @@ lint: ## layout, clang-tidy (LINT=all: every file), rooms, banned functions, pub
 bench: all ## the performance suite: ratios against bare LoadGen and the bare engine
 	@bench/run build/$(PRESET)
 
-matrix: all ## every engine in every scenario: what runs here, in half an hour
-	@tools/matrix build/$(PRESET)
+matrix: all ## every benchmark on every engine in every scenario: what works here; hours, resumable
+	@build/$(PRESET)/bin/assay matrix
 
 install: all ## install below PREFIX (/usr/local); DESTDIR is put in front
 	@DESTDIR="$(DESTDIR)" cmake --install build/$(PRESET) --prefix "$(PREFIX)"

@@ -41,6 +41,19 @@ static void dlrm_close(void *self)
     free(d);
 }
 
+/* Of the official model of version 1. */
+#define OFFICIAL_GB 96.1
+
+static uint64_t table_bytes(const struct model *m)
+{
+    double rows = 0;
+    int i;
+
+    for (i = 0; i < CRITEO_CATEGORIES; i++)
+        rows += (double)m->rows[i];
+    return (uint64_t)(rows * (double)m->width * m->width_bytes);
+}
+
 static void fill_specs(struct dlrm *d)
 {
     const struct model *m = &d->model;
@@ -53,6 +66,10 @@ static void fill_specs(struct dlrm *d)
 
         d->inputs[i] = (struct assay_tensor_spec){name[0] ? name : NULL, m->dtype, 1, {m->hot}};
     }
+    if (m->cut)
+        snprintf(d->note, sizeof(d->note),
+                 "tables cut to %lld rows: %.3g GB, and the official ones take %.1f GB",
+                 (long long)m->cut, (double)table_bytes(m) * 1e-9, OFFICIAL_GB);
     d->output = (struct assay_tensor_spec){m->output[0] ? m->output : NULL, ASSAY_F32, 1, {1}};
     snprintf(d->preprocess, sizeof(d->preprocess), "%s; categories %s; samples of 100 to 700 pairs",
              d->rows.sparse.map.data ? "13 numbers as they are" : "log(x + 1) of 13 integers",
@@ -113,16 +130,6 @@ static int dlrm_open(const struct assay_benchmark_config *config, void **self,
     return ASSAY_OK;
 }
 
-static uint64_t table_bytes(const struct model *m)
-{
-    double rows = 0;
-    int i;
-
-    for (i = 0; i < CRITEO_CATEGORIES; i++)
-        rows += (double)m->rows[i];
-    return (uint64_t)(rows * (double)m->width * m->width_bytes);
-}
-
 static int dlrm_describe(void *self, struct assay_benchmark_desc *desc, struct assay_err *err)
 {
     struct dlrm *d = self;
@@ -139,6 +146,7 @@ static int dlrm_describe(void *self, struct assay_benchmark_desc *desc, struct a
     desc->outputs = &d->output;
     desc->response_bytes = PAIRS_MOST * PAIR_BYTES;
     desc->preprocess = d->preprocess;
+    desc->note = d->note[0] ? d->note : NULL;
     desc->rows = PAIRS_MOST;
     desc->model_bytes = table_bytes(m);
     desc->loaded_bytes =

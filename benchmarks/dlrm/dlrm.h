@@ -27,6 +27,7 @@ struct model {
     bool fold;                       /* ids: modulo */
     bool logit;                      /* the model ends before its sigmoid */
     double width_bytes;              /* of a number in the tables */
+    int64_t cut;                     /* rows of the largest table; 0: as the official ones */
     double reference, target;        /* percent; share of it in percent.  NaN: none */
 };
 
@@ -85,7 +86,7 @@ struct dlrm {
     pthread_mutex_t lock; /* of pool, and of offsets that are made */
     struct scratch *pool;
     bool prepared;
-    char preprocess[240];
+    char preprocess[240], note[120];
 };
 
 int sample_make(const struct dlrm *d, uint64_t index, struct sample *s, struct assay_err *err);

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/tree.h"
 #include "data/block.h"
 #include "dlrm.h"
 
@@ -32,6 +33,21 @@ static int parse_list(const json_t *in, const char *key, int64_t most, int64_t *
                : assay_fail(err, ASSAY_EUSAGE,
                             "input.%s must list %d whole numbers from 1 to %lld, one a category",
                             key, CRITEO_CATEGORIES, (long long)most);
+}
+
+/* The manifest's sizes.rows, which a user may choose, cuts the tables. */
+static void cut_tables(const json_t *tree, struct model *m)
+{
+    int64_t most = tree_int(json_object_get(tree, "sizes"), "rows", INT64_MAX), largest = 0;
+    bool less = false;
+    int i;
+
+    for (i = 0; i < CRITEO_CATEGORIES; i++) {
+        m->rows[i] = m->rows[i] < most ? m->rows[i] : most;
+        largest = m->rows[i] > largest ? m->rows[i] : largest;
+        less |= m->rows[i] < official_rows[i];
+    }
+    m->cut = less && !m->multi ? largest : 0;
 }
 
 static int parse_sizes(const json_t *in, struct model *m, struct assay_err *err)
@@ -107,6 +123,8 @@ static int parse(const json_t *tree, void *model, struct assay_err *err)
                                                               : 2;
     if (!rc)
         rc = parse_input(json_object_get(tree, "input"), m, err);
+    if (!rc)
+        cut_tables(tree, m);
     return rc ? rc : parse_output(json_object_get(tree, "output"), m, err);
 }
 

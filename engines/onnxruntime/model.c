@@ -1,67 +1,12 @@
 /* Inputs, outputs and precision of an ONNX model. */
 #include "model.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int is_onnx(const struct dirent *e)
-{
-    size_t n = strlen(e->d_name);
-
-    return e->d_name[0] != '.' && n > 5 && !strcmp(e->d_name + n - 5, ".onnx");
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-/* The path of a folder's file; NULL: not enough memory. */
-static char *path_of(const char *folder, const char *name)
-{
-    size_t n = strlen(folder) + strlen(name) + 2;
-    char *path = malloc(n);
-
-    if (path)
-        snprintf(path, n, "%s/%s", folder, name);
-    return path;
-}
-
-int model_files(const char *path, char ***files, uint32_t *n, struct assay_err *err)
-{
-    struct dirent **found = NULL;
-    struct stat st;
-    bool folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode), whole = true;
-    int count = folder ? scandir(path, &found, is_onnx, by_name) : 1, i;
-
-    *n = 0;
-    *files = calloc(count > 0 ? (size_t)count : 1, sizeof(**files));
-    for (i = 0; i < count; i++) {
-        char *file = folder ? path_of(path, found[i]->d_name) : strdup(path);
-
-        if (folder)
-            free(found[i]);
-        whole = whole && file && *files;
-        if (whole)
-            (*files)[(*n)++] = file;
-        else
-            free(file);
-    }
-    free(found);
-    if (count < 1)
-        return assay_fail(err, ASSAY_EFAIL,
-                          "model %.300s: has no .onnx file; wanted: one for each graph", path);
-    if (count > MODEL_GRAPHS)
-        return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "model %.300s: has %d .onnx files, at most %d are supported", path, count,
-                          MODEL_GRAPHS);
-    return whole ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-}
 
 /* Index: enum assay_dtype. */
 static const ONNXTensorElementDataType types[] = {
@@ -207,16 +152,8 @@ static const char *find_precision(const struct model *m, const char *path)
     return "fp32";
 }
 
-static char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/'), *from = slash ? slash + 1 : path,
-               *dot = strrchr(from, '.');
-
-    return strndup(from, dot && dot > from ? (size_t)(dot - from) : strlen(from));
-}
-
-int model_read(struct model *m, const struct library *lib, OrtSession *session, const char *path,
-               struct assay_err *err)
+int model_read(struct model *m, const struct library *lib, OrtSession *session, const char *name,
+               const char *path, struct assay_err *err)
 {
     size_t in = 0, out = 0;
     OrtStatus *st = lib->api->SessionGetInputCount(session, &in);
@@ -230,10 +167,8 @@ int model_read(struct model *m, const struct library *lib, OrtSession *session, 
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "the model has %zu inputs and %zu outputs, %d are supported", in, out,
                           MODEL_TENSORS);
-    if (!(m->name = name_of(path)))
-        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     m->graph =
-        (struct assay_graph_desc){m->name, (uint32_t)in, (uint32_t)out, m->specs, m->specs + in};
+        (struct assay_graph_desc){name, (uint32_t)in, (uint32_t)out, m->specs, m->specs + in};
     for (uint32_t i = 0; i < in && !rc; i++)
         rc = read_tensor(m, lib, session, false, i, err);
     for (uint32_t o = 0; o < out && !rc; o++)
@@ -249,5 +184,4 @@ void model_release(struct model *m)
 {
     for (uint32_t i = 0; i < 2 * MODEL_TENSORS; i++)
         free(m->names[i]);
-    free(m->name);
 }

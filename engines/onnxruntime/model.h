@@ -6,26 +6,20 @@
 #include "library.h"
 
 #define MODEL_TENSORS 64
-#define MODEL_GRAPHS  16
 
 struct model {
     struct assay_graph_desc graph;
     struct assay_tensor_spec specs[2 * MODEL_TENSORS]; /* inputs, then outputs */
     const char *input_names[MODEL_TENSORS], *output_names[MODEL_TENSORS];
     char *names[2 * MODEL_TENSORS]; /* what both point to */
-    char *name;                     /* of the graph */
     uint32_t max_batch;             /* 0: any */
     const char *precision;
 };
 
-/* The files of a model, one for each graph: the file itself, or all *.onnx of a folder in order of
- * their names (as strcmp has it).  On failure, too, the caller frees each and the list. */
-int model_files(const char *path, char ***files, uint32_t *n, struct assay_err *err);
-/* The graph's name is the file's without folder and ending.
- * Dimensions with a symbol instead of a number become -1.  On failure m can be released all the
- * same. */
-int model_read(struct model *m, const struct library *lib, OrtSession *session, const char *path,
-               struct assay_err *err);
+/* name: the graph's, which lives as long as m.  Dimensions with a symbol instead of a number become
+ * -1.  On failure m can be released all the same. */
+int model_read(struct model *m, const struct library *lib, OrtSession *session, const char *name,
+               const char *path, struct assay_err *err);
 void model_release(struct model *m);
 
 int model_dtype(ONNXTensorElementDataType type); /* ASSAY_NONE: not supported */

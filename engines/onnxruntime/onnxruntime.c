@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "assay/engine.h"
+#include "assay/graphs.h"
 #include "library.h"
 #include "model.h"
 
@@ -65,9 +66,8 @@ struct engine {
     cpu_set_t *made_on;   /* what the thread that made a set could run on: its pools inherit that */
     uint32_t set_count;
     OrtSessionOptions *session_options;
-    char **files; /* of the graphs */
-    uint32_t graph_count;
-    struct model *models;
+    struct assay_graphs files;
+    struct model *models; /* of each graph */
     struct assay_graph_desc *graphs;
     char device[32];
     void (*log)(void *log_ctx, int level, const char *text);
@@ -92,8 +92,8 @@ static void ORT_API_CALL on_log(void *param, OrtLoggingLevel severity, const cha
 
 static void drop_sessions(struct engine *s, uint32_t set)
 {
-    for (uint32_t g = 0; g < s->graph_count; g++) {
-        OrtSession **one = &s->session[set * s->graph_count + g];
+    for (uint32_t g = 0; g < s->files.count; g++) {
+        OrtSession **one = &s->session[set * s->files.count + g];
 
         if (*one)
             s->lib.api->ReleaseSession(*one);
@@ -112,14 +112,12 @@ static void onnx_close(void *self)
     free(s->made_on);
     if (s->session_options)
         api->ReleaseSessionOptions(s->session_options);
-    for (uint32_t g = 0; g < s->graph_count; g++) {
+    for (uint32_t g = 0; g < s->files.count; g++)
         if (s->models)
             model_release(&s->models[g]);
-        free(s->files[g]);
-    }
     free(s->models);
     free(s->graphs);
-    free(s->files);
+    assay_graphs_release(&s->files);
     if (s->memory)
         api->ReleaseMemoryInfo(s->memory);
     if (s->env)
@@ -240,11 +238,11 @@ static int make_sessions(struct engine *s, uint32_t set, struct assay_err *err)
     int rc = ASSAY_OK;
 
     sched_getaffinity(0, sizeof(s->made_on[set]), &s->made_on[set]);
-    for (uint32_t g = 0; g < s->graph_count && !rc; g++) {
-        st = s->lib.api->CreateSession(s->env, s->files[g], s->session_options,
-                                       &s->session[set * s->graph_count + g]);
+    for (uint32_t g = 0; g < s->files.count && !rc; g++) {
+        st = s->lib.api->CreateSession(s->env, s->files.path[g], s->session_options,
+                                       &s->session[set * s->files.count + g]);
         if (st)
-            rc = bad_model(s, st, s->files[g], err);
+            rc = bad_model(s, st, s->files.path[g], err);
     }
     return rc;
 }
@@ -263,9 +261,12 @@ static int open_sessions(struct engine *s, const struct assay_engine_config *c,
     rc = set_device(s, s->session_options, c, err);
     if (!rc)
         rc = make_sessions(s, 0, err);
-    for (uint32_t g = 0; g < s->graph_count && !rc; g++) {
-        rc = model_read(&s->models[g], &s->lib, s->session[g], s->files[g], err);
+    for (uint32_t g = 0; g < s->files.count && !rc; g++) {
+        rc = model_read(&s->models[g], &s->lib, s->session[g], s->files.name[g], s->files.path[g],
+                        err);
         s->graphs[g] = s->models[g].graph;
+        if (rc)
+            assay_graphs_fail(&s->files, g, rc, err);
     }
     return rc;
 }
@@ -279,7 +280,7 @@ static int onnx_lane_open(void *self, uint32_t lane, struct assay_err *err)
 
     if (s->set_count == 1)
         return ASSAY_OK;
-    if (s->session[lane * s->graph_count] &&
+    if (s->session[lane * s->files.count] &&
         (sched_getaffinity(0, sizeof(now), &now) || CPU_EQUAL(&now, &s->made_on[lane])))
         return ASSAY_OK;
     drop_sessions(s, lane);
@@ -301,6 +302,8 @@ static OrtStatus *make_env(struct engine *s)
     return st;
 }
 
+static const char *const endings[] = {".onnx", NULL};
+
 static int onnx_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
 {
     struct engine *s = calloc(1, sizeof(*s));
@@ -316,14 +319,14 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     s->log = c->log;
     s->log_ctx = c->log_ctx;
     s->set_count = c->threads > 1 ? c->lanes : 1;
-    if ((rc = model_files(c->model_path, &s->files, &s->graph_count, err))) {
+    if ((rc = assay_graphs_find(c, endings, &s->files, err))) {
         onnx_close(s);
         return rc;
     }
-    s->session = calloc((size_t)s->set_count * s->graph_count, sizeof(OrtSession *));
+    s->session = calloc((size_t)s->set_count * s->files.count, sizeof(OrtSession *));
     s->made_on = calloc(s->set_count, sizeof(*s->made_on));
-    s->models = calloc(s->graph_count, sizeof(*s->models));
-    s->graphs = calloc(s->graph_count, sizeof(*s->graphs));
+    s->models = calloc(s->files.count, sizeof(*s->models));
+    s->graphs = calloc(s->files.count, sizeof(*s->graphs));
     if (!s->session || !s->made_on || !s->models || !s->graphs)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if ((st = make_env(s)))
@@ -337,23 +340,17 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     return rc;
 }
 
-/* The strictest of the graphs' batches; the precision of the first that is not in fp32. */
 static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
 {
     const struct engine *s = self;
 
     (void)err;
-    desc->graph_count = s->graph_count;
+    desc->graph_count = s->files.count;
     desc->graphs = s->graphs;
-    desc->precision = s->models[0].precision;
-    for (uint32_t g = 0; g < s->graph_count; g++) {
-        const struct model *m = &s->models[g];
-
-        if (m->max_batch && (!desc->max_batch || m->max_batch < desc->max_batch))
-            desc->max_batch = m->max_batch;
-        if (!strcmp(desc->precision, "fp32"))
-            desc->precision = m->precision;
-    }
+    desc->max_batch = 0;
+    desc->precision = NULL;
+    for (uint32_t g = 0; g < s->files.count; g++)
+        assay_graphs_join(desc, s->models[g].max_batch, s->models[g].precision);
     desc->device = s->device;
     return ASSAY_OK;
 }
@@ -394,7 +391,7 @@ static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
     const OrtApi *api = s->lib.api;
     const struct model *m = &s->models[b->graph]; /* the host has checked the number */
     const struct assay_graph_desc *g = &m->graph;
-    OrtSession *session = s->session[(s->set_count > 1 ? b->lane : 0) * s->graph_count + b->graph];
+    OrtSession *session = s->session[(s->set_count > 1 ? b->lane : 0) * s->files.count + b->graph];
     OrtValue *in[MODEL_TENSORS] = {NULL}, *out[MODEL_TENSORS] = {NULL};
     OrtStatus *st = NULL;
     int rc = ASSAY_OK;

@@ -105,7 +105,7 @@ static int find_batch(struct model *m, struct assay_err *err)
 }
 
 int model_read(struct model *m, const struct library *lib, const ov_model_t *model,
-               struct assay_err *err)
+               const char *name, struct assay_err *err)
 {
     size_t in = 0, out = 0;
     int rc = ASSAY_OK;
@@ -120,7 +120,7 @@ int model_read(struct model *m, const struct library *lib, const ov_model_t *mod
                           "the model has %zu inputs and %zu outputs, %d are supported", in, out,
                           MODEL_TENSORS);
     m->graph =
-        (struct assay_graph_desc){"main", (uint32_t)in, (uint32_t)out, m->specs, m->specs + in};
+        (struct assay_graph_desc){name, (uint32_t)in, (uint32_t)out, m->specs, m->specs + in};
     for (uint32_t i = 0; i < in && !rc; i++)
         rc = read_tensor(m, lib, model, false, i, err);
     for (uint32_t o = 0; o < out && !rc; o++)

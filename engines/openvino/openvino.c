@@ -1,5 +1,8 @@
 /* The OpenVINO engine.
  *
+ * A model is a graph, or, where it is a folder, several (assay/graphs.h); what follows holds for
+ * each.
+ *
  * One compiled model, and so one copy of the weights, serves all lanes: it gets a stream for each
  * lane and lanes x threads compute threads, and each lane has a request of its own, run
  * synchronously: several asynchronous requests a lane were measured and gain nothing (README.md).
@@ -13,8 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "assay/engine.h"
+#include "assay/graphs.h"
 #include "library.h"
 #include "model.h"
 
@@ -46,14 +51,21 @@ struct form {
     ov_infer_request_t **request;  /* of each lane */
 };
 
+struct graph {
+    struct form form[FORMS];
+    uint32_t full; /* samples of the form FULL */
+    struct model model;
+    const char *precision;
+    bool quantised;
+};
+
 struct engine {
     struct library lib;
     ov_core_t *core;
-    struct form form[FORMS];
-    uint32_t full; /* samples of the form FULL */
     uint32_t lanes;
-    struct model model;
-    const char *precision;
+    struct assay_graphs files;
+    struct graph *graphs; /* of each file */
+    struct assay_graph_desc *descs;
     char device[32];
 };
 
@@ -71,9 +83,14 @@ static void openvino_close(void *self)
 {
     struct engine *s = self;
 
-    for (int i = 0; i < FORMS; i++)
-        form_release(s, &s->form[i]);
-    model_release(&s->model);
+    for (uint32_t k = 0; s->graphs && k < s->files.count; k++) {
+        for (int i = 0; i < FORMS; i++)
+            form_release(s, &s->graphs[k].form[i]);
+        model_release(&s->graphs[k].model);
+    }
+    free(s->graphs);
+    free(s->descs);
+    assay_graphs_release(&s->files);
     if (s->core)
         s->lib.ov_core_free(s->core);
     free(s);
@@ -159,9 +176,10 @@ static ov_status_e compile(struct engine *s, const struct assay_engine_config *c
 /* ---- forms ---- */
 
 /* Makes the free batch dimension of every input a number. */
-static ov_status_e set_batch(struct engine *s, const ov_model_t *model, uint32_t samples)
+static ov_status_e set_batch(struct engine *s, const struct graph *of, const ov_model_t *model,
+                             uint32_t samples)
 {
-    const struct assay_graph_desc *g = &s->model.graph;
+    const struct assay_graph_desc *g = &of->model.graph;
     ov_partial_shape_t shape[MODEL_TENSORS] = {{{0, 0}, NULL}};
     size_t index[MODEL_TENSORS] = {0};
     ov_status_e st = OK;
@@ -183,15 +201,15 @@ static ov_status_e set_batch(struct engine *s, const ov_model_t *model, uint32_t
     return st;
 }
 
-static int make_form(struct engine *s, const struct assay_engine_config *c, const char *device,
-                     const ov_model_t *model, int which, struct assay_err *err)
+static int make_form(struct engine *s, struct graph *g, const struct assay_engine_config *c,
+                     const char *device, const ov_model_t *model, int which, struct assay_err *err)
 {
-    struct form *f = &s->form[which];
+    struct form *f = &g->form[which];
     char prefix[192];
     ov_status_e st = OK;
 
-    if (which == FULL && s->model.max_batch != 1)
-        st = set_batch(s, model, s->full);
+    if (which == FULL && g->model.max_batch != 1)
+        st = set_batch(s, g, model, g->full);
     if (st == OK)
         st = compile(s, c, device, model, false, &f->compiled);
     f->request = calloc(c->lanes, sizeof(ov_infer_request_t *));
@@ -203,18 +221,18 @@ static int make_form(struct engine *s, const struct assay_engine_config *c, cons
     return st == OK ? ASSAY_OK : library_error(&s->lib, st, prefix, err);
 }
 
-static int make_forms(struct engine *s, const struct assay_engine_config *c, const char *device,
-                      const ov_model_t *model, struct assay_err *err)
+static int make_forms(struct engine *s, struct graph *g, const struct assay_engine_config *c,
+                      const char *device, const ov_model_t *model, struct assay_err *err)
 {
-    bool one = c->max_batch == 1 || s->model.max_batch == 1, numbers = s->model.only_batch_free;
+    bool one = c->max_batch == 1 || g->model.max_batch == 1, numbers = g->model.only_batch_free;
     int rc = ASSAY_OK;
 
-    s->full = one ? 1 : c->max_batch;
+    g->full = one ? 1 : c->max_batch;
     /* ANY first: it is the model as it was read, before its batch becomes a number. */
     if (!one || !numbers)
-        rc = make_form(s, c, device, model, ANY, err);
+        rc = make_form(s, g, c, device, model, ANY, err);
     if (!rc && numbers && (one || c->values[BATCH_SHAPE].i == 0))
-        rc = make_form(s, c, device, model, FULL, err);
+        rc = make_form(s, g, c, device, model, FULL, err);
     return rc;
 }
 
@@ -229,7 +247,8 @@ static bool is_int8(const char *exec_type)
 
 /* Runs one sample of zeros with profiling on and looks for a layer that computes whose kernel is an
  * 8-bit one: a quantised graph says what could be done, this what is done on this machine. */
-static bool runs_in_int8(struct engine *s, const struct assay_engine_config *c, const char *device,
+static bool runs_in_int8(struct engine *s, const struct graph *g,
+                         const struct assay_engine_config *c, const char *device,
                          const ov_model_t *model)
 {
     static const char *const heavy[] = {"Convolution", "FullyConnected", "MatMul", NULL};
@@ -239,7 +258,7 @@ static bool runs_in_int8(struct engine *s, const struct assay_engine_config *c, 
     ov_profiling_info_list_t list = {NULL, 0};
     bool found = false;
 
-    if ((s->model.max_batch == 1 || set_batch(s, model, 1) == OK) &&
+    if ((g->model.max_batch == 1 || set_batch(s, g, model, 1) == OK) &&
         compile(s, c, device, model, true, &compiled) == OK &&
         lib->ov_compiled_model_create_infer_request(compiled, &request) == OK &&
         lib->ov_infer_request_infer(request) == OK &&
@@ -258,34 +277,29 @@ static bool runs_in_int8(struct engine *s, const struct assay_engine_config *c, 
 }
 
 /* The precision that the compiled model has in force, by our names. */
-static int read_precision(struct engine *s, const struct assay_engine_config *c, const char *device,
-                          const ov_model_t *model, struct assay_err *err)
+static int read_precision(struct engine *s, struct graph *g, const struct assay_engine_config *c,
+                          const char *device, const ov_model_t *model, struct assay_err *err)
 {
-    const ov_compiled_model_t *compiled = s->form[s->form[FULL].compiled ? FULL : ANY].compiled;
-    bool quantised = model_has_int8(c->model_path, c->format);
+    const ov_compiled_model_t *compiled = g->form[g->form[FULL].compiled ? FULL : ANY].compiled;
     char *value = NULL;
-    ov_status_e st;
-
-    if (c->precision && strcmp(c->precision, "int8") == 0 && !quantised)
-        return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "model %.200s is not quantised, so it cannot run in int8; "
-                          "`assay quantize` makes a model that can",
-                          c->model_path);
-    st = s->lib.ov_compiled_model_get_property(compiled, "INFERENCE_PRECISION_HINT", &value);
+    ov_status_e st =
+        s->lib.ov_compiled_model_get_property(compiled, "INFERENCE_PRECISION_HINT", &value);
     if (st != OK)
         return library_error(&s->lib, st, "INFERENCE_PRECISION_HINT", err);
-    s->precision = strcmp(value, "bf16") == 0  ? "bf16"
+    g->precision = strcmp(value, "bf16") == 0  ? "bf16"
                    : strcmp(value, "f16") == 0 ? "fp16"
                                                : "fp32";
     s->lib.ov_free(value);
-    if (s->model.only_batch_free && quantised && runs_in_int8(s, c, device, model))
-        s->precision = "int8";
+    g->quantised = model_has_int8(c->model_path, c->format);
+    if (g->model.only_batch_free && g->quantised && runs_in_int8(s, g, c, device, model))
+        g->precision = "int8";
     return ASSAY_OK;
 }
 
 /* ---- life ---- */
 
-static int read_model(struct engine *s, const struct assay_engine_config *c, ov_model_t **model,
+static int read_model(struct engine *s, struct graph *g, const char *name,
+                      const struct assay_engine_config *c, ov_model_t **model,
                       struct assay_err *err)
 {
     const char *format = model_format(c->model_path);
@@ -299,15 +313,71 @@ static int read_model(struct engine *s, const struct assay_engine_config *c, ov_
                           c->model_path, c->format, format);
     st = s->lib.ov_core_read_model(s->core, c->model_path, NULL, model);
     if (st == OK)
-        return model_read(&s->model, &s->lib, *model, err);
+        return model_read(&g->model, &s->lib, *model, name, err);
     snprintf(prefix, sizeof(prefix), "model %.110s (%lld bytes) cannot be read as %.20s",
              c->model_path, stat(c->model_path, &file) ? 0LL : (long long)file.st_size, c->format);
     return library_error(&s->lib, st, prefix, err);
 }
 
+static int open_graph(struct engine *s, uint32_t i, const struct assay_engine_config *c,
+                      const char *device, struct assay_err *err)
+{
+    struct assay_engine_config own = assay_graphs_config(c, &s->files, i);
+    struct graph *g = &s->graphs[i];
+    ov_model_t *model = NULL;
+    int rc = read_model(s, g, s->files.name[i], &own, &model, err);
+
+    if (!rc)
+        rc = make_forms(s, g, &own, device, model, err);
+    if (!rc)
+        rc = read_precision(s, g, &own, device, model, err);
+    if (model)
+        s->lib.ov_model_free(model);
+    s->descs[i] = g->model.graph;
+    return rc ? assay_graphs_fail(&s->files, i, rc, err) : ASSAY_OK;
+}
+
+/* A SavedModel is one graph, whose folder OpenVINO reads. */
+static bool is_saved_model(const char *path)
+{
+    char file[4200];
+
+    snprintf(file, sizeof(file), "%s/saved_model.pb", path);
+    return access(file, F_OK) == 0;
+}
+
+static int open_graphs(struct engine *s, const struct assay_engine_config *c, const char *device,
+                       struct assay_err *err)
+{
+    static const char *const onnx[] = {".onnx", NULL}, *const ir[] = {".xml", NULL},
+                             *const graph_def[] = {".pb", ".tensorflow", NULL};
+    const char *const *endings = strcmp(c->format, "onnx") == 0       ? onnx
+                                 : strcmp(c->format, "openvino") == 0 ? ir
+                                                                      : graph_def;
+    int rc = is_saved_model(c->model_path) ? assay_graphs_add(&s->files, NULL, c->model_path, err)
+                                           : assay_graphs_find(c, endings, &s->files, err);
+    bool quantised = false;
+
+    if (rc)
+        return rc;
+    s->graphs = calloc(s->files.count, sizeof(*s->graphs));
+    s->descs = calloc(s->files.count, sizeof(*s->descs));
+    if (!s->graphs || !s->descs)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (uint32_t i = 0; i < s->files.count && !rc; i++) {
+        rc = open_graph(s, i, c, device, err);
+        quantised |= s->graphs[i].quantised;
+    }
+    if (!rc && c->precision && strcmp(c->precision, "int8") == 0 && !quantised)
+        rc = assay_fail(err, ASSAY_EUNSUPPORTED,
+                        "model %.200s is not quantised, so it cannot run in int8; "
+                        "`assay quantize` makes a model that can",
+                        c->model_path);
+    return rc;
+}
+
 static int open_all(struct engine *s, const struct assay_engine_config *c, struct assay_err *err)
 {
-    ov_model_t *model = NULL;
     ov_status_e st;
     char device[32];
     int rc = library_load(c->runtime_dir, &s->lib, err);
@@ -317,15 +387,7 @@ static int open_all(struct engine *s, const struct assay_engine_config *c, struc
     if ((st = s->lib.ov_core_create(&s->core)) != OK)
         return library_error(&s->lib, st, "OpenVINO", err);
     rc = find_device(s, c, device, err);
-    if (!rc)
-        rc = read_model(s, c, &model, err);
-    if (!rc)
-        rc = make_forms(s, c, device, model, err);
-    if (!rc)
-        rc = read_precision(s, c, device, model, err);
-    if (model)
-        s->lib.ov_model_free(model);
-    return rc;
+    return rc ? rc : open_graphs(s, c, device, err);
 }
 
 static int openvino_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
@@ -349,10 +411,12 @@ static int openvino_describe(void *self, struct assay_model_desc *desc, struct a
     const struct engine *s = self;
 
     (void)err;
-    desc->graph_count = 1;
-    desc->graphs = &s->model.graph;
-    desc->max_batch = s->model.max_batch;
-    desc->precision = s->precision;
+    desc->graph_count = s->files.count;
+    desc->graphs = s->descs;
+    desc->max_batch = 0;
+    desc->precision = NULL;
+    for (uint32_t i = 0; i < s->files.count; i++)
+        assay_graphs_join(desc, s->graphs[i].model.max_batch, s->graphs[i].precision);
     desc->device = s->device;
     return ASSAY_OK;
 }
@@ -404,9 +468,10 @@ static int openvino_submit(void *self, struct assay_batch *b, struct assay_err *
 {
     struct engine *s = self;
     const struct library *lib = &s->lib;
-    const struct assay_graph_desc *g = &s->model.graph;
-    bool full = s->form[FULL].compiled && (b->samples == s->full || !s->form[ANY].compiled);
-    ov_infer_request_t *request = s->form[full ? FULL : ANY].request[b->lane];
+    const struct graph *of = &s->graphs[b->graph]; /* the host has checked the number */
+    const struct assay_graph_desc *g = &of->model.graph;
+    bool full = of->form[FULL].compiled && (b->samples == of->full || !of->form[ANY].compiled);
+    ov_infer_request_t *request = of->form[full ? FULL : ANY].request[b->lane];
     ov_tensor_t *out[MODEL_TENSORS] = {NULL};
     ov_status_e st = OK;
     int rc = ASSAY_OK;

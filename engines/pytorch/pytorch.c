@@ -22,18 +22,22 @@ static const struct assay_option options[] = {
 static const struct assay_tunable tunables[] = {
     {"channels_last", "on off"}, {"optimise", "on off"}, {0}};
 
+static const char *const endings[] = {".pt", ".torchscript", NULL};
+
 struct engine {
     const struct torch_shim *shim;
+    struct assay_graphs files;
     void *model;
 };
 
 static int pytorch_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
 {
+    struct engine *s = calloc(1, sizeof(*s));
     const struct torch_ask ask = {.config = c,
+                                  .files = s ? &s->files : NULL,
                                   .freeze = c->values[FREEZE].i || c->values[OPTIMISE].i,
                                   .optimise = c->values[OPTIMISE].i,
                                   .channels_last = c->values[CHANNELS_LAST].i};
-    struct engine *s = calloc(1, sizeof(*s));
     struct assay_err words = {0};
     struct library lib;
     int rc;
@@ -47,11 +51,15 @@ static int pytorch_open(const struct assay_engine_config *c, void **self, struct
         (rc = library_load_cuda(c->runtime_dir, &lib, &words)))
         assay_fail(err, rc, "device %s: %.450s", c->device, words.text);
     if (!rc)
+        rc = assay_graphs_find(c, endings, &s->files, err);
+    if (!rc)
         rc = s->shim->open(&ask, &s->model, err);
-    if (rc)
-        free(s);
-    else
+    if (!rc) {
         *self = s;
+        return ASSAY_OK;
+    }
+    assay_graphs_release(&s->files);
+    free(s);
     return rc;
 }
 
@@ -95,6 +103,7 @@ static void pytorch_close(void *self)
     struct engine *s = self;
 
     s->shim->close(s->model);
+    assay_graphs_release(&s->files);
     free(s);
 }
 

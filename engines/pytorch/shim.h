@@ -6,7 +6,7 @@
 #ifndef PYTORCH_SHIM_H
 #define PYTORCH_SHIM_H
 
-#include "assay/engine.h"
+#include "assay/graphs.h"
 
 #define SHIM_FILE   "assay_torch.so"
 #define SHIM_SYMBOL "assay_torch_shim"
@@ -17,6 +17,7 @@
 
 struct torch_ask {
     const struct assay_engine_config *config;
+    const struct assay_graphs *files; /* live until close */
     bool freeze, optimise, channels_last;
 };
 

@@ -258,14 +258,14 @@ static const char *find_precision(const struct reader *r)
     return found;
 }
 
-int model_read(struct model *m, const struct library *lib, TF_Graph *graph,
+int model_read(struct model *m, const struct library *lib, TF_Graph *graph, const char *name,
                const struct signature *signature, const struct assay_engine_config *c,
                struct assay_err *err)
 {
     const struct reader r = {m, lib, graph, signature, c};
     int rc;
 
-    m->graph.name = "main";
+    m->graph.name = name;
     m->graph.inputs = m->inputs;
     m->graph.outputs = m->outputs;
     rc = add_side(&r, false, err);

@@ -20,8 +20,9 @@ struct model {
 
 /* Inputs are those that the benchmark names, or else the signature's, or without one (NULL) the
  * placeholders; outputs likewise, at last the nodes that nobody reads.  Dimensions without a number
- * become -1.  On failure m can be released all the same. */
-int model_read(struct model *m, const struct library *lib, TF_Graph *graph,
+ * become -1.  name: the graph's, which lives as long as m.  On failure m can be released all the
+ * same. */
+int model_read(struct model *m, const struct library *lib, TF_Graph *graph, const char *name,
                const struct signature *signature, const struct assay_engine_config *c,
                struct assay_err *err);
 void model_release(struct model *m);

@@ -1,6 +1,7 @@
 /* The TensorFlow engine.
  *
- * Sessions: one for all lanes, with one copy of the weights.  A lane's nodes run in the thread that
+ * Sessions: one for all lanes, with one copy of the weights; a model that is a folder of several
+ * graphs (assay/graphs.h) has one for each.  A lane's nodes run in the thread that
  * calls submit (see inter_op_threads), and the work inside a node in one pool that the lanes share;
  * with one thread a lane nothing is handed to it, and a lane is its own thread exactly.
  *
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "assay/engine.h"
+#include "assay/graphs.h"
 #include "guard.h"
 #include "library.h"
 #include "model.h"
@@ -25,13 +27,19 @@
 #define FORMAT_FOLDER "savedmodel"
 #define FOLDER_FILE   "saved_model.pb"
 
-struct engine {
-    struct library lib;
+struct graph {
     TF_Graph *graph;
     TF_Session *session;
+    struct model model;
+};
+
+struct engine {
+    struct library lib;
+    struct assay_graphs files;
+    struct graph *graphs; /* of each file */
+    struct assay_graph_desc *descs;
     TF_Status **status; /* of each lane */
     uint32_t lanes;
-    struct model model;
     char device[32];
 };
 
@@ -62,12 +70,12 @@ static void keep(void *data, size_t bytes, void *arg)
     (void)arg;
 }
 
-static int make_inputs(const struct engine *s, const struct assay_batch *b, TF_Tensor **in,
-                       struct assay_err *err)
+static int make_inputs(const struct engine *s, const struct model *m, const struct assay_batch *b,
+                       TF_Tensor **in, struct assay_err *err)
 {
     for (uint32_t i = 0; i < b->input_count; i++) {
         const struct assay_tensor *t = &b->inputs[i];
-        int rc = check_input(&s->model.inputs[i], t, err);
+        int rc = check_input(&m->inputs[i], t, err);
 
         if (rc)
             return rc;
@@ -75,7 +83,7 @@ static int make_inputs(const struct engine *s, const struct assay_batch *b, TF_T
                                     t->bytes, keep, NULL);
         if (!in[i])
             return assay_fail(err, ASSAY_EFAIL, "input '%.100s': %zu bytes do not fit its shape",
-                              s->model.inputs[i].name, t->bytes);
+                              m->inputs[i].name, t->bytes);
     }
     return ASSAY_OK;
 }
@@ -101,6 +109,7 @@ static int view_output(const struct engine *s, const TF_Tensor *value, struct as
 
 struct inference {
     struct engine *s;
+    struct graph *g;
     struct assay_batch *b;
     TF_Tensor *in[MODEL_TENSORS], *out[MODEL_TENSORS];
 };
@@ -109,14 +118,14 @@ static int do_run(void *ctx, struct assay_err *err)
 {
     struct inference *r = ctx;
     struct assay_batch *b = r->b;
-    struct model *m = &r->s->model;
+    struct model *m = &r->g->model;
     const struct library *lib = &r->s->lib;
     TF_Status *status = r->s->status[b->lane];
-    int rc = make_inputs(r->s, b, r->in, err);
+    int rc = make_inputs(r->s, m, b, r->in, err);
 
     if (rc)
         return rc;
-    lib->TF_SessionRun(r->s->session, NULL, m->feeds, r->in, (int)b->input_count, m->fetches,
+    lib->TF_SessionRun(r->g->session, NULL, m->feeds, r->in, (int)b->input_count, m->fetches,
                        r->out, (int)b->output_count, NULL, 0, NULL, status);
     if (lib->TF_GetCode(status) != TF_OK)
         return library_error(lib, status, "inference", err);
@@ -130,10 +139,10 @@ static int do_release(void *ctx, struct assay_err *err)
     struct inference *r = ctx;
 
     (void)err;
-    for (uint32_t i = 0; i < r->s->model.graph.output_count; i++)
+    for (uint32_t i = 0; i < r->g->model.graph.output_count; i++)
         if (r->out[i])
             r->s->lib.TF_DeleteTensor(r->out[i]);
-    for (uint32_t i = 0; i < r->s->model.graph.input_count; i++)
+    for (uint32_t i = 0; i < r->g->model.graph.input_count; i++)
         if (r->in[i])
             r->s->lib.TF_DeleteTensor(r->in[i]);
     return ASSAY_OK;
@@ -141,20 +150,28 @@ static int do_release(void *ctx, struct assay_err *err)
 
 /* ---- open and close ---- */
 
+static void close_graph(const struct library *lib, struct graph *g)
+{
+    TF_Status *status;
+
+    if (g->session) {
+        status = lib->TF_NewStatus();
+        lib->TF_CloseSession(g->session, status);
+        lib->TF_DeleteSession(g->session, status);
+        lib->TF_DeleteStatus(status);
+    }
+    if (g->graph)
+        lib->TF_DeleteGraph(g->graph);
+    model_release(&g->model);
+}
+
 static int do_close(void *ctx, struct assay_err *err)
 {
     struct engine *s = ctx;
-    TF_Status *status;
 
     (void)err;
-    if (s->session) {
-        status = s->lib.TF_NewStatus();
-        s->lib.TF_CloseSession(s->session, status);
-        s->lib.TF_DeleteSession(s->session, status);
-        s->lib.TF_DeleteStatus(status);
-    }
-    if (s->graph)
-        s->lib.TF_DeleteGraph(s->graph);
+    for (uint32_t i = 0; s->graphs && i < s->files.count; i++)
+        close_graph(&s->lib, &s->graphs[i]);
     for (uint32_t i = 0; s->status && i < s->lanes; i++)
         if (s->status[i])
             s->lib.TF_DeleteStatus(s->status[i]);
@@ -166,7 +183,9 @@ static void tensorflow_close(void *self)
     struct engine *s = self;
 
     guard_call(do_close, s, NULL);
-    model_release(&s->model);
+    free(s->graphs);
+    free(s->descs);
+    assay_graphs_release(&s->files);
     free(s->status);
     free(s);
 }
@@ -212,8 +231,8 @@ static int bad_graph(const struct engine *s, const char *path, size_t bytes,
     return library_error(&s->lib, status, prefix, err);
 }
 
-static int import_graph(struct engine *s, const char *path, TF_Status *status,
-                        struct assay_err *err)
+static int import_graph(const struct engine *s, TF_Graph *graph, const char *path,
+                        TF_Status *status, struct assay_err *err)
 {
     TF_ImportGraphDefOptions *options;
     TF_Buffer file;
@@ -222,87 +241,104 @@ static int import_graph(struct engine *s, const char *path, TF_Status *status,
     if (rc)
         return rc;
     options = s->lib.TF_NewImportGraphDefOptions();
-    s->lib.TF_GraphImportGraphDef(s->graph, &file, options, status);
+    s->lib.TF_GraphImportGraphDef(graph, &file, options, status);
     s->lib.TF_DeleteImportGraphDefOptions(options);
     munmap((void *)file.data, file.length);
     return s->lib.TF_GetCode(status) == TF_OK ? ASSAY_OK
                                               : bad_graph(s, path, file.length, status, err);
 }
 
-static int open_graph(struct engine *s, const struct assay_engine_config *c,
-                      TF_SessionOptions *options, TF_Status *status, struct assay_err *err)
+/* What opening a model works with. */
+struct opening {
+    struct engine *s;
+    const struct assay_engine_config *c;
+    TF_SessionOptions *options;
+    bool saved; /* a SavedModel */
+};
+
+static int open_file(const struct opening *o, struct graph *g, const struct assay_engine_config *c,
+                     const char *name, struct assay_err *err)
 {
-    int rc = import_graph(s, c->model_path, status, err);
+    const struct library *lib = &o->s->lib;
+    TF_Status *status = o->s->status[0];
+    int rc = import_graph(o->s, g->graph, c->model_path, status, err);
 
     if (rc)
         return rc;
-    s->session = s->lib.TF_NewSession(s->graph, options, status);
-    if (s->lib.TF_GetCode(status) != TF_OK)
-        return library_error(&s->lib, status, "session", err);
-    rc = session_check_device(&s->lib, s->session, c->device, status, err);
-    return rc ? rc : model_read(&s->model, &s->lib, s->graph, NULL, c, err);
+    g->session = lib->TF_NewSession(g->graph, o->options, status);
+    if (lib->TF_GetCode(status) != TF_OK)
+        return library_error(lib, status, "session", err);
+    rc = session_check_device(lib, g->session, c->device, status, err);
+    return rc ? rc : model_read(&g->model, lib, g->graph, name, NULL, c, err);
 }
 
-static int open_folder(struct engine *s, const struct assay_engine_config *c,
-                       TF_SessionOptions *options, TF_Status *status, struct assay_err *err)
+static int open_saved(const struct opening *o, struct graph *g, const struct assay_engine_config *c,
+                      const char *name, struct assay_err *err)
 {
     static const char *const tags[] = {"serve"};
-    TF_Buffer *meta = s->lib.TF_NewBuffer();
+    const struct library *lib = &o->s->lib;
+    TF_Status *status = o->s->status[0];
+    TF_Buffer *meta = lib->TF_NewBuffer();
     struct signature *signature = malloc(sizeof(*signature));
     char prefix[260];
     int rc = ASSAY_OK;
 
     snprintf(prefix, sizeof(prefix), "model %.200s", c->model_path);
-    s->session = s->lib.TF_LoadSessionFromSavedModel(options, NULL, c->model_path, tags, 1,
-                                                     s->graph, meta, status);
+    g->session = lib->TF_LoadSessionFromSavedModel(o->options, NULL, c->model_path, tags, 1,
+                                                   g->graph, meta, status);
     if (!signature)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    else if (s->lib.TF_GetCode(status) != TF_OK)
-        rc = library_error(&s->lib, status, prefix, err);
+    else if (lib->TF_GetCode(status) != TF_OK)
+        rc = library_error(lib, status, prefix, err);
     if (!rc)
-        rc = session_check_device(&s->lib, s->session, c->device, status, err);
+        rc = session_check_device(lib, g->session, c->device, status, err);
     if (!rc)
         rc = signature_read(meta->data, meta->length, signature, err);
     if (!rc)
-        rc = model_read(&s->model, &s->lib, s->graph, signature, c, err);
-    s->lib.TF_DeleteBuffer(meta);
+        rc = model_read(&g->model, lib, g->graph, name, signature, c, err);
+    lib->TF_DeleteBuffer(meta);
     free(signature);
     return rc;
 }
 
-/* By what is there: a format that the file's kind does not fit is named. */
-static int is_folder(const struct assay_engine_config *c, bool *folder, struct assay_err *err)
+/* The model's files, by what is there: a format that the file's kind does not fit is named. */
+static int find_files(struct opening *o, struct assay_err *err)
 {
+    static const char *const endings[] = {".pb", ".tensorflow", NULL};
+    const struct assay_engine_config *c = o->c;
+    bool asked = c->format && strcmp(c->format, FORMAT_FOLDER) == 0;
     struct stat st;
     char file[4200];
 
     if (stat(c->model_path, &st))
         return assay_fail(err, ASSAY_EFAIL, "model %.200s: cannot be read", c->model_path);
-    *folder = S_ISDIR(st.st_mode);
-    if (!*folder && c->format && strcmp(c->format, FORMAT_FOLDER) == 0)
+    if (!S_ISDIR(st.st_mode) && asked)
         return assay_fail(err, ASSAY_EUSAGE,
                           "model %.200s: is a file; a SavedModel is given by its folder",
                           c->model_path);
     snprintf(file, sizeof(file), "%s/" FOLDER_FILE, c->model_path);
-    if (*folder && access(file, R_OK))
+    o->saved = access(file, R_OK) == 0;
+    if (o->saved)
+        return assay_graphs_add(&o->s->files, NULL, c->model_path, err);
+    if (asked)
         return assay_fail(err, ASSAY_EUSAGE,
                           "model %.200s: is no SavedModel: no " FOLDER_FILE " in it",
                           c->model_path);
-    return ASSAY_OK;
+    return assay_graphs_find(c, endings, &o->s->files, err);
 }
 
 /* TensorFlow prepares a graph for its inputs and outputs when they are first asked for, which takes
  * seconds: here, and not in the first batch.  What cannot be run is found as well. */
-static int first_run(struct engine *s, struct assay_err *err)
+static int first_run(struct engine *s, struct graph *of, struct assay_err *err)
 {
-    const struct assay_graph_desc *g = &s->model.graph;
+    const struct assay_graph_desc *g = &of->model.graph;
     struct assay_tensor in[MODEL_TENSORS] = {0}, out[MODEL_TENSORS];
     struct assay_batch b = {.samples = 1,
                             .input_count = g->input_count,
                             .output_count = g->output_count,
                             .inputs = in,
                             .outputs = out};
-    struct inference run = {.s = s, .b = &b};
+    struct inference run = {.s = s, .g = of, .b = &b};
     bool known = true;
     int rc = ASSAY_OK;
 
@@ -326,43 +362,58 @@ static int first_run(struct engine *s, struct assay_err *err)
     return rc;
 }
 
-struct opening {
-    struct engine *s;
-    const struct assay_engine_config *c;
-};
+static int open_graph(const struct opening *o, uint32_t i, struct assay_err *err)
+{
+    struct engine *s = o->s;
+    struct graph *g = &s->graphs[i];
+    const struct assay_engine_config own = assay_graphs_config(o->c, &s->files, i);
+    int rc;
+
+    g->graph = s->lib.TF_NewGraph();
+    rc = (o->saved ? open_saved : open_file)(o, g, &own, s->files.name[i], err);
+    s->descs[i] = g->model.graph;
+    if (!rc)
+        rc = first_run(s, g, err);
+    return rc ? assay_graphs_fail(&s->files, i, rc, err) : ASSAY_OK;
+}
+
+static int open_graphs(struct opening *o, struct assay_err *err)
+{
+    struct engine *s = o->s;
+    int rc = find_files(o, err);
+
+    if (rc)
+        return rc;
+    s->graphs = calloc(s->files.count, sizeof(*s->graphs));
+    s->descs = calloc(s->files.count, sizeof(*s->descs));
+    if (!s->graphs || !s->descs)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (uint32_t i = 0; i < s->lanes; i++)
+        s->status[i] = s->lib.TF_NewStatus();
+    for (uint32_t i = 0; i < s->files.count && !rc; i++)
+        rc = open_graph(o, i, err);
+    return rc;
+}
 
 static int do_open(void *ctx, struct assay_err *err)
 {
-    struct engine *s = ((struct opening *)ctx)->s;
-    const struct assay_engine_config *c = ((struct opening *)ctx)->c;
-    TF_SessionOptions *options = NULL;
-    TF_Status *status;
-    bool folder = false;
-    int rc = library_load(c->runtime_dir, &s->lib, err);
+    struct opening *o = ctx;
+    struct library *lib = &o->s->lib;
+    int rc = library_load(o->c->runtime_dir, lib, err);
 
     if (!rc)
-        rc = session_make_options(&s->lib, c, &options, err);
+        rc = session_make_options(lib, o->c, &o->options, err);
     if (!rc)
-        rc = is_folder(c, &folder, err);
-    if (rc)
-        goto out;
-    for (uint32_t i = 0; i < s->lanes; i++)
-        s->status[i] = s->lib.TF_NewStatus();
-    status = s->status[0];
-    s->graph = s->lib.TF_NewGraph();
-    rc = folder ? open_folder(s, c, options, status, err) : open_graph(s, c, options, status, err);
-    if (!rc)
-        rc = first_run(s, err);
-out:
-    if (options)
-        s->lib.TF_DeleteSessionOptions(options);
+        rc = open_graphs(o, err);
+    if (o->options)
+        lib->TF_DeleteSessionOptions(o->options);
     return rc;
 }
 
 static int tensorflow_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
 {
     struct engine *s = calloc(1, sizeof(*s));
-    struct opening opening = {s, c};
+    struct opening opening = {.s = s, .c = c};
     int rc;
 
     if (!s || !(s->status = calloc(c->lanes, sizeof(TF_Status *)))) {
@@ -385,10 +436,12 @@ static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct
     const struct engine *s = self;
 
     (void)err;
-    desc->graph_count = 1;
-    desc->graphs = &s->model.graph;
-    desc->max_batch = s->model.max_batch;
-    desc->precision = s->model.precision;
+    desc->graph_count = s->files.count;
+    desc->graphs = s->descs;
+    desc->max_batch = 0;
+    desc->precision = NULL;
+    for (uint32_t i = 0; i < s->files.count; i++)
+        assay_graphs_join(desc, s->graphs[i].model.max_batch, s->graphs[i].model.precision);
     desc->device = s->device;
     return ASSAY_OK;
 }
@@ -398,8 +451,8 @@ static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct
 static int tensorflow_submit(void *self, struct assay_batch *b, struct assay_err *err)
 {
     struct engine *s = self;
-    const struct assay_graph_desc *g = &s->model.graph;
-    struct inference run = {.s = s, .b = b};
+    const struct assay_graph_desc *g = &s->descs[b->graph]; /* the host has checked the number */
+    struct inference run = {.s = s, .g = &s->graphs[b->graph], .b = b};
     int rc;
 
     if (b->input_count != g->input_count || b->output_count != g->output_count)

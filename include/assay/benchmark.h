@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define ASSAY_BENCHMARK_ABI_MAJOR 1
-#define ASSAY_BENCHMARK_ABI_MINOR 2 /* grows when members are added at the end */
+#define ASSAY_BENCHMARK_ABI_MINOR 3 /* grows when members are added at the end */
 
 struct assay_benchmark_config {
     uint64_t size;
@@ -71,6 +71,9 @@ struct assay_benchmark_desc {
      * Bytes of the model's largest part, and of one sample that load makes resident, on average. */
     uint64_t model_bytes;
     uint64_t loaded_bytes;
+    /* Since ABI 1.3.  One line that stands beside the verdict: how the model is not the official
+     * one, as far as its manifest says ("tables cut to 1000 rows").  NULL: nothing to say. */
+    const char *note;
 };
 
 /* One entry of LoadGen's accuracy log. */

@@ -1,6 +1,7 @@
 /* Whole files, folders, and the places of an installation. */
 #include "base/file.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -291,29 +292,51 @@ char *file_config_dir(void)
     return user_dir("ASSAY_CONFIG", "XDG_CONFIG_HOME", ".config");
 }
 
+/* The file that this code is in: the library's, or the executable's. */
+static bool own_file(char path[PATH_MAX])
+{
+    ssize_t n;
+    Dl_info info;
+    char *whole;
+
+    if (dladdr((void *)(uintptr_t)&file_prefix, &info) && info.dli_fname &&
+        strstr(file_base(info.dli_fname), ".so") && (whole = realpath(info.dli_fname, NULL))) {
+        snprintf(path, PATH_MAX, "%s", whole);
+        free(whole);
+        return true;
+    }
+    n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    path[n < 0 ? 0 : n] = 0;
+    return n >= 0;
+}
+
+/* The last place of any of these parts: the tree itself may live below a folder called bin. */
+static char *last_part(char *path)
+{
+    static const char *const parts[] = {"/libexec/assay/", "/bin/", "/lib/"};
+    char *last = NULL, *p;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        for (p = strstr(path, parts[i]); p; p = strstr(p + 1, parts[i]))
+            last = !last || p > last ? p : last;
+    return last;
+}
+
 char *file_prefix(void)
 {
     const char *own = getenv("ASSAY_PREFIX");
-    char exe[PATH_MAX], *cut;
-    ssize_t n;
+    char path[PATH_MAX], *cut;
 
     if (own && *own)
         return file_absolute(own);
-    n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    if (n < 0)
+    if (!own_file(path))
         return strdup("/usr/local");
-    exe[n] = 0;
-    if ((cut = strstr(exe, "/libexec/assay/")) || (cut = strstr(exe, "/bin/"))) {
-        char *last = cut, *more;
-
-        /* The last such part: the tree itself may live below a folder called bin. */
-        while ((more = strstr(last + 1, "/libexec/assay/")) || (more = strstr(last + 1, "/bin/")))
-            last = more;
-        *last = 0;
-    } else if ((cut = strrchr(exe, '/'))) {
+    cut = last_part(path);
+    if (!cut)
+        cut = strrchr(path, '/');
+    if (cut)
         *cut = 0;
-    }
-    return strdup(exe);
+    return strdup(path);
 }
 
 char *file_prefix_join(const char *below)

@@ -109,6 +109,16 @@ char *text_format(const char *fmt, ...)
     return s;
 }
 
+void text_duration(char out[32], double seconds)
+{
+    if (seconds < 90)
+        snprintf(out, 32, "%.2g s", seconds);
+    else if (seconds < 90 * 60)
+        snprintf(out, 32, "%.0f min", seconds / 60);
+    else
+        snprintf(out, 32, "%.3g h", seconds / 3600);
+}
+
 #define NEAREST_MAX 48
 
 static int least(int a, int b)

@@ -19,6 +19,9 @@ int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out
                     struct assay_err *err);
 int tree_read_yaml(const char *path, json_t **out, struct assay_err *err);
 int tree_read_json(const char *path, json_t **out, struct assay_err *err);
+/* The line of a YAML text (that tree_parse_yaml takes) in which the value at `path` begins: keys,
+ * and numbers in lists, NULL-terminated.  Of a path that is there in part: that part's. */
+size_t tree_line(const char *text, size_t len, const char *const *path);
 /* Pretty-printed with sorted keys and a last newline, by file_write_whole. */
 int tree_write_json(const char *path, const json_t *tree, struct assay_err *err);
 

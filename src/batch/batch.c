@@ -73,6 +73,7 @@ struct batcher {
     struct assay_tensor *views; /* [input * samples + index]; dtype 0: not made yet */
 
     struct queue *queue;    /* NULL when inline */
+    bool by_length;         /* it makes batches of samples of about one length */
     _Atomic uint32_t limit; /* of a batch's samples, at most max_batch */
 
     struct batch_stats base; /* what the sums were at the last reset */
@@ -676,6 +677,29 @@ static struct batch_item *sort_items(struct batcher *b, const struct batch_item 
     return sorted;
 }
 
+/* Into the queue, with the samples' lengths where batches are made by them. */
+static int put_items(struct batcher *b, const struct batch_item *items, size_t n,
+                     struct assay_err *err)
+{
+    int64_t few[16], *lengths = few;
+    const struct assay_tensor *view;
+    int rc = ASSAY_OK;
+    size_t i;
+
+    if (b->by_length && n > sizeof(few) / sizeof(few[0]))
+        lengths = malloc(n * sizeof(*lengths));
+    for (i = 0; b->by_length && lengths && i < n && !rc; i++)
+        if ((view = batch_view(b, items[i].index, 0, err)))
+            lengths[i] = view->rank ? view->dims[0] : 0;
+        else
+            rc = ASSAY_EFAIL;
+    if (!rc && (!lengths || !queue_put_lengths(b->queue, items, b->by_length ? lengths : NULL, n)))
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory to queue %zu samples", n);
+    if (lengths != few)
+        free(lengths);
+    return rc;
+}
+
 static void issue_in_order(struct batcher *b, const struct batch_item *items, size_t n)
 {
     struct lane *l = &b->lanes[0];
@@ -684,10 +708,8 @@ static void issue_in_order(struct batcher *b, const struct batch_item *items, si
 
     if (b->queue) {
         atomic_fetch_add(&b->issued, n);
-        if (!queue_put(b->queue, items, n)) {
-            assay_fail(&err, ASSAY_EFAIL, "not enough memory to queue %zu samples", n);
+        if (put_items(b, items, n, &err))
             batch_fail(b, &err);
-        }
         return;
     }
     atomic_store_explicit(&b->issued, atomic_load_explicit(&b->issued, memory_order_relaxed) + n,
@@ -886,6 +908,9 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
         if (!b->pad)
             goto no_memory;
         memcpy(b->pad, config->pad, config->input_count * sizeof(*b->pad));
+        b->by_length = b->queue && config->wait_ns > 0 && config->max_batch > 1;
+        if (b->by_length && !queue_group(b->queue))
+            goto no_memory;
     }
     for (i = 0; i < config->lanes; i++)
         if (!lane_init(&b->lanes[i], b, i))

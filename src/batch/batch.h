@@ -76,7 +76,9 @@ struct batch_config {
     /* NULL: the rows of a batch have one shape.  Else the graph's inputs (batch first, at least one
      * more dimension): a row is padded with zeros in its first dimension, to the graph's own where
      * that is fixed and else to the longest row of the batch, and what is issued together is put in
-     * order of length, the longest first.  Copied; not for engines that take ragged batches. */
+     * order of length, the longest first.  Where samples wait for a batch (wait_ns), those of about
+     * one length go together, and none waits more than wait_ns longer for it (group.h).  Copied;
+     * not for engines that take ragged batches. */
     const struct assay_tensor_spec *pad;
 };
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "batch/group.h"
 
 #define RING_MIN 1024
 
@@ -31,6 +32,15 @@ struct queue {
     struct sleeper *filler; /* waits for its batch to fill up */
     int64_t moved_ns;       /* when a lane last took something or was called */
     int64_t service_ns;     /* what a batch takes a lane: the longest of late */
+    struct grouping *group; /* NULL: in order of arrival */
+};
+
+/* What is known about those that wait, when batches are made by length. */
+struct grouping {
+    struct group_item *ring; /* beside the queue's */
+    uint64_t arrived, taken;
+    struct group_item window[GROUP_MOST];
+    bool chosen[GROUP_MOST];
 };
 
 struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns, bool eager)
@@ -75,6 +85,9 @@ void queue_destroy(struct queue *q)
     free(q->sleepers);
     free(q->stack);
     free(q->ring);
+    if (q->group)
+        free(q->group->ring);
+    free(q->group);
     free(q);
 }
 
@@ -89,10 +102,16 @@ static uint32_t limit_of(const struct queue *q)
     return q->limit ? q->limit : 1;
 }
 
-/* May a lane go on filling its batch? */
+static struct group_item *mark_at(const struct queue *q, size_t i)
+{
+    return &q->group->ring[i & (q->ring_size - 1)];
+}
+
+/* May a lane go on filling its batch?  Not when the oldest has been passed over. */
 static bool may_fill(const struct queue *q)
 {
-    return q->wait_ns && !q->flushed && !q->stop && waiting(q) && waiting(q) < limit_of(q);
+    return q->wait_ns && !q->flushed && !q->stop && waiting(q) && waiting(q) < limit_of(q) &&
+           !(q->group && mark_at(q, q->head)->passed_ns);
 }
 
 /* Takes the latest sleeper off the stack when it is needed; the caller signals it. */
@@ -116,6 +135,7 @@ static struct sleeper *call_lane(struct queue *q)
 static bool queue_grow(struct queue *q, size_t n)
 {
     size_t have = waiting(q), size = q->ring_size ? q->ring_size : RING_MIN, i;
+    struct group_item *marks = NULL;
     struct batch_item *ring;
 
     while (size < have + n)
@@ -123,17 +143,43 @@ static bool queue_grow(struct queue *q, size_t n)
     if (size == q->ring_size)
         return true;
     ring = malloc(size * sizeof(*ring));
-    if (!ring)
+    if (!ring || (q->group && !(marks = malloc(size * sizeof(*marks))))) {
+        free(ring);
         return false;
-    for (i = 0; i < have; i++)
+    }
+    for (i = 0; i < have; i++) {
         ring[(q->head + i) & (size - 1)] = q->ring[(q->head + i) & (q->ring_size - 1)];
+        if (marks)
+            marks[(q->head + i) & (size - 1)] = *mark_at(q, q->head + i);
+    }
     free(q->ring);
+    if (marks)
+        free(q->group->ring);
+    if (marks)
+        q->group->ring = marks;
     q->ring = ring;
     q->ring_size = size;
     return true;
 }
 
+bool queue_group(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->group = calloc(1, sizeof(*q->group));
+    free(q->ring); /* the next put makes both */
+    q->ring = NULL;
+    q->ring_size = 0;
+    pthread_mutex_unlock(&q->lock);
+    return q->group != NULL;
+}
+
 bool queue_put(struct queue *q, const struct batch_item *items, size_t n)
+{
+    return queue_put_lengths(q, items, NULL, n);
+}
+
+bool queue_put_lengths(struct queue *q, const struct batch_item *items, const int64_t *lengths,
+                       size_t n)
 {
     struct sleeper *call = NULL;
     bool grown;
@@ -144,6 +190,9 @@ bool queue_put(struct queue *q, const struct batch_item *items, size_t n)
     if (grown) {
         for (i = 0; i < n; i++)
             q->ring[(q->tail + i) & (q->ring_size - 1)] = items[i];
+        for (i = 0; q->group && i < n; i++)
+            *mark_at(q, q->tail + i) = (struct group_item){.length = lengths ? lengths[i] : 0,
+                                                           .number = q->group->arrived++};
         q->tail += n;
         q->flushed = false;
         call = q->filler && !may_fill(q) ? q->filler : call_lane(q);
@@ -186,10 +235,64 @@ static bool fill(struct queue *q, struct sleeper *me)
     return !late;
 }
 
+/* The oldest. */
+static uint32_t take_in_order(struct queue *q, struct batch_item *items)
+{
+    uint32_t n = waiting(q) < limit_of(q) ? (uint32_t)waiting(q) : limit_of(q), i;
+
+    for (i = 0; i < n; i++)
+        items[i] = q->ring[(q->head + i) & (q->ring_size - 1)];
+    q->head += n;
+    return n;
+}
+
+/* Those that are chosen of the first n; what is left of these moves up to what is behind them. */
+static uint32_t take_chosen(struct queue *q, size_t n, struct batch_item *items)
+{
+    const struct grouping *g = q->group;
+    size_t i, to = q->head + n;
+    uint32_t taken = 0;
+
+    for (i = 0; i < n; i++)
+        if (g->chosen[i])
+            items[taken++] = q->ring[(q->head + i) & (q->ring_size - 1)];
+    for (i = n; i-- > 0;)
+        if (!g->chosen[i]) {
+            to--;
+            q->ring[to & (q->ring_size - 1)] = q->ring[(q->head + i) & (q->ring_size - 1)];
+            *mark_at(q, to) = g->window[i];
+        }
+    q->head = to;
+    return taken;
+}
+
+static uint32_t take(struct queue *q, struct batch_item *items)
+{
+    struct grouping *g = q->group;
+    size_t n = g ? group_window(waiting(q), limit_of(q)) : 0, i;
+    struct group_rule rule = {.limit = limit_of(q), .wait_ns = q->wait_ns};
+    uint32_t taken;
+
+    if (n > limit_of(q)) {
+        rule.taken = g->taken;
+        rule.now_ns = clock_ns();
+        rule.service_ns = q->service_ns;
+        for (i = 0; i < n; i++)
+            g->window[i] = *mark_at(q, q->head + i);
+        group_choose(g->window, n, &rule, g->chosen);
+        taken = take_chosen(q, n, items);
+    } else {
+        taken = take_in_order(q, items);
+    }
+    if (g)
+        g->taken += taken;
+    return taken;
+}
+
 uint32_t queue_take(struct queue *q, uint32_t lane, struct batch_item *items)
 {
     struct sleeper *me = &q->sleepers[lane], *call = NULL;
-    uint32_t n = 0, i;
+    uint32_t n = 0;
 
     pthread_mutex_lock(&q->lock);
     note_service(q, me);
@@ -200,10 +303,7 @@ uint32_t queue_take(struct queue *q, uint32_t lane, struct batch_item *items)
             break;
     }
     if (!q->stop) {
-        n = waiting(q) < limit_of(q) ? (uint32_t)waiting(q) : limit_of(q);
-        for (i = 0; i < n; i++)
-            items[i] = q->ring[(q->head + i) & (q->ring_size - 1)];
-        q->head += n;
+        n = take(q, items);
         me->took_ns = q->moved_ns = clock_ns();
         call = call_lane(q);
     }

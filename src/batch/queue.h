@@ -33,6 +33,11 @@ struct queue *queue_create(uint32_t lanes, uint32_t limit, int64_t wait_ns, bool
 void queue_destroy(struct queue *q);
 /* Any thread; the items are copied.  false: no memory, nothing was put. */
 bool queue_put(struct queue *q, const struct batch_item *items, size_t n);
+/* From now on, while nothing waits: batches are of samples of about one length, as far as wait_ns
+ * lets one be passed over (group.h).  false: no memory.  Items then come with their lengths. */
+bool queue_group(struct queue *q);
+bool queue_put_lengths(struct queue *q, const struct batch_item *items, const int64_t *lengths,
+                       size_t n);
 /* The lane's own thread: waits for items and moves up to the limit of them to `items`.  0: stopped.
  */
 uint32_t queue_take(struct queue *q, uint32_t lane, struct batch_item *items);

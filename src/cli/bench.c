@@ -8,6 +8,7 @@
 #include "base/cpus.h"
 #include "base/file.h"
 #include "data/bench_host.h"
+#include "run/supply.h"
 
 static volatile int stop;
 
@@ -30,8 +31,9 @@ char *cli_store(const struct settings *s)
     return s->store ? file_absolute(s->store) : file_store_dir();
 }
 
-static int open_manifest(struct cli_bench *b, const char *model, struct assay_err *err)
+static int open_manifest(struct cli_bench *b, const struct settings *s, struct assay_err *err)
 {
+    const char *model = s->model;
     int rc;
 
     if (!model)
@@ -44,6 +46,8 @@ static int open_manifest(struct cli_bench *b, const char *model, struct assay_er
     if (strcmp(b->manifest.benchmark, b->table->name))
         return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", b->manifest.file,
                           b->manifest.benchmark, b->table->name);
+    if (s->sizes && (rc = manifest_set_sizes(&b->manifest, s->sizes, err)))
+        return rc;
     if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     return ASSAY_OK;
@@ -53,7 +57,7 @@ static int open_self(struct cli_bench *b, const struct settings *s, bool prepare
                      struct assay_err *err)
 {
     struct assay_benchmark_config config = {.size = sizeof(config),
-                                            .dataset = s->dataset,
+                                            .dataset = b->dataset,
                                             .manifest = b->manifest_text,
                                             .cache_dir = b->cache,
                                             .threads = s->data_threads ? (uint32_t)s->data_threads
@@ -74,6 +78,27 @@ static int open_self(struct cli_bench *b, const struct settings *s, bool prepare
     return rc;
 }
 
+/* A folder, or the name of a recipe that has been got. */
+static int find_dataset(struct cli_bench *b, const struct settings *s, struct assay_err *err)
+{
+    json_t *plan = NULL;
+    int rc = ASSAY_OK;
+
+    if (!s->dataset)
+        return ASSAY_OK;
+    if (file_is_dir(s->dataset))
+        b->dataset = strdup(s->dataset);
+    else
+        rc = supply_folder(b->cache, s->dataset, &b->dataset, &plan, err);
+    if (!rc && !b->dataset)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (plan)
+        rc = assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it", s->dataset,
+                        s->dataset);
+    json_decref(plan);
+    return rc;
+}
+
 int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,
                    struct assay_err *err)
 {
@@ -81,13 +106,12 @@ int cli_bench_open(struct cli_bench *b, const char *name, const struct settings 
     int rc;
 
     memset(b, 0, sizeof(*b));
-    if (s->dataset && !file_is_dir(s->dataset))
-        return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", s->dataset);
-    rc = bench_load(name, &b->table, path, err);
+    b->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    rc = b->cache ? find_dataset(b, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
-        rc = open_manifest(b, s->model, err);
-    if (!rc && !(b->cache = s->cache ? file_absolute(s->cache) : file_cache_dir()))
-        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+        rc = bench_load(name, &b->table, path, err);
+    if (!rc)
+        rc = open_manifest(b, s, err);
     if (!rc)
         rc = open_self(b, s, prepare, err);
     if (rc)
@@ -101,6 +125,7 @@ void cli_bench_close(struct cli_bench *b)
         b->table->close(b->self);
     manifest_release(&b->manifest);
     free(b->manifest_text);
+    free(b->dataset);
     free(b->cache);
     memset(b, 0, sizeof(*b));
 }

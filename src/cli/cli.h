@@ -22,6 +22,7 @@ enum cli_exit {
     EXIT_INVALID = 4,
     EXIT_ACCURACY = 5,
     EXIT_REGRESSION = 6,
+    EXIT_UNSURE = 7,
     EXIT_INTERRUPTED = 130
 };
 struct cli_exit_row {
@@ -47,7 +48,8 @@ struct cli_input;
 /* A second word: `assay net write`. */
 struct cli_verb {
     const char *name;      /* NULL ends the table */
-    const char *arguments; /* "NET", "[RUN]": what comes behind it; in brackets: may be left out */
+    const char *arguments; /* "NET", "[RUN]": what comes behind it; in brackets: may be left out;
+                              "FILE...": one or more */
     const char *help;
     int (*run)(struct cli_input *in);
 };
@@ -66,7 +68,8 @@ extern const struct cli_command *const cli_commands[]; /* ends with NULL */
 extern const char *const cli_all_settings[];
 
 #define CLI_MAX_OPTIONS   16
-#define CLI_MAX_ARGUMENTS 128
+#define CLI_MAX_ARGUMENTS 1024
+#define CLI_MAX_GIVEN     64
 
 /* What was typed, parsed. */
 struct cli_input {
@@ -75,6 +78,11 @@ struct cli_input {
     const char *values[CLI_MAX_OPTIONS]; /* of the own options, "" for a flag; NULL: not given */
     const char *args[CLI_MAX_ARGUMENTS + 1];
     int count;
+    struct {
+        const struct cli_option *option;
+        const char *value;
+    } given[CLI_MAX_GIVEN]; /* every use of an own option, in order */
+    int given_count;
     bool help;
     struct settings settings; /* defaults < user file < job file < command line */
     bool has_settings;
@@ -97,6 +105,9 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
 void cli_input_release(struct cli_input *in);
 /* The text of an own option ("" for a flag); NULL: not given. */
 const char *cli_value(const struct cli_input *in, const char *name);
+/* Of an option that may be given several times: every value, in order, ended by NULL. */
+void cli_values(const struct cli_input *in, const char *name,
+                const char *values[CLI_MAX_GIVEN + 1]);
 /* The same as a whole number within min..max; prints its error. */
 int cli_value_int(const struct cli_input *in, const char *name, int64_t min, int64_t max,
                   int64_t *out);
@@ -147,6 +158,12 @@ void cli_table_print(struct cli_table *t, FILE *out);              /* and releas
 
 /* Absolute folder of all records; free() it. */
 char *cli_store(const struct settings *s);
+/* The same of what was fetched and built. */
+char *cli_shelf(const struct settings *s);
+/* The records that the arguments name (ids, `last`, a run's folder or its record.json), or with the
+ * option --all those of the store, the newest first; each with "folder".  Prints its errors;
+ * returns an exit code. */
+int cli_records(struct cli_input *in, json_t **records);
 /* The texts of an array, joined: "a, b". */
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */
@@ -157,7 +174,7 @@ struct cli_bench {
     void *self;
     struct assay_benchmark_desc desc;
     struct manifest manifest;
-    char *manifest_text, *cache;
+    char *manifest_text, *cache, *dataset;
 };
 /* Ctrl-C ends it with ASSAY_ESTOP while it prepares. */
 int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,

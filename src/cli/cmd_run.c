@@ -1,9 +1,10 @@
 /* assay run: one measured run, or with --dry-run the plan of it. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/tree.h"
 #include "report/text.h"
 #include "run/run.h"
@@ -99,6 +100,39 @@ static int exit_for(const json_t *record)
     return EXIT_OK;
 }
 
+/* Whether a recipe may have to get something: seen without loading anything. */
+static bool names_recipe(const struct settings *s)
+{
+    struct manifest m = {0};
+    bool named = s->dataset && !file_is_dir(s->dataset);
+
+    /* What is wrong with a manifest is the run's to say. */
+    if (!named && s->model && !manifest_open(s->model, &m, NULL)) {
+        named = json_object_get(m.tree, "recipes") != NULL;
+        manifest_release(&m);
+    }
+    return named;
+}
+
+/* Model and data set that recipes get are got before the run, after all else was checked. */
+static int supply(struct cli_input *in)
+{
+    const struct settings *s = &in->settings;
+    struct assay_err err;
+    json_t *plan = NULL, *request;
+    int rc = EXIT_OK;
+    size_t i;
+
+    if (!names_recipe(s))
+        return EXIT_OK;
+    if (run_plan(s, &plan, &err))
+        return cli_fail(&err);
+    json_array_foreach(json_object_get(plan, "get"), i, request) if (!rc) rc =
+        cli_get(json_string_value(request), s, cli_value(in, "offline") != NULL);
+    json_decref(plan);
+    return rc;
+}
+
 static int cmd_run(struct cli_input *in)
 {
     struct settings *s = &in->settings;
@@ -112,6 +146,8 @@ static int cmd_run(struct cli_input *in)
         return cli_usage(in->command, "which benchmark? for example: assay run resnet50");
     if (s->dry_run)
         return dry_run(s);
+    if ((code = supply(in)))
+        return code;
     if (run_job(s, in->argc, in->argv, &record, &err))
         return cli_fail(&err);
     code = exit_for(record);
@@ -131,6 +167,8 @@ static const struct cli_option options[] = {
      "read settings from this YAML file; the command line stands above it"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "one option of the engine; may be given again"},
+    {"offline", 0, NULL, NULL, NULL,
+     "fetch nothing over the network: a model that its recipe would get must be here"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_run = {

@@ -100,8 +100,8 @@ static const struct cli_option options[] = {
     {"output", 'o', "FILE", NULL, NULL, "the .npy file to write; '-' is standard output"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"dataset",      "model", "count", "seed",
-                                       "data-threads", "cache", NULL};
+static const char *const settings[] = {"dataset", "model",        "sizes", "count",
+                                       "seed",    "data-threads", "cache", NULL};
 
 const struct cli_command cli_cmd_samples = {
     .name = "samples",

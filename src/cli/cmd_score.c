@@ -60,7 +60,8 @@ static const struct cli_option options[] = {
     {"log", 0, "FILE", NULL, NULL, "the mlperf_log_accuracy.json to score"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"dataset", "model", "count", "seed", "cache", "json", NULL};
+static const char *const settings[] = {"dataset", "model", "sizes", "count",
+                                       "seed",    "cache", "json",  NULL};
 
 const struct cli_command cli_cmd_score = {
     .name = "score",

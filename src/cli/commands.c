@@ -6,11 +6,22 @@
 #define COMMANDS(ROW)                                                                              \
     ROW(run)                                                                                       \
     ROW(results)                                                                                   \
+    ROW(matrix)                                                                                    \
+    ROW(explore)                                                                                   \
+    ROW(compare)                                                                                   \
+    ROW(reproduce)                                                                                 \
+    ROW(report)                                                                                    \
+    ROW(export)                                                                                    \
+    ROW(import)                                                                                    \
     ROW(benchmarks)                                                                                \
     ROW(models)                                                                                    \
+    ROW(plan)                                                                                      \
+    ROW(get)                                                                                       \
+    ROW(recipes)                                                                                   \
     ROW(engines)                                                                                   \
     ROW(net)                                                                                       \
     ROW(quantize)                                                                                  \
+    ROW(cache)                                                                                     \
     ROW(samples)                                                                                   \
     ROW(score)                                                                                     \
     ROW(submit)                                                                                    \
@@ -32,7 +43,8 @@ const struct cli_exit_row cli_exits[] = {
     {EXIT_COULD_NOT, "It could not be done: a file, an engine, memory, the disk."},
     {EXIT_INVALID, "The run was done, and its verdict is INVALID."},
     {EXIT_ACCURACY, "The accuracy is below the target."},
-    {EXIT_REGRESSION, "A comparison found a regression."},
+    {EXIT_REGRESSION, "A comparison found a regression, or a run was not reproduced."},
+    {EXIT_UNSURE, "A run was repeated, and noise hides whether it is the same."},
     {EXIT_INTERRUPTED, "Interrupted (Ctrl-C); what was measured is kept."},
     {0, NULL}};
 
@@ -69,4 +81,6 @@ void cli_arguments_count(const char *arguments, int *min, int *max)
         if (n > 3 && !strncmp(p + n - 3, "...", 3)) /* "RUN...": as many as are typed */
             *max = CLI_MAX_ARGUMENTS;
     }
+    if (*max > CLI_MAX_ARGUMENTS)
+        *max = CLI_MAX_ARGUMENTS;
 }

@@ -141,7 +141,12 @@ static int own_value(struct scan *x, const struct cli_option *o, const char *val
         n++;
     if (o->choices && !o->choices[n])
         return bad_choice(o, value, err);
-    x->in->values[o - x->in->command->options] = o->choices ? o->choices[n] : value;
+    value = o->choices ? o->choices[n] : value;
+    x->in->values[o - x->in->command->options] = value;
+    if (x->in->given_count == CLI_MAX_GIVEN)
+        return assay_fail(err, ASSAY_EUSAGE, "more than %d options", CLI_MAX_GIVEN);
+    x->in->given[x->in->given_count].option = o;
+    x->in->given[x->in->given_count++].value = value;
     return ASSAY_OK;
 }
 
@@ -254,6 +259,7 @@ static int scan(struct scan *x, struct assay_err *err)
     int rc = ASSAY_OK;
 
     x->in->count = 0;
+    x->in->given_count = 0;
     x->in->verb = NULL;
     for (x->at = 1; !rc && x->at < x->argc; x->at++) {
         const char *word = x->argv[x->at];
@@ -350,6 +356,16 @@ const char *cli_value(const struct cli_input *in, const char *name)
     const struct cli_option *o = own_option(in->command, name, 0);
 
     return o ? in->values[o - in->command->options] : NULL;
+}
+
+void cli_values(const struct cli_input *in, const char *name, const char *values[CLI_MAX_GIVEN + 1])
+{
+    int n = 0;
+
+    for (int i = 0; i < in->given_count; i++)
+        if (!strcmp(in->given[i].option->name, name))
+            values[n++] = in->given[i].value;
+    values[n] = NULL;
 }
 
 int cli_value_int(const struct cli_input *in, const char *name, int64_t min, int64_t max,

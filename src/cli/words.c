@@ -4,9 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/tree.h"
 #include "data/bench_host.h"
 #include "data/manifest.h"
 #include "engine/host.h"
+#include "flow/catalog.h"
+#include "flow/shelf.h"
 #include "net/net.h"
 #include "record/record.h"
 
@@ -54,6 +58,31 @@ static int words_engines(FILE *out, const struct settings *s, struct assay_err *
     return word_list(engine_list(), NULL, out);
 }
 
+/* Keys and recipes, without making the shelf when there is none. */
+static int words_entries(FILE *out, const struct settings *s, struct assay_err *err)
+{
+    char *dir = cli_shelf(s);
+    struct shelf shelf = {0};
+    json_t *all, *row;
+    size_t i;
+
+    if (!dir)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    snprintf(shelf.dir, sizeof(shelf.dir), "%s", dir);
+    free(dir);
+    all = shelf_list(&shelf);
+    json_array_foreach(all, i, row)
+    {
+        char key[13];
+
+        snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
+        word(out, key);
+        word(out, tree_text(row, "recipe", ""));
+    }
+    json_decref(all);
+    return ASSAY_OK;
+}
+
 static int words_models(FILE *out, const struct settings *s, struct assay_err *err)
 {
     (void)s;
@@ -71,6 +100,20 @@ static int words_nets(FILE *out, const struct settings *s, struct assay_err *err
     for (size_t i = 0; i < n; i++)
         word(out, names[i]);
     return ASSAY_OK;
+}
+
+static int words_recipes(FILE *out, const struct settings *s, struct assay_err *err)
+{
+    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    struct catalog c;
+    int rc = cache ? catalog_open(cache, &c, err) : ASSAY_EFAIL;
+
+    for (size_t i = 0; !rc && i < c.count; i++)
+        word(out, c.entries[i].name);
+    if (!rc)
+        catalog_close(&c);
+    free(cache);
+    return rc;
 }
 
 static int words_runs(FILE *out, const struct settings *s, struct assay_err *err)
@@ -97,10 +140,10 @@ static int words_settings(FILE *out, const struct settings *s, struct assay_err 
 }
 
 static int (*const lists[])(FILE *, const struct settings *, struct assay_err *) = {
-    words_benchmarks, words_commands, words_engines, words_models,
-    words_nets,       words_runs,     words_settings};
-const char *const cli_word_kinds[] = {"BENCHMARK", "COMMAND", "ENGINE",  "MODEL",
-                                      "NET",       "RUN",     "SETTING", NULL};
+    words_benchmarks, words_commands, words_engines, words_entries, words_models,
+    words_nets,       words_recipes,  words_runs,    words_settings};
+const char *const cli_word_kinds[] = {"BENCHMARK", "COMMAND", "ENGINE", "ENTRY",   "MODEL",
+                                      "NET",       "RECIPE",  "RUN",    "SETTING", NULL};
 
 int cli_words(const char *kind, const struct settings *s, FILE *out, struct assay_err *err)
 {

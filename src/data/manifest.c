@@ -20,7 +20,8 @@ enum frame_type {
     FRAME_FLAG,
     FRAME_MAP,
     FRAME_TEXTS,
-    FRAME_NETS
+    FRAME_NETS,
+    FRAME_SIZES
 };
 
 static const char *const frame_words[] = {
@@ -31,19 +32,20 @@ static const char *const frame_words[] = {
     "true or false",
     "a mapping of keys to values",
     "a mapping of formats to texts (in quotes if they look like numbers)",
-    "the name of a net, or a mapping of graphs to nets"};
+    "the name of a net, or a mapping of graphs to nets",
+    "a mapping of names to whole numbers from 1"};
 
 /* What every manifest may have; what is below input and output is the benchmark's to check. */
 static const struct frame_key {
     const char *name;
     int type;
 } frame_keys[] = {
-    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},  {"benchmark", FRAME_TEXT},
-    {"files", FRAME_TEXTS},    {"net", FRAME_NETS},   {"synthetic", FRAME_FLAG},
-    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},  {"sha256", FRAME_TEXTS},
-    {"input", FRAME_MAP},      {"output", FRAME_MAP}, {"reference_accuracy", FRAME_NUMBER},
-    {"target", FRAME_NUMBER},  {"source", FRAME_ANY}, {"licence", FRAME_ANY},
-    {"notes", FRAME_ANY}};
+    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},     {"benchmark", FRAME_TEXT},
+    {"files", FRAME_TEXTS},    {"net", FRAME_NETS},      {"synthetic", FRAME_FLAG},
+    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},     {"sha256", FRAME_TEXTS},
+    {"input", FRAME_MAP},      {"output", FRAME_MAP},    {"reference_accuracy", FRAME_NUMBER},
+    {"target", FRAME_NUMBER},  {"source", FRAME_ANY},    {"licence", FRAME_ANY},
+    {"notes", FRAME_ANY},      {"recipes", FRAME_TEXTS}, {"sizes", FRAME_SIZES}};
 #define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
 
 static bool is_manifest_name(const char *file)
@@ -77,6 +79,9 @@ static bool has_type(json_t *v, int type)
     case FRAME_TEXTS:
         json_object_foreach(v, key, one) good = good && json_is_string(one);
         return good;
+    case FRAME_SIZES:
+        json_object_foreach(v, key, one) good = good && json_integer_value(one) > 0;
+        return good;
     default:
         return true;
     }
@@ -104,8 +109,8 @@ static int check_keys(const struct manifest *m, struct assay_err *err)
     return ASSAY_OK;
 }
 
-/* A digest under a name that is no format of files would never be compared. */
-static int check_digest_keys(const struct manifest *m, const char *digest, struct assay_err *err)
+/* A digest (or a recipe) under a name that is no format of files would never be looked at. */
+static int check_format_keys(const struct manifest *m, const char *digest, struct assay_err *err)
 {
     const json_t *files = json_object_get(m->tree, "files");
     const char *key;
@@ -115,8 +120,8 @@ static int check_digest_keys(const struct manifest *m, const char *digest, struc
     {
         if (!json_object_get(files, key))
             return assay_fail(err, ASSAY_EUSAGE,
-                              "%s: %s: '%.60s' is no format of 'files'; wanted: a digest by "
-                              "format, as in {onnx: 0a1b...}",
+                              "%s: %s: '%.60s' is no format of 'files'; wanted: one for a "
+                              "format, as in {onnx: ...}",
                               m->file, digest, key);
     }
     return ASSAY_OK;
@@ -145,10 +150,77 @@ static int read_nets(struct manifest *m, struct assay_err *err)
                                m->file);
 }
 
+/* Behind the net's name, as net.h takes them: "dlrm:rows=1000". */
+static int add_sizes(struct manifest *m, struct assay_err *err)
+{
+    json_t *sizes = json_object_get(m->tree, "sizes"), *size;
+    struct text all;
+    const char *name;
+
+    if (!json_object_size(sizes))
+        return ASSAY_OK;
+    if (!m->net || m->nets)
+        return assay_fail(err, ASSAY_EUSAGE, "%s: 'sizes' are those of one net, and it names %s",
+                          m->file, m->nets ? "several" : "none");
+    text_init(&all, 200);
+    text_add(&all, tree_text(m->tree, "net", ""));
+    json_object_foreach(sizes, name, size)
+    {
+        text_addf(&all, "%c%s=%lld", strchr(all.s, ':') ? ',' : ':', name,
+                  (long long)json_integer_value(size));
+    }
+    free(m->net_names);
+    m->net = m->net_names = text_take(&all);
+    return m->net ? ASSAY_OK : assay_fail(err, ASSAY_EUSAGE, "%s: too many 'sizes'", m->file);
+}
+
 static int read_net(struct manifest *m, struct assay_err *err)
 {
+    int rc = ASSAY_OK;
+
     m->net = tree_text(m->tree, "net", NULL);
-    return json_is_object(json_object_get(m->tree, "net")) ? read_nets(m, err) : ASSAY_OK;
+    if (json_is_object(json_object_get(m->tree, "net")))
+        rc = read_nets(m, err);
+    return rc ? rc : add_sizes(m, err);
+}
+
+static int no_such_size(const struct manifest *m, const char *name, struct assay_err *err)
+{
+    const char *names[16], *near, *key;
+    json_t *v;
+    size_t n = 0;
+
+    json_object_foreach(json_object_get(m->tree, "sizes"), key, v) if (n < 16) names[n++] = key;
+    if (!n)
+        return assay_fail(err, ASSAY_EUSAGE, "--sizes: there are none to choose for the model '%s'",
+                          m->name);
+    near = text_nearest(name, names, n, sizeof(names[0]));
+    return assay_fail(err, ASSAY_EUSAGE, "--sizes: the model '%s' has no size '%.60s'; %s '%s'",
+                      m->name, name, near ? "did you mean" : "there is", near ? near : names[0]);
+}
+
+int manifest_set_sizes(struct manifest *m, const char *sizes, struct assay_err *err)
+{
+    char one[120], *equal, *end;
+    long long n;
+    size_t len;
+
+    for (; *sizes; sizes += len + (sizes[len] == ',')) {
+        len = strcspn(sizes, ",");
+        snprintf(one, sizeof(one), "%.*s", (int)len, sizes);
+        if (!(equal = strchr(one, '=')))
+            return assay_fail(err, ASSAY_EUSAGE, "--sizes: '%s' is no name=number", one);
+        *equal = 0;
+        if (!json_object_get(json_object_get(m->tree, "sizes"), one))
+            return no_such_size(m, one, err);
+        n = strtoll(equal + 1, &end, 10);
+        if (end == equal + 1 || *end || n < 1 || n > INT32_MAX)
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "--sizes: %s: '%s' is no whole number from 1 to %d", one, equal + 1,
+                              INT32_MAX);
+        json_object_set_new(json_object_get(m->tree, "sizes"), one, json_integer(n));
+    }
+    return add_sizes(m, err);
 }
 
 static int check_frame(struct manifest *m, struct assay_err *err)
@@ -178,8 +250,10 @@ static int check_frame(struct manifest *m, struct assay_err *err)
     if (!m->net == !files || (files && !json_object_size(files)))
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: one of 'files' (format: file) and 'net' is wanted", m->file);
-    rc = check_digest_keys(m, "md5", err);
-    return rc ? rc : check_digest_keys(m, "sha256", err);
+    rc = check_format_keys(m, "md5", err);
+    if (!rc)
+        rc = check_format_keys(m, "sha256", err);
+    return rc ? rc : check_format_keys(m, "recipes", err);
 }
 
 int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
@@ -343,33 +417,68 @@ static int check_digest(const struct manifest *m, const char *path, const char *
     return rc;
 }
 
+/* The first format that both have, and where its file should be (malloc'ed). */
+static const char *format_of(const struct manifest *m, const char *const *formats)
+{
+    const json_t *files = json_object_get(m->tree, "files");
+
+    for (; *formats; formats++)
+        if (tree_text(files, *formats, NULL))
+            return *formats;
+    return NULL;
+}
+
+static char *place_of(const struct manifest *m, const char *format)
+{
+    const char *name = tree_text(json_object_get(m->tree, "files"), format, "");
+    char *dir = strdup(m->file), *path;
+
+    if (!dir)
+        return NULL;
+    *strrchr(dir, '/') = 0;
+    path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    free(dir);
+    return path;
+}
+
+static int no_format(const struct manifest *m, struct assay_err *err)
+{
+    struct text have;
+    const char *key;
+    json_t *v;
+
+    text_init(&have, 256);
+    json_object_foreach(json_object_get(m->tree, "files"), key, v)
+        text_addf(&have, "%s%s", have.len ? ", " : "", key);
+    assay_fail(err, ASSAY_EUSAGE, "%s: has no file that this engine reads; it has: %s", m->file,
+               have.s);
+    text_release(&have);
+    return ASSAY_EUSAGE;
+}
+
+bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,
+                    const char **recipe)
+{
+    char *path;
+    bool wants;
+
+    if (!(*format = format_of(m, formats)))
+        return false;
+    *recipe = tree_text(json_object_get(m->tree, "recipes"), *format, NULL);
+    path = place_of(m, *format);
+    wants = *recipe && path && !file_exists(path);
+    free(path);
+    return wants;
+}
+
 int manifest_file(const struct manifest *m, const char *const *formats, char **path,
                   const char **format, struct assay_err *err)
 {
-    json_t *files = json_object_get(m->tree, "files"), *v;
-    const char *name = NULL, *key;
-    struct text have;
-    char *dir;
     int rc;
 
-    for (; *formats && !name; formats++)
-        if ((name = tree_text(files, *formats, NULL)))
-            *format = *formats;
-    if (!name) {
-        text_init(&have, 256);
-        json_object_foreach(files, key, v) text_addf(&have, "%s%s", have.len ? ", " : "", key);
-        rc = assay_fail(err, ASSAY_EUSAGE, "%s: has no file that this engine reads; it has: %s",
-                        m->file, have.s);
-        text_release(&have);
-        return rc;
-    }
-    dir = strdup(m->file);
-    if (!dir)
-        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", m->file);
-    *strrchr(dir, '/') = 0;
-    *path = name[0] == '/' ? strdup(name) : file_join(dir, name);
-    free(dir);
-    if (!*path)
+    if (!(*format = format_of(m, formats)))
+        return no_format(m, err);
+    if (!(*path = place_of(m, *format)))
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", m->file);
     if (!file_exists(*path))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: the model file is missing (named by %s)", *path,

@@ -14,7 +14,8 @@ struct manifest {
     char *file;                   /* absolute path of the manifest */
     json_t *tree;                 /* the whole document */
     const char *name, *benchmark; /* point into tree */
-    const char *net;              /* synthetic weights by this net; NULL: real files */
+    const char *net;              /* synthetic weights by this net; NULL: real files.  With
+                                   * sizes, if the manifest has some: "dlrm:rows=1000" */
     const json_t *nets;           /* several: graph -> net, and net is their names in one */
     char *net_names;              /* what net then points to */
     bool synthetic;
@@ -27,11 +28,17 @@ int manifest_open(const char *model, struct manifest *m, struct assay_err *err);
 int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
                    struct assay_err *err);
 void manifest_release(struct manifest *m);
+/* "name=N,name=N": other numbers for those of the manifest's `sizes`; none else can be set. */
+int manifest_set_sizes(struct manifest *m, const char *sizes, struct assay_err *err);
 /* The file, or folder, for one of the engine's formats (NULL-terminated list): absolute path and
  * format name, the first that both have.  Checks that it is there, and its md5/sha256 when the
  * manifest gives one.  Not for nets. The caller frees *path. */
 int manifest_file(const struct manifest *m, const char *const *formats, char **path,
                   const char **format, struct assay_err *err);
+/* When the file that manifest_file would take is not there, and the manifest names a recipe for it:
+ * that format and the recipe; else false. */
+bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,
+                    const char **recipe);
 /* Names of known manifests: array of {"name", "benchmark", "file", "synthetic", "formats"}. */
 json_t *manifest_list(void);
 

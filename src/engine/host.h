@@ -43,6 +43,10 @@ int engine_parse_options(const struct assay_engine *table, const char *text,
                          struct assay_value **values, uint32_t *count, char **storage,
                          struct assay_err *err);
 
+/* Whether the engine offers a precision; one without a list takes any. */
+int engine_check_precision(const struct assay_engine *table, const char *precision,
+                           struct assay_err *err);
+
 struct engine_hook_stats {
     uint64_t calls;
     int64_t total_ns, max_ns;

@@ -40,7 +40,7 @@ static int check_format(const struct assay_engine *t, const struct assay_engine_
     return found ? ASSAY_OK : ASSAY_EUNSUPPORTED;
 }
 
-static int check_precision(const struct assay_engine *t, const char *precision,
+int engine_check_precision(const struct assay_engine *t, const char *precision,
                            struct assay_err *err)
 {
     if (!t->precisions || !t->precisions[0] || !precision)
@@ -81,7 +81,8 @@ static int check_config(const struct assay_engine *t, const struct assay_engine_
     if (c->option_count != rows)
         return assay_fail(err, ASSAY_EFAIL, "%s: %u option values for a table of %u", t->name,
                           c->option_count, rows);
-    if ((rc = check_device(t, c->device, err)) || (rc = check_precision(t, c->precision, err)))
+    if ((rc = check_device(t, c->device, err)) ||
+        (rc = engine_check_precision(t, c->precision, err)))
         return rc;
     if (!c->model_path && (t->caps & ASSAY_CAP_ANY_MODEL))
         return ASSAY_OK;

@@ -68,8 +68,10 @@ static const struct settings_row rows[] = {
          "benchmark to run: resnet50, …; 'assay benchmarks' lists them"),
     TEXT("model", 'm', model, NULL, "NAME|FILE", GROUP_WHAT,
          "name or file of a manifest; default: the benchmark's own"),
+    CHECKED("sizes", sizes, NULL, "NAME=N", GROUP_WHAT, allowed_options,
+            "sizes of the model's synthetic net, of those that its manifest has: rows=N of DLRM's tables"),
     TEXT("dataset", 'd', dataset, NULL, "DIR", GROUP_WHAT,
-         "folder of the data set; default: synthetic samples"),
+         "folder of the data set, or the name of its recipe; default: synthetic samples"),
     TEXT("engine", 'e', engine, "onnxruntime", "NAME|FILE", GROUP_WHAT,
          "what executes the model; 'assay engines' lists them"),
     TEXT("device", 0, device, "cpu", "NAME", GROUP_WHAT, "where it executes: cpu, cuda:0, …"),
@@ -98,6 +100,8 @@ static const struct settings_row rows[] = {
     REAL("warmup-s", warmup_s, "1", 0, 86400, "S", GROUP_HOW, NULL, "least time for which each lane is warmed up"),
     REAL("stall-timeout-s", stall_timeout_s, "0", 0, 1e7, "S", GROUP_HOW, NULL,
          "end a run without progress after this time; 0: half an hour, 2 minutes idle in opening a model, lost responses 20 times the longest flight"),
+    REAL("time-limit-s", time_limit_s, "0", 0, 1e9, "S", GROUP_HOW, NULL,
+         "do not begin a timed part that would take longer, by the warm-up's rate; 0: no limit"),
     REAL("peak-precision", peak_precision, "0.01", 0.0001, 0.5, "R", GROUP_HOW, NULL, "relative precision of find-peak"),
     REAL("peak-trial-s", peak_trial_s, "0", 0, 86400, "S", GROUP_HOW, NULL,
          "length of one trial of find-peak; 0: found by itself"),
@@ -688,7 +692,7 @@ static int set_from_json(struct settings *s, const char *name, const json_t *val
 
     if (!row)
         return ASSAY_EUSAGE;
-    if (!json_is_object(value) || row->offset == AT(engine_options))
+    if (!json_is_object(value) || row->offset == AT(engine_options) || row->offset == AT(sizes))
         text = scalar_text(value);
     if (!text)
         return assay_fail(err, ASSAY_EUSAGE, "%s: %s: give one value (a text or a number)", where,
@@ -698,28 +702,33 @@ static int set_from_json(struct settings *s, const char *name, const json_t *val
     return rc;
 }
 
-int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err)
+int settings_set_tree(struct settings *s, const json_t *mapping, int origin, const char *where,
+                      struct assay_err *err)
 {
-    json_t *tree = NULL, *value;
     const char *name;
-    int rc;
+    json_t *value;
+    int rc = ASSAY_OK;
 
-    rc = tree_read_yaml(path, &tree, err);
-    if (rc)
-        return rc;
-    if (json_is_null(tree)) /* an empty file */
-        goto out;
-    if (!json_is_object(tree)) {
-        rc = assay_fail(err, ASSAY_EUSAGE, "%s: must be lines of 'name: value'", path);
-        goto out;
-    }
-    json_object_foreach(tree, name, value)
+    if (json_is_null(mapping)) /* an empty file */
+        return ASSAY_OK;
+    if (!json_is_object(mapping))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: must be lines of 'name: value'", where);
+    json_object_foreach((json_t *)(uintptr_t)mapping, name, value)
     {
-        rc = set_from_json(s, name, value, origin, path, err);
+        rc = set_from_json(s, name, value, origin, where, err);
         if (rc)
             break;
     }
-out:
+    return rc;
+}
+
+int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err)
+{
+    json_t *tree = NULL;
+    int rc = tree_read_yaml(path, &tree, err);
+
+    if (!rc)
+        rc = settings_set_tree(s, tree, origin, path, err);
     json_decref(tree);
     return rc;
 }

@@ -40,6 +40,7 @@ struct settings {
     /* What is measured. */
     char *benchmark;
     char *model;   /* manifest name, manifest file, or model file; NULL: the benchmark's default */
+    char *sizes;   /* "name=N,name=N": of the model's net, instead of the manifest's */
     char *dataset; /* folder; NULL: synthetic */
     char *engine;  /* name, or path of a .so */
     char *device;
@@ -57,6 +58,7 @@ struct settings {
     int64_t seed;           /* of synthetic samples and weights */
     double warmup_s;        /* the least time that each lane is warmed up */
     double stall_timeout_s; /* 0: found by itself from the warm-up */
+    double time_limit_s;    /* a timed part that would take longer is not begun; 0: no limit */
     double peak_precision;  /* relative, of find-peak */
     double peak_trial_s;    /* the length of a trial; 0: found by itself */
     int64_t tune, tuned;    /* search now; use what was found */
@@ -143,7 +145,10 @@ void settings_set_origin(struct settings *s, const char *name, int origin);
 int settings_add_option(struct settings *s, const char *assignment, int origin, const char *where,
                         struct assay_err *err);
 
-/* A YAML mapping of names to values (user file, job file); engine-options may be a mapping too. */
+/* A mapping of names to values, as it stands in a user file or a job file (YAML); engine-options
+ * and sizes may be mappings too. */
+int settings_set_tree(struct settings *s, const json_t *mapping, int origin, const char *where,
+                      struct assay_err *err);
 int settings_read_file(struct settings *s, const char *path, int origin, struct assay_err *err);
 
 /* The value as text into out; "" for an unset text. */

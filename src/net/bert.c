@@ -90,3 +90,8 @@ void net_build_bert_small(struct net *net)
 {
     build(net, &(struct size){.layers = 2, .hidden = 64, .heads = 4, .words = 1000});
 }
+
+void net_build_bert_deep(struct net *net)
+{
+    build(net, &(struct size){.layers = 8, .hidden = 256, .heads = 4, .words = 1000});
+}

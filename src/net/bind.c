@@ -63,13 +63,28 @@ static void add_misfit(struct names *n, const struct net_tensor *want,
     add_name(n, what);
 }
 
+/* The file's tensor for one of ours, by our name or by the checkpoint's. */
+static const struct state_tensor *find_for(const struct net *net, const struct state *s,
+                                           const char *before, const char *ours)
+{
+    size_t n = net->spelling[0] ? strlen(net->spelling[0]) : 0;
+    const struct state_tensor *have;
+    char name[160];
+
+    snprintf(name, sizeof(name), "%s%s", before, ours);
+    have = state_find(s, name);
+    if (have || !n || strncmp(ours, net->spelling[0], n) != 0)
+        return have;
+    snprintf(name, sizeof(name), "%s%s%s", before, net->spelling[1], ours + n);
+    return state_find(s, name);
+}
+
 /* DataParallel puts this in front of every name. */
 static const char *prefix(const struct net *net, const struct state *s)
 {
-    char name[128];
+    const char *first = net->tensors[0].name;
 
-    snprintf(name, sizeof(name), "module.%s", net->tensors[0].name);
-    return !state_find(s, net->tensors[0].name) && state_find(s, name) ? "module." : "";
+    return !find_for(net, s, "", first) && find_for(net, s, "module.", first) ? "module." : "";
 }
 
 static bool is_counter(const char *name)
@@ -87,6 +102,14 @@ static const struct net_tensor *tensor_called(const struct net *net, const char 
     return NULL;
 }
 
+static bool is_beside(const struct net *net, const char *name)
+{
+    for (const char *const *b = net->beside; b && *b; b++)
+        if (!strncmp(name, *b, strlen(*b)))
+            return true;
+    return false;
+}
+
 static void find_surplus(const struct net *net, const struct state *s, const char *before,
                          struct names *surplus)
 {
@@ -95,7 +118,10 @@ static void find_surplus(const struct net *net, const struct state *s, const cha
     for (size_t i = 0; i < s->count; i++) {
         const char *name = s->tensors[i].name;
 
-        if (!is_counter(name) && (strncmp(name, before, n) != 0 || !tensor_called(net, name + n)))
+        if (is_counter(name))
+            continue;
+        if (strncmp(name, before, n) != 0 ||
+            !(tensor_called(net, name + n) || is_beside(net, name + n)))
             add_name(surplus, name);
     }
 }
@@ -107,7 +133,6 @@ static int bind_names(const struct net *net, const struct state *s, struct net_w
     const char *before = prefix(net, s);
     const struct state_tensor *have;
     struct text all;
-    char name[128];
     int rc = ASSAY_OK;
 
     text_init(&missing.text, 400);
@@ -115,8 +140,7 @@ static int bind_names(const struct net *net, const struct state *s, struct net_w
     text_init(&surplus.text, 1000);
     text_init(&all, 2000);
     for (int i = 0; i < net->tensor_count; i++) {
-        snprintf(name, sizeof(name), "%s%s", before, net->tensors[i].name);
-        have = state_find(s, name);
+        have = find_for(net, s, before, net->tensors[i].name);
         if (!have) {
             add_name(&missing, net->tensors[i].name);
         } else if (!fits(&net->tensors[i], have)) {

@@ -17,6 +17,11 @@ int net_calibrate(const struct net *net, struct net_weights *w, uint64_t seed,
 int net_observe(const struct net *net, const struct net_weights *w, uint64_t seed,
                 struct spread *spreads, struct assay_err *err);
 
+/* As net_observe, of a transformer (BERT) over made-up sequences; sequence.c.  Of other nets
+ * ASSAY_EUNSUPPORTED. */
+int net_observe_sequences(const struct net *net, const struct net_weights *w, uint64_t seed,
+                          struct spread *spreads, struct assay_err *err);
+
 /* One convolution of n images, for tests: in is c x n x h x w (channel first, so that one row of
  * columns spans all images), out likewise. */
 int net_conv(const struct net_layer *l, const float *weight, const float *in,

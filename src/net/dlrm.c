@@ -3,9 +3,9 @@
  * an MLP over them, and the probability of a click.  A sample here is one pair of user and item.
  * Names are those of the official state dict.
  *
- * The tables are cut to ROWS rows: in full they are 96 GB (187,767,399 rows), and nothing but the
- * caches notices the difference.  An index must lie below its table's rows.  Each category has one
- * index, so the official sum over a bag is the row itself.
+ * The tables are cut to as many rows as the net's size says: in full they are 96 GB (187,767,399
+ * rows), and nothing but the caches notices the difference.  An index must lie below its table's
+ * rows.  Each category has one index, so the official sum over a bag is the row itself.
  *
  * Gains of the synthetic weights: ReLU halves, so layers before it have root 2; products of two
  * vectors of 128 numbers come to about 1 when the numbers lie around 0.3.  Of the last layer each
@@ -15,11 +15,11 @@
 #include <stdio.h>
 
 #define TABLES 26
-#define ROWS   100000
 #define ROOT2  1.41421356f
 
 struct size {
-    int width, rows; /* of a row; rows of a table, at most */
+    int width;
+    int64_t rows; /* of a table, at most */
     int bottom[3], top[5];
 };
 
@@ -59,7 +59,7 @@ static void build(struct net *net, const struct size *z)
         snprintf(name, sizeof(name), "index.%d", i);
         x = net_add_pick(net, name, indices, i);
         snprintf(name, sizeof(name), "emb_l.%d", i);
-        x = net_add_embed(net, name, x, table_rows[i] < z->rows ? table_rows[i] : z->rows,
+        x = net_add_embed(net, name, x, (int)(table_rows[i] < z->rows ? table_rows[i] : z->rows),
                           z->width);
         vector[1 + i] = net_set_gain(net, x, 0.3f);
     }
@@ -73,7 +73,7 @@ static void build(struct net *net, const struct size *z)
 
 void net_build_dlrm(struct net *net)
 {
-    build(net, &(struct size){128, ROWS, {512, 256, 128}, {1024, 1024, 512, 256, 1}});
+    build(net, &(struct size){128, net->size, {512, 256, 128}, {1024, 1024, 512, 256, 1}});
 }
 
 void net_build_dlrm_small(struct net *net)

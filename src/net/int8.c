@@ -11,7 +11,7 @@
 #include "net/quantize.h"
 
 #define MAX_FILE 0x7fffffffu
-/* Other images than those that the batch norms' statistics were taken from. */
+/* Other inputs than those that the batch norms' statistics were taken from. */
 #define OTHER_IMAGES 0x517cc1b727220a95u
 
 /* A tensor of the file is called as the layer behind which it lies. */
@@ -49,25 +49,18 @@ static int quantize_file(const struct net *net, const struct spread *spreads, co
     return rc;
 }
 
-int net_write_int8(const char *name, uint64_t seed, const char *path, struct assay_err *err)
+int onnx_write_int8(const struct net *net, const struct net_weights *w, uint64_t seed,
+                    const char *path, struct assay_err *err)
 {
-    struct net_weights *w = NULL;
-    struct spread *spreads = NULL;
-    struct net *net = NULL;
+    struct spread *spreads = calloc((size_t)net->layer_count, sizeof(*spreads));
     char *fp32 = text_format("%s.fp32-%ld", path, (long)getpid());
-    int rc = net_create(name, &net, err);
+    int rc = ASSAY_OK;
 
-    if (!rc && net->analytic)
-        rc = assay_fail(err, ASSAY_EUNSUPPORTED,
-                        "net %s: int8 is made here of image classifiers only; write it in fp32 and "
-                        "give the file to `assay quantize`",
-                        name);
+    if (!fp32 || !spreads)
+        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
     if (!rc)
-        rc = net_weights_create(net, seed, &w, err);
-    if (!rc && (!fp32 || !(spreads = calloc((size_t)net->layer_count, sizeof(*spreads)))))
-        rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", name);
-    if (!rc)
-        rc = net_observe(net, w, seed ^ OTHER_IMAGES, spreads, err);
+        rc = (net->analytic ? net_observe_sequences : net_observe)(net, w, seed ^ OTHER_IMAGES,
+                                                                   spreads, err);
     if (!rc)
         rc = onnx_write(net, w, seed, fp32, err);
     if (!rc)
@@ -76,6 +69,19 @@ int net_write_int8(const char *name, uint64_t seed, const char *path, struct ass
         unlink(fp32);
     free(fp32);
     free(spreads);
+    return rc;
+}
+
+int net_write_int8(const char *name, uint64_t seed, const char *path, struct assay_err *err)
+{
+    struct net_weights *w = NULL;
+    struct net *net = NULL;
+    int rc = net_create(name, &net, err);
+
+    if (!rc)
+        rc = net_weights_create(net, seed, &w, err);
+    if (!rc)
+        rc = onnx_write_int8(net, w, seed, path, err);
     net_weights_destroy(w);
     net_destroy(net);
     return rc;

@@ -23,13 +23,19 @@ static const struct net_row net_table[] = {
     {"retinanet", "RetinaNet with ResNeXt-50 32x4d, 800x800, 264 classes: its heads' outputs",
      net_build_retinanet},
     {"3d-unet", "3D-UNet for KiTS19, 128x128x128, 3 classes", net_build_unet3d},
-    {"dlrm", "DLRM for Criteo Terabyte, tables cut to 100,000 rows", net_build_dlrm},
+    {"dlrm", "DLRM for Criteo Terabyte, tables cut to 100,000 rows; dlrm:rows=N: to N",
+     net_build_dlrm},
     {"rnnt-encoder", "RNN-T for LibriSpeech: the encoder", net_build_rnnt_encoder},
     {"rnnt-prediction", "RNN-T: the prediction network, one label", net_build_rnnt_prediction},
     {"rnnt-joint", "RNN-T: the joint network, one pair", net_build_rnnt_joint},
     {"check", "what `assay engines check` holds engines against each other with, 101 classes",
      net_build_check},
 };
+/* What of a net a user may choose. */
+static const struct net_size {
+    const char *net, *name;
+    int64_t usual;
+} size_table[] = {{"dlrm", "rows", 100000}};
 static const char *const names[] = {
     "resnet50",     "resnet50-torchvision", "bert",       "retinanet", "3d-unet", "dlrm",
     "rnnt-encoder", "rnnt-prediction",      "rnnt-joint", "check",     NULL};
@@ -119,8 +125,8 @@ const char *net_op_name(enum net_op op)
 
 /* ---- making one ---- */
 
-int net_create_from(const char *name, const char *summary, void (*build)(struct net *),
-                    struct net **out, struct assay_err *err)
+static int create(const char *name, const char *summary, void (*build)(struct net *), int64_t size,
+                  struct net **out, struct assay_err *err)
 {
     struct net *net = calloc(1, sizeof(*net));
     int rc;
@@ -129,6 +135,7 @@ int net_create_from(const char *name, const char *summary, void (*build)(struct 
         return assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", name);
     net->name = name;
     net->summary = summary;
+    net->size = size;
     build(net);
     if (net->failed) {
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: %s", name, net->reason);
@@ -139,14 +146,66 @@ int net_create_from(const char *name, const char *summary, void (*build)(struct 
     return ASSAY_OK;
 }
 
+int net_create_from(const char *name, const char *summary, void (*build)(struct net *),
+                    struct net **out, struct assay_err *err)
+{
+    return create(name, summary, build, 0, out, err);
+}
+
+static const struct net_size *find_size(const char *net)
+{
+    for (size_t i = 0; i < COUNT(size_table); i++)
+        if (!strcmp(size_table[i].net, net))
+            return &size_table[i];
+    return NULL;
+}
+
+/* "SIZE=N", where `of` is what the net has; NULL: it has none. */
+static int read_size(const char *net, const struct net_size *of, const char *text, int64_t *size,
+                     struct assay_err *err)
+{
+    size_t n = of ? strlen(of->name) : 0;
+    char *end = NULL;
+
+    if (!of)
+        return assay_fail(err, ASSAY_EUSAGE, "net %s: has no size to choose, as in '%.60s'", net,
+                          text);
+    if (!strncmp(text, of->name, n) && text[n] == '=')
+        *size = strtoll(text + n + 1, &end, 10);
+    if (!end || *end || *size < 1 || *size > INT32_MAX)
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "net %s: '%.60s' is not known; wanted: %s=N, N from 1 to %d", net, text,
+                          of->name, INT32_MAX);
+    return ASSAY_OK;
+}
+
+static int create_row(const struct net_row *row, const char *wanted, struct net **out,
+                      struct assay_err *err)
+{
+    const struct net_size *of = find_size(row->name);
+    int64_t usual = of ? of->usual : 0, size = usual;
+    int rc = wanted ? read_size(row->name, of, wanted, &size, err) : ASSAY_OK;
+
+    if (!rc)
+        rc = create(row->name, row->summary, row->build, size, out, err);
+    if (!rc && size != usual) {
+        (*out)->own_name = text_format("%s:%s=%lld", row->name, of->name, (long long)size);
+        (*out)->name = (*out)->own_name ? (*out)->own_name : row->name;
+    }
+    return rc;
+}
+
 int net_create(const char *name, struct net **out, struct assay_err *err)
 {
-    const struct net_row *row = find(name);
+    size_t n = strcspn(name, ":");
+    char plain[64];
+    const struct net_row *row;
     const char *near;
 
-    if (row)
-        return net_create_from(row->name, row->summary, row->build, out, err);
-    near = text_nearest(name, names, COUNT(net_table), sizeof(names[0]));
+    snprintf(plain, sizeof(plain), "%.*s", (int)n, name);
+    if ((row = find(plain)))
+        return create_row(row, name[n] ? name + n + 1 : NULL, out, err);
+    near = text_nearest(plain, names, COUNT(net_table), sizeof(names[0]));
     return assay_fail(err, ASSAY_EUSAGE, "no net is called '%s'%s%s%s; `assay net list` shows all",
                       name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
@@ -157,6 +216,7 @@ void net_destroy(struct net *net)
         return;
     free(net->layers);
     free(net->tensors);
+    free(net->own_name);
     free(net);
 }
 

@@ -23,8 +23,8 @@ int net_write(const char *net, const char *format, uint64_t seed, const char *pa
               struct assay_err *err);
 
 /* The same in ONNX with 8-bit weights and activations (quantize.h), whose ranges come from a pass
- * over made-up images.  Also the same bytes everywhere; twice the time.  Of image classifiers only.
- */
+ * over made-up images or sequences.  Also the same bytes everywhere; twice the time, of BERT-Large
+ * half a minute and 3 GB of memory.  Of image classifiers and BERT only. */
 int net_write_int8(const char *net, uint64_t seed, const char *path, struct assay_err *err);
 
 /* Writes n of the made-up images that weights are calibrated with, of another seed, less the net's
@@ -141,6 +141,8 @@ struct net_tensor {
 
 struct net {
     const char *name, *summary;
+    char *own_name;           /* "NAME:SIZE=N", where name is that */
+    int64_t size;             /* the size that the table's row has a name for; 0: it has none */
     struct net_layer *layers; /* in the order in which they run; the inputs come first */
     int layer_count;
     struct net_tensor *tensors;
@@ -156,12 +158,18 @@ struct net {
     /* How a benchmark feeds the model: its name, and a manifest's input and output blocks (YAML,
      * one a line).  NULL: not said. */
     const char *benchmark, *feeding;
+    /* A checkpoint that also has what is for other nets: beginnings of names, NULL-terminated.
+     * NULL: none. */
+    const char *const *beside;
+    /* How a checkpoint spells the beginning of names: ours, theirs.  NULL: alike. */
+    const char *spelling[2];
     bool analytic; /* its synthetic weights are scaled by gain alone, no forward pass (weights.c) */
     int failed;    /* while it is built: the first thing that went wrong */
     char reason[160];
 };
 
-/* The net of the table; an unknown name is an error with a suggestion. */
+/* The net of the table; an unknown name is an error with a suggestion.  What may be called a net
+ * has "NAME:SIZE=N" too, where the row has such a size: "dlrm:rows=1000". */
 int net_create(const char *name, struct net **out, struct assay_err *err);
 /* The same for one that is not in the table (tests): build adds the layers. */
 int net_create_from(const char *name, const char *summary, void (*build)(struct net *),

@@ -17,6 +17,7 @@ void net_build_rnnt_joint(struct net *net);
 
 /* The same with few layers and narrow ones, for tests: net_create_from makes a net of it. */
 void net_build_bert_small(struct net *net);
+void net_build_bert_deep(struct net *net); /* not so small: 8 layers */
 void net_build_retinanet_small(struct net *net);
 void net_build_unet3d_small(struct net *net);
 void net_build_dlrm_small(struct net *net);

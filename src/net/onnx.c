@@ -178,8 +178,9 @@ static int write_file(struct sink *s, struct text *part, const char *path, uint6
 
     if (total > LIMIT)
         return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "%s: would be %" PRIu64 " bytes, and an ONNX file ends at 2 GB", path,
-                          total);
+                          "%s: would be %" PRIu64 " bytes, and an ONNX file ends at 2 GB; one in "
+                          "torchscript does not",
+                          path, total);
     rc = file_whole_begin(&file, path, err);
     if (rc)
         return rc;

@@ -10,6 +10,11 @@
 int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
                struct assay_err *err);
 
+/* The same in int8 (quantize.h), with ranges from a pass over made-up inputs: of image classifiers
+ * and of BERT.  Writes the fp32 file beside it first, and removes that. */
+int onnx_write_int8(const struct net *net, const struct net_weights *w, uint64_t seed,
+                    const char *path, struct assay_err *err);
+
 #define ONNX_MAX_RANK 16
 
 /* An input, an output or an initialiser. */

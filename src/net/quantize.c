@@ -1,5 +1,5 @@
 /* Reads an ONNX graph for the quantiser: which nodes 8-bit kernels could compute, and whose values
- * must be seen for it.
+ * must be seen for it.  Of a transformer these are the products with weights, and nothing else.
  *
  * A Relu or Clip that alone reads a node's output is part of that node: only what it gives is
  * quantised.  Nodes that only move values (MaxPool, Flatten, Reshape, Transpose …) keep their
@@ -97,6 +97,9 @@ static void link_tensors(struct quantizer *q)
                 q->tensors[t].readers++;
                 q->tensors[t].reader = (int)i;
             }
+        if (m->nodes[i].op && !strcmp(m->nodes[i].op, "Constant") && m->nodes[i].outputs &&
+            (t = quantize_find(q, m->nodes[i].output[0])) >= 0)
+            q->tensors[t].constant = true;
     }
 }
 
@@ -236,6 +239,43 @@ enum quantize_kind quantize_kind_of(const struct onnx_node *n)
     return QUANTIZE_KEPT;
 }
 
+static bool is_constant(const struct quantizer *q, int tensor)
+{
+    return q->tensors[tensor].initializer >= 0 || q->tensors[tensor].constant;
+}
+
+/* Sums are worth 8 bits between convolutions.  A transformer's stay as they are: the scores with
+ * their mask of -10000, and the stream that all layers add to, which keeps the model accurate. */
+static bool ends_convolution(const struct onnx_node *n)
+{
+    static const char *const ends[] = {"MatMul", "Gemm", "Softmax", "LayerNormalization", "Erf"};
+
+    for (size_t i = 0; n->op && i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (!strcmp(ends[i], n->op))
+            return true;
+    return false;
+}
+
+/* In file order, which is the order in which nodes run. */
+static void classify_sums(struct quantizer *q)
+{
+    for (size_t i = 0; i < q->m.node_count; i++) {
+        const struct onnx_node *n = &q->m.nodes[i];
+        struct quantize_node *p = &q->nodes[i];
+        bool from =
+            p->kind == QUANTIZE_POOLS || (p->kind == QUANTIZE_MULS && !strcmp(n->op, "Conv"));
+        int t;
+
+        for (uint32_t k = 0; k < n->inputs && !ends_convolution(n); k++)
+            from |= (t = quantize_find(q, n->input[k])) >= 0 && q->tensors[t].convolved;
+        if (p->kind == QUANTIZE_ADDS && !from)
+            p->kind = QUANTIZE_KEPT;
+        for (uint32_t o = 0; o < n->outputs && from; o++)
+            if ((t = quantize_find(q, n->output[o])) >= 0)
+                q->tensors[t].convolved = true;
+    }
+}
+
 static void classify(struct quantizer *q)
 {
     for (size_t i = 0; i < q->m.node_count; i++) {
@@ -249,12 +289,14 @@ static void classify(struct quantizer *q)
             p->kind = QUANTIZE_KEPT;
         if (p->kind == QUANTIZE_MULS && !fits(q, n, p))
             p->kind = QUANTIZE_KEPT;
-        if (p->kind == QUANTIZE_ADDS && (p->in[1] < 0 || q->tensors[p->in[1]].initializer >= 0))
+        if (p->kind == QUANTIZE_ADDS &&
+            (p->in[1] < 0 || is_constant(q, p->in[0]) || is_constant(q, p->in[1])))
             p->kind = QUANTIZE_KEPT;
         if (n->outputs > 1 && p->kind == QUANTIZE_MOVES) /* MaxPool with indices */
             p->kind = QUANTIZE_KEPT;
         q->sub_graphs |= has_sub_graph(q, n);
     }
+    classify_sums(q);
     for (size_t i = 0; i < q->m.node_count; i++)
         q->nodes[i].out = behind(q, &q->m.nodes[i]);
 }
@@ -287,7 +329,8 @@ static int list_wanted(struct quantizer *q, struct assay_err *err)
         want(q, p->in[0]);
         if (p->kind == QUANTIZE_ADDS)
             want(q, p->in[1]);
-        want(q, p->out);
+        if (p->kind != QUANTIZE_MULS || !strcmp(q->m.nodes[i].op, "Conv"))
+            want(q, p->out); /* else only what is behind it can want that */
     }
     if (!weights)
         return assay_fail(err, ASSAY_EUNSUPPORTED,

@@ -22,9 +22,12 @@ struct quantize_value {
     int initializer;     /* -1: none */
     int readers, reader; /* how many nodes read it, and the last of them */
     bool input, output;  /* of the model */
+    bool constant;       /* a Constant node's */
+    bool convolved;      /* a convolution or pool lies behind it */
     bool float_readers;  /* an initialiser that is still needed as it is */
     int seen;            /* place among the tensors whose ranges are wanted; -1: none */
     bool quantized;
+    bool float_source; /* of one that is quantised: what makes it gives float32 anyhow */
     struct spread_levels levels;
 };
 

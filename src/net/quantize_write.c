@@ -114,7 +114,7 @@ static void quantize_tensor(struct quantizer *q, int tensor)
 
     if (t->quantized || t->output || !known(q, tensor))
         return;
-    t->quantized = true;
+    t->quantized = t->float_source = true;
     t->levels = spread_levels(q->wanted[t->seen].range);
 }
 
@@ -151,8 +151,10 @@ static void plan_output(struct quantizer *q, size_t i)
     struct quantize_node *p = &q->nodes[i];
     struct quantize_value *in = p->in[0] < 0 ? NULL : &q->tensors[p->in[0]], *out;
 
-    if (p->quantized && output_wanted(q, p, q->m.nodes[i].op))
+    if (p->quantized && output_wanted(q, p, q->m.nodes[i].op)) {
         quantize_tensor(q, p->out);
+        q->tensors[p->out].float_source = false;
+    }
     if (p->kind != QUANTIZE_MOVES || !in->quantized || p->out < 0)
         return;
     out = &q->tensors[p->out];
@@ -160,6 +162,7 @@ static void plan_output(struct quantizer *q, size_t i)
         return; /* behind a Relu or Clip the range is another */
     p->quantized = true;
     out->quantized = true;
+    out->float_source = false;
     out->levels = in->levels;
 }
 
@@ -265,26 +268,23 @@ struct channels {
     float *scale;
 };
 
-static float weight_at(const struct quantizer *q, const struct onnx_value *v,
-                       const struct channels *c, size_t channel, size_t k)
-{
-    return quantize_number(q, v, (k / c->inner * c->count + channel) * c->inner + k % c->inner);
-}
-
 /* The largest weight becomes 127; more where the bias would not fit its 32 bits otherwise. */
 static void choose_scales(const struct quantizer *q, const struct onnx_value *v,
                           const struct onnx_value *bias, float input_scale, struct channels *c)
 {
+    size_t at = 0, each = c->scales > 1;
+
     for (size_t i = 0; i < c->scales; i++)
         c->scale[i] = 0;
-    for (size_t ch = 0; ch < c->count; ch++) {
-        float *scale = &c->scale[c->scales > 1 ? ch : 0], most = 0, least;
-
-        for (size_t k = 0; k < c->inner * c->outer; k++)
-            most = fmaxf(most, fabsf(weight_at(q, v, c, ch, k)));
-        least = bias ? fabsf(quantize_number(q, bias, ch)) / ((float)BIAS_LEVELS * input_scale) : 0;
-        *scale = fmaxf(*scale, fmaxf(most / 127.0f, least));
-    }
+    for (size_t o = 0; o < c->outer; o++)
+        for (size_t ch = 0; ch < c->count; ch++)
+            for (size_t i = 0; i < c->inner; i++, at++)
+                c->scale[ch * each] = fmaxf(c->scale[ch * each], fabsf(quantize_number(q, v, at)));
+    for (size_t i = 0; i < c->scales; i++)
+        c->scale[i] /= 127.0f;
+    for (size_t ch = 0; ch < c->count && bias; ch++)
+        c->scale[ch * each] = fmaxf(c->scale[ch * each], fabsf(quantize_number(q, bias, ch)) /
+                                                             ((float)BIAS_LEVELS * input_scale));
     for (size_t i = 0; i < c->scales; i++)
         if (!(c->scale[i] > FLT_MIN) || !isfinite(c->scale[i]))
             c->scale[i] = 1.0f;
@@ -305,10 +305,11 @@ static void put_weights(struct writer *w, struct text *graph, const struct quant
     int64_t n = (int64_t)c->scales;
     uint32_t rank = c->scales > 1 ? 1 : 0;
 
-    for (size_t ch = 0; ch < c->count; ch++)
-        for (size_t k = 0; k < c->inner * c->outer; k++)
-            out[(k / c->inner * c->count + ch) * c->inner + k % c->inner] = (int8_t)rounded(
-                weight_at(q, v, c, ch, k) / c->scale[c->scales > 1 ? ch : 0], -127, 127);
+    for (size_t o = 0, at = 0; o < c->outer; o++)
+        for (size_t ch = 0; ch < c->count; ch++)
+            for (size_t i = 0; i < c->inner; i++, at++)
+                out[at] = (int8_t)rounded(
+                    quantize_number(q, v, at) / c->scale[c->scales > 1 ? ch : 0], -127, 127);
     put_initializer(w, named(w, v->name, node, "quantized"), ELEM_INT8, v->rank, v->dims, out,
                     (size_t)quantize_count(v));
     put_initializer(w, named(w, v->name, node, "scale"), ELEM_FLOAT, rank, &n, c->scale,
@@ -379,12 +380,14 @@ static void put_parameters(struct writer *w, struct text *graph, const struct qu
     free(zeros);
 }
 
-/* What the node reads at place k now. */
+/* What the node reads at place k now.  A float32 node behind a float32 node keeps what it had. */
 static const char *input_name(struct writer *w, const struct quantize_node *p, uint32_t k,
                               const char *name)
 {
     int t = quantize_find(w->q, name);
 
+    if (t >= 0 && !p->quantized && w->q->tensors[t].float_source)
+        return name;
     if (t >= 0 && p->quantized && p->kind == QUANTIZE_MULS && k > 0)
         return named(w, name, copy_number(w, t), "dequantized");
     return t >= 0 && w->q->tensors[t].quantized ? named(w, name, -1, "dequantized") : name;

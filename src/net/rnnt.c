@@ -24,6 +24,10 @@ struct size {
 
 static const struct size full = {1024, 320, 512}, narrow = {24, 12, 16};
 
+/* The official checkpoint has all three networks, and the tables of its pre-processing. */
+static const char *const checkpoint[] = {
+    "encoder.", "prediction.", "joint_net.", "joint.", "audio_preprocessor.featurizer.", NULL};
+
 static int layers(struct net *net, const char *name, int x, int count, int width)
 {
     for (int i = 0; i < count; i++)
@@ -36,6 +40,7 @@ static void encoder(struct net *net, const struct size *z)
     int x;
 
     net->analytic = true;
+    net->beside = checkpoint;
     x = net_add_frames(net, "frames", 500, FRAME);
     x = layers(net, "encoder.pre_rnn.lstm", x, 2, z->encoder);
     x = net_add_plain(net, NET_STACKTIME, "encoder.stack_time", x);
@@ -51,6 +56,7 @@ static void prediction(struct net *net, const struct size *z)
     char name[32];
 
     net->analytic = true;
+    net->beside = checkpoint;
     x = net_add_number(net, "label");
     for (i = 0; i < 4; i++)
         state[i] = net_add_row(net, in[i], ASSAY_F32, z->prediction);
@@ -74,6 +80,9 @@ static void joint(struct net *net, const struct size *z)
     int e, p, x;
 
     net->analytic = true;
+    net->beside = checkpoint;
+    net->spelling[0] = "joint.net.";
+    net->spelling[1] = "joint_net.";
     e = net_add_row(net, "encoded", ASSAY_F32, z->encoder);
     p = net_add_row(net, "predicted", ASSAY_F32, z->prediction);
     x = net_add_fc(net, "joint.net.0", net_add_concat(net, "joint.in", e, p), z->joint);

@@ -428,6 +428,7 @@ static int choose(const char *store, const json_t *rows, const json_t *gone, con
                   const char **found, struct assay_err *err)
 {
     size_t i, hits = 0, n = strlen(id);
+    bool last = !strcmp(id, "last"); /* of this machine's own */
     struct text t;
     int rc = ASSAY_OK;
 
@@ -435,7 +436,8 @@ static int choose(const char *store, const json_t *rows, const json_t *gone, con
     for (i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
 
-        if (!strcmp(id, "last") ? i > 0 : strncmp(tree_text(row, "id", ""), id, n) != 0)
+        if (last ? hits || tree_text(row, "origin", NULL)
+                 : strncmp(tree_text(row, "id", ""), id, n) != 0)
             continue;
         *found = tree_text(row, "id", "");
         if (hits++ < 3)

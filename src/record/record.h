@@ -36,13 +36,25 @@ void record_abandon(struct record_draft *d);
 /* Leftovers of dead processes in <store>/tmp are removed by the next record_begin (each draft holds
  * a lock file with flock). */
 
-/* An id may be shortened to an unambiguous beginning; "last" is the newest.  The tree gets "folder"
- * too.  The caller frees *dir and json_decref()s *tree; either may be NULL. */
+/* An id may be shortened to an unambiguous beginning; "last" is the newest that was made here, not
+ * imported.  The tree gets "folder" too.  The caller frees *dir and json_decref()s *tree; either
+ * may be NULL. */
 int record_find(const char *store, const char *id, char **dir, json_t **tree,
                 struct assay_err *err);
+/* The same for what a user may name: an id as above, or (with a '/' in it, or ending in .json) the
+ * path of a record's folder or of a record.json, which may lie alone.  *dir is the folder that the
+ * file lies in.  A record of a newer schema, or anything else, is an error of one line. */
+int record_open(const char *store, const char *name, char **dir, json_t **tree,
+                struct assay_err *err);
+/* Every latency of a record that was read from `dir`, checked against the hash in its record.json;
+ * the caller frees *latencies.  Where the folder has no latency.bin, *n is 0.  A file that is not
+ * the one that was recorded is an error. */
+int record_latencies(const char *dir, const json_t *tree, int64_t **latencies, uint64_t *n,
+                     struct assay_err *err);
 /* Rows, newest first: array of objects with the columns of the index (id, created, benchmark,
  * model, engine, device, precision, scenario, mode, profile, verdict, metric, value, unit,
- * accuracy, synthetic, tag). */
+ * accuracy, synthetic, tag, and origin: the
+ * file that it was imported from, or null). */
 int record_list(const char *store, json_t **rows, struct assay_err *err);
 /* Makes the index again from the folders. */
 int record_reindex(const char *store, uint64_t *count, struct assay_err *err);

@@ -1,6 +1,6 @@
 /* The SQLite index of a store: see store.h for how it relates to the folders.
  *
- * Layout 1 (PRAGMA user_version), application id "ASSY".  WAL mode: readers do not wait for a
+ * Layout 2 (PRAGMA user_version), application id "ASSY".  WAL mode: readers do not wait for a
  * writer; writers wait for each other at most BUSY_MS.  Where the file system has no WAL (some
  * network ones), SQLite keeps its rollback journal, and everything here still holds. */
 #include "record/store.h"
@@ -18,7 +18,7 @@
 #include "base/tree.h"
 #include "record/record.h"
 
-#define LAYOUT  1
+#define LAYOUT  2
 #define APP_ID  0x41535359
 #define BUSY_MS 30000
 
@@ -49,6 +49,7 @@ static const struct column {
     {"synthetic", COLUMN_SYNTHETIC, NULL, NULL},
     {"tag", COLUMN_TEXT, "tag", NULL},
     {"committed", COLUMN_TEXT, "committed", NULL}, /* settles the order within one second */
+    {"origin", COLUMN_TEXT, "foreign.file", NULL}, /* null: made here */
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
@@ -56,10 +57,11 @@ static const char create_sql[] =
     "CREATE TABLE runs (id TEXT PRIMARY KEY, created TEXT, benchmark TEXT, model TEXT, engine TEXT,"
     " device TEXT, precision TEXT, scenario TEXT, mode TEXT, profile TEXT, verdict TEXT, metric "
     "TEXT,"
-    " value REAL, unit TEXT, accuracy REAL, synthetic INTEGER, tag TEXT, committed TEXT);"
+    " value REAL, unit TEXT, accuracy REAL, synthetic INTEGER, tag TEXT, committed TEXT,"
+    " origin TEXT);"
     "CREATE INDEX runs_created ON runs (created, committed);";
 static const char insert_sql[] =
-    "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
 void store_warn(const char *fmt, ...)
 {

@@ -5,8 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where a text was cut in the middle of a UTF-8 character, the beginning of it is taken off. */
+static void drop_half(char *s)
+{
+    size_t n = strlen(s), k = n;
+    unsigned char lead;
+
+    while (k && n - k < 4 && ((unsigned char)s[k - 1] & 0xc0) == 0x80)
+        k--;
+    lead = k ? (unsigned char)s[k - 1] : 0;
+    if (lead >= 0xc0 && n - k + 1 < (lead >= 0xf0 ? 4u : lead >= 0xe0 ? 3u : 2u))
+        s[k - 1] = 0;
+}
+
 void format_clean(char *s)
 {
+    drop_half(s);
     for (; *s; s++)
         if ((unsigned char)*s < 0x20 || *s == 0x7f ||
             /* C1 controls in UTF-8: a terminal may obey them too */
@@ -103,4 +117,19 @@ void format_quoted(struct text *t, const char *word)
         else
             text_addn(t, word, 1);
     text_add(t, "'");
+}
+
+void format_command(struct text *t, const json_t *words)
+{
+    const json_t *word;
+    size_t i;
+
+    json_array_foreach(words, i, word)
+    {
+        if (i)
+            text_add(t, " ");
+        format_quoted(t, json_is_string(word) ? json_string_value(word) : "?");
+    }
+    if (t->s)
+        format_clean(t->s);
 }

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-/* Control characters become '?', in place. */
+/* Control characters become '?', in place; a character that was cut off at the end goes. */
 void format_clean(char *s);
 /* Columns on a terminal: one a UTF-8 character. */
 size_t format_columns(const char *s);
@@ -21,5 +21,7 @@ void format_json(char *out, size_t size, const json_t *value);
 void format_fill(char *text, size_t size, const char *pattern);
 /* Appends a word as a POSIX shell would read it back. */
 void format_quoted(struct text *t, const char *word);
+/* A whole command line of these words. */
+void format_command(struct text *t, const json_t *words);
 
 #endif

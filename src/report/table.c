@@ -33,6 +33,7 @@ static void fill_row(char cell[COLUMNS][CELL], const json_t *row)
 {
     const char *model = tree_text(row, "model", tree_text(row, "benchmark", ""));
     const char *device = tree_text(row, "device", "cpu"), *unit = tree_text(row, "unit", "");
+    bool synthetic = tree_bool(row, "synthetic", false);
     char value[64];
     int c;
 
@@ -52,8 +53,10 @@ static void fill_row(char cell[COLUMNS][CELL], const json_t *row)
     if (json_is_number(json_object_get(row, "accuracy")))
         snprintf(cell[ACCURACY], CELL, "%.5g", tree_real(row, "accuracy", 0));
     snprintf(cell[VERDICT], CELL, "%.12s", tree_text(row, "verdict", "-"));
-    if (tree_bool(row, "synthetic", false))
-        snprintf(cell[SYNTHETIC], CELL, "SYNTH");
+    snprintf(cell[SYNTHETIC], CELL, "%s%s", synthetic ? "SYNTH" : "",
+             !tree_text(row, "origin", NULL) ? ""
+             : synthetic                     ? " imported"
+                                             : "imported");
     snprintf(cell[TAG], CELL, "%.60s", tree_text(row, "tag", ""));
     for (c = 0; c < COLUMNS; c++)
         format_clean(cell[c]);

@@ -442,20 +442,11 @@ static void say_machine(struct page *p, const json_t *facts)
 static void say_command(struct page *p, const json_t *argv)
 {
     struct text t;
-    size_t i;
 
     if (!json_array_size(argv))
         return;
     text_init(&t, 1 << 16);
-    for (i = 0; i < json_array_size(argv); i++) {
-        const char *word = json_string_value(json_array_get(argv, i));
-
-        if (i)
-            text_add(&t, " ");
-        format_quoted(&t, word ? word : "?");
-    }
-    if (t.s)
-        format_clean(t.s);
+    format_command(&t, argv);
     fprintf(p->out, "%-*s%s\n", LABEL, "Again", t.s ? t.s : "");
     text_release(&t);
 }
@@ -483,6 +474,8 @@ int report_text(const json_t *record, FILE *out)
          tree_text(at(record, "assay"), "version", "unknown"));
     if (tag && *tag)
         item(p, ", ", "tag %s", tag);
+    if (json_is_object(at(record, "foreign")))
+        item(p, ", ", "imported from %s", tree_text(at(record, "foreign"), "file", "?"));
     end(p);
     if (tree_text(record, "folder", NULL)) {
         begin(p, "Folder");
@@ -492,4 +485,15 @@ int report_text(const json_t *record, FILE *out)
     say_command(p, at(record, "command"));
     fputs("           Unverified: judged by Assay, not an MLCommons result.\n", out);
     return fflush(out) || ferror(out) ? ASSAY_EFAIL : ASSAY_OK;
+}
+
+int report_command(const json_t *words, FILE *out)
+{
+    struct text t;
+
+    text_init(&t, 1 << 16);
+    format_command(&t, words);
+    fprintf(out, "%s\n", t.s ? t.s : "");
+    text_release(&t);
+    return ferror(out) ? ASSAY_EFAIL : ASSAY_OK;
 }

@@ -13,5 +13,7 @@
 int report_text(const json_t *record, FILE *out);
 /* Rows as record_list gives them, at most 100 columns wide. */
 int report_table(const json_t *rows, FILE *out);
+/* The words of a command as a shell reads them back, and a newline. */
+int report_command(const json_t *words, FILE *out);
 
 #endif

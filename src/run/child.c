@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -395,6 +396,8 @@ static int run_load(struct child *c, struct assay_err *err)
     struct detail d = {0};
     int rc = calibrate(c, err);
 
+    if (!rc)
+        rc = check_time(c, err);
     if (rc)
         return rc;
     if (s->scenario == SERVER && s->mode == MODE_ACCURACY && !(s->target_qps > 0))
@@ -475,6 +478,7 @@ static json_t *stages_json(const struct child *c)
 static int write_result(struct child *c, json_t *accuracy, struct assay_err *err)
 {
     const struct assay_model_desc *desc = engine_desc(c->engine);
+    struct rusage use;
     char path[1200];
     json_t *tree;
     int rc;
@@ -502,6 +506,12 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
     json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
+    getrusage(RUSAGE_SELF, &use);
+    json_object_set_new(
+        tree, "memory",
+        json_pack("{s:I}", "peak_bytes", (json_int_t)use.ru_maxrss * 1024)); /* KiB, on Linux */
+    if (c->bench_desc.note)
+        json_object_set_new(tree, "note", json_string(c->bench_desc.note));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
     json_decref(tree);

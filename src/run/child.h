@@ -97,6 +97,9 @@ double warmup_rate(struct child *c, uint32_t batch, double seconds, size_t *at);
 int calibrate(struct child *c, struct assay_err *err);
 /* How many samples LoadGen will issue in a run with these settings, about. */
 double expected_samples(const struct child *c, const struct settings *s);
+/* Notes how long the timed part will take, by the warm-up's rate, and fails where that is over the
+ * time limit. */
+int check_time(struct child *c, struct assay_err *err);
 /* Before a run: does LoadGen have the memory for what it will generate? */
 int check_memory(const struct settings *s, struct assay_err *err);
 /* Bytes that the kernel could give without swapping. */

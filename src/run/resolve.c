@@ -6,19 +6,35 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "load/conf.h"
 #include "load/profile.h"
 #include "net/net.h"
+#include "run/supply.h"
 
-/* The file that a net is written to, or the folder of several: one for each net, format, precision,
- * seed and program version.  In int8 there is ONNX only. */
+/* "dlrm:rows=1000" as a part of a file's name: "dlrm-rows1000". */
+static char *net_file_name(const char *net)
+{
+    char *name = strdup(net), *to = name;
+
+    for (const char *p = net; name && *p; p++)
+        if (*p != '=')
+            *to++ = *p == ':' || *p == ',' ? '-' : *p;
+    if (name)
+        *to = 0;
+    return name;
+}
+
+/* The file that a net is written to, or the folder of several: one for each net, size, format,
+ * precision, seed and program version.  In int8 there is ONNX only. */
 static int net_file(struct resolved *r, struct assay_err *err)
 {
     size_t i, n;
     const char *const *formats = net_formats(&n), *const * e;
     bool int8 = !strcmp(r->precision, "int8");
+    char *name;
 
     for (e = r->engine->formats; *e && !r->format; e++)
         for (i = 0; i < n; i++)
@@ -34,8 +50,12 @@ static int net_file(struct resolved *r, struct assay_err *err)
                           "the net '%s' cannot be written in any format that the engine "
                           "%s reads; give a model with --model",
                           r->manifest.net, r->engine->name);
-    r->model_path = text_format("%s/nets/%s%s-seed%lld-%s.%s", r->cache, r->manifest.net,
-                                int8 ? "-int8" : "", (long long)r->s.seed, NET_REVISION, r->format);
+    name = net_file_name(r->manifest.net);
+    r->model_path =
+        name ? text_format("%s/nets/%s%s-seed%lld-%s.%s", r->cache, name, int8 ? "-int8" : "",
+                           (long long)r->s.seed, NET_REVISION, r->format)
+             : NULL;
+    free(name);
     if (!r->model_path)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     r->write_net = !file_exists(r->model_path);
@@ -45,7 +65,8 @@ static int net_file(struct resolved *r, struct assay_err *err)
 static int resolve_model(struct resolved *r, struct assay_err *err)
 {
     const char *name = r->s.model ? r->s.model : r->benchmark->default_model;
-    const char *precision;
+    const char *precision, *recipe;
+    json_t *get = NULL;
     int rc;
 
     if (!name)
@@ -57,6 +78,8 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
     if (strcmp(r->manifest.benchmark, r->benchmark->name))
         return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", r->manifest.file,
                           r->manifest.benchmark, r->benchmark->name);
+    if (r->s.sizes && (rc = manifest_set_sizes(&r->manifest, r->s.sizes, err)))
+        return rc;
     precision = json_string_value(json_object_get(r->manifest.tree, "precision"));
     r->precision = strdup(r->s.precision ? r->s.precision : precision ? precision : "fp32");
     if (!r->precision)
@@ -65,7 +88,32 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
         return ASSAY_OK;
     if (r->manifest.net)
         return net_file(r, err);
+    if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe)) {
+        rc = supply_look(r->cache, recipe, "model", &r->model_path, &get, err);
+        if (get)
+            json_array_append_new(r->get, get);
+        return rc;
+    }
     return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
+}
+
+/* The name of a recipe in the place of a folder. */
+static int resolve_dataset(struct resolved *r, struct assay_err *err)
+{
+    json_t *get = NULL;
+    char *path = NULL;
+    int rc;
+
+    if (!r->s.dataset || file_is_dir(r->s.dataset))
+        return ASSAY_OK;
+    rc = supply_folder(r->cache, r->s.dataset, &path, &get, err);
+    if (!rc) {
+        free(r->s.dataset);
+        r->s.dataset = path;
+    }
+    if (get)
+        json_array_append_new(r->get, get);
+    return rc;
 }
 
 static int check_scenario(const struct resolved *r, struct assay_err *err)
@@ -132,6 +180,7 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
     rc = settings_copy(&r->s, s, err);
     if (rc)
         return rc;
+    r->get = json_array();
     r->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
     r->store = s->store ? file_absolute(s->store) : file_store_dir();
     if (!r->cache || !r->store)
@@ -142,8 +191,8 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
         rc = bench_load(s->benchmark, &r->benchmark, r->benchmark_file, err);
     if (!rc)
         rc = check_scenario(r, err);
-    if (!rc && s->dataset && !file_is_dir(s->dataset))
-        rc = assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", s->dataset);
+    if (!rc)
+        rc = resolve_dataset(r, err);
     if (!rc && s->mode == MODE_FIND_PEAK && s->scenario != SERVER)
         rc = assay_fail(err, ASSAY_EUSAGE,
                         "--mode find-peak is for --scenario Server; the other scenarios find "
@@ -165,6 +214,7 @@ void resolve_release(struct resolved *r)
 {
     settings_release(&r->s);
     manifest_release(&r->manifest);
+    json_decref(r->get);
     free(r->model_path);
     free(r->precision);
     free(r->cache);
@@ -183,8 +233,14 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
                                             .count = (uint64_t)r->s.count,
                                             .seed = (uint64_t)r->s.seed};
     void *bench = NULL;
-    int rc = manifest ? r->benchmark->open(&config, &bench, err)
-                      : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc;
+
+    if (r->s.dataset && !file_is_dir(r->s.dataset)) { /* its recipe would get it */
+        free(manifest);
+        return ASSAY_OK;
+    }
+    rc = manifest ? r->benchmark->open(&config, &bench, err)
+                  : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc)
         r->benchmark->close(bench);
@@ -194,8 +250,14 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
 
 json_t *resolve_plan(const struct resolved *r)
 {
-    json_t *steps = json_array();
+    json_t *steps = json_array(), *get = json_array(), *one;
+    size_t i;
 
+    json_array_foreach(r->get, i, one)
+    {
+        json_array_extend(steps, json_object_get(one, "steps"));
+        json_array_append(get, json_object_get(one, "request"));
+    }
     if (r->write_net)
         json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s",
                                                   r->manifest.net, r->model_path));
@@ -214,12 +276,12 @@ json_t *resolve_plan(const struct resolved *r)
                                               settings_mode_names[r->s.mode]));
     json_array_append_new(steps, json_sprintf("keep the record in %s/runs", r->store));
     return json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, s:s, s:s}, "
-                     "s:s, s:s, s:o, s:o}",
+                     "s:s, s:s, s:o, s:o, s:o}",
                      "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
                      r->manifest.name, "file", r->model_path, "format", r->format, "precision",
                      r->precision, "synthetic", (int)r->manifest.synthetic, "dataset", "path",
                      r->s.dataset, "synthetic", r->s.dataset == NULL, "engine", "name",
                      r->engine->name, "plugin", r->engine_file, "device", r->s.device, "loadgen",
                      r->load->version, "profile", r->s.profile, "settings", settings_to_json(&r->s),
-                     "steps", steps);
+                     "steps", steps, "get", get);
 }

@@ -19,6 +19,7 @@ struct resolved {
     const char *format; /* of model_path */
     char *precision;
     bool write_net; /* model_path is not there yet */
+    json_t *get;    /* what recipes would get first: [{"request", "steps"}] */
     const struct load_bridge *load;
     struct load_official official;
     char *cache;

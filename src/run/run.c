@@ -17,29 +17,43 @@
 #include "base/cpus.h"
 #include "base/file.h"
 #include "base/tree.h"
+#include "engine/host.h"
 #include "load/conf.h"
 #include "load/verdict.h"
+#include "record/conditions.h"
 #include "record/record.h"
 #include "record/system.h"
+#include "run/chosen.h"
 #include "run/latency.h"
 #include "run/resolve.h"
 #include "run/supervise.h"
 #include "run/tuning.h"
+
+/* The settings with this machine's default for the benchmark, where there is one. */
+static int with_chosen(struct settings *mine, const struct settings *s, bool *chosen,
+                       struct assay_err *err)
+{
+    int rc = settings_copy(mine, s, err);
+
+    return rc ? rc : chosen_recall(mine, chosen, err);
+}
 
 int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
 {
     struct resolved r;
     struct settings mine = {0};
     json_t *tuning = NULL;
-    int rc = resolve(s, &r, err);
+    bool chosen = false;
+    int rc = with_chosen(&mine, s, &chosen, err);
 
-    if (rc)
-        return rc;
-    if ((rc = resolve_check(&r, err))) {
-        resolve_release(&r);
+    if (!rc)
+        rc = resolve(&mine, &r, err);
+    if (rc) {
+        settings_release(&mine);
         return rc;
     }
-    if (s->tuned && !s->tune && !(rc = settings_copy(&mine, s, err)))
+    rc = resolve_check(&r, err);
+    if (!rc && s->tuned && !s->tune && !chosen)
         rc = tuning_recall(&r, &mine, &tuning, err);
     settings_release(&mine);
     json_decref(tuning);
@@ -62,10 +76,12 @@ struct job {
     struct settings final; /* with what was measured */
     json_t *result;        /* the child's; NULL when it failed */
     json_t *tuning;        /* what was tuned, now or before; NULL: nothing */
+    json_t *conditions;    /* of the machine while the child ran */
     json_t *tree;          /* the record */
     struct assay_err how;  /* how the child ended */
     char created[32];      /* when the run began */
     int restarts;          /* since LoadGen got stuck; counted in the record */
+    bool chosen;           /* with this machine's default */
 };
 
 static void in_draft(const struct job *j, const char *name, char out[1200])
@@ -159,11 +175,33 @@ static void put_digest(struct job *j, const char *part, const char *key, const c
         json_object_set(json_object_get(j->tree, part), key, digest);
 }
 
+/* Of a run that failed: what can be told without it. */
+static json_t *engine_json(const struct job *j)
+{
+    struct assay_engine_probe probe = {.size = sizeof(probe)};
+    json_t *e = json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device);
+
+    if (j->how.code == ASSAY_ESTOP || engine_probe(j->final.engine, &probe, NULL))
+        return e; /* who interrupts does not want to wait */
+    json_object_set_new(e, "version", json_string(probe.version));
+    json_object_set_new(e, "library", json_string(probe.library));
+    return e;
+}
+
+/* How long the timed part was to take; over: it was not begun, or ended, for its length. */
+static json_t *time_json(const struct job *j)
+{
+    double expected = j->sup.shared ? j->sup.shared->expected_s : 0, limit = j->final.time_limit_s;
+
+    return json_pack("{s:f, s:f, s:b}", "expected_s", expected, "limit_s", limit, "over",
+                     limit > 0 && j->how.code && (j->sup.late || expected > limit));
+}
+
 /* The child's facts; of a failed run, what the parent knows. */
 static void put_parts(struct job *j)
 {
-    static const char *const keys[] = {"dataset",  "engine",   "warmup", "trials",
-                                       "attempts", "accuracy", "stages", "faults"};
+    static const char *const keys[] = {"dataset",  "engine", "warmup", "trials", "attempts",
+                                       "accuracy", "stages", "faults", "memory"};
     json_t *model = json_object_get(j->result, "model"), *system = NULL;
     struct assay_err why;
     size_t i;
@@ -178,8 +216,8 @@ static void put_parts(struct job *j)
     put_digest(j, "assay", "sha256", "program");
     put_digest(j, "assay", "benchmark_sha256", "benchmark");
     if (!j->result)
-        put(j, "engine",
-            json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device));
+        put(j, "engine", engine_json(j));
+    put(j, "time", time_json(j));
     if (json_is_object(json_object_get(j->tree, "dataset"))) {
         uint64_t perf = (uint64_t)j->final.performance_sample_count;
         uint64_t all = (uint64_t)tree_int(json_object_get(j->tree, "dataset"), "samples", 0);
@@ -192,6 +230,7 @@ static void put_parts(struct job *j)
         system_facts_at(j->draft.store, "", &system, NULL);
     }
     put(j, "system", system);
+    put(j, "conditions", json_incref(j->conditions));
 }
 
 static json_t *detail_selection(const struct detail *d)
@@ -272,6 +311,7 @@ static void add_notes(struct job *j)
     const json_t *engine = json_object_get(j->result, "engine");
     int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0);
     const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
+    const char *model = tree_text(j->result, "note", NULL);
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
 
@@ -281,6 +321,8 @@ static void add_notes(struct job *j)
                  j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+    if (model)
+        add_note(j, "%s", model);
     if (padding)
         add_note(j, "%s", padding);
     if (own > 0) {
@@ -420,7 +462,14 @@ static int tune(struct job *j, struct settings *s, struct assay_err *err)
 {
     if (s->tune)
         return tuning_search(&j->r, s, j->draft.dir, &j->tuning, err);
-    return s->tuned ? tuning_recall(&j->r, s, &j->tuning, err) : ASSAY_OK;
+    return s->tuned && !j->chosen ? tuning_recall(&j->r, s, &j->tuning, err) : ASSAY_OK;
+}
+
+/* For everything around the timed part: opening the model, pre-processing, a search that goes on.
+ */
+static double most_seconds(const struct settings *s)
+{
+    return s->time_limit_s > 0 ? 2 * s->time_limit_s + 600 : 0;
 }
 
 /* From the child's start to the record. */
@@ -428,7 +477,8 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
                         struct assay_err *err)
 {
     struct assay_err why = {0};
-    sigset_t before;
+    struct conditions *around = NULL;
+    sigset_t before, meanwhile;
     char path[1200];
     int rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
 
@@ -437,21 +487,36 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         return rc;
     }
     in_draft(j, "job.json", path);
+    hold_signals(true, &before); /* until the child is supervised nobody hears them: they wait */
+    if (!j->how.code)
+        around = conditions_begin();
     while (!j->how.code) { /* a tuning may have ended it already */
-        supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", &j->sup, &j->how);
+        supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", most_seconds(s),
+                      &j->sup, &j->how);
         if (!j->sup.shared || !atomic_load(&j->sup.shared->again) || j->restarts == RESTARTS_MAX)
             break;
         j->restarts++;
         j->how = (struct assay_err){0};
         supervise_release(&j->sup);
     }
-    hold_signals(true, &before);
+    hold_signals(true, &meanwhile);
+    j->conditions = conditions_end(around);
     rc = read_result(j, s, &why);
     if (!rc)
         rc = put_record(j, argc, argv, &why);
     rc = rc ? record_keep(&j->draft, &why, err) : record_commit(&j->draft, j->tree, err);
     hold_signals(false, &before);
     return rc;
+}
+
+/* What recipes would get is the caller's to get first. */
+static int check_there(const struct resolved *r, struct assay_err *err)
+{
+    const char *request = tree_text(json_array_get(r->get, 0), "request", NULL);
+
+    return request ? assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it",
+                                request, request)
+                   : ASSAY_OK;
 }
 
 int run_job(const struct settings *s, int argc, char **argv, json_t **record, struct assay_err *err)
@@ -463,12 +528,18 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     memset(&j, 0, sizeof(j));
     clock_utc(j.created);
     j.sup.shared_fd = j.sup.latencies_fd = -1;
-    rc = resolve(s, &j.r, err);
-    if (rc)
-        return rc;
-    rc = resolve_check(&j.r, err);
+    rc = with_chosen(&mine, s, &j.chosen, err);
     if (!rc)
-        rc = settings_copy(&mine, s, err);
+        rc = resolve(&mine, &j.r, err);
+    if (rc) {
+        settings_release(&mine);
+        return rc;
+    }
+    rc = check_there(&j.r, err);
+    if (!rc)
+        rc = resolve_check(&j.r, err);
+    if (!rc && s->dataset && strcmp(s->dataset, j.r.s.dataset) != 0) /* by a recipe */
+        rc = settings_set(&mine, "dataset", j.r.s.dataset, SETTINGS_CLI, "dataset", err);
     if (!rc)
         rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {
@@ -481,6 +552,7 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     json_decref(j.tree);
     json_decref(j.result);
     json_decref(j.tuning);
+    json_decref(j.conditions);
     settings_release(&mine);
     settings_release(&j.final);
     supervise_release(&j.sup);

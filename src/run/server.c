@@ -17,7 +17,7 @@
 #include "base/file.h"
 #include "run/child.h"
 
-#define TRIALS_MAX   40
+#define TRIALS_MAX   60
 #define CONFIRM_MAX  12
 #define LONG_S       60   /* a trial that decides: at least so long, or as the full run */
 #define COARSE       0.05 /* precision where only a run that holds is wanted, not the peak */
@@ -190,23 +190,27 @@ static int bisect(struct search *f, double precision, struct assay_err *err)
     return rc;
 }
 
-/* The last steps: in runs as long as the full one.  What failed in a short one is not believed,
- * since a burst of the schedule weighs more there. */
+/* The last steps: in runs as long as the full one, since in a short one a burst of the schedule
+ * weighs more, and a calm stretch too.  So neither what held in a short one is believed nor what
+ * failed: from the load that held it goes down by small steps until one holds, or up until one does
+ * not. */
 static int settle(struct search *f, double precision, struct assay_err *err)
 {
-    bool held = true;
+    double qps = f->low, above = f->high, step = 1 + 2 * precision;
     int rc = ASSAY_OK;
 
     f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
-    while (!rc && held && json_array_size(f->c->trials) < TRIALS_MAX) {
-        double high = f->high;
-
-        rc = try_load(f, high, err);
-        held = f->low == high;
-        if (held)
-            f->high = high * (1 + 2 * precision);
+    f->low = f->high = 0;
+    while (!rc && (!f->low || !f->high) && json_array_size(f->c->trials) < TRIALS_MAX) {
+        rc = try_load(f, qps, err);
+        if (!f->low)
+            qps = f->high / step;
+        else
+            qps = above > f->low ? above : f->low * step;
     }
-    return rc ? rc : bisect(f, precision, err);
+    if (!rc && !f->low)
+        f->low = qps; /* the full runs go on from here */
+    return rc || !f->high ? rc : bisect(f, precision, err);
 }
 
 int server_search(struct child *c, bool find_peak, struct assay_err *err)

@@ -137,9 +137,8 @@ static int how_it_ended(int status, const char *dir, const struct supervised *s,
                       where, WEXITSTATUS(status), words);
 }
 
-/* *late: it was killed because limit_ns passed (0: no limit). */
-static int wait_for(pid_t pid, struct supervised *s, struct progress *p, int64_t limit_ns,
-                    bool *late)
+/* limit_ns 0: no limit. */
+static int wait_for(pid_t pid, struct supervised *s, struct progress *p, int64_t limit_ns)
 {
     struct pollfd ends = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
     int64_t asked = 0, began = clock_ns();
@@ -156,7 +155,7 @@ static int wait_for(pid_t pid, struct supervised *s, struct progress *p, int64_t
         if (asked && clock_ns() - asked > STOP_WAIT_S * (int64_t)1000000000)
             kill(pid, SIGKILL);
         if (limit_ns && clock_ns() - began > limit_ns) {
-            *late = true;
+            s->late = true;
             kill(pid, SIGKILL);
         }
     }
@@ -177,23 +176,17 @@ static void find_latencies(struct supervised *s)
     s->latency_count = end - from;
 }
 
-int supervise_run(const char *job, const char *dir, const char *how, struct supervised *out,
-                  struct assay_err *err)
-{
-    return supervise_run_for(job, dir, how, 0, out, err);
-}
-
-int supervise_run_for(const char *job, const char *dir, const char *how, double limit_s,
-                      struct supervised *out, struct assay_err *err)
+int supervise_run(const char *job, const char *dir, const char *how, double limit_s,
+                  struct supervised *out, struct assay_err *err)
 {
     /* Where a parent's SIGCHLD was ignored, the kernel would keep no status to wait for. */
     const struct sigaction act = {.sa_handler = on_signal}, usual = {.sa_handler = SIG_DFL};
     const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
     struct sigaction old[4];
     struct progress progress;
+    sigset_t heard;
     pid_t pid;
     int i, status, rc;
-    bool late = false;
 
     memset(out, 0, sizeof(*out));
     out->shared_fd = out->latencies_fd = -1;
@@ -201,15 +194,19 @@ int supervise_run_for(const char *job, const char *dir, const char *how, double 
     if (rc)
         return rc;
     interrupted = 0;
-    for (i = 0; i < 4; i++)
+    sigemptyset(&heard);
+    for (i = 0; i < 4; i++) {
         sigaction(signals[i], signals[i] == SIGCHLD ? &usual : &act, &old[i]);
+        sigaddset(&heard, signals[i]);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* the caller may have held them back until now */
     rc = spawn(job, dir, out, &pid, err);
     if (!rc) {
         progress_begin(&progress, how);
-        status = wait_for(pid, out, &progress, (int64_t)(limit_s * 1e9), &late);
+        status = wait_for(pid, out, &progress, (int64_t)(limit_s * 1e9));
         progress_end(&progress);
         rc = how_it_ended(status, dir, out, err);
-        if (late)
+        if (out->late)
             rc = assay_fail(err, ASSAY_EFAIL, "took longer than %.0f s", limit_s);
         if (rc && interrupted)
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");

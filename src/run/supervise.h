@@ -11,18 +11,16 @@ struct supervised {
     const int64_t *latencies; /* those of what is measured; 0: that sample has not come back */
     uint64_t latency_count;
     int shared_fd, latencies_fd;
+    bool late; /* it was ended because it took too long */
 };
-
-/* As supervise_run, but the child is killed after limit_s. */
-int supervise_run_for(const char *job, const char *dir, const char *progress, double limit_s,
-                      struct supervised *out, struct assay_err *err);
 
 /* Runs `libexec/assay/assay-child run <job>` with its output in <dir>/engine.log, until it ends or
  * the user interrupts (SIGINT, SIGTERM, SIGHUP: the child is asked to stop, then killed). ASSAY_OK:
  * it finished. ASSAY_ESTOP: interrupted.  Anything else: err says what happened, also for a crash.
- * What was measured is in *out in every case. progress: auto|plain|json|none. */
-int supervise_run(const char *job, const char *dir, const char *progress, struct supervised *out,
-                  struct assay_err *err);
+ * What was measured is in *out in every case. progress: auto|plain|json|none.
+ * limit_s: the child is killed after so long (out->late); 0: no limit. */
+int supervise_run(const char *job, const char *dir, const char *progress, double limit_s,
+                  struct supervised *out, struct assay_err *err);
 void supervise_release(struct supervised *sup);
 
 #endif

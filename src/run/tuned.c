@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/cpus.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -20,6 +22,23 @@ char *tuned_path(void)
 
     free(dir);
     return path;
+}
+
+json_t *tuned_machine(void)
+{
+    struct utsname u = {0};
+    char line[256], *name = NULL;
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    json_t *out;
+
+    uname(&u);
+    while (f && !name && fgets(line, sizeof(line), f))
+        if (!strncmp(line, "model name", 10) && (name = strchr(line, ':')))
+            name[strcspn(name, "\n")] = 0;
+    if (f)
+        fclose(f);
+    out = json_sprintf("%s, %s, %u CPUs", u.nodename, name ? name + 2 : u.machine, cpus_usable());
+    return out ? out : json_string("unknown");
 }
 
 /* What is not so is a hand's work or a broken disk's. */

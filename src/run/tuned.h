@@ -16,6 +16,9 @@
 #include "assay/types.h"
 
 char *tuned_path(void); /* free() it; NULL: out of memory */
+/* This machine, as keys name it: its name and its processors (one without names, and a container,
+ * by its own); a new reference. */
+json_t *tuned_machine(void);
 
 /* The entries; an empty array when there is no file.  An error is one line that says what is wrong
  * with the file and what to do. */

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 
 #include "base/clock.h"
 #include "base/cpus.h"
@@ -146,24 +145,6 @@ static json_t *found_json(const struct tuning *t, const struct tune_config *c)
 
 /* ---- what it was found for ---- */
 
-/* Processors are told by their name; a machine without names (and a container) by its own. */
-static json_t *machine_json(void)
-{
-    struct utsname u = {0};
-    char line[256], *name = NULL;
-    FILE *f = fopen("/proc/cpuinfo", "re");
-    json_t *out;
-
-    uname(&u);
-    while (f && !name && fgets(line, sizeof(line), f))
-        if (!strncmp(line, "model name", 10) && (name = strchr(line, ':')))
-            name[strcspn(name, "\n")] = 0;
-    if (f)
-        fclose(f);
-    out = json_sprintf("%s, %s, %u CPUs", u.nodename, name ? name + 2 : u.machine, cpus_usable());
-    return out ? out : json_string("unknown");
-}
-
 /* By content: of a net what decides it is in the name of its file. */
 static json_t *model_json(const struct resolved *r)
 {
@@ -184,7 +165,7 @@ static json_t *key_part(const struct resolved *r)
 {
     const struct settings *s = &r->s;
     json_t *key =
-        json_pack("{s:o, s:s, s:s, s:s, s:s, s:s}", "machine", machine_json(), "benchmark",
+        json_pack("{s:o, s:s, s:s, s:s, s:s, s:s}", "machine", tuned_machine(), "benchmark",
                   r->benchmark->name, "engine", r->engine->name, "device", s->device, "precision",
                   r->precision, "scenario", settings_scenario_names[s->scenario]);
 
@@ -505,7 +486,7 @@ static int measure(void *ctx, const struct tune_ask *a, struct tune_point *point
     if (rc)
         return rc;
     snprintf(job, sizeof(job), "%s/job.json", t->dir);
-    rc = supervise_run_for(job, t->dir, "none", a->limit_s, &sup, err);
+    rc = supervise_run(job, t->dir, "none", a->limit_s, &sup, err);
     supervise_release(&sup);
     if (!rc)
         rc = read_trial(t, points, count, err);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "run/child.h"
 
 #define SINGLES_MAX   4096
@@ -259,6 +260,54 @@ double expected_samples(const struct child *c, const struct settings *s)
     if (s->scenario == MULTI_STREAM)
         queries *= (double)s->samples_per_query;
     return fmax(queries, (double)c->bench_desc.samples);
+}
+
+/* Of a Server load that is searched, where each trial takes so many seconds at least. */
+#define SEARCH_TRIALS 6
+#define TRIAL_QUERIES 100
+
+static double server_seconds(const struct settings *s, double rate)
+{
+    bool search = s->mode == MODE_FIND_PEAK || !(s->target_qps > 0);
+    double qps = search ? 0.7 * rate : s->target_qps, full, trial;
+
+    full = fmax((double)s->min_duration_ms * 1e-3, (double)s->min_query_count / qps);
+    trial = fmin(full, fmax(TRIAL_QUERIES / qps, full / 6));
+    return full + (search ? SEARCH_TRIALS * trial : 0);
+}
+
+/* By the warm-up's rate. */
+static double expected_seconds(const struct child *c)
+{
+    const struct settings *s = &c->r.s;
+    double single = c->single_ns_median * 1e-9, rate = c->samples_per_second, timed = 0;
+    double samples = (double)s->min_query_count, all = (double)c->bench_desc.samples;
+
+    if (s->accuracy_sample_count)
+        all = fmin(all, (double)s->accuracy_sample_count);
+    if (s->scenario == SINGLE_STREAM && single > 0)
+        rate = 1 / single;
+    if (s->scenario == MULTI_STREAM)
+        samples *= (double)s->samples_per_query;
+    if (s->mode != MODE_ACCURACY)
+        timed = s->scenario == SERVER ? server_seconds(s, rate)
+                                      : fmax((double)s->min_duration_ms * 1e-3, samples / rate);
+    return timed + (s->mode == MODE_ACCURACY || s->mode == MODE_SUBMISSION ? all / rate : 0);
+}
+
+int check_time(struct child *c, struct assay_err *err)
+{
+    double limit = c->r.s.time_limit_s, expected = expected_seconds(c);
+    char takes[32], most[32];
+
+    c->shared->expected_s = expected;
+    if (!(limit > 0) || expected <= limit)
+        return ASSAY_OK;
+    text_duration(takes, expected);
+    text_duration(most, limit);
+    return assay_fail(err, ASSAY_EFAIL,
+                      "needs about %s here, more than the %s of --time-limit-s: not begun", takes,
+                      most);
 }
 
 /* What the kernel could give without swapping: free pages alone would leave out its file cache,

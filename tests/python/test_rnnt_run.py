@@ -1,8 +1,8 @@
 # test: serial.  RNN-T's runs on graphs that say known texts
-"""`assay run rnnt` on ONNX Runtime with tiny_rnnt.py's graphs: each utterance of the test data is decoded to its
-transcript on any number of lanes, in every scenario; the log's payload is that, as int64 or int8; a joint network that
-never says blank is stopped after 30 characters a step; and the score of a log with errors is the one that Python
-computes."""
+"""`assay run rnnt` with tiny_rnnt.py's graphs, on every engine that is here: each utterance of the test data is decoded
+to its transcript on any number of lanes; a folder that lacks a file, has a broken one or one too many is refused with
+the file's name.  On ONNX Runtime besides: every scenario; the log's payload as int64 or int8; a joint network that never
+says blank is stopped after 30 characters a step; and the score of a log with errors is the one that Python computes."""
 import functools
 import json
 import os
@@ -18,10 +18,11 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 DATA = os.path.join(os.environ.get("ASSAY_TEST_DATA") or os.path.join(ROOT, "..", "shared", "data"), "speech-mini")
 PREFIX = os.environ["ASSAY_PREFIX"]
 ASSAY = os.path.join(PREFIX, "bin", "assay")
+ENGINES = {"onnxruntime": "onnx", "pytorch": "torchscript", "openvino": "onnx", "tensorflow": "tensorflow"}
 
 
-def run(model, scenario, mode, *more, data=DATA, code=0):
-    command = [ASSAY, "run", "rnnt", "--engine", "onnxruntime", "--model", model, "--dataset", data, "--scenario", scenario,
+def run(model, scenario, mode, *more, engine="onnxruntime", data=DATA, code=0):
+    command = [ASSAY, "run", "rnnt", "--engine", engine, "--model", model, "--dataset", data, "--scenario", scenario,
                "--mode", mode, "--warmup-s", "0.2", "--json", *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     record = json.loads(done.stdout) if done.stdout.strip() else {}
@@ -46,14 +47,14 @@ def pack(text, kind):
     return struct.pack(f"<{len(labels)}{kind}", *labels)
 
 
-def check_decoding(model, kind, utterances, *more):
-    record = run(model, "Offline", "accuracy", *more)
+def check_decoding(model, kind, utterances, *more, **how):
+    record = run(model, "Offline", "accuracy", *more, **how)
     found = payloads()
     wrong = [i for i, (_, text) in enumerate(utterances) if found[i] != pack(text, kind)]
     accuracy = record["accuracy"]
     if wrong or accuracy["line"] != "Word Error Rate: 0.0%, accuracy=100.0%" or not accuracy["passed"] or \
             abs(accuracy["target"] - 0.99 * 92.548) > 1e-9:
-        sys.exit(f"{model} {more}: wrong: {wrong}; {accuracy}")
+        sys.exit(f"{model} {more} {how}: wrong: {wrong}; {accuracy}")
 
 
 def distance(truth, found):
@@ -84,31 +85,53 @@ def check_score(folder, model, utterances):
         sys.exit(f"score: exit code {done.returncode}, wanted 5 and {want}: {done.stdout} {done.stderr}")
 
 
-def check_refused(folder, name, change, want):
-    model = tiny_rnnt.model(folder, name, {96: "a"})
-    change(os.path.join(folder, name))
-    done = subprocess.run([ASSAY, "run", "rnnt", "--engine", "onnxruntime", "--model", model, "--count", "2"],
+def check_refused(folder, engine, name, change, want):
+    kind = ENGINES[engine]
+    model = tiny_rnnt.model(folder, f"{engine}-{name}", {96: "a"}, kind=kind)
+    within = model.removesuffix(".yaml")
+    change(tiny_rnnt.WRITERS[kind], lambda graph: tiny_rnnt.file_of(within, graph, kind))
+    done = subprocess.run([ASSAY, "run", "rnnt", "--engine", engine, "--model", model, "--count", "2"],
                           capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.splitlines() if line.startswith("assay: ")]
     if done.returncode != 3 or len(said) != 1 or want not in said[0]:
-        sys.exit(f"{name}: exit code {done.returncode}, wanted 3 and {want}: {done.stderr}")
+        sys.exit(f"{engine} {name}: exit code {done.returncode}, wanted 3 and {want}: {done.stderr}")
 
 
-def check_bad_models(folder):
-    def cut(model):
-        os.truncate(os.path.join(model, "joint.onnx"), 300)
+def check_bad_models(folder, engine):
+    def empty(_, file):
+        for graph in ("encoder", "prediction", "joint"):
+            os.remove(file(graph))
+    refused = functools.partial(check_refused, folder, engine)
+    ending = tiny_rnnt.ENDINGS[ENGINES[engine]]
+    others = {"torchscript": " or joint.torchscript", "tensorflow": " or joint.tensorflow"}.get(ENGINES[engine], "")
+    refused("lacking", lambda _, file: os.remove(file("joint")),
+            f"{engine}-lacking: has no joint{ending}{others} for the graph 'joint', but encoder{ending}, prediction{ending}")
+    refused("extra", lambda w, file: w.encoder(file("spare")),
+            f"{engine}-extra/spare{ending}: is none of the graphs 'encoder', 'prediction', 'joint'")
+    refused("named", lambda w, file: w.encoder(file("encoder"), "audio"),
+            f"graph 'encoder': {engine}: the model has no input 'frames', but 'audio")
+    refused("swapped", lambda w, file: w.joint(file("encoder"), tiny_rnnt.table({96: "a"})),
+            f"graph 'encoder': {engine}: the model takes 2 inputs, the benchmark has 1"
+            if engine != "tensorflow" else  # which runs a graph when it opens it
+            "swapped/encoder.pb: inference: encoded:0 is both fed and fetched")
+    refused("cut", lambda _, file: os.truncate(file("joint"), 300), f"joint{ending} (300 bytes)")
+    refused("empty", empty, "file; wanted: one for each graph")
 
-    def empty(model):
-        for file in os.listdir(model):
-            os.remove(os.path.join(model, file))
-    check_refused(folder, "lacking", lambda m: os.remove(os.path.join(m, "joint.onnx")),
-                  "the model has no graph 'joint', but 'encoder', 'prediction'")
-    check_refused(folder, "named", lambda m: tiny_rnnt.encoder(os.path.join(m, "encoder.onnx"), "audio"),
-                  "graph 'encoder': onnxruntime: the model has no input 'frames', but 'audio'")
-    check_refused(folder, "swapped", lambda m: tiny_rnnt.joint(os.path.join(m, "encoder.onnx"), {96: "a"}),
-                  "graph 'encoder': onnxruntime: the model takes 2 inputs, the benchmark has 1")
-    check_refused(folder, "cut", cut, "joint.onnx (300 bytes) is cut off or no ONNX file")
-    check_refused(folder, "empty", empty, "has no .onnx file; wanted: one for each graph")
+
+def check_engine(folder, engine, utterances):
+    """The same transcripts as ONNX Runtime's."""
+    kind = ENGINES[engine]
+    model = tiny_rnnt.model(folder, engine, dict(utterances), kind=kind)
+    with open(os.path.join(folder, engine, "notes.txt"), "w", encoding="utf-8") as f:
+        f.write("no graph\n")
+    check_decoding(model, "q", utterances, engine=engine)
+    check_decoding(model, "q", utterances, "--lanes", "2", "--threads", "1", engine=engine)
+    if kind == "torchscript":  # nothing in the file says its shapes: the benchmark's are taken
+        foreign = tiny_rnnt.model(folder, "foreign", dict(utterances), kind=kind, facts=False)
+        check_decoding(foreign, "q", utterances, engine=engine)
+    for scenario in ("SingleStream", "Offline"):
+        run(model, scenario, "performance", "--min-duration-ms", "300", engine=engine)
+    check_bad_models(folder, engine)
 
 
 def main():
@@ -130,13 +153,16 @@ def main():
         if lengths != {i: 30 * (-(-rows // 2)) for i, (rows, _) in enumerate(utterances)}:
             sys.exit(f"without blank: {lengths}")
         check_score(folder, wide, utterances)
-        check_bad_models(folder)
+        check_bad_models(folder, "onnxruntime")
         # LibriSpeech's own form, FLAC: one utterance.
         record = run(wide, "SingleStream", "accuracy", data=os.path.join(DATA, "2412"))
         if record["accuracy"]["line"] != "Word Error Rate: 0.0%, accuracy=100.0%":
             sys.exit(f"FLAC: {record['accuracy']}")
         for scenario, more in (("SingleStream", ()), ("Server", ("--target-qps", "100", "--target-latency-ms", "60000")), ("Offline", ())):
             run(wide, scenario, "performance", "--min-duration-ms", "500", *more)
+        for engine in list(ENGINES)[1:]:
+            if os.path.isdir(os.path.join(PREFIX, "lib/assay/runtimes", engine)):
+                check_engine(folder, engine, utterances)
     return 0
 
 

@@ -1,12 +1,15 @@
 /* Samples of different lengths in one batch: what the engine gets is their numbers and zeros, as
- * long as the longest of the batch or as the model's fixed axis, the longest samples first. */
+ * long as the longest of the batch or as the model's fixed axis, the longest samples first; where
+ * samples wait, those of about one length together. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "batch/batch.h"
 
@@ -22,6 +25,8 @@ struct stub {
     uint64_t odd; /* this sample is one number wide; 0: none is */
     int32_t sums[SAMPLES];
     char error[512];
+    int64_t places;    /* of all batches, padding included */
+    _Atomic bool held; /* the engine does not come back */
 };
 
 static int64_t length_of(uint64_t index)
@@ -55,7 +60,10 @@ static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
     assert_int_equal(in->dims[0], b->samples);
     assert_int_equal(in->dims[2], WIDTH);
     assert_int_equal(in->bytes, (size_t)(b->samples * each) * sizeof(*at));
+    while (s->held)
+        usleep(100);
     s->lengths[s->batches++] = in->dims[1];
+    s->places += in->dims[1] * b->samples;
     memset(s->sums, 0, sizeof(s->sums));
     for (i = 0; i < b->samples * each; i++)
         s->sums[i / each] += at[i];
@@ -192,12 +200,73 @@ static void what_does_not_fit_is_an_error(void **state)
     free(s);
 }
 
+/* All samples come one by one while the engine has a batch in hand. */
+static int64_t places_with(int64_t wait_ns)
+{
+    static const uint32_t map[1] = {0};
+    struct assay_tensor_spec pad = {"x", ASSAY_I32, 3, {-1, -1, WIDTH}};
+    struct batch_config c = {.lanes = 1,
+                             .max_batch = 4,
+                             .wait_ns = wait_ns,
+                             .samples = SAMPLES,
+                             .input_count = 1,
+                             .output_count = 1,
+                             .output_map = map,
+                             .wanted_outputs = 1,
+                             .response_bytes = 4,
+                             .pad = &pad};
+    struct stub *s = calloc(1, sizeof(*s));
+    struct batch_ops ops = {.ctx = s,
+                            .submit = stub_submit,
+                            .alloc = stub_alloc,
+                            .release = stub_release,
+                            .input = stub_input,
+                            .respond = stub_respond,
+                            .complete = stub_complete,
+                            .fail = stub_fail};
+    struct batcher *b;
+    int64_t places;
+
+    for (int i = 0; i < SAMPLES * LONGEST; i++) {
+        s->data[i / LONGEST][i % LONGEST][0] = i / LONGEST + 1;
+        s->data[i / LONGEST][i % LONGEST][1] = 1;
+    }
+    s->held = true;
+    assert_int_equal(batch_create(&c, &ops, &b, NULL), 0);
+    for (size_t i = 0; i < SAMPLES; i++)
+        batch_issue(b, &(struct batch_item){i, i}, 1);
+    s->held = false;
+    batch_flush(b);
+    batch_wait_idle(b);
+    batch_destroy(b);
+    assert_int_equal(s->answered, SAMPLES);
+    assert_int_equal(s->failed, 0);
+    places = s->places;
+    free(s);
+    return places;
+}
+
+static void who_waits_goes_with_its_like(void **state)
+{
+    int64_t words = 0, order, group;
+
+    (void)state;
+    for (uint64_t i = 0; i < SAMPLES; i++)
+        words += length_of(i);
+    order = places_with(0) - words;
+    group = places_with(INT64_C(3600000000000)) - words;
+    print_message("  padded places: %d in order of arrival, %d by length\n", (int)order,
+                  (int)group);
+    assert_true(group * 3 <= order);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_long_as_the_longest),
         cmocka_unit_test(as_long_as_a_fixed_axis),
         cmocka_unit_test(what_does_not_fit_is_an_error),
+        cmocka_unit_test(who_waits_goes_with_its_like),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,6 +126,10 @@ static void bad_manifests(void **state)
         {OWN "md5: {onnx: 1234}\n", "'md5' must be a mapping of formats to texts"},
         {OWN "md5: {own.onnx: ab}\n", "md5: 'own.onnx' is no format of 'files'"},
         {OWN "sha256: {tensorflow: ab}\n", "sha256: 'tensorflow' is no format of 'files'"},
+        {HEAD "net: n\nsizes: 3\n", "'sizes' must be a mapping of names to whole numbers"},
+        {HEAD "net: n\nsizes: {rows: 0}\n", "'sizes' must be a mapping of names to whole numbers"},
+        {HEAD "net: {a: n}\nsizes: {rows: 1}\n", "'sizes' are those of one net, and it names sev"},
+        {OWN "sizes: {rows: 1}\n", "'sizes' are those of one net, and it names none"},
         {HEAD "files: {onnx: x\n", "/d/m.yaml:5:"},
     };
     struct assay_err err;
@@ -377,6 +381,38 @@ static void the_page_is_right(void **state)
     free(page);
 }
 
+static void sizes_of_a_net(void **state)
+{
+    static const char *const bad[][2] = {
+        {"row=5", "--sizes: the model 'own' has no size 'row'; did you mean 'rows'"},
+        {"quite=5", "--sizes: the model 'own' has no size 'quite'; there is 'rows'"},
+        {"rows=0", "--sizes: rows: '0' is no whole number from 1 to 2147483647"},
+        {"rows=5x", "--sizes: rows: '5x' is no whole number"},
+        {"rows=", "--sizes: rows: '' is no whole number"},
+        {"rows=2147483648", "--sizes: rows: '2147483648' is no whole number"},
+        {"rows=5,more", "--sizes: 'more' is no name=number"}};
+    struct assay_err err;
+    struct manifest m;
+
+    (void)state;
+    assert_int_equal(parse(HEAD "net: dlrm\nsizes: {rows: 10, more: 2}\n", &m, &err), 0);
+    assert_string_equal(m.net, "dlrm:rows=10,more=2");
+    assert_int_equal(manifest_set_sizes(&m, "more=3,rows=2147483647", &err), 0);
+    assert_string_equal(m.net, "dlrm:rows=2147483647,more=3");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(m.tree, "sizes"), "more")),
+                     3);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(manifest_set_sizes(&m, bad[i][0], &err), ASSAY_EUSAGE);
+        if (!strstr(err.text, bad[i][1]))
+            fail_msg("'%s', not '%s'", err.text, bad[i][1]);
+    }
+    manifest_release(&m);
+    assert_int_equal(parse(HEAD "net: bert\n", &m, &err), 0);
+    assert_int_equal(manifest_set_sizes(&m, "rows=5", &err), ASSAY_EUSAGE);
+    assert_non_null(strstr(err.text, "--sizes: there are none to choose for the model 'own'"));
+    manifest_release(&m);
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -386,6 +422,7 @@ int main(void)
         EACH(by_name_and_by_file), EACH(listing),
         EACH(model_files),         EACH(digests),
         EACH(delivered_manifests), EACH(the_page_is_right),
+        EACH(sizes_of_a_net),
     };
 
     snprintf(real_prefix, sizeof(real_prefix), "%s",

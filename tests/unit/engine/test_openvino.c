@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -237,6 +238,51 @@ static void broken_models_are_named(void **state)
 }
 
 /* OpenVINO finds out itself what a file is, but what was asked for must be what is run. */
+/* In each format, every file of a folder with its ending is a graph. */
+static void a_folder_is_a_model_of_several_graphs(void **state)
+{
+    static const char *const formats[] = {"onnx", "tensorflow", "openvino"};
+    char folder[sizeof(dir) + 16], path[sizeof(dir) + 48];
+    const struct assay_model_desc *desc;
+    struct assay_err err = {0};
+    uint32_t sample = 3;
+    struct trial t;
+    struct load l;
+
+    (void)state;
+    snprintf(folder, sizeof(folder), "%s/graphs", dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    refuses(folder, "openvino", "has no .xml file; wanted: one for each graph");
+    write_graph_def("MatMul");
+    write_ir();
+    snprintf(path, sizeof(path), "%s/second.pb", folder);
+    assert_int_equal(rename(graph_def, path), 0);
+    snprintf(path, sizeof(path), "%s/second.xml", folder);
+    assert_int_equal(rename(ir, path), 0);
+    snprintf(path, sizeof(path), "%s/second.bin", folder);
+    assert_int_equal(rename(bin, path), 0);
+    snprintf(path, sizeof(path), "%s/second.onnx", folder);
+    assert_int_equal(tiny_onnx_write(path, 1, 13, "MatMul"), 0);
+    snprintf(path, sizeof(path), "%s/first.onnx", folder);
+    assert_int_equal(tiny_onnx_write(path, 0, 13, "MatMul"), 0);
+    for (int k = 0; k < 3; k++) {
+        if (open_model(&t, folder, formats[k], "", NULL, &err) ||
+            load_init(&l, &t, 1, &sample, 1, &err))
+            fail_msg("%s: %s", formats[k], err.text);
+        desc = engine_desc(t.engine);
+        assert_int_equal(desc->graph_count, k ? 1 : 2);
+        assert_string_equal(desc->graphs[0].name, k ? "second" : "first");
+        assert_string_equal(desc->graphs[desc->graph_count - 1].name, "second");
+        assert_int_equal(desc->max_batch, k ? 0 : 1);
+        l.batch.graph = desc->graph_count - 1;
+        assert_int_equal(load_run(&l, &err), 0);
+        load_release(&l);
+        trial_close(&t, NULL);
+    }
+    assert_int_equal(tiny_onnx_write(path, 8, 13, "MatMul"), 0);
+    refuses(folder, "onnx", "first.onnx: the model takes exactly 8 samples");
+}
+
 static void a_wrong_format_is_refused(void **state)
 {
     (void)state;
@@ -367,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right_in_every_format),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(broken_models_are_named),
+                                       cmocka_unit_test(a_folder_is_a_model_of_several_graphs),
                                        cmocka_unit_test(a_wrong_format_is_refused),
                                        cmocka_unit_test(precision_is_what_is_in_force),
                                        cmocka_unit_test(other_devices_are_refused_with_reasons),

@@ -215,6 +215,97 @@ static void broken_models_are_named(void **state)
     must_fail(fclose(f), "no TorchScript file");
 }
 
+/* Every .pt of a folder is a graph, called after its file; lanes run all of them. */
+static void a_folder_is_a_model_of_several_graphs(void **state)
+{
+    static const char twice[] = "(self: __torch__.Net, x: Tensor) -> Tensor:\n"
+                                "    return torch.mul(torch.matmul(x, self.w), 2.)\n";
+    char folder[] = P_tmpdir "/assay-graphs-XXXXXX", path[sizeof(folder) + 32];
+    struct trial_ask ask = {.table = table,
+                            .model = folder,
+                            .format = "torchscript",
+                            .device = "cpu",
+                            .options = "",
+                            .lanes = 2,
+                            .max_batch = 4};
+    const struct assay_model_desc *desc;
+    struct assay_err err = {0};
+    uint32_t sample = 3;
+    struct trial t;
+    struct load l;
+    float once[3];
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    assert_true(trial_open(&t, &ask, &err) < 0);
+    assert_non_null(strstr(err.text, "has no .pt or .torchscript file"));
+    snprintf(path, sizeof(path), "%s/second.pt", folder);
+    assert_int_equal(tiny_torchscript_write(path, twice, TINY_FACTS), 0);
+    snprintf(path, sizeof(path), "%s/first.torchscript", folder);
+    assert_int_equal(tiny_torchscript_write(path, TINY_MATMUL, TINY_FACTS), 0);
+    if (trial_open(&t, &ask, &err) || load_init(&l, &t, 1, &sample, 1, &err))
+        fail_msg("%s", err.text);
+    desc = engine_desc(t.engine);
+    assert_int_equal(desc->graph_count, 2);
+    assert_string_equal(desc->graphs[0].name, "first");
+    assert_string_equal(desc->graphs[1].name, "second");
+    assert_string_equal(desc->graphs[1].outputs[0].name, "y");
+    assert_int_equal(load_run(&l, &err), 0);
+    memcpy(once, l.answer[0], sizeof(once));
+    l.batch.graph = 1;
+    assert_int_equal(load_run(&l, &err), 0);
+    for (int j = 0; j < 3; j++)
+        assert_true(fabs((double)((const float *)l.answer[0])[j] - 2 * (double)once[j]) < 1e-5);
+    load_release(&l);
+    trial_close(&t, NULL);
+    assert_int_equal(truncate(path, file_size(path) - 20), 0);
+    assert_true(trial_open(&t, &ask, &err) < 0);
+    assert_non_null(strstr(err.text, "first.torchscript ("));
+    file_remove_tree(folder, NULL);
+}
+
+/* A module that follows a free length: which dimension that is, is seen. */
+static void a_free_length_is_seen(void **state)
+{
+    static const struct assay_tensor_spec in = {"frames", ASSAY_F32, 2, {-1, 4}},
+                                          out = {"encoded", ASSAY_F32, 2, {-1, 4}};
+    static const struct assay_graph_desc want = {"encoder", 1, 1, &in, &out};
+    struct assay_engine_config c = {.size = sizeof(c),
+                                    .model_path = model,
+                                    .format = "torchscript",
+                                    .device = "cpu",
+                                    .lanes = 1,
+                                    .threads = 1,
+                                    .max_batch = 1,
+                                    .want_graph_count = 1,
+                                    .want_graphs = &want};
+    char *dir = engine_runtime_dir("pytorch"), *storage;
+    struct assay_value *values;
+    struct assay_err err = {0};
+    struct engine *e;
+
+    (void)state;
+    assert_int_equal(tiny_torchscript_write(model,
+                                            "(self: __torch__.Net, x: Tensor) -> Tensor:\n"
+                                            "    return torch.slice(x, 1, 0, 1000000, 2)\n",
+                                            NULL),
+                     0);
+    assert_int_equal(engine_parse_options(table, NULL, &values, &c.option_count, &storage, &err),
+                     0);
+    c.values = values;
+    c.runtime_dir = dir;
+    if (engine_open(table, &c, &e, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(engine_desc(e)->graphs->inputs[0].name, "frames");
+    assert_string_equal(engine_desc(e)->graphs->outputs[0].name, "encoded");
+    assert_int_equal(engine_desc(e)->graphs->outputs[0].dims[1], -1);
+    assert_int_equal(engine_desc(e)->graphs->outputs[0].dims[2], 4);
+    engine_close(e);
+    free(values);
+    free(storage);
+    free(dir);
+}
+
 static void an_error_in_a_batch_is_one_line(void **state)
 {
     uint32_t sample = 1;
@@ -331,6 +422,8 @@ int main(void)
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(precision_is_what_was_asked),
                                        cmocka_unit_test(broken_models_are_named),
+                                       cmocka_unit_test(a_folder_is_a_model_of_several_graphs),
+                                       cmocka_unit_test(a_free_length_is_seen),
                                        cmocka_unit_test(an_error_in_a_batch_is_one_line),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
                                        cmocka_unit_test(it_conforms)};

@@ -124,6 +124,41 @@ static void a_folder_is_a_model(void **state)
     refused(folder, "savedmodel", "cpu", "several signatures (");
 }
 
+/* A folder that is no SavedModel has a graph in each .pb. */
+static void a_folder_of_graphs_is_a_model_of_several(void **state)
+{
+    char graphs[sizeof(dir) + 16], path[sizeof(dir) + 48];
+    const struct assay_model_desc *desc;
+    struct assay_err err = {0};
+    uint32_t sample = 3;
+    struct trial t;
+    struct load l;
+
+    (void)state;
+    snprintf(graphs, sizeof(graphs), "%s/graphs", dir);
+    assert_int_equal(mkdir(graphs, 0700), 0);
+    refused(graphs, "tensorflow", "cpu", "has no .pb or .tensorflow file; wanted: one for each");
+    snprintf(path, sizeof(path), "%s/second.pb", graphs);
+    assert_int_equal(tiny_graphdef_write(path, 1, "MatMul"), 0);
+    snprintf(path, sizeof(path), "%s/first.tensorflow", graphs);
+    assert_int_equal(tiny_graphdef_write(path, -1, "MatMul"), 0);
+    if (open_as(&t, graphs, "tensorflow", "", "cpu", &err) ||
+        load_init(&l, &t, 0, &sample, 1, &err))
+        fail_msg("%s", err.text);
+    desc = engine_desc(t.engine);
+    assert_int_equal(desc->graph_count, 2);
+    assert_string_equal(desc->graphs[0].name, "first");
+    assert_string_equal(desc->graphs[1].name, "second");
+    assert_int_equal(desc->graphs[1].inputs[0].dims[0], 1);
+    assert_int_equal(desc->max_batch, 1);
+    l.batch.graph = 1;
+    assert_int_equal(load_run(&l, &err), 0);
+    load_release(&l);
+    trial_close(&t, NULL);
+    assert_int_equal(tiny_graphdef_write(path, 8, "MatMul"), 0);
+    refused(graphs, "tensorflow", "cpu", "first.tensorflow: the model takes exactly 8 samples");
+}
+
 /* Names that the benchmark gives choose the tensors, keys and graph's names alike. */
 static void wanted_tensors_are_found(void **state)
 {
@@ -317,6 +352,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right),
                                        cmocka_unit_test(a_folder_is_a_model),
+                                       cmocka_unit_test(a_folder_of_graphs_is_a_model_of_several),
                                        cmocka_unit_test(wanted_tensors_are_found),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(broken_models_are_named),

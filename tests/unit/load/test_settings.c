@@ -190,13 +190,14 @@ static void files(void **state)
     settings_init(&s, &err);
     assert_int_equal(read_text(&s,
                                "scenario: Server\nlanes: 2\nbatch_wait_ms: 0.5\njson: true\n"
-                               "engine-options:\n  spin: true\n  level: 3\n",
+                               "engine-options:\n  spin: true\n  level: 3\nsizes: {rows: 5000}\n",
                                &err),
                      0);
     assert_int_equal(s.scenario, SERVER);
     assert_int_equal(s.lanes, 2);
     assert_true(s.batch_wait_ms == 0.5 && s.json);
     assert_string_equal(s.engine_options, "spin=true,level=3");
+    assert_string_equal(s.sizes, "rows=5000");
     assert_int_equal(settings_origin_of(&s, "lanes"), SETTINGS_JOB);
     assert_int_equal(read_text(&s, "lanes: [1]\n", &err), ASSAY_EUSAGE);
     assert_non_null(strstr(err.text, "lanes: give one value"));

@@ -162,6 +162,45 @@ static void every_net_by_name(void **state)
     }
 }
 
+/* The checkpoint of RNN-T has three networks: each net takes its own, under the official names, and
+ * what belongs to none is refused as ever. */
+static void one_of_a_checkpoint(void **state)
+{
+#define F32(name) ",\"" name "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}"
+    static const char beside[] = F32("audio_preprocessor.featurizer.fb")
+        F32("encoder.pre_rnn.lstm.x") F32("prediction.embed.x") F32("joint_net.9.x");
+    static void (*const nets[])(struct net *) = {
+        net_build_rnnt_encoder_small, net_build_rnnt_prediction_small, net_build_rnnt_joint_small};
+    static const char *const before[] = {"", "module."};
+    struct net_weights *w;
+    struct assay_err err;
+    struct text file;
+    struct made m;
+    size_t fit;
+    char *name;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        m = make(nets[i]);
+        for (size_t k = 0; k < 2; k++) {
+            save(&m, before[k], NULL, k ? "" : beside, &file);
+            while ((name = memmem(file.s, file.len, "joint.net.", 10)))
+                name[5] = '_';
+            if (bind(&m, &file, &w, &fit, &err))
+                fail_msg("%s", err.text);
+            same_tensors(&m, w);
+            net_weights_destroy(w);
+            text_release(&file);
+        }
+        save(&m, "", NULL, F32("decoder.x"), &file);
+        assert_int_equal(bind(&m, &file, &w, &fit, &err), ASSAY_EFAIL);
+        assert_non_null(strstr(err.text, "not wanted: decoder.x"));
+        net_weights_destroy(w);
+        text_release(&file);
+        drop(&m);
+    }
+}
+
 static void names_refused(void **state)
 {
 #define MORE(name, type, shape, to)                                                                \
@@ -486,6 +525,7 @@ static void marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_name),
+                                       cmocka_unit_test(one_of_a_checkpoint),
                                        cmocka_unit_test(names_refused),
                                        cmocka_unit_test(by_graph),
                                        cmocka_unit_test(impossible_numbers),

@@ -298,6 +298,44 @@ static void unknown_names(void **state)
     assert_non_null(strstr(err.text, "onnx"));
 }
 
+/* DLRM's tables; all others keep their size. */
+static void a_size_is_chosen(void **state)
+{
+    static const char *const bad[][2] = {{"dlrm:", "'' is not known; wanted: rows=N"},
+                                         {"dlrm:rows", "'rows' is not known"},
+                                         {"dlrm:rows=0", "'rows=0' is not known"},
+                                         {"dlrm:rows=1e6", "'rows=1e6' is not known"},
+                                         {"dlrm:rows=5,more=1", "'rows=5,more=1' is not known"},
+                                         {"bert:rows=5", "net bert: has no size to choose"},
+                                         {"dlm:rows=5", "did you mean 'dlrm'?"}};
+    static const struct {
+        const char *name, *is;
+        uint64_t rows; /* of all tables */
+    } nets[] = {{"dlrm:rows=7", "dlrm:rows=7", 175},
+                {"dlrm", "dlrm", 921165},
+                {"dlrm:rows=100000", "dlrm", 921165},
+                {"dlrm:rows=40000000", "dlrm:rows=40000000", 187767399}};
+    struct assay_err err = {0};
+    uint64_t rest = 0;
+    struct net *net;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+        if (net_create(nets[i].name, &net, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(net->name, nets[i].is);
+        if (!i)
+            rest = net_parameters(net, false) - 175 * 128;
+        assert_int_equal(net_parameters(net, false), nets[i].rows * 128 + rest);
+        net_destroy(net);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(net_create(bad[i][0], &net, &err), ASSAY_EUSAGE);
+        if (!strstr(err.text, bad[i][1]))
+            fail_msg("'%s', not '%s'", err.text, bad[i][1]);
+    }
+}
+
 static void twice(struct net *net)
 {
     int x = net_add_input(net, "in", 3, 8, 8);
@@ -367,8 +405,9 @@ int main(void)
         cmocka_unit_test(retinanet_counts), cmocka_unit_test(unet3d_counts),
         cmocka_unit_test(dlrm_counts),      cmocka_unit_test(rnnt_counts),
         cmocka_unit_test(state_dict_names), cmocka_unit_test(interface),
-        cmocka_unit_test(unknown_names),    cmocka_unit_test(torchvision),
-        cmocka_unit_test(refusals),         cmocka_unit_test(images_refused)};
+        cmocka_unit_test(unknown_names),    cmocka_unit_test(a_size_is_chosen),
+        cmocka_unit_test(torchvision),      cmocka_unit_test(refusals),
+        cmocka_unit_test(images_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

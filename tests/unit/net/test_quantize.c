@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "net/net.h"
+#include "net/nets.h"
 #include "net/onnx.h"
 #include "net/quantize.h"
 #include "net/wire.h"
@@ -21,6 +21,7 @@
 
 /* As in test_onnx.c: when one of these changes, change NET_REVISION with it. */
 #define TINY_SHA256     "f68142355fec300c2a23c451f8f0392da7dc7e240afbb7b7384cc6073b05ea2b"
+#define BERT_SHA256     "3fe4629ec0a0d6f9cdafd3f30c80c08fc1fcbeecbb23dff17286887622ca8ebc"
 #define RESNET50_SHA256 "09c4e590ac3e352508d08dfd06577c2e41f76dc3f72ba7241cb2083f2eb1dd61"
 
 static char path[64];
@@ -480,6 +481,70 @@ static void a_circle_ends(void **state)
     text_release(&t);
 }
 
+/* ---- a transformer ---- */
+
+static const struct onnx_node *maker(const struct onnx_model *m, const char *tensor)
+{
+    for (size_t i = 0; i < m->node_count; i++)
+        if (!strcmp(m->nodes[i].output[0], tensor))
+            return &m->nodes[i];
+    return NULL;
+}
+
+/* Products with weights are in 8 bits; what they give, sums, the mask's scores and the products
+ * within attention are as they were, and read what was not rounded. */
+static void a_transformer_is_quantised(void **state)
+{
+    static const char *const as_before[][2] = {
+        {"bert.encoder.layer.0.attention.self/scores",
+         "bert.encoder.layer.0.attention.self/scaled"},
+        {"bert.encoder.layer.0.attention.output.add",
+         "bert.encoder.layer.0.attention.output.dense"},
+        {"bert.encoder.layer.1.intermediate.gelu/gate",
+         "bert.encoder.layer.1.intermediate.gelu/erf"},
+        {"bert.encoder.layer.1.output.dense", "bert.encoder.layer.1.output.dense/product"}};
+    struct net_weights *w;
+    struct onnx_model m;
+    struct net *net;
+    struct assay_err err;
+    char hex[HASH_HEX];
+
+    (void)state;
+    assert_int_equal(net_create_from("bert", "test", net_build_bert_small, &net, NULL), ASSAY_OK);
+    assert_int_equal(net_weights_create(net, 1, &w, NULL), ASSAY_OK);
+    if (onnx_write_int8(net, w, 1, path, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(onnx_read_file(path, &m, NULL), ASSAY_OK);
+    assert_int_equal(count_ops(&m, "MatMul"), 2 * 8 + 1);
+    assert_int_equal(count_ops(&m, "QuantizeLinear"), 2 * 4 + 1);
+    assert_int_equal(count_ops(&m, "DequantizeLinear"), 2 * 4 + 1 + 2 * 6 + 1);
+    assert_null(initializer(&m, "bert.encoder.layer.0.intermediate.dense.weight"));
+    assert_int_equal(
+        initializer(&m, "bert.encoder.layer.0.intermediate.dense.weight_scale")->dims[0], 256);
+    assert_non_null(initializer(&m, "bert.encoder.layer.0.intermediate.dense.bias"));
+    for (size_t i = 0; i < sizeof(as_before) / sizeof(as_before[0]); i++)
+        assert_string_equal(maker(&m, as_before[i][0])->input[0], as_before[i][0 + 1]);
+    /* The stream of the next sum is the norm's own output, the product's a rounded copy of it. */
+    assert_string_equal(maker(&m, "bert.encoder.layer.0.attention.output.add")->input[1],
+                        "bert.embeddings.LayerNorm");
+    assert_string_equal(maker(&m, "bert.encoder.layer.0.attention.self.key/product")->input[0],
+                        "bert.embeddings.LayerNorm_dequantized");
+    assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
+    assert_string_equal(hex, BERT_SHA256);
+    onnx_release(&m);
+    net_weights_destroy(w);
+    net_destroy(net);
+}
+
+static void other_nets_are_refused(void **state)
+{
+    struct assay_err err = {0};
+
+    (void)state;
+    assert_int_equal(net_write_int8("rnnt-joint", 1, path, &err), ASSAY_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "net rnnt-joint: int8 is made here of"));
+}
+
 static void resnet50(void **state)
 {
     char hex[HASH_HEX];
@@ -509,6 +574,8 @@ int main(void)
                                        cmocka_unit_test(strangers_pass_through),
                                        cmocka_unit_test(what_cannot_be_is_refused),
                                        cmocka_unit_test(a_circle_ends),
+                                       cmocka_unit_test(a_transformer_is_quantised),
+                                       cmocka_unit_test(other_nets_are_refused),
                                        cmocka_unit_test(resnet50)};
 
     return cmocka_run_group_tests(tests, make_path, drop_path);

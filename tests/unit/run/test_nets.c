@@ -1,6 +1,6 @@
 /* test: no-tsan. Small variants of the nets, written in every format, give the same answers in
  * every engine that is installed: within 1e-3 of an output's range, for any batch and length.  Each
- * engine runs in a child process of its own, as in a run. */
+ * engine runs in a child process of its own, as in a run.  And what BERT loses in int8. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +30,10 @@ static const struct {
 } engines[] = {{"onnxruntime", "onnx", onnx_write},
                {"openvino", "onnx", onnx_write},
                {"tensorflow", "tensorflow", graphdef_write},
-               {"pytorch", "torchscript", torchscript_write}};
-#define ENGINES (sizeof(engines) / sizeof(engines[0]))
+               {"pytorch", "torchscript", torchscript_write},
+               {"onnxruntime", "onnx", onnx_write_int8}};
+enum { INT8 = 4, ROWS }; /* those before it agree with each other */
+#define ENGINES INT8
 
 /* Element i of input `input` of sample s, when the free dimensions are `length`. */
 typedef double fill_fn(int input, int s, int length, size_t i);
@@ -248,6 +250,48 @@ static void bert(void **state)
     agree(net_build_bert_small, text, 1, 7);
 }
 
+/* The root mean square of b - a, as a part of a's deviation. */
+static double error_of(const float *a, const float *b, size_t n)
+{
+    double mean = 0, error = 0, all = 0;
+
+    for (size_t i = 0; i < n; i++)
+        mean += (double)a[i] / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        error += ((double)b[i] - (double)a[i]) * ((double)b[i] - (double)a[i]);
+        all += ((double)a[i] - mean) * ((double)a[i] - mean);
+    }
+    return sqrt(error / all);
+}
+
+/* What int8 costs: the logits' error against fp32 in the same engine, over three texts. */
+static void loses_at_most(double bound, void (*build)(struct net *))
+{
+    struct net *net;
+    size_t at = 0;
+
+    assert_int_equal(net_create_from("small", "test", build, &net, NULL), 0);
+    try_engine(0, net, text, SAMPLES, 200);
+    try_engine(INT8, net, text, SAMPLES, 200);
+    for (int o = 0; o < net->output_count && !reports[INT8].skipped; o++) {
+        size_t n = reports[0].output_values[o];
+        double error = error_of(reports[0].values + at, reports[INT8].values + at, n);
+
+        assert_int_equal(reports[INT8].output_values[o], n);
+        print_message("  int8, %s: error %.4f of the deviation\n", net->outputs[o].name, error);
+        assert_true(error > 1e-4 && error <= bound); /* none at all: it was not in int8 */
+        at += n;
+    }
+    net_destroy(net);
+}
+
+static void bert_int8(void **state)
+{
+    (void)state;
+    loses_at_most(0.02, net_build_bert_small);
+    loses_at_most(0.04, net_build_bert_deep);
+}
+
 /* Waves of another length and direction in each sample, with some noise: in 0 … 1. */
 static double picture(int input, int s, int length, size_t i)
 {
@@ -328,16 +372,16 @@ static void rnnt(void **state)
 static int map_reports(void **state)
 {
     (void)state;
-    reports = mmap(NULL, ENGINES * sizeof(*reports), PROT_READ | PROT_WRITE,
+    reports = mmap(NULL, ROWS * sizeof(*reports), PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return reports == MAP_FAILED ? -1 : 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bert), cmocka_unit_test(retinanet),
-                                       cmocka_unit_test(unet3d), cmocka_unit_test(dlrm),
-                                       cmocka_unit_test(rnnt)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bert),      cmocka_unit_test(bert_int8),
+                                       cmocka_unit_test(retinanet), cmocka_unit_test(unet3d),
+                                       cmocka_unit_test(dlrm),      cmocka_unit_test(rnnt)};
 
     return cmocka_run_group_tests(tests, map_reports, NULL);
 }

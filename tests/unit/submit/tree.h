@@ -83,7 +83,7 @@ static const struct tree_line tree_own[3][9] = {{{"effective_samples_per_query",
                                                  {"result_query_count", "1"},
                                                  {"result_samples_per_second", "500"}}};
 
-static inline void tree_line(struct text *t, const struct tree_line *line)
+static inline void tree_put_line(struct text *t, const struct tree_line *line)
 {
     text_addf(t,
               ":::MLLOG {\"key\": \"%s\", \"value\": %s, \"metadata\": {\"is_error\": false, "
@@ -115,28 +115,28 @@ static inline void tree_log(const char *root, const char *dir, int round, int sc
 
     text_init(&t, 1u << 16);
     for (i = 0; i < 4; i++)
-        tree_line(&t, &tree_rounds[round][i]);
+        tree_put_line(&t, &tree_rounds[round][i]);
     text_addf(&t,
               ":::MLLOG {\"key\": \"effective_scenario\", \"value\": \"%s\", \"metadata\": "
               "{\"is_error\": false}}\n",
               tree_scenarios[scenario]);
-    tree_line(&t, &(struct tree_line){"effective_test_mode", run == TREE_ACCURACY
-                                                                 ? "\"AccuracyOnly\""
-                                                                 : "\"PerformanceOnly\""});
+    tree_put_line(&t, &(struct tree_line){"effective_test_mode", run == TREE_ACCURACY
+                                                                     ? "\"AccuracyOnly\""
+                                                                     : "\"PerformanceOnly\""});
     for (i = 0; i < sizeof(tree_common) / sizeof(tree_common[0]); i++)
-        tree_line(&t, &tree_common[i]);
-    tree_line(&t, &(struct tree_line){"effective_performance_issue_same",
-                                      run == TREE_TEST04 ? "true" : "false"});
-    tree_line(&t, &(struct tree_line){"effective_performance_issue_same_index",
-                                      run == TREE_TEST04 ? "3" : "0"});
-    tree_line(&t, &(struct tree_line){"effective_accuracy_log_rng_seed",
-                                      run == TREE_TEST01 ? "720381539243781796" : "0"});
-    tree_line(&t, &(struct tree_line){"effective_accuracy_log_sampling_target",
-                                      run == TREE_TEST01 ? "4096" : "0"});
+        tree_put_line(&t, &tree_common[i]);
+    tree_put_line(&t, &(struct tree_line){"effective_performance_issue_same",
+                                          run == TREE_TEST04 ? "true" : "false"});
+    tree_put_line(&t, &(struct tree_line){"effective_performance_issue_same_index",
+                                          run == TREE_TEST04 ? "3" : "0"});
+    tree_put_line(&t, &(struct tree_line){"effective_accuracy_log_rng_seed",
+                                          run == TREE_TEST01 ? "720381539243781796" : "0"});
+    tree_put_line(&t, &(struct tree_line){"effective_accuracy_log_sampling_target",
+                                          run == TREE_TEST01 ? "4096" : "0"});
     for (i = 0; tree_own[scenario][i].key; i++)
-        tree_line(&t, &tree_own[scenario][i]);
+        tree_put_line(&t, &tree_own[scenario][i]);
     for (i = 0; run != TREE_ACCURACY && i < sizeof(tree_done) / sizeof(tree_done[0]); i++)
-        tree_line(&t, &tree_done[i]);
+        tree_put_line(&t, &tree_done[i]);
     snprintf(where, sizeof(where), "%s/mlperf_log_detail.txt", dir);
     tree_write(root, where, t.s, t.len);
     text_release(&t);

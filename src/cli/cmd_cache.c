@@ -1,0 +1,483 @@
+/* assay cache: the shelf of what recipes fetched and built. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "flow/shelf.h"
+
+/* ---- words ---- */
+
+/* "30d" -> seconds, "20G" -> bytes: a number and one of the units; false: not so. */
+struct unit {
+    const char *name;
+    double factor;
+};
+
+static bool with_unit(const char *text, const struct unit *units, double *out)
+{
+    char *end;
+    double value;
+
+    errno = 0;
+    value = strtod(text, &end);
+    if (end == text || errno || !(value >= 0) || !isfinite(value))
+        return false;
+    for (; units->name; units++) {
+        if (strcmp(units->name, end))
+            continue;
+        *out = value * units->factor;
+        return *out < 9e18;
+    }
+    return false;
+}
+
+static bool read_age(const char *text, double *seconds)
+{
+    static const struct unit units[] = {{"s", 1},     {"m", 60},     {"h", 3600},
+                                        {"d", 86400}, {"w", 604800}, {NULL, 0}};
+
+    return with_unit(text, units, seconds);
+}
+
+static bool read_size(const char *text, double *bytes)
+{
+    static const struct unit units[] = {{"", 1},
+                                        {"B", 1},
+                                        {"K", 1e3},
+                                        {"KB", 1e3},
+                                        {"M", 1e6},
+                                        {"MB", 1e6},
+                                        {"G", 1e9},
+                                        {"GB", 1e9},
+                                        {"T", 1e12},
+                                        {"TB", 1e12},
+                                        {"KiB", 1024.},
+                                        {"MiB", 1048576.},
+                                        {"GiB", 1073741824.},
+                                        {"TiB", 1099511627776.},
+                                        {NULL, 0}};
+
+    return with_unit(text, units, bytes);
+}
+
+static void write_size(int64_t bytes, char out[32])
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    int u = 0;
+
+    for (; value >= 1000 && u < 4; u++)
+        value /= 1000;
+    snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", value, units[u]);
+}
+
+/* ---- opening ---- */
+
+char *cli_shelf(const struct settings *s)
+{
+    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    char *dir = cache ? file_join(cache, "shelf") : NULL;
+
+    free(cache);
+    return dir;
+}
+
+static int open_shelf(const struct cli_input *in, struct shelf *s, struct assay_err *err)
+{
+    char *dir = cli_shelf(&in->settings);
+    int rc = dir ? shelf_open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    free(dir);
+    return rc;
+}
+
+/* The shelf, and the key of the entry that was named. */
+static int open_named(const struct cli_input *in, struct shelf *s, char key[65],
+                      struct assay_err *err)
+{
+    int rc = open_shelf(in, s, err);
+
+    return rc ? rc : shelf_named(s, in->args[0], key, err);
+}
+
+/* ---- list ---- */
+
+/* Last used first; lets go of the list. */
+static json_t *by_use(json_t *list)
+{
+    json_t *sorted = json_array(), *row;
+    size_t i, at;
+
+    json_array_foreach(list, i, row)
+    {
+        for (at = 0; at < json_array_size(sorted); at++)
+            if (tree_int(json_array_get(sorted, at), "used_s", 0) < tree_int(row, "used_s", 0))
+                break;
+        json_array_insert(sorted, at, row);
+    }
+    json_decref(list);
+    return sorted;
+}
+
+static void print_row(struct cli_table *t, const json_t *row)
+{
+    const char *damaged = tree_text(row, "damaged", NULL), *state;
+    char key[13], size[32], files[32], used[11];
+
+    snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
+    write_size(tree_int(row, "bytes", 0), size);
+    snprintf(files, sizeof(files), "%lld", (long long)tree_int(row, "files", 0));
+    snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
+    state = damaged ? "damaged" : tree_bool(row, "pinned", false) ? "pinned" : "";
+    cli_table_row(t, (const char *[]){key, tree_text(row, "recipe", ""), size, files, used, state,
+                                      damaged ? damaged : tree_text(row, "why", "")});
+}
+
+static void print_list(const json_t *list)
+{
+    static const char *const heading[] = {"KEY",  "RECIPE", "SIZE", "FILES",
+                                          "USED", "",       "WHY",  NULL};
+    struct cli_table t;
+    const json_t *row;
+    size_t i;
+
+    cli_table_init(&t, heading);
+    json_array_foreach(list, i, row) print_row(&t, row);
+    cli_table_print(&t, stdout);
+}
+
+static int64_t total_of(const json_t *list)
+{
+    const json_t *row;
+    int64_t total = 0;
+    size_t i;
+
+    json_array_foreach(list, i, row) total += tree_int(row, "bytes", 0);
+    return total;
+}
+
+static int list(struct cli_input *in)
+{
+    struct assay_err err;
+    struct shelf s;
+    json_t *all;
+    char size[32];
+
+    if (open_shelf(in, &s, &err))
+        return cli_fail(&err);
+    all = by_use(shelf_list(&s));
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:s, s:I, s:o}", "folder", s.dir, "bytes",
+                                  (json_int_t)total_of(all), "entries", all),
+                        "cache");
+    if (json_array_size(all)) {
+        print_list(all);
+        write_size(total_of(all), size);
+        fprintf(stderr, "%zu entries, %s in %s\n", json_array_size(all), size, s.dir);
+    } else {
+        fprintf(stderr, "There is nothing in %s yet.\n", s.dir);
+    }
+    json_decref(all);
+    return EXIT_OK;
+}
+
+/* ---- one entry ---- */
+
+static json_t *row_of(const struct shelf *s, const char *key)
+{
+    json_t *all = shelf_list(s), *row, *found = NULL;
+    size_t i;
+
+    json_array_foreach(all, i, row) if (!strcmp(tree_text(row, "key", ""), key)) found =
+        json_incref(row);
+    json_decref(all);
+    return found;
+}
+
+static void print_files(const json_t *files)
+{
+    const json_t *file;
+    size_t i;
+
+    json_array_foreach(files, i, file)
+    {
+        const char *link = tree_text(file, "link", NULL);
+
+        if (link)
+            printf("  %s -> %s\n", tree_text(file, "path", ""), link);
+        else
+            printf("  %.12s  %12lld  %s\n", tree_text(file, "sha256", ""),
+                   (long long)tree_int(file, "bytes", 0), tree_text(file, "path", ""));
+    }
+}
+
+static void print_member(const char *label, const json_t *value)
+{
+    char *text;
+
+    if (!value || (json_is_string(value) && !*json_string_value(value)))
+        return;
+    text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    printf("%-8s %s\n", label, text ? text : json_string_value(value));
+    free(text);
+}
+
+static void print_entry(const json_t *meta, const json_t *row, const char *folder,
+                        const json_t *files)
+{
+    static const char *const own[] = {"key",  "files", "bytes",  "recipe", "why",
+                                      "made", "sum",   "schema", "list",   NULL};
+    char size[32];
+    const char *name;
+    json_t *value;
+
+    write_size(tree_int(meta, "bytes", 0), size);
+    print_member("key", json_object_get(meta, "key"));
+    print_member("recipe", json_object_get(meta, "recipe"));
+    print_member("why", json_object_get(meta, "why"));
+    print_member("made", json_object_get(meta, "made"));
+    print_member("used", json_object_get(row, "used"));
+    printf("%-8s %s\n", "pinned", tree_bool(row, "pinned", false) ? "yes" : "no");
+    json_object_foreach((json_t *)meta, name, value)
+    {
+        const char *const *o = own;
+
+        while (*o && strcmp(*o, name))
+            o++;
+        if (!*o)
+            print_member(name, value);
+    }
+    printf("%-8s %zu, %s, in %s\n", "files", json_array_size(files), size, folder);
+    print_files(files);
+}
+
+static int show_entry(struct cli_input *in, const struct shelf *s, const char *key,
+                      const char *folder, json_t *meta, json_t *files)
+{
+    json_t *row = row_of(s, key);
+    int rc = EXIT_OK;
+
+    if (cli_wants_json(in))
+        rc = cli_json(json_pack("{s:s, s:O, s:O, s:O, s:O}", "folder", folder, "used",
+                                json_object_get(row, "used"), "pinned",
+                                json_object_get(row, "pinned"), "entry", meta, "files", files),
+                      "cache-entry");
+    else
+        print_entry(meta, row, folder, files);
+    json_decref(row);
+    return rc;
+}
+
+static int show(struct cli_input *in)
+{
+    json_t *meta = NULL, *files = NULL;
+    struct assay_err err;
+    struct shelf s;
+    char key[65], *folder = NULL;
+    int rc = open_named(in, &s, key, &err);
+
+    if (!rc)
+        rc = shelf_find(&s, key, &folder, &meta, &err);
+    if (!rc && !folder)
+        rc = assay_fail(&err, ASSAY_EFAIL,
+                        "%.12s is damaged: `assay cache remove %.12s` takes it away", key, key);
+    if (!rc)
+        rc = shelf_files(&s, key, &files, &err);
+    rc = rc ? cli_fail(&err) : show_entry(in, &s, key, folder, meta, files);
+    json_decref(files);
+    json_decref(meta);
+    free(folder);
+    return rc;
+}
+
+static int path(struct cli_input *in)
+{
+    struct assay_err err;
+    struct shelf s;
+    char key[65], *files = NULL, *place;
+    int rc = in->count ? open_named(in, &s, key, &err) : open_shelf(in, &s, &err);
+
+    if (!rc && in->count)
+        rc = shelf_find(&s, key, &files, NULL, &err);
+    if (!rc && in->count && !files)
+        rc = assay_fail(&err, ASSAY_EFAIL, "%.12s is damaged", key);
+    if (rc)
+        return cli_fail(&err);
+    place = files ? files : s.dir;
+    if (cli_wants_json(in))
+        rc = cli_json(json_pack("{s:s}", "path", place), "path");
+    else
+        puts(place);
+    free(files);
+    return rc;
+}
+
+/* ---- verify ---- */
+
+static int verify(struct cli_input *in)
+{
+    json_t *bad = NULL, *row;
+    struct assay_err err;
+    struct shelf s;
+    char key[65];
+    size_t i, n;
+    int rc = in->count ? open_named(in, &s, key, &err) : open_shelf(in, &s, &err);
+
+    if (rc || shelf_verify(&s, in->count ? key : NULL, &bad, &err))
+        return cli_fail(&err);
+    n = json_array_size(bad);
+    json_array_foreach(bad, i, row) if (!cli_wants_json(in))
+        printf("%.12s  %s: %s\n", tree_text(row, "key", ""), tree_text(row, "recipe", "?"),
+               tree_text(row, "why", ""));
+    if (cli_wants_json(in))
+        cli_json(json_pack("{s:b, s:o}", "whole", n == 0, "damaged", bad), "cache-verify");
+    else
+        json_decref(bad);
+    if (n)
+        fprintf(stderr,
+                "assay: %zu damaged; `assay cache remove KEY` takes one away, and what needs it "
+                "makes it again\n",
+                n);
+    else
+        fprintf(stderr, "Everything is as it was put there.\n");
+    return n ? EXIT_COULD_NOT : EXIT_OK;
+}
+
+/* ---- keeping and removing ---- */
+
+static void print_removed(const json_t *removed, bool dry)
+{
+    static const char *const heading[] = {"KEY", "RECIPE", "SIZE", "WHY", NULL};
+    struct cli_table t;
+    const json_t *row;
+    char size[32];
+    size_t i;
+
+    cli_table_init(&t, heading);
+    json_array_foreach(removed, i, row)
+    {
+        char key[13];
+
+        snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
+        write_size(tree_int(row, "bytes", 0), size);
+        cli_table_row(&t, (const char *[]){key, tree_text(row, "recipe", ""), size,
+                                           tree_text(row, "why", "")});
+    }
+    if (i)
+        cli_table_print(&t, stdout);
+    else
+        json_decref(t.rows);
+    write_size(total_of(removed), size);
+    fprintf(stderr, dry ? "%zu entries, %s, would be removed.\n" : "%zu entries, %s, removed.\n", i,
+            size);
+}
+
+static int prune(struct cli_input *in)
+{
+    const char *age = cli_value(in, "older-than"), *keep = cli_value(in, "keep");
+    bool dry = in->settings.dry_run;
+    double seconds = -1, bytes = -1;
+    json_t *removed = NULL;
+    struct assay_err err;
+    struct shelf s;
+    int rc;
+
+    if (!age && !keep)
+        return cli_usage(in->command, "`assay cache prune` wants --older-than AGE, --keep SIZE, or "
+                                      "both");
+    if (age && !read_age(age, &seconds))
+        return cli_usage(in->command, "--older-than '%s': a number and s, m, h, d or w: 30d", age);
+    if (keep && !read_size(keep, &bytes))
+        return cli_usage(in->command, "--keep '%s': a number of bytes, or with K, M, G or T: 20G",
+                         keep);
+    rc = open_shelf(in, &s, &err);
+    if (!rc)
+        rc = shelf_prune(&s, seconds, keep ? (int64_t)bytes : -1, dry, &removed, &err);
+    if (!rc && cli_wants_json(in))
+        return cli_json(json_pack("{s:b, s:I, s:o}", "dry", (int)dry, "bytes",
+                                  (json_int_t)total_of(removed), "removed", removed),
+                        "cache-prune");
+    if (removed)
+        print_removed(removed, dry);
+    json_decref(removed);
+    return rc ? cli_fail(&err) : EXIT_OK;
+}
+
+static int done(struct cli_input *in, const char *key, const char *what)
+{
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:s, s:s}", "key", key, "done", what), "cache-change");
+    fprintf(stderr, "%.12s: %s\n", key, what);
+    return EXIT_OK;
+}
+
+static int set_pin(struct cli_input *in, bool pinned)
+{
+    struct assay_err err;
+    struct shelf s;
+    char key[65];
+
+    if (open_named(in, &s, key, &err) || shelf_pin(&s, key, pinned, &err))
+        return cli_fail(&err);
+    return done(in, key, pinned ? "pinned" : "no longer pinned");
+}
+
+static int pin(struct cli_input *in)
+{
+    return set_pin(in, true);
+}
+
+static int unpin(struct cli_input *in)
+{
+    return set_pin(in, false);
+}
+
+static int remove_entry(struct cli_input *in)
+{
+    struct assay_err err;
+    struct shelf s;
+    char key[65];
+
+    if (open_named(in, &s, key, &err) || shelf_remove(&s, key, &err))
+        return cli_fail(&err);
+    return done(in, key, "removed");
+}
+
+static const struct cli_verb verbs[] = {
+    {"list", "", "what is there, last used first", list},
+    {"show", "ENTRY", "one entry: its recipe, why it is there, what went in, its files", show},
+    {"verify", "[ENTRY]", "hash the files of one entry, or of all", verify},
+    {"prune", "", "remove what was not used lately, or what is too much", prune},
+    {"pin", "ENTRY", "keep an entry from being pruned", pin},
+    {"unpin", "ENTRY", "let it be pruned again", unpin},
+    {"remove", "ENTRY", "remove one entry", remove_entry},
+    {"path", "[ENTRY]", "the folder of an entry's files, or of all", path},
+    {NULL, NULL, NULL, NULL}};
+
+static const struct cli_option options[] = {
+    {"older-than", 0, "AGE", NULL, NULL, "prune: what was not used for so long: 12h, 30d, 8w"},
+    {"keep", 0, "SIZE", NULL, NULL, "prune: the longest unused, until so much is left: 500M, 20G"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+static const char *const settings[] = {"cache", "dry-run", "json", NULL};
+
+const struct cli_command cli_cmd_cache = {
+    .name = "cache",
+    .summary = "what was fetched and built: list, verify, prune",
+    .arguments = "",
+    .verbs = verbs,
+    .options = options,
+    .settings = settings,
+    .help = "What recipes fetch, build and convert is kept in the cache folder, each entry under "
+            "the SHA-256 of all that went into it. An ENTRY is the beginning of its key (4 digits "
+            "or more), or its recipe's name. Entries that are pinned or in use are never pruned; "
+            "what was removed is made again when something needs it.\n\n"
+            "    assay cache\n"
+            "    assay cache prune --older-than 30d --keep 20G --dry-run\n"
+            "    assay cache verify",
+    .run = list};

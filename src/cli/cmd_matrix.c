@@ -1,0 +1,258 @@
+/* assay matrix: what works here, from records, and runs that fill what is not known. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "base/tree.h"
+#include "record/cell.h"
+#include "report/matrix.h"
+#include "report/text.h"
+#include "run/matrix.h"
+
+/* A cell that nobody limited may not take the night. */
+#define CELL_LIMIT_S "900"
+
+static const char *const axis_names[] = {"benchmarks", "engines", "devices", "precisions",
+                                         "scenarios",  "modes",   NULL};
+static const char *const again_names[] = {"failed", "all", NULL};
+
+/* "a,b" as an array; a name that is no choice is an error. */
+static int read_axis(struct cli_input *in, const char *name, const char *const *choices,
+                     json_t *axes)
+{
+    const char *list = cli_value(in, name), *end, *near;
+    json_t *items = json_array();
+    size_t n = 0;
+
+    while (choices && choices[n])
+        n++;
+    for (; list && *list; list = end + (*end == ',')) {
+        char item[256];
+        size_t i = 0;
+
+        end = list + strcspn(list, ",");
+        snprintf(item, sizeof(item), "%.*s", (int)(end - list), list);
+        while (i < n && strcasecmp(choices[i], item))
+            i++;
+        if (choices && i == n) {
+            near = text_nearest(item, choices, n, sizeof(choices[0]));
+            json_decref(items);
+            return cli_usage(in->command, "--%s: there is no '%s'%s%s%s", name, item,
+                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        }
+        json_array_append_new(items, json_string(choices ? choices[i] : item));
+    }
+    json_object_set_new(axes, name, items);
+    return EXIT_OK;
+}
+
+static int read_axes(struct cli_input *in, json_t *axes)
+{
+    int rc = EXIT_OK;
+
+    for (const char *const *a = axis_names; !rc && *a; a++)
+        rc = read_axis(in, *a,
+                       !strcmp(*a, "scenarios") ? settings_scenario_names
+                       : !strcmp(*a, "modes")   ? settings_mode_names
+                                                : NULL,
+                       axes);
+    return rc;
+}
+
+static int read_ask(struct cli_input *in, json_t *axes, json_t **own, struct matrix_ask *ask)
+{
+    const char *file = cli_value(in, "with"), *again = cli_value(in, "again");
+    struct assay_err err;
+    int rc = read_axes(in, axes);
+
+    if (rc)
+        return rc;
+    if (file && tree_read_yaml(file, own, &err))
+        return cli_fail(&err);
+    if (settings_origin_of(&in->settings, "time-limit-s") == SETTINGS_DEFAULT &&
+        settings_set(&in->settings, "time-limit-s", CELL_LIMIT_S, SETTINGS_PROFILE, "matrix", &err))
+        return cli_fail(&err);
+    *ask = (struct matrix_ask){.base = &in->settings,
+                               .axes = axes,
+                               .own = *own,
+                               .again = !again                  ? AGAIN_NO
+                                        : !strcmp(again, "all") ? AGAIN_ALL
+                                                                : AGAIN_FAILED};
+    return EXIT_OK;
+}
+
+static int print(struct cli_input *in, const json_t *cells)
+{
+    struct assay_err err;
+    int rc;
+
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:O}", "cells", cells), "matrix");
+    rc = cli_value(in, "html")       ? report_matrix_html(cells, stdout)
+         : cli_value(in, "markdown") ? report_matrix_markdown(cells, stdout)
+                                     : report_matrix_text(cells, stdout);
+    return rc ? cli_fail((assay_fail(&err, rc, "the table cannot be written"), &err)) : EXIT_OK;
+}
+
+static void cell_words(const json_t *cell, char *out, size_t size)
+{
+    snprintf(out, size, "%s, %s %s, %s, %s, %s, %s", tree_text(cell, "benchmark", ""),
+             tree_text(cell, "engine", ""), tree_text(cell, "engine_version", ""),
+             tree_text(cell, "device", ""), tree_text(cell, "precision", ""),
+             tree_text(cell, "scenario", ""), tree_text(cell, "mode", ""));
+}
+
+static size_t count_runs(const json_t *cells)
+{
+    const json_t *cell;
+    size_t i, n = 0;
+
+    json_array_foreach(cells, i, cell) n += tree_bool(cell, "run", false);
+    return n;
+}
+
+/* One line a cell on stderr: what the runs themselves show in between goes away. */
+static int fill(const struct matrix_ask *ask, const json_t *cells)
+{
+    size_t i, done = 0, n = count_runs(cells);
+    struct assay_err err;
+    json_t *cell;
+    char words[400];
+
+    json_array_foreach(cells, i, cell)
+    {
+        if (!tree_bool(cell, "run", false))
+            continue;
+        cell_words(cell, words, sizeof(words));
+        fprintf(stderr, "[%zu of %zu] %s\n", ++done, n, words);
+        if (matrix_run(ask, cell, &err))
+            return cli_fail(&err);
+        fprintf(stderr, "    %s%s%s  %s\n", tree_text(cell, "state", ""),
+                *tree_text(cell, "reason", "") ? ": " : "", tree_text(cell, "reason", ""),
+                tree_text(cell, "id", ""));
+    }
+    return EXIT_OK;
+}
+
+/* What would be run. */
+static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t *cells)
+{
+    json_t *runs = json_array(), *words, *cell;
+    struct assay_err err;
+    size_t i;
+
+    json_array_foreach(cells, i, cell)
+    {
+        if (!tree_bool(cell, "run", false))
+            continue;
+        if (matrix_command(ask, cell, &words, &err)) {
+            json_decref(runs);
+            return cli_fail(&err);
+        }
+        json_array_append_new(runs, words);
+    }
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:o}", "commands", runs), "plan");
+    json_array_foreach(runs, i, words) report_command(words, stdout);
+    fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
+            json_array_size(cells));
+    json_decref(runs);
+    return EXIT_OK;
+}
+
+static int exit_of(const json_t *cells)
+{
+    const json_t *cell;
+    size_t i;
+
+    json_array_foreach(cells, i, cell)
+    {
+        if (!strcmp(tree_text(cell, "state", ""), CELL_FAILED))
+            return EXIT_INVALID;
+    }
+    return EXIT_OK;
+}
+
+static int matrix(struct cli_input *in, bool run)
+{
+    json_t *axes = json_object(), *own = NULL, *cells = NULL;
+    struct matrix_ask ask;
+    struct assay_err err;
+    int rc = read_ask(in, axes, &own, &ask), printed = EXIT_OK;
+
+    if (!rc && matrix_plan(&ask, &cells, &err))
+        rc = cli_fail(&err);
+    if (!rc && in->settings.dry_run) {
+        rc = dry(in, &ask, cells);
+    } else if (!rc) {
+        rc = run ? fill(&ask, cells) : EXIT_OK;
+        printed = print(in, cells); /* also what was there when it was interrupted */
+        if (!rc)
+            rc = printed ? printed : exit_of(cells);
+    }
+    json_decref(cells);
+    json_decref(own);
+    json_decref(axes);
+    return rc;
+}
+
+static int run_all(struct cli_input *in)
+{
+    return matrix(in, true);
+}
+
+static int show(struct cli_input *in)
+{
+    return matrix(in, false);
+}
+
+static const struct cli_verb verbs[] = {
+    {"run", "", "run what is not known yet, then print the table", run_all},
+    {"show", "", "print the table from the records alone", show},
+    {NULL, NULL, NULL, NULL}};
+
+static const struct cli_option options[] = {
+    {"benchmarks", 0, "A,B", NULL, NULL, "only these benchmarks; default: all"},
+    {"engines", 0, "A,B", NULL, NULL, "only these engines; default: all that execute models"},
+    {"devices", 0, "A,B", NULL, NULL, "these devices; default: cpu,cuda:0"},
+    {"precisions", 0, "A,B", NULL, NULL, "these precisions; default: fp32"},
+    {"scenarios", 0, "A,B", NULL, NULL, "only these; default: the benchmark's official ones"},
+    {"modes", 0, "A,B", NULL, NULL, "these modes; default: performance,accuracy"},
+    {"with", 0, "FILE", NULL, NULL,
+     "settings of each benchmark's runs: YAML, {BENCHMARK: {SETTING: VALUE}}"},
+    {"again", 0, "WHICH", again_names, NULL, "run again what has a record: failed, or all"},
+    {"markdown", 0, NULL, NULL, NULL, "print the table as Markdown"},
+    {"html", 0, NULL, NULL, NULL, "print the table as one HTML page"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+static const char *const settings[] = {
+    "model", "dataset",       "profile",  "round",          "lanes",           "threads",
+    "batch", "batch-wait-ms", "pin",      "engine-options", "count",           "data-threads",
+    "seed",  "tuned",         "warmup-s", "time-limit-s",   "store",           "cache",
+    "tag",   "progress",      "json",     "dry-run",        "min-query-count", "min-duration-ms",
+    NULL};
+
+const struct cli_command cli_cmd_matrix = {
+    .name = "matrix",
+    .summary = "what works here: every benchmark on every engine, from evidence",
+    .arguments = "",
+    .verbs = verbs,
+    .options = options,
+    .settings = settings,
+    .help =
+        "Runs benchmark x engine x device x precision x scenario, each in a process of its own, "
+        "and prints the table of what works, with reasons and the ids of the records. A cell "
+        "that has a record with this version of the engine is not run again, so an interrupted "
+        "matrix goes on where it was. A cell that would take longer than --time-limit-s (900) "
+        "is not begun, and says how long it would take.\n"
+        "\n"
+        "    assay matrix --dry-run\n"
+        "    assay matrix --benchmarks resnet50,bert --engines onnxruntime,pytorch --devices cpu\n"
+        "    assay matrix --again failed\n"
+        "    assay matrix show --html >matrix.html\n"
+        "\n"
+        "The exit code is 4 when a cell failed.",
+    .run = run_all};

@@ -1,0 +1,111 @@
+/* assay report: records as a page to look at, to print or to send. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "report/pages.h"
+
+/* A form by its option, and by the end of the file's name. */
+static const struct form {
+    const char *option, *ends[2];
+    int (*write)(const json_t *records, FILE *out, struct assay_err *err);
+} forms[] = {{"html", {".html", ".htm"}, report_html},
+             {"markdown", {".md", ".markdown"}, report_markdown},
+             {"csv", {".csv", ".csv"}, report_csv}};
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+
+    return n > m && !strcasecmp(s + n - m, end);
+}
+
+/* HTML unless something says otherwise; NULL when two forms are asked for. */
+static const struct form *find_form(const struct cli_input *in, const char *output)
+{
+    const struct form *found = NULL;
+
+    for (size_t i = 0; i < FORMS; i++) {
+        if (!cli_value(in, forms[i].option))
+            continue;
+        if (found)
+            return NULL;
+        found = &forms[i];
+    }
+    for (size_t i = 0; !found && output && i < FORMS; i++)
+        if (ends_with(output, forms[i].ends[0]) || ends_with(output, forms[i].ends[1]))
+            found = &forms[i];
+    return found ? found : &forms[0];
+}
+
+static int write_report(const struct form *form, const json_t *records, const char *output,
+                        struct assay_err *err)
+{
+    char *page = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&page, &len);
+    int rc = out ? form->write(records, out, err)
+                 : assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
+
+    if (out && fclose(out) && !rc)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
+    if (!rc && strcmp(output, "-"))
+        rc = file_write_whole(output, page, len, err);
+    else if (!rc)
+        fwrite(page, 1, len, stdout); /* whether it could be written is seen at the end */
+    free(page);
+    return rc;
+}
+
+static int cmd_report(struct cli_input *in)
+{
+    const char *output = cli_value(in, "output");
+    const struct form *form = find_form(in, output);
+    json_t *records = NULL;
+    struct assay_err err;
+    int rc;
+
+    if (!form)
+        return cli_usage(in->command, "one of --html, --markdown and --csv, not two");
+    if (!output && form == &forms[0] && isatty(1))
+        return cli_usage(in->command, "an HTML page is for a browser: name a file with --output "
+                                      "FILE, or choose --markdown");
+    if ((rc = cli_records(in, &records)))
+        return rc;
+    if (write_report(form, records, output ? output : "-", &err))
+        rc = cli_fail(&err);
+    json_decref(records);
+    return rc;
+}
+
+static const struct cli_option options[] = {
+    {"all", 'a', NULL, NULL, NULL, "all runs of the store, the newest first"},
+    {"output", 'o', "FILE", NULL, NULL,
+     "the file to write, whole or not at all; its ending chooses the form; default: standard "
+     "output"},
+    {"html", 0, NULL, NULL, NULL,
+     "one page with charts, for a browser; nothing is fetched by it (default)"},
+    {"markdown", 0, NULL, NULL, NULL, "the same words and tables without charts"},
+    {"csv", 0, NULL, NULL, NULL, "one line a run, for a spreadsheet"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
+static const char *const settings[] = {"store", NULL};
+
+const struct cli_command cli_cmd_report = {
+    .name = "report",
+    .summary = "write a page about runs: HTML with charts, Markdown or CSV",
+    .arguments = "[RUN...]",
+    .options = options,
+    .settings = settings,
+    .help = "A RUN is an id, the beginning of one, `last`, or the path of a run's folder. Several "
+            "runs get an overview, and bars where they can be compared.\n"
+            "\n"
+            "    assay report last --output run.html\n"
+            "    assay report 4f2a 77c0 -o two.md\n"
+            "    assay report --all -o all.csv",
+    .run = cmd_report};

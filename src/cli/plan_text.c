@@ -1,0 +1,186 @@
+/* A plan of recipes as text, and what the commands around it read from the command line. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "cli/recipes.h"
+
+int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err *err)
+{
+    const struct settings *s = &in->settings;
+
+    memset(a, 0, sizeof(*a));
+    for (int i = 0; i < in->count; i++)
+        a->requests[i] = in->args[i];
+    cli_values(in, "set", a->sets);
+    cli_values(in, "have", a->haves);
+    cli_values(in, "accept", a->accepts);
+    a->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    a->ask = (struct plan_ask){a->requests, a->sets,  a->haves,
+                               a->accepts,  a->cache, cli_value(in, "offline") != NULL};
+    return a->cache ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+}
+
+void cli_ask_release(struct cli_ask *a)
+{
+    free(a->cache);
+    a->cache = NULL;
+}
+
+void cli_bytes(double bytes, char out[32])
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    int u = 0;
+
+    while (bytes >= 1000 && u < 5) {
+        bytes /= 1000;
+        u++;
+    }
+    snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", bytes, units[u]);
+}
+
+static bool has_work(const json_t *step)
+{
+    const char *state = tree_text(step, "state", "");
+
+    return !strcmp(state, "make") || !strcmp(state, "verify") || !strcmp(state, "lacking");
+}
+
+static void print_download(const json_t *d, FILE *out)
+{
+    const char *sha = tree_text(d, "sha256", NULL), *md5 = tree_text(d, "md5", NULL);
+    const char *seen = tree_text(d, "first_seen_sha256", NULL),
+               *unpack = tree_text(d, "unpack", NULL);
+    const json_t *bytes = json_object_get(d, "bytes"), *about = json_object_get(d, "about_bytes");
+    char size[32];
+    json_t *url;
+    size_t i;
+
+    cli_bytes(json_number_value(bytes ? bytes : about), size);
+    fprintf(out, "       %s  %s%s%s%s\n", tree_text(d, "file", "?"),
+            bytes   ? ""
+            : about ? "about "
+                    : "",
+            bytes || about ? size : "of unknown size", unpack ? ", unpacked to " : "",
+            unpack ? unpack : "");
+    json_array_foreach(json_object_get(d, "urls"), i, url)
+        fprintf(out, "       %s%s\n", i ? "or " : "from ", json_string_value(url));
+    if (sha)
+        fprintf(out, "       SHA-256 %s\n", sha);
+    if (md5)
+        fprintf(out, "       MD5 %s\n", md5);
+    if (!sha && seen)
+        fprintf(out, "       SHA-256 %s, first seen here\n", seen);
+    else if (!sha)
+        fprintf(out,
+                "       no SHA-256 is published: the first one seen is kept, and wanted then\n");
+}
+
+static void print_command(const json_t *command, FILE *out)
+{
+    char *text = json_is_array(command) ? plan_command_text(command) : NULL;
+
+    if (text)
+        fprintf(out, "       $ %s\n", text);
+    else
+        fprintf(out, "       writes %s\n", tree_text(command, "write", "?"));
+    free(text);
+}
+
+static void print_after(const json_t *step, FILE *out)
+{
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(json_object_get(step, "after"), i, v)
+        fprintf(out, "%s%s", i ? ", " : "  after ", json_string_value(v));
+    fputc('\n', out);
+}
+
+static void print_step(const json_t *step, size_t number, FILE *out)
+{
+    const char *state = tree_text(step, "state", ""), *what = tree_text(step, "what", "");
+    json_t *v;
+    size_t i;
+
+    fprintf(out, "%3zu. %-7s %s", number, !strcmp(state, "make") ? what : state,
+            tree_text(step, "id", "?"));
+    print_after(step, out);
+    if (strcmp(tree_text(step, "why", ""), tree_text(step, "recipe", "")) != 0)
+        fprintf(out, "       for %s\n", tree_text(step, "why", "?"));
+    if (!strcmp(state, "verify"))
+        fprintf(out, "       %s\n", tree_text(step, "path", "?"));
+    json_array_foreach(json_object_get(step, "downloads"), i, v) print_download(v, out);
+    json_array_foreach(json_object_get(step, "commands"), i, v) print_command(v, out);
+    v = json_object_get(step, "licence");
+    if (v)
+        fprintf(out, "       licence: %s%s%s\n", tree_text(v, "name", "?"),
+                json_object_get(v, "url") ? ", " : "", tree_text(v, "url", ""));
+}
+
+static void print_there(const json_t *steps, FILE *out)
+{
+    bool first = true;
+    json_t *step;
+    size_t i;
+
+    json_array_foreach(steps, i, step)
+    {
+        if (has_work(step))
+            continue;
+        if (first)
+            fprintf(out, "There already\n");
+        first = false;
+        fprintf(out, "     %-7s %s  %s\n", tree_text(step, "state", ""), tree_text(step, "id", "?"),
+                tree_text(step, "path", "?"));
+    }
+}
+
+static void print_totals(const json_t *totals, FILE *out)
+{
+    char bytes[32], disk[32], is_free[32];
+    int files = (int)tree_int(totals, "download_files", 0),
+        unknown = (int)tree_int(totals, "unknown_sizes", 0);
+
+    cli_bytes(tree_real(totals, "download_bytes", 0), bytes);
+    cli_bytes(tree_real(totals, "disk_bytes", 0), disk);
+    cli_bytes(tree_real(totals, "disk_free_bytes", 0), is_free);
+    fprintf(out, "In all: %d step%s; ", (int)tree_int(totals, "steps", 0),
+            tree_int(totals, "steps", 0) == 1 ? "" : "s");
+    if (files)
+        fprintf(out, "%d download%s of %s", files, files == 1 ? "" : "s", bytes);
+    else
+        fprintf(out, "no download");
+    if (unknown)
+        fprintf(out, " and %d of unknown size", unknown);
+    fprintf(out, "; %s of disk (%s are free)\n", disk, is_free);
+}
+
+void cli_plan_print(const json_t *plan, FILE *out)
+{
+    const json_t *steps = json_object_get(plan, "steps"),
+                 *problems = json_object_get(plan, "problems");
+    size_t i, n = 0;
+    json_t *v;
+
+    json_array_foreach(steps, i, v)
+    {
+        if (!has_work(v))
+            continue;
+        if (!n)
+            fprintf(out, "What would be done\n");
+        print_step(v, ++n, out);
+    }
+    if (!n)
+        fprintf(out, "Nothing is to be done.\n");
+    print_there(steps, out);
+    print_totals(json_object_get(plan, "totals"), out);
+    if (json_array_size(problems))
+        fprintf(out, "What stands against it\n");
+    json_array_foreach(problems, i, v)
+    {
+        fprintf(out, "  - ");
+        cli_wrap(out, 4, 4, json_string_value(v));
+    }
+}

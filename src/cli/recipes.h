@@ -1,0 +1,39 @@
+/* What the commands plan, get and recipes share. */
+#ifndef CLI_RECIPES_H
+#define CLI_RECIPES_H
+
+#include "cli/cli.h"
+#include "flow/plan.h"
+
+/* What was asked for on the command line, and where it points into. */
+struct cli_ask {
+    struct plan_ask ask;
+    const char *requests[CLI_MAX_ARGUMENTS + 1], *sets[CLI_MAX_GIVEN + 1],
+        *haves[CLI_MAX_GIVEN + 1], *accepts[CLI_MAX_GIVEN + 1];
+    char *cache;
+};
+int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err *err);
+void cli_ask_release(struct cli_ask *a);
+
+/* The rows of options that make up what cli_ask_init reads. */
+#define CLI_ASK_OPTIONS                                                                              \
+    {"set", 0,    "[RECIPE.]INPUT=VALUE",                                                            \
+     NULL,  NULL, "a value for an input of what is asked for, or of the RECIPE; may be repeated"},   \
+        {"have", 0,    "RECIPE=PATH",                                                                \
+         NULL,   NULL, "it is here already: verified, not copied, and remembered; may be repeated"}, \
+        {"accept", 0,    "RECIPE",                                                                   \
+         NULL,     NULL, "its licence is accepted; `all`: every one; may be repeated"},              \
+    {                                                                                                \
+        "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"       \
+    }
+
+/* Gets what is asked for, with progress on stderr, and prints nothing else; an exit code. settings:
+ * cache and progress. */
+int cli_get(const char *request, const struct settings *s, bool offline);
+
+/* The plan, for a person. */
+void cli_plan_print(const json_t *plan, FILE *out);
+/* "1.34 GB" */
+void cli_bytes(double bytes, char out[32]);
+
+#endif

@@ -1,0 +1,49 @@
+/* All recipes that are known, by an index.
+ *
+ * Recipes are the *.yaml files of the recipe folders and of the folders in them.  The index, one
+ * file in the cache folder, keeps what is asked of every recipe (name, version, tags, options): a
+ * file or folder whose size, times and inode are as they were is not read again, so a thousand
+ * recipes cost two thousand stat() calls.  It is made again when it is missing or old, and nobody
+ * misses it. */
+#ifndef FLOW_CATALOG_H
+#define FLOW_CATALOG_H
+
+#include <jansson.h>
+
+#include "assay/types.h"
+#include "flow/recipe.h"
+
+struct catalog_entry {
+    const char *file, *name, *version, *summary;
+    const char *tags, *options; /* ",a,b," */
+    const char *error;          /* it cannot be read: why; else "" */
+    struct recipe *recipe;      /* by catalog_recipe; else NULL */
+};
+
+struct catalog {
+    struct catalog_entry *entries;
+    size_t count;
+    struct record *records; /* what the entries point into */
+    size_t record_count;
+    char *text;
+};
+
+/* The folders: those of ASSAY_RECIPE_PATH (parted by ':'), `recipes` in the user's configuration
+ * folder, share/assay/recipes of the installation.  `cache` is the folder for the index. */
+int catalog_open(const char *cache, struct catalog *c, struct assay_err *err);
+void catalog_close(struct catalog *c);
+/* Names of those folders: an array of texts. */
+json_t *catalog_folders(void);
+
+/* The entries of which every word is the name, a tag or an option: their indices to `at`, which has
+ * room for all of them; returns how many. */
+size_t catalog_find(const struct catalog *c, const json_t *words, size_t *at);
+/* The entry's recipe, read at the first call; belongs to the catalog. */
+int catalog_recipe(struct catalog *c, size_t entry, const struct recipe **r, struct assay_err *err);
+/* Why no entry is all of these words: the error, with did-you-mean. */
+int catalog_none(const struct catalog *c, const json_t *words, struct assay_err *err);
+
+/* Words parted by commas: "model,bert,onnx"; NULL, with err, when they are none. */
+json_t *catalog_words(const char *text, struct assay_err *err);
+
+#endif

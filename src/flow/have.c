@@ -1,0 +1,231 @@
+/* Checks, and places that are remembered: <cache>/have/<id>.json holds {"path", "stamps"}. */
+#include "flow/have.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "flow/digest.h"
+
+/* The file of this name below root, or root itself where that is a file. */
+static char *place(const char *root, const char *name)
+{
+    return file_is_dir(root) ? file_join(root, name) : strdup(root);
+}
+
+static int check_digest(const char *path, const char *what, const char *got, const char *wanted,
+                        struct assay_err *err)
+{
+    if (!wanted || !strcmp(got, wanted))
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%.250s is not the file that is wanted: its %s is %s, not %s", path, what,
+                      got, wanted);
+}
+
+static int check_file(const json_t *row, const char *root, const volatile int *stop,
+                      struct assay_err *err)
+{
+    const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
+    int64_t bytes = tree_int(row, "bytes", -1), there;
+    char got_sha[HASH_HEX] = "", got_md5[DIGEST_MD5] = "";
+    char *path = place(root, tree_text(row, "file", ""));
+    int rc = ASSAY_OK;
+
+    if (!path)
+        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", root);
+    there = file_size(path);
+    if (there < 0 || file_is_dir(path))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is not there, or no file", path);
+    else if (bytes >= 0 && bytes != there)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: has %lld bytes, wanted are %lld", path,
+                        (long long)there, (long long)bytes);
+    if (!rc && (sha || md5))
+        rc = digest_file(path, stop, sha ? got_sha : NULL, md5 ? got_md5 : NULL, err);
+    if (!rc)
+        rc = check_digest(path, "SHA-256", got_sha, sha, err);
+    if (!rc)
+        rc = check_digest(path, "MD5", got_md5, md5, err);
+    free(path);
+    return rc;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t n = strlen(name), m = strlen(end);
+
+    return n >= m && !strcmp(name + n - m, end);
+}
+
+static int check_folder(const json_t *row, const char *root, struct assay_err *err)
+{
+    int64_t wanted = tree_int(row, "files", -1), count = 0;
+    const char *suffix = tree_text(row, "suffix", "");
+    char *path = file_join(root, tree_text(row, "folder", "."));
+    struct dirent *d;
+    DIR *dir = path ? opendir(path) : NULL;
+    int rc = ASSAY_OK;
+
+    if (!dir)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is not there, or no folder", path ? path : root);
+    while (dir && (d = readdir(dir)))
+        count += d->d_name[0] != '.' && ends_with(d->d_name, suffix);
+    if (!rc && wanted >= 0 && count != wanted)
+        rc =
+            assay_fail(err, ASSAY_EFAIL, "%s: has %lld files%s%s, wanted are %lld", path,
+                       (long long)count, *suffix ? " that end in " : "", suffix, (long long)wanted);
+    if (dir)
+        closedir(dir);
+    free(path);
+    return rc;
+}
+
+static bool is_download_as_it_is(const json_t *row)
+{
+    return json_object_get(row, "urls") && !json_object_get(row, "unpack");
+}
+
+/* A root that is a file can stand for one alone: the only one that is named, or the only output. */
+static bool can_be_file(const json_t *body)
+{
+    json_t *names = json_object(), *v;
+    size_t i, n;
+
+    json_array_foreach(json_object_get(body, "fetch"), i, v) if (is_download_as_it_is(v))
+        json_object_set_new(names, tree_text(v, "file", ""), json_true());
+    json_array_foreach(json_object_get(body, "check"), i, v) if (json_object_get(v, "file"))
+        json_object_set_new(names, tree_text(v, "file", ""), json_true());
+    n = json_object_size(names);
+    json_decref(names);
+    return n == 1 || (!n && json_object_size(json_object_get(body, "outputs")) == 1);
+}
+
+int have_check(const json_t *body, const char *root, bool fetched, const volatile int *stop,
+               struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+    json_t *v;
+    size_t i;
+
+    if (!file_exists(root))
+        return assay_fail(err, ASSAY_EFAIL, "%s: is not there", root);
+    if (!file_is_dir(root) && !can_be_file(body))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s: is a file; the folder with the files of '%s' is wanted", root,
+                          tree_text(body, "name", "?"));
+    if (fetched)
+        json_array_foreach(json_object_get(body, "fetch"), i, v) if (!rc && is_download_as_it_is(v))
+            rc = check_file(v, root, stop, err);
+    json_array_foreach(json_object_get(body, "check"), i, v)
+    {
+        if (!rc && json_object_get(v, "file"))
+            rc = check_file(v, root, stop, err);
+        else if (!rc && json_object_get(v, "folder"))
+            rc = check_folder(v, root, err);
+    }
+    return rc;
+}
+
+static void add_stamp(struct text *t, const char *root, const char *name)
+{
+    char stamp[96], *path = place(root, name);
+
+    if (path) {
+        digest_stamp(path, stamp);
+        text_addf(t, "%s %s\n", name, stamp);
+    }
+    free(path);
+}
+
+char *have_stamps(const json_t *body, const char *root)
+{
+    static const char *const lists[] = {"fetch", "check"};
+    struct text t;
+    json_t *v;
+    size_t i;
+
+    text_init(&t, 1 << 20);
+    add_stamp(&t, root, ".");
+    for (size_t k = 0; k < 2; k++) {
+        json_array_foreach(json_object_get(body, lists[k]), i, v)
+        {
+            const char *name = tree_text(v, "file", tree_text(v, "folder", NULL));
+
+            if (name)
+                add_stamp(&t, root, name);
+        }
+    }
+    return text_take(&t);
+}
+
+/* The stamps of what was remembered, with the names that were. */
+static bool as_it_was(const char *root, const char *stamps)
+{
+    char *copy = strdup(stamps), *save = NULL, *line, *space, stamp[96];
+    bool good = copy != NULL;
+
+    for (line = good ? strtok_r(copy, "\n", &save) : NULL; line && good;
+         line = strtok_r(NULL, "\n", &save)) {
+        char *path;
+
+        /* The four words of the stamp are the last ones. */
+        space = line + strlen(line);
+        for (int words = 0; space > line && words < 4;)
+            words += *--space == ' ';
+        if (*space != ' ')
+            break;
+        *space = 0;
+        path = place(root, line);
+        stamp[0] = 0;
+        if (path)
+            digest_stamp(path, stamp);
+        good = *stamp && !strcmp(stamp, space + 1);
+        free(path);
+    }
+    free(copy);
+    return good;
+}
+
+char *have_known(const char *cache, const char *id, char **was)
+{
+    char *file = text_format("%s/have/%s.json", cache, id), *path = NULL;
+    json_t *tree = NULL;
+
+    *was = NULL;
+    if (file && file_exists(file) && !tree_read_json(file, &tree, NULL)) {
+        path = strdup(tree_text(tree, "path", ""));
+        if (path && !as_it_was(path, tree_text(tree, "stamps", ""))) {
+            *was = path;
+            path = NULL;
+        }
+    }
+    json_decref(tree);
+    free(file);
+    return path;
+}
+
+int have_remember(const char *cache, const char *id, const json_t *body, const char *root,
+                  struct assay_err *err)
+{
+    char *dir = file_join(cache, "have"), *file = text_format("%s/have/%s.json", cache, id);
+    char *stamps = have_stamps(body, root);
+    json_t *tree = json_pack("{s:s, s:s, s:s}", "recipe", tree_text(body, "name", "?"), "path",
+                             root, "stamps", stamps ? stamps : "");
+    int rc =
+        dir && file && stamps && tree
+            ? file_make_dirs(dir, err)
+            : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory, or its name is not UTF-8", root);
+
+    if (!rc)
+        rc = tree_write_json(file, tree, err);
+    json_decref(tree);
+    free(stamps);
+    free(file);
+    free(dir);
+    return rc;
+}

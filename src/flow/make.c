@@ -1,0 +1,318 @@
+/* The scheduler: a few threads that take the next step whose needs are there, and the caller's
+ * thread that shows how it goes on. */
+#include "flow/make.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "flow/make_inside.h"
+
+#define MAX_JOBS     64
+#define DEFAULT_JOBS 4
+#define TICK_NS      250000000
+
+enum status { WAITING, RUNNING, DONE, FAILED };
+
+struct job {
+    struct plan *plan;
+    struct step *steps; /* by node */
+    enum status *status;
+    enum status *told; /* what the caller was shown of it */
+    int *holds;
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    size_t total;
+    int running, first_failed;
+    volatile int stop;
+    struct assay_err err;
+};
+
+static bool is_there(const struct job *j, size_t node)
+{
+    return !plan_has_work(&j->plan->nodes[node]) || j->status[node] == DONE;
+}
+
+static bool can_start(const struct job *j, size_t node)
+{
+    const struct plan_node *n = &j->plan->nodes[node];
+
+    if (j->status[node] != WAITING || !plan_has_work(n))
+        return false;
+    if (n->downloads >= 0 && !is_there(j, (size_t)n->downloads))
+        return false;
+    for (size_t i = 0; i < n->need_count; i++)
+        if (!is_there(j, n->needs[i].to))
+            return false;
+    return true;
+}
+
+/* The next step; SIZE_MAX: none can be started now. */
+static size_t next_step(const struct job *j)
+{
+    for (size_t i = 0; i < j->plan->count; i++)
+        if (can_start(j, i))
+            return i;
+    return SIZE_MAX;
+}
+
+/* With the lock held. */
+static void finish(struct job *j, size_t at, int rc, const struct assay_err *err)
+{
+    j->status[at] = rc ? FAILED : DONE;
+    j->running--;
+    if (rc && j->first_failed < 0) {
+        j->first_failed = (int)at;
+        j->err = *err;
+        j->stop = 1;
+    }
+    pthread_cond_broadcast(&j->change);
+}
+
+static void *work(void *arg)
+{
+    struct job *j = arg;
+
+    pthread_mutex_lock(&j->lock);
+    for (;;) {
+        size_t at = j->stop ? SIZE_MAX : next_step(j);
+        struct assay_err err = {0};
+        int rc;
+
+        if (at == SIZE_MAX && (j->stop || !j->running))
+            break;
+        if (at == SIZE_MAX) {
+            pthread_cond_wait(&j->change, &j->lock);
+            continue;
+        }
+        j->status[at] = RUNNING;
+        j->running++;
+        pthread_mutex_unlock(&j->lock);
+        rc = step_do(&j->steps[at], &err);
+        pthread_mutex_lock(&j->lock);
+        finish(j, at, rc, &err);
+    }
+    pthread_cond_broadcast(&j->change);
+    pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+/* Shows. */
+
+static void add_bytes(const struct job *j, size_t i, struct make_progress *p)
+{
+    const struct plan_node *n = &j->plan->nodes[i];
+    int unknown;
+
+    if (!n->fetches || n->state != PLAN_MAKE)
+        return;
+    p->bytes += atomic_load(&j->steps[i].bytes);
+    p->all_bytes += plan_bytes(n, &unknown);
+}
+
+/* With the lock held: the state of all, and the names of what runs in `running`. */
+static void sum_up(const struct job *j, struct make_progress *p, struct text *running)
+{
+    memset(p, 0, sizeof(*p));
+    p->total = j->total;
+    text_clear(running);
+    for (size_t i = 0; i < j->plan->count; i++) {
+        if (!plan_has_work(&j->plan->nodes[i]))
+            continue;
+        p->done += j->status[i] == DONE;
+        add_bytes(j, i, p);
+        if (j->status[i] == RUNNING)
+            text_addf(running, "%s%s", running->len ? ", " : "", j->plan->nodes[i].id);
+    }
+    p->running = running->s;
+}
+
+static const char *what_of(const struct job *j, size_t i)
+{
+    const struct plan_node *n = &j->plan->nodes[i];
+
+    if (j->status[i] == DONE)
+        return j->steps[i].by_other ? "made by somebody else meanwhile" : "done";
+    if (j->status[i] == FAILED)
+        return "failed";
+    if (n->state == PLAN_VERIFY)
+        return "verify";
+    return n->fetches ? "fetch" : json_object_get(n->body, "build") ? "build" : "convert";
+}
+
+/* Tells of what has changed since the last time; with the lock held. */
+static void tell(struct job *j, const struct make_options *o, struct text *running)
+{
+    struct make_progress p;
+
+    for (size_t i = 0; i < j->plan->count; i++) {
+        if (j->status[i] == j->told[i])
+            continue;
+        j->told[i] = j->status[i];
+        sum_up(j, &p, running);
+        p.id = j->plan->nodes[i].id;
+        p.what = what_of(j, i);
+        if (o->show)
+            o->show(o->ctx, &p);
+    }
+    sum_up(j, &p, running);
+    if (o->show)
+        o->show(o->ctx, &p);
+}
+
+static bool all_over(const struct job *j)
+{
+    return !j->running && (j->stop || next_step(j) == SIZE_MAX);
+}
+
+/* The caller's thread, until nothing runs and nothing can. */
+static void attend(struct job *j, const struct make_options *o)
+{
+    struct text running;
+    struct timespec until;
+
+    text_init(&running, 4096);
+    pthread_mutex_lock(&j->lock);
+    for (;;) {
+        if (o->stop && *o->stop)
+            j->stop = 1;
+        tell(j, o, &running);
+        if (all_over(j))
+            break;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += TICK_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&j->change, &j->lock, &until);
+    }
+    pthread_cond_broadcast(&j->change);
+    pthread_mutex_unlock(&j->lock);
+    text_release(&running);
+}
+
+/* What is there already and will be used stays there. */
+static int hold(struct job *j, struct assay_err *err)
+{
+    for (size_t i = 0; i < j->plan->count; i++) {
+        struct plan_node *n = &j->plan->nodes[i];
+        char *files = NULL;
+        int rc;
+
+        if (!n->wanted || n->state != PLAN_THERE)
+            continue;
+        rc = shelf_hold(&j->plan->shelf, n->key, &j->holds[i], err);
+        if (!rc)
+            rc = shelf_find(&j->plan->shelf, n->key, &files, NULL, err);
+        if (!rc && !files)
+            rc = assay_fail(err, ASSAY_EFAIL, "%s was removed this moment; run the command again",
+                            n->id);
+        free(files);
+        if (rc)
+            return rc;
+    }
+    return ASSAY_OK;
+}
+
+static void let_go(struct job *j)
+{
+    for (size_t i = 0; i < j->plan->count; i++)
+        if (j->holds[i] >= 0)
+            shelf_let_go(&j->plan->shelf, j->plan->nodes[i].key, j->holds[i]);
+}
+
+static int job_init(struct job *j, struct plan *p, struct assay_err *err)
+{
+    memset(j, 0, sizeof(*j));
+    j->plan = p;
+    j->first_failed = -1;
+    j->steps = calloc(p->count + 1, sizeof(*j->steps));
+    j->status = calloc(p->count + 1, sizeof(*j->status));
+    j->told = calloc(p->count + 1, sizeof(*j->told));
+    j->holds = calloc(p->count + 1, sizeof(*j->holds));
+    if (!j->steps || !j->status || !j->told || !j->holds)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory to carry out the plan");
+    for (size_t i = 0; i < p->count; i++) {
+        j->steps[i].plan = p;
+        j->steps[i].node = &p->nodes[i];
+        j->steps[i].stop = &j->stop;
+        j->holds[i] = -1;
+        j->total += plan_has_work(&p->nodes[i]);
+    }
+    pthread_mutex_init(&j->lock, NULL);
+    pthread_cond_init(&j->change, NULL);
+    return ASSAY_OK;
+}
+
+static void job_release(struct job *j)
+{
+    for (size_t i = 0; j->steps && i < j->plan->count; i++)
+        make_failure_release(&j->steps[i].failure);
+    free(j->steps);
+    free(j->status);
+    free(j->told);
+    free(j->holds);
+}
+
+static int run_all(struct job *j, const struct make_options *o, struct assay_err *err)
+{
+    int jobs = o->jobs > 0 ? o->jobs : DEFAULT_JOBS, started = 0;
+    pthread_t threads[MAX_JOBS];
+
+    if (jobs > MAX_JOBS)
+        jobs = MAX_JOBS;
+    for (int i = 0; i < jobs && (size_t)i < j->total; i++)
+        if (!pthread_create(&threads[started], NULL, work, j))
+            started++;
+    if (!started)
+        return assay_fail(err, ASSAY_EFAIL, "no thread can be started");
+    attend(j, o);
+    for (int i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (o->stop && *o->stop)
+        return assay_fail(err, ASSAY_ESTOP, "interrupted; what was downloaded is kept");
+    if (j->first_failed >= 0)
+        *err = j->err;
+    return j->first_failed >= 0 ? j->err.code : ASSAY_OK;
+}
+
+void make_failure_release(struct make_failure *f)
+{
+    free(f->repeat);
+    memset(f, 0, sizeof(*f));
+}
+
+int make_plan(struct plan *p, const struct make_options *o, struct make_failure *failure,
+              struct assay_err *err)
+{
+    struct job j;
+    int rc;
+
+    memset(failure, 0, sizeof(*failure));
+    if ((rc = job_init(&j, p, err))) {
+        job_release(&j);
+        return rc;
+    }
+    if (j.total) {
+        rc = hold(&j, err);
+        if (!rc)
+            rc = run_all(&j, o, err);
+        let_go(&j);
+    }
+    if (rc && rc != ASSAY_ESTOP && j.first_failed >= 0) {
+        struct plan_node *n = &p->nodes[j.first_failed];
+
+        *failure = j.steps[j.first_failed].failure;
+        memset(&j.steps[j.first_failed].failure, 0, sizeof(*failure));
+        snprintf(failure->id, sizeof(failure->id), "%s", n->id);
+        failure->repeat = plan_repeat_text(n);
+    }
+    for (size_t i = 0; i < p->count; i++)
+        if (j.status[i] == DONE)
+            p->nodes[i].state = p->nodes[i].state == PLAN_VERIFY ? PLAN_HAVE : PLAN_THERE;
+    pthread_mutex_destroy(&j.lock);
+    pthread_cond_destroy(&j.change);
+    job_release(&j);
+    return rc;
+}

@@ -1,0 +1,253 @@
+/* One step of a plan: verifying what the user has, downloading, or making an entry of the shelf. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "flow/fetch.h"
+#include "flow/first_seen.h"
+#include "flow/have.h"
+#include "flow/make_inside.h"
+#include "flow/unpack.h"
+
+#define MAX_URLS 16
+
+static int no_memory(struct assay_err *err)
+{
+    return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+}
+
+static int verify(struct step *s, struct assay_err *err)
+{
+    struct plan_node *n = s->node;
+    int rc;
+
+    rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
+    return rc ? rc : have_remember(s->plan->ask.cache, n->have_id, n->body, n->root, err);
+}
+
+/* What went in, for the entry's own record. */
+static json_t *meta_of(const struct step *s, json_t *downloads)
+{
+    const struct plan_node *n = s->node;
+    json_t *meta = json_pack("{s:s, s:s, s:s, s:O, s:O, s:s}", "recipe", n->recipe->name, "version",
+                             n->version, "why", n->chain, "inputs", n->key_of, "options",
+                             n->options, "what", n->fetches ? "fetch" : "make");
+
+    if (downloads)
+        json_object_set(meta, "downloads", downloads);
+    return meta;
+}
+
+/* Downloads. */
+
+struct counted {
+    struct step *step;
+    int64_t before; /* bytes of the files before this one */
+};
+
+static void count(void *ctx, int64_t done, int64_t total)
+{
+    struct counted *c = ctx;
+
+    (void)total;
+    atomic_store(&c->step->bytes, c->before + done);
+}
+
+static int make_folder_of(const char *path, struct assay_err *err)
+{
+    char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+    int rc = slash ? ASSAY_OK : no_memory(err);
+
+    if (slash) {
+        *slash = 0;
+        rc = file_make_dirs(dir, err);
+    }
+    free(dir);
+    return rc;
+}
+
+static void remove_empty_folder_of(char *path)
+{
+    char *slash = strrchr(path, '/');
+
+    *slash = 0;
+    rmdir(path);
+    *slash = '/';
+}
+
+/* Its own folder keeps its name: an archive of one file names what is in it. */
+static char *part_of(const struct shelf_entry *e, size_t i, const json_t *row)
+{
+    return text_format("%s/%zu/%s", e->parts, i, file_base(tree_text(row, "file", "")));
+}
+
+static int first_seen(const char *url, const char *known, const struct fetch_result *got,
+                      struct assay_err *err)
+{
+    return *known ? ASSAY_OK : first_seen_add(url, got->sha256, err);
+}
+
+static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, const json_t *row,
+                     json_t *downloads, struct assay_err *err)
+{
+    struct counted counted = {s, atomic_load(&s->bytes)};
+    struct fetch_ask ask = {.bytes = tree_int(row, "bytes", -1),
+                            .sha256 = tree_text(row, "sha256", NULL),
+                            .md5 = tree_text(row, "md5", NULL),
+                            .stop = s->stop,
+                            .progress = count,
+                            .ctx = &counted,
+                            .retries = -1};
+    const char *urls[MAX_URLS + 1] = {NULL};
+    struct fetch_result got = {.bytes = 0};
+    char *path = part_of(e, i, row), known[HASH_HEX] = "";
+    json_t *v;
+    size_t n;
+    int rc;
+
+    json_array_foreach(json_object_get(row, "urls"), n, v) if (n < MAX_URLS) urls[n] =
+        json_string_value(v);
+    ask.urls = urls;
+    if (!ask.sha256 && first_seen_find(urls[0], known))
+        ask.sha256 = known;
+    rc = path ? make_folder_of(path, err) : no_memory(err);
+    if (!rc && (rc = fetch_file(&ask, path, &got, err)))
+        remove_empty_folder_of(path);
+    if (!rc && !tree_text(row, "sha256", NULL))
+        rc = first_seen(urls[0], known, &got, err);
+    if (!rc) {
+        atomic_store(&s->bytes, counted.before + got.bytes);
+        json_array_append_new(
+            downloads, json_pack("{s:s, s:s, s:s, s:I, s:b}", "file", tree_text(row, "file", ""),
+                                 "url", got.url, "sha256", got.sha256, "bytes",
+                                 (json_int_t)got.bytes, "first_seen", (int)got.first_seen));
+    }
+    free(path);
+    return rc;
+}
+
+/* From the folder of downloads into the entry: as it is, or what is in it. */
+static int place(struct step *s, const struct shelf_entry *e, size_t i, const json_t *row,
+                 struct assay_err *err)
+{
+    struct unpack_limits limits = {.stop = s->stop};
+    const char *unpack = tree_text(row, "unpack", NULL);
+    char *part = part_of(e, i, row);
+    char *to = file_join(e->dir, unpack ? unpack : tree_text(row, "file", ""));
+    int rc = part && to ? ASSAY_OK : no_memory(err);
+
+    if (!rc && unpack)
+        rc = unpack_archive(part, to, &limits, err);
+    else if (!rc && !(rc = make_folder_of(to, err)) && rename(part, to))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place", to);
+    free(to);
+    free(part);
+    return rc;
+}
+
+static int fetch_all(struct step *s, const struct shelf_entry *e, json_t *downloads,
+                     struct assay_err *err)
+{
+    const json_t *rows = json_object_get(s->node->body, "fetch");
+    int rc = ASSAY_OK;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row) if (!rc) rc = fetch_one(s, e, i, row, downloads, err);
+    json_array_foreach(rows, i, row) if (!rc) rc = place(s, e, i, row, err);
+    return rc;
+}
+
+/* Making. */
+
+static int check_outputs(const struct plan_node *n, const char *out, struct assay_err *err)
+{
+    const char *key;
+    int rc = ASSAY_OK;
+    json_t *v;
+
+    json_object_foreach(json_object_get(n->body, "outputs"), key, v)
+    {
+        char *path = file_join(out, json_string_value(v));
+
+        if (!rc && (!path || !file_exists(path)))
+            rc = assay_fail(err, ASSAY_EFAIL, "%s: its output '%s' is missing: no %.200s was made",
+                            n->id, key, json_string_value(v));
+        free(path);
+    }
+    return rc;
+}
+
+static int run_parts(struct step *s, const char *out, const char *work, struct assay_err *err)
+{
+    static const char *const parts[] = {"build", "convert"};
+    int rc = ASSAY_OK;
+
+    for (size_t i = 0; !rc && i < 2; i++) {
+        if (!json_object_get(s->node->body, parts[i]))
+            continue;
+        rc = step_run_programs(s, parts[i], out, work, err);
+    }
+    return rc;
+}
+
+/* Everything between begin and commit. */
+static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downloads,
+                      struct assay_err *err)
+{
+    struct plan_node *n = s->node;
+    bool only_downloads = strchr(n->id, ':') != NULL;
+    char *dir = file_join(s->plan->ask.cache, "work");
+    char *work = text_format("%s/work/%.64s-XXXXXX", s->plan->ask.cache, n->recipe->name);
+    int rc = dir && work ? file_make_dirs(dir, err) : no_memory(err);
+
+    if (!rc && !mkdtemp(work)) {
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir);
+        free(work);
+        work = NULL;
+    }
+    if (!rc)
+        rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work, err);
+    if (!rc && !only_downloads) {
+        rc = check_outputs(n, e->dir, err);
+        if (!rc)
+            rc = have_check(n->body, e->dir, false, s->stop, err);
+        if (!rc)
+            rc = step_run_programs(s, "check", e->dir, work, err);
+    }
+    if (work)
+        file_remove_tree(work, NULL);
+    free(work);
+    free(dir);
+    return rc;
+}
+
+int step_do(struct step *s, struct assay_err *err)
+{
+    json_t *downloads = s->node->fetches ? json_array() : NULL, *meta;
+    struct shelf_entry e;
+    int rc;
+
+    if (s->node->state == PLAN_VERIFY) {
+        json_decref(downloads);
+        return verify(s, err);
+    }
+    rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
+    if (!rc && e.found) {
+        s->by_other = true;
+    } else if (!rc) {
+        rc = fill_entry(s, &e, downloads, err);
+        if (!rc) {
+            meta = meta_of(s, downloads);
+            rc = shelf_commit(&s->plan->shelf, &e, meta, err);
+            json_decref(meta);
+        } else {
+            shelf_abandon(&e);
+        }
+    }
+    json_decref(downloads);
+    return rc;
+}

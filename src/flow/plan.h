@@ -1,0 +1,95 @@
+/* A plan: the graph of all that a request needs, with what is there already and what would be done,
+ * before anything is touched.
+ *
+ * A node is one recipe with its options and inputs, or the downloads of a recipe that also builds
+ * or converts (so that another build does not fetch again).  Its key is the SHA-256 of everything
+ * that goes into it: recipe, options, inputs, commands, local files, and the keys of what it needs.
+ * Nodes are in an order in which each stands behind what it needs. */
+#ifndef FLOW_PLAN_H
+#define FLOW_PLAN_H
+
+#include "flow/catalog.h"
+#include "flow/shelf.h"
+
+/* What the user asks for; belongs to the caller and lives as long as the plan. */
+struct plan_ask {
+    const char *const *requests; /* "model,bert-onnx", "tool@>=2", … NULL */
+    const char *const *sets;     /* "[RECIPE.]INPUT=VALUE" … NULL; may be NULL */
+    const char *const *haves;    /* "RECIPE=PATH" … NULL; may be NULL */
+    const char *const *accepts;  /* recipes whose licence is accepted, or "all"; may be NULL */
+    const char *cache;           /* the cache folder */
+    bool offline;
+};
+
+enum plan_state {
+    PLAN_THERE,  /* on the shelf */
+    PLAN_FOUND,  /* the system has it */
+    PLAN_HAVE,   /* the user has it, verified before */
+    PLAN_VERIFY, /* the user points to it: it will be verified */
+    PLAN_MAKE,   /* will be fetched, built or converted */
+    PLAN_LACKING /* cannot be had without the user */
+};
+extern const char *const plan_state_names[];
+
+struct plan_need {
+    size_t to;
+    char as[RECIPE_WORD_MAX + 1];
+    bool use;
+};
+
+struct plan_node {
+    char id[160]; /* "tool-1.2", "tool-1.2:fetch" */
+    const struct recipe *recipe;
+    json_t *options, *body, *inputs;
+    char *chain;
+    bool fetches; /* its files are its downloads */
+    bool wanted;  /* something asked for needs it now */
+    enum plan_state state;
+    struct plan_need *needs;
+    size_t need_count;
+    int downloads;    /* the node with its downloads; -1: none, or it is one itself */
+    char key[65];     /* of what it is made of */
+    json_t *key_of;   /* the same in words */
+    char have_id[65]; /* under which the user's own place is remembered */
+    char *root;       /* where its files are, or will be */
+    char version[64]; /* "": unknown */
+    json_t *outputs;  /* name -> path or text */
+    char note[300];   /* why it could not be found */
+};
+
+struct plan {
+    struct plan_ask ask;
+    struct catalog catalog;
+    struct shelf shelf;
+    struct plan_node *nodes;
+    size_t count, cap;
+    size_t *roots; /* by request */
+    size_t root_count;
+    json_t *sets, *haves;
+    int jobs;       /* ${jobs}: processors */
+    bool any_haves; /* some place of the user's is remembered */
+};
+
+/* Touches nothing but the cache's own indexes. */
+int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err);
+void plan_release(struct plan *p);
+
+/* What keeps it from being carried out: texts; empty: nothing. */
+json_t *plan_problems(const struct plan *p);
+/* {"requests", "steps", "totals", "problems"} */
+json_t *plan_json(const struct plan *p);
+
+/* What ${…} stands for in the steps of a node.  out and work: folders; secrets: with their values,
+ * for the environment of programs. */
+json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *out,
+                   const char *work, bool secrets);
+/* Bytes of all its downloads; *unknown: how many have no published size. */
+int64_t plan_bytes(const struct plan_node *n, int *unknown);
+/* A command as a person would type it: quoted where a shell would read something into it. */
+char *plan_command_text(const json_t *argv);
+/* The command that makes this node alone, once what it needs is there. */
+char *plan_repeat_text(const struct plan_node *n);
+/* Whether something is to be done for the node. */
+bool plan_has_work(const struct plan_node *n);
+
+#endif

@@ -1,0 +1,21 @@
+/* Between the parts of a plan: its making (plan.c) and the nodes' keys and scopes (plan_key.c). */
+#ifndef FLOW_PLAN_INSIDE_H
+#define FLOW_PLAN_INSIDE_H
+
+#include "flow/plan.h"
+
+/* plan_scope for the folders of `find`: with the user's environment. */
+json_t *plan_find_scope(const struct plan *p, const struct plan_node *n);
+/* Sets n->outputs by its root and state; program: the one that was found, or NULL. */
+int plan_set_outputs(struct plan *p, struct plan_node *n, const char *program,
+                     struct assay_err *err);
+/* That every place in what the node runs stands for something: what a need gives is known here
+ * first. */
+int plan_check_places(const struct plan *p, const struct plan_node *n, struct assay_err *err);
+/* SHA-256 of the tree's canonical text. */
+void plan_key_from(const json_t *of, char key[65]);
+json_t *plan_key_of_downloads(const json_t *body);
+/* Sets key and key_of of a node that is built or converted. */
+int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_err *err);
+
+#endif

@@ -1,0 +1,302 @@
+/* Opening, finding, making: see shelf.h for the layout and for what always holds. */
+#include "flow/shelf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "flow/entry.h"
+#include "flow/shelf_inside.h"
+
+#define DEAD        "dead-"
+#define PARTS_S     (7 * 24 * 3600) /* so long are unfinished downloads kept */
+#define TOUCH_AGE_S 60              /* the time of last use is no finer than this */
+
+void shelf_entry_dir(const struct shelf *s, const char *key, char out[SHELF_PATH])
+{
+    snprintf(out, SHELF_PATH, "%s/%.2s/%s", s->dir, key, key);
+}
+
+int shelf_check_key(const char *key, struct assay_err *err)
+{
+    if (entry_is_key(key))
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE, "'%.80s': no key of the shelf (64 hex digits)", key);
+}
+
+/* ---- opening ---- */
+
+int shelf_discard(const struct shelf *s, const char *path, struct assay_err *err)
+{
+    char dead[SHELF_PATH], place[SHELF_PATH + 8];
+
+    snprintf(dead, sizeof(dead), "%s/tmp/" DEAD "XXXXXX", s->dir);
+    if (!mkdtemp(dead))
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", dead, strerror(errno));
+    snprintf(place, sizeof(place), "%s/it", dead);
+    if (rename(path, place) < 0 && errno != ENOENT) {
+        assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path, strerror(errno));
+        rmdir(dead);
+        return ASSAY_EFAIL;
+    }
+    return file_remove_tree(dead, err);
+}
+
+/* The key's lock is free: whoever made this is dead. */
+static void clean_locked(const struct shelf *s, const char *key, const char *path)
+{
+    int lock;
+
+    if (shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, false, NULL, &lock, NULL))
+        return;
+    file_remove_tree(path, NULL);
+    shelf_lock_drop(s->dir, key, lock);
+}
+
+static bool older_than(const char *path, double seconds)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && difftime(time(NULL), st.st_mtime) > seconds;
+}
+
+static void clean_one(const struct shelf *s, const char *folder, const char *name)
+{
+    bool parts = !strcmp(folder, "parts");
+    char path[SHELF_PATH + 300], key[65];
+
+    snprintf(path, sizeof(path), "%s/%s/%s", s->dir, folder, name);
+    snprintf(key, sizeof(key), "%.64s", name);
+    if (!parts && !strncmp(name, DEAD, strlen(DEAD)))
+        file_remove_tree(path, NULL);
+    else if (entry_is_key(key) && (!parts || older_than(path, PARTS_S)))
+        clean_locked(s, key, path);
+}
+
+static void clean(const struct shelf *s, const char *folder)
+{
+    char path[SHELF_PATH];
+    struct dirent *e;
+    DIR *d;
+
+    snprintf(path, sizeof(path), "%s/%s", s->dir, folder);
+    d = opendir(path);
+    while (d && (e = readdir(d)))
+        if (e->d_name[0] != '.')
+            clean_one(s, folder, e->d_name);
+    if (d)
+        closedir(d);
+}
+
+int shelf_open(const char *dir, struct shelf *s, struct assay_err *err)
+{
+    static const char *const below[] = {"tmp", "locks", "parts"};
+    char *full = file_absolute(dir), path[SHELF_PATH];
+    int rc = ASSAY_OK, n = full ? snprintf(s->dir, sizeof(s->dir), "%s", full) : -1;
+
+    free(full);
+    if (n < 0 || n >= (int)sizeof(s->dir))
+        return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", dir);
+    for (size_t i = 0; i < sizeof(below) / sizeof(below[0]) && !rc; i++) {
+        snprintf(path, sizeof(path), "%s/%s", s->dir, below[i]);
+        if (!file_is_dir(path))
+            rc = file_make_dirs(path, err);
+    }
+    if (rc)
+        return rc;
+    clean(s, "tmp");
+    clean(s, "parts");
+    return ASSAY_OK;
+}
+
+/* ---- finding ---- */
+
+static void warn_damaged(const char *key, const char *why)
+{
+    fprintf(stderr, "assay: warning: the shelf's entry %.12s is damaged: %s\n", key, why);
+}
+
+/* Sizes, times or inodes are not those of the stamp: a copied shelf, or a changed file. */
+static bool look_closer(const char *dir, const char *key)
+{
+    struct assay_err err;
+    json_t *tree = NULL;
+    bool good = !entry_read(dir, key, &tree, &err) && !entry_compare(dir, tree, &err);
+
+    json_decref(tree);
+    if (good)
+        entry_restamp(dir, NULL); /* a shelf that cannot be written is looked at again each time */
+    else if (file_is_dir(dir))    /* else it was removed meanwhile */
+        warn_damaged(key, err.text);
+    return good;
+}
+
+static void touch(const char *dir)
+{
+    char path[SHELF_PATH + 8];
+
+    snprintf(path, sizeof(path), "%s/stamp", dir);
+    if (older_than(path, TOUCH_AGE_S))
+        utimensat(AT_FDCWD, path, NULL, 0);
+}
+
+int shelf_find(const struct shelf *s, const char *key, char **files, json_t **meta,
+               struct assay_err *err)
+{
+    char dir[SHELF_PATH];
+    struct assay_err why;
+    json_t *tree = NULL;
+    int rc = shelf_check_key(key, err);
+
+    *files = NULL;
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    if (!file_is_dir(dir) || (!entry_is_fresh(dir) && !look_closer(dir, key)))
+        return ASSAY_OK;
+    if (meta && entry_read(dir, key, &tree, &why)) {
+        warn_damaged(key, why.text);
+        return ASSAY_OK;
+    }
+    if (!(*files = file_join(dir, "files"))) {
+        json_decref(tree);
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    touch(dir);
+    if (meta)
+        *meta = tree;
+    return ASSAY_OK;
+}
+
+int shelf_hold(const struct shelf *s, const char *key, int *hold, struct assay_err *err)
+{
+    int rc = shelf_check_key(key, err);
+
+    *hold = -1;
+    return rc ? rc : shelf_lock_take(s->dir, key, SHELF_LOCK_SHARED, true, NULL, hold, err);
+}
+
+void shelf_let_go(const struct shelf *s, const char *key, int hold)
+{
+    shelf_lock_drop(s->dir, key, hold);
+}
+
+/* ---- making ---- */
+
+static void let_go(struct shelf_entry *e)
+{
+    shelf_lock_drop(e->shelf.dir, e->key, e->lock);
+    e->lock = -1;
+}
+
+/* Somebody may have made it while we waited for the lock. */
+static int find_again(const struct shelf *s, struct shelf_entry *e, struct assay_err *err)
+{
+    char *files;
+    int rc = shelf_find(s, e->key, &files, NULL, err);
+
+    if (rc || !files)
+        return rc;
+    e->found = true;
+    snprintf(e->dir, sizeof(e->dir), "%s", files);
+    free(files);
+    let_go(e);
+    return ASSAY_OK;
+}
+
+static int make_folders(const struct shelf *s, struct shelf_entry *e, struct assay_err *err)
+{
+    snprintf(e->temp, sizeof(e->temp), "%s/tmp/%s-XXXXXX", s->dir, e->key);
+    snprintf(e->parts, sizeof(e->parts), "%s/parts/%s", s->dir, e->key);
+    if (!mkdtemp(e->temp)) {
+        e->temp[0] = 0;
+        return assay_fail(err, ASSAY_EFAIL, "%s/tmp: nothing can be made there: %s", s->dir,
+                          strerror(errno));
+    }
+    chmod(e->temp, 0755);
+    if (snprintf(e->dir, sizeof(e->dir), "%s/files", e->temp) >= (int)sizeof(e->dir))
+        return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", s->dir);
+    if (mkdir(e->dir, 0755) < 0 || (mkdir(e->parts, 0777) < 0 && errno != EEXIST))
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", e->dir, strerror(errno));
+    return ASSAY_OK;
+}
+
+int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop,
+                struct shelf_entry *e, struct assay_err *err)
+{
+    int rc = shelf_check_key(key, err);
+
+    *e = (struct shelf_entry){.shelf = *s, .lock = -1};
+    if (rc)
+        return rc;
+    snprintf(e->key, sizeof(e->key), "%s", key);
+    rc = shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, true, stop, &e->lock, err);
+    if (!rc)
+        rc = find_again(s, e, err);
+    if (!rc && !e->found)
+        rc = make_folders(s, e, err);
+    if (rc)
+        shelf_abandon(e);
+    return rc;
+}
+
+void shelf_abandon(struct shelf_entry *e)
+{
+    if (e->lock < 0)
+        return;
+    if (e->temp[0])
+        file_remove_tree(e->temp, NULL);
+    if (e->parts[0])
+        rmdir(e->parts); /* only an empty one */
+    let_go(e);
+}
+
+static void sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+}
+
+/* Renames what was made into its place; a damaged entry that is there goes first. */
+static int put_in_place(const struct shelf *s, const struct shelf_entry *e, struct assay_err *err)
+{
+    char dir[SHELF_PATH], above[SHELF_PATH];
+
+    shelf_entry_dir(s, e->key, dir);
+    snprintf(above, sizeof(above), "%s/%.2s", s->dir, e->key);
+    if (mkdir(above, 0777) < 0 && errno != EEXIST)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", above, strerror(errno));
+    if (file_is_dir(dir) && shelf_discard(s, dir, err))
+        return ASSAY_EFAIL;
+    if (rename(e->temp, dir) < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", dir, strerror(errno));
+    sync_folder(above);
+    sync_folder(s->dir);
+    return ASSAY_OK;
+}
+
+int shelf_commit(struct shelf *s, struct shelf_entry *e, const json_t *meta, struct assay_err *err)
+{
+    int rc;
+
+    if (e->lock < 0)
+        return e->found ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%.12s: was not begun", e->key);
+    rc = entry_make(e->temp, e->key, meta, err);
+    if (!rc)
+        rc = put_in_place(s, e, err);
+    if (!rc)
+        file_remove_tree(e->parts, NULL);
+    shelf_abandon(e); /* what is in place is no longer under its old name */
+    return rc;
+}

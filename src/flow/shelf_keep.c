@@ -1,0 +1,400 @@
+/* Keeping the shelf: list, verify, prune, pin. */
+#include "flow/shelf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "flow/entry.h"
+#include "flow/shelf_inside.h"
+
+static void marker(const char *dir, const char *name, char out[SHELF_PATH + 16])
+{
+    snprintf(out, SHELF_PATH + 16, "%s/%s", dir, name);
+}
+
+static bool is_pinned(const char *dir)
+{
+    char path[SHELF_PATH + 16];
+
+    marker(dir, "pinned", path);
+    return file_exists(path);
+}
+
+/* ---- listing ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    json_t *const *x = a, *const *y = b;
+
+    return strcmp(json_string_value(*x), json_string_value(*y));
+}
+
+static json_t *sorted(json_t *texts)
+{
+    size_t n = json_array_size(texts), i;
+    json_t **list = malloc((n + 1) * sizeof(json_t *)), *out = json_array();
+
+    for (i = 0; list && i < n; i++)
+        list[i] = json_array_get(texts, i);
+    if (list)
+        qsort(list, n, sizeof(*list), by_text);
+    for (i = 0; list && i < n; i++)
+        json_array_append(out, list[i]);
+    free(list);
+    json_decref(texts);
+    return out;
+}
+
+static void keys_below(const struct shelf *s, const char *two, json_t *keys, json_t *strays)
+{
+    char path[SHELF_PATH], stray[300];
+    struct dirent *e;
+    DIR *d;
+
+    snprintf(path, sizeof(path), "%s/%s", s->dir, two);
+    d = opendir(path);
+    while (d && (e = readdir(d))) {
+        if (entry_is_key(e->d_name) && !strncmp(e->d_name, two, 2)) {
+            json_array_append_new(keys, json_string(e->d_name));
+        } else if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) {
+            snprintf(stray, sizeof(stray), "%.2s/%s", two, e->d_name);
+            json_array_append_new(strays, json_string(stray));
+        }
+    }
+    if (d)
+        closedir(d);
+}
+
+json_t *shelf_keys(const struct shelf *s, json_t **strays)
+{
+    json_t *keys = json_array(), *other = json_array();
+    DIR *d = opendir(s->dir);
+    struct dirent *e;
+
+    while (d && (e = readdir(d)))
+        if (strlen(e->d_name) == 2 && strspn(e->d_name, "0123456789abcdef") == 2)
+            keys_below(s, e->d_name, keys, other);
+    if (d)
+        closedir(d);
+    if (strays)
+        *strays = other;
+    else
+        json_decref(other);
+    return sorted(keys);
+}
+
+/* Seconds since 1970 of the last use; 0: not known. */
+static time_t last_use(const char *dir)
+{
+    char path[SHELF_PATH + 16];
+    struct stat st;
+
+    marker(dir, "stamp", path);
+    return stat(path, &st) == 0 ? st.st_mtime : 0;
+}
+
+static json_t *row_of(const char *dir, const char *key)
+{
+    json_t *tree = NULL, *row;
+    struct assay_err err;
+    time_t used = last_use(dir);
+    char when[32] = "";
+    struct tm tm;
+
+    if (used && gmtime_r(&used, &tm))
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (entry_read(dir, key, &tree, &err))
+        row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", "", "why", "",
+                        "bytes", (json_int_t)0, "files", (json_int_t)0, "damaged", err.text);
+    else
+        row = json_pack(
+            "{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", tree_text(tree, "recipe", ""),
+            "why", tree_text(tree, "why", ""), "bytes", (json_int_t)tree_int(tree, "bytes", 0),
+            "files", (json_int_t)tree_int(tree, "files", 0), "made", tree_text(tree, "made", ""));
+    json_object_set_new(row, "used", json_string(when));
+    json_object_set_new(row, "used_s", json_integer(used));
+    json_object_set_new(row, "pinned", json_boolean(is_pinned(dir)));
+    json_decref(tree);
+    return row;
+}
+
+json_t *shelf_list(const struct shelf *s)
+{
+    json_t *keys = shelf_keys(s, NULL), *list = json_array(), *key;
+    char dir[SHELF_PATH];
+    size_t i;
+
+    json_array_foreach(keys, i, key)
+    {
+        shelf_entry_dir(s, json_string_value(key), dir);
+        json_array_append_new(list, row_of(dir, json_string_value(key)));
+    }
+    json_decref(keys);
+    return list;
+}
+
+int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err)
+{
+    char dir[SHELF_PATH];
+    json_t *tree = NULL;
+    int rc = shelf_check_key(key, err);
+
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    rc = entry_read(dir, key, &tree, err);
+    if (!rc)
+        rc = entry_read_list(dir, tree, files, err);
+    json_decref(tree);
+    return rc;
+}
+
+/* How many keys begin with the name; *key is the last of them. */
+static size_t keys_like(const struct shelf *s, const char *name, char key[65])
+{
+    json_t *keys = shelf_keys(s, NULL), *one;
+    size_t i, n = 0;
+
+    json_array_foreach(keys, i, one)
+    {
+        if (!strncmp(json_string_value(one), name, strlen(name))) {
+            snprintf(key, 65, "%s", json_string_value(one));
+            n++;
+        }
+    }
+    json_decref(keys);
+    return n;
+}
+
+static size_t recipes_like(const struct shelf *s, const char *name, char key[65])
+{
+    json_t *list = shelf_list(s), *row;
+    size_t i, n = 0;
+
+    json_array_foreach(list, i, row)
+    {
+        if (!strcmp(tree_text(row, "recipe", ""), name)) {
+            snprintf(key, 65, "%s", tree_text(row, "key", ""));
+            n++;
+        }
+    }
+    json_decref(list);
+    return n;
+}
+
+int shelf_named(const struct shelf *s, const char *name, char key[65], struct assay_err *err)
+{
+    bool hex = strlen(name) >= 4 && strspn(name, "0123456789abcdef") == strlen(name);
+    size_t n = hex ? keys_like(s, name, key) : 0;
+
+    if (!n)
+        n = recipes_like(s, name, key);
+    if (n == 1)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE,
+                      n ? "'%.80s' means more than one entry of the shelf: give more of the key"
+                        : "the shelf has no entry '%.80s' (a key's first 4 digits or more, or a "
+                          "recipe's name)",
+                      name);
+}
+
+/* ---- verifying ---- */
+
+static void add_bad(json_t *bad, const char *key, const json_t *tree, const char *why)
+{
+    json_array_append_new(bad, json_pack("{s:s, s:s, s:s}", "key", key, "recipe",
+                                         tree_text(tree, "recipe", ""), "why", why));
+}
+
+static ino_t inode_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* No lock is taken, so that a shelf which can only be read can be verified; an entry that is
+ * removed or made anew meanwhile is not judged. */
+static void verify_one(const struct shelf *s, const char *key, json_t *bad)
+{
+    char dir[SHELF_PATH];
+    struct assay_err why;
+    json_t *tree = NULL;
+    ino_t before;
+    int rc;
+
+    shelf_entry_dir(s, key, dir);
+    before = inode_of(dir);
+    rc = entry_read(dir, key, &tree, &why);
+    if (!rc)
+        rc = entry_compare(dir, tree, &why);
+    if (rc && before && inode_of(dir) == before)
+        add_bad(bad, key, tree, why.text);
+    json_decref(tree);
+}
+
+int shelf_verify(const struct shelf *s, const char *key, json_t **bad, struct assay_err *err)
+{
+    json_t *keys, *strays = NULL, *one;
+    char dir[SHELF_PATH];
+    size_t i;
+
+    if (key && shelf_check_key(key, err))
+        return ASSAY_EUSAGE;
+    if (key) {
+        shelf_entry_dir(s, key, dir);
+        if (!file_is_dir(dir))
+            return assay_fail(err, ASSAY_EUSAGE, "the shelf has no entry %.12s", key);
+    }
+    keys = key ? json_pack("[s]", key) : shelf_keys(s, &strays);
+    *bad = json_array();
+    json_array_foreach(keys, i, one) verify_one(s, json_string_value(one), *bad);
+    json_array_foreach(strays, i, one)
+        add_bad(*bad, json_string_value(one), NULL, "does not belong to the shelf");
+    json_decref(strays);
+    json_decref(keys);
+    return ASSAY_OK;
+}
+
+/* ---- removing ---- */
+
+/* ASSAY_EAGAIN: in use. */
+static int remove_key(const struct shelf *s, const char *key, bool dry, struct assay_err *err)
+{
+    char dir[SHELF_PATH];
+    int lock, rc = shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, false, NULL, &lock, err);
+
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    if (!dry)
+        rc = shelf_discard(s, dir, err);
+    shelf_lock_drop(s->dir, key, lock);
+    return rc;
+}
+
+int shelf_remove(const struct shelf *s, const char *key, struct assay_err *err)
+{
+    char dir[SHELF_PATH];
+    int rc = shelf_check_key(key, err);
+
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    if (!file_is_dir(dir))
+        return assay_fail(err, ASSAY_EUSAGE, "the shelf has no entry %.12s", key);
+    if (is_pinned(dir))
+        return assay_fail(err, ASSAY_EUSAGE, "%.12s is pinned: `assay cache unpin` it first", key);
+    rc = remove_key(s, key, false, err);
+    return rc == ASSAY_EAGAIN ? ASSAY_EFAIL : rc;
+}
+
+static int by_use(const void *a, const void *b)
+{
+    int64_t x = tree_int(*(json_t *const *)a, "used_s", 0);
+    int64_t y = tree_int(*(json_t *const *)b, "used_s", 0);
+
+    return (x > y) - (x < y);
+}
+
+/* What one call of shelf_prune goes by. */
+struct pruning {
+    const struct shelf *s;
+    double older_than_s;
+    int64_t keep_bytes, total;
+    bool dry;
+    time_t now;
+    json_t *removed;
+};
+
+static bool must_go(const struct pruning *p, const json_t *row, char why[80])
+{
+    double age = difftime(p->now, (time_t)tree_int(row, "used_s", 0));
+
+    if (p->older_than_s >= 0 && age >= p->older_than_s) {
+        if (tree_int(row, "used_s", 0))
+            snprintf(why, 80, "not used for %.1f days", age / 86400);
+        else
+            snprintf(why, 80, "damaged");
+        return true;
+    }
+    snprintf(why, 80, "the shelf is larger than it may be");
+    return p->keep_bytes >= 0 && p->total > p->keep_bytes;
+}
+
+static int prune_one(struct pruning *p, const json_t *row, struct assay_err *err)
+{
+    const char *key = tree_text(row, "key", "");
+    char why[80];
+    int rc;
+
+    if (tree_bool(row, "pinned", false) || !must_go(p, row, why))
+        return ASSAY_OK;
+    rc = remove_key(p->s, key, p->dry, err);
+    if (rc == ASSAY_EAGAIN) /* somebody uses it */
+        return ASSAY_OK;
+    if (rc)
+        return rc;
+    p->total -= tree_int(row, "bytes", 0);
+    json_array_append_new(p->removed, json_pack("{s:s, s:s, s:I, s:s}", "key", key, "recipe",
+                                                tree_text(row, "recipe", ""), "bytes",
+                                                (json_int_t)tree_int(row, "bytes", 0), "why", why));
+    return ASSAY_OK;
+}
+
+int shelf_prune(const struct shelf *s, double older_than_s, int64_t keep_bytes, bool dry,
+                json_t **removed, struct assay_err *err)
+{
+    struct pruning p = {s, older_than_s, keep_bytes, 0, dry, time(NULL), json_array()};
+    json_t *list = shelf_list(s);
+    size_t n = json_array_size(list), i;
+    json_t **rows = malloc((n + 1) * sizeof(json_t *));
+    int rc = ASSAY_OK;
+
+    for (i = 0; rows && i < n; i++) {
+        rows[i] = json_array_get(list, i);
+        p.total += tree_int(rows[i], "bytes", 0);
+    }
+    if (rows)
+        qsort(rows, n, sizeof(*rows), by_use);
+    else
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (i = 0; rows && i < n && !rc; i++)
+        rc = prune_one(&p, rows[i], err);
+    free(rows);
+    json_decref(list);
+    *removed = p.removed;
+    return rc;
+}
+
+int shelf_pin(const struct shelf *s, const char *key, bool pinned, struct assay_err *err)
+{
+    char dir[SHELF_PATH], path[SHELF_PATH + 16];
+    int fd, rc = shelf_check_key(key, err);
+
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    if (!file_is_dir(dir))
+        return assay_fail(err, ASSAY_EUSAGE, "the shelf has no entry %.12s", key);
+    marker(dir, "pinned", path);
+    if (!pinned)
+        return unlink(path) < 0 && errno != ENOENT
+                   ? assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path,
+                                strerror(errno))
+                   : ASSAY_OK;
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", path, strerror(errno));
+    close(fd);
+    return ASSAY_OK;
+}

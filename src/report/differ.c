@@ -1,0 +1,168 @@
+/* Two records side by side: one row of a table a member, and loops over settings and facts. */
+#include "report/differ.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "base/tree.h"
+
+static const struct {
+    const char *part, *member, *kind;
+} members[] = {
+    {"model", "name", "set-up"},
+    {"model", "format", "set-up"},
+    {"model", "precision", "set-up"},
+    {"model", "sha256", "set-up"},
+    {"model", "manifest", "set-up"},
+    {"dataset", "name", "set-up"},
+    {"dataset", "hash", "set-up"},
+    {"dataset", "samples", "set-up"},
+    {"dataset", "performance_samples", "set-up"},
+    {"dataset", "preprocess", "set-up"},
+    {"engine", "name", "set-up"},
+    {"engine", "device", "set-up"},
+    {"engine", "precision", "set-up"},
+    {"engine", "lanes", "set-up"},
+    {"engine", "threads", "set-up"},
+    {"engine", "batch", "set-up"},
+    {"engine", "version", "software"},
+    {"engine", "library_sha256", "software"},
+    {"engine", "plugin_sha256", "software"},
+    {"loadgen", "version", "software"},
+    {"loadgen", "sha256", "software"},
+    {"assay", "version", "software"},
+    {"assay", "sha256", "software"},
+    {"assay", "benchmark_sha256", "software"},
+};
+
+/* Settings that say where things lie or what is shown, and those that members above tell better. */
+static const char *const not_compared[] = {
+    "store",     "cache",        "progress", "tag",          "json",  "dry-run",
+    "tune",      "tuned",        "tune-s",   "data-threads", "model", "dataset",
+    "engine",    "device",       "lanes",    "threads",      "batch", "engine-options",
+    "user-conf", "audit-config", NULL};
+
+static void add(json_t *list, const char *what, const char *kind, const json_t *a, const json_t *b)
+{
+    bool none_a = !a || json_is_null(a), none_b = !b || json_is_null(b);
+
+    if ((none_a && none_b) || (!none_a && !none_b && json_equal(a, b)))
+        return;
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "what", what, "kind", kind, "a",
+                                          none_a ? json_null() : json_deep_copy(a), "b",
+                                          none_b ? json_null() : json_deep_copy(b)));
+}
+
+/* Numbers that are equal as numbers: a round trip through JSON may turn 1.0 into 1. */
+static bool same_number(const json_t *a, const json_t *b)
+{
+    return json_is_number(a) && json_is_number(b) && json_number_value(a) == json_number_value(b);
+}
+
+static bool is_compared(const char *name)
+{
+    for (const char *const *n = not_compared; *n; n++)
+        if (!strcmp(name, *n))
+            return false;
+    return true;
+}
+
+static bool is_found(const json_t *row)
+{
+    return !strcmp(tree_text(row, "origin", ""), "measured");
+}
+
+static void add_settings(json_t *list, const json_t *a, const json_t *b)
+{
+    const char *name;
+    char what[80];
+    json_t *row;
+
+    json_object_foreach((json_t *)(uintptr_t)a, name, row)
+    {
+        const json_t *other = json_object_get(b, name);
+        const json_t *x = json_object_get(row, "value"), *y = json_object_get(other, "value");
+
+        /* One that only one of the two Assays knows says nothing about the run. */
+        if (!other || !is_compared(name) || (is_found(row) && is_found(other)) || same_number(x, y))
+            continue;
+        snprintf(what, sizeof(what), "settings.%s", name);
+        add(list, what, "set-up", x, y);
+    }
+}
+
+static void add_options(json_t *list, const json_t *a, const json_t *b)
+{
+    const json_t *all[] = {a, b}, *x, *y;
+    const char *name;
+    char what[100];
+    json_t *value;
+
+    for (int side = 0; side < 2; side++)
+        json_object_foreach((json_t *)(uintptr_t)all[side], name, value)
+        {
+            x = json_object_get(a, name);
+            y = json_object_get(b, name);
+            if ((side && x) || same_number(x, y))
+                continue;
+            snprintf(what, sizeof(what), "engine.options.%s", name);
+            add(list, what, "set-up", x, y);
+        }
+}
+
+static void add_facts(json_t *list, const json_t *a, const json_t *b)
+{
+    const char *name;
+    char what[80];
+    json_t *fact;
+
+    json_object_foreach((json_t *)(uintptr_t)a, name, fact)
+    {
+        if (!json_object_get(b, name) || !strcmp(name, "load_average") ||
+            same_number(json_object_get(fact, "value"),
+                        json_object_get(json_object_get(b, name), "value")))
+            continue;
+        snprintf(what, sizeof(what), "system.%s", name);
+        add(list, what, "machine", json_object_get(fact, "value"),
+            json_object_get(json_object_get(b, name), "value"));
+    }
+}
+
+json_t *differ_records(const json_t *a, const json_t *b)
+{
+    json_t *list = json_array();
+    const char *kind = members[0].kind;
+    char what[80];
+    size_t i;
+
+    for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const char *part = members[i].part;
+
+        if (strcmp(kind, members[i].kind)) { /* settings are the last of the set-up */
+            add_settings(list, json_object_get(a, "settings"), json_object_get(b, "settings"));
+            add_options(list, json_object_get(json_object_get(a, "engine"), "options"),
+                        json_object_get(json_object_get(b, "engine"), "options"));
+        }
+        kind = members[i].kind;
+        snprintf(what, sizeof(what), "%s.%s", part, members[i].member);
+        add(list, what, kind, json_object_get(json_object_get(a, part), members[i].member),
+            json_object_get(json_object_get(b, part), members[i].member));
+    }
+    add_facts(list, json_object_get(a, "system"), json_object_get(b, "system"));
+    return list;
+}
+
+bool differ_same_machine(const json_t *a, const json_t *b)
+{
+    static const char *const facts[] = {"processor", "threads", "memory_bytes"};
+    size_t i;
+
+    for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        const json_t *x = json_object_get(json_object_get(a, "system"), facts[i]);
+        const json_t *y = json_object_get(json_object_get(b, "system"), facts[i]);
+
+        if (!x || !y || !json_equal(json_object_get(x, "value"), json_object_get(y, "value")))
+            return false;
+    }
+    return true;
+}

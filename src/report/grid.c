@@ -1,0 +1,210 @@
+/* Cells as a grid: see grid.h. */
+#include "report/grid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/tree.h"
+#include "record/cell.h"
+#include "report/format.h"
+
+const char *const grid_columns[GRID_COLUMNS] = {"SingleStream", "MultiStream", "Server",
+                                                "Server peak",  "Offline",     "Accuracy"};
+const char *const grid_marks[] = {"✓", "✗", "·", "–"};
+
+static const char *const setup_key[] = {"engine", "engine_version", "device", "precision", NULL};
+static const char *const benchmark_key[] = {"benchmark", "model", NULL};
+
+/* NULL: no column shows it (a submission's two parts are runs of their own in a matrix). */
+static const char *column_of(const json_t *cell)
+{
+    const char *mode = tree_text(cell, "mode", ""), *scenario = tree_text(cell, "scenario", "");
+
+    if (!strcmp(mode, "accuracy"))
+        return "Accuracy";
+    if (!strcmp(mode, "find-peak"))
+        return "Server peak";
+    for (size_t i = 0; i < GRID_COLUMNS; i++)
+        if (!strcmp(grid_columns[i], scenario))
+            return grid_columns[i];
+    return NULL;
+}
+
+static bool same(const json_t *a, const json_t *b, const char *const *key)
+{
+    for (; *key; key++)
+        if (strcmp(tree_text(a, *key, ""), tree_text(b, *key, "")))
+            return false;
+    return true;
+}
+
+/* The item of the list with this key, made with what `more` names when there is none. */
+static json_t *place(json_t *list, const json_t *cell, const char *const *key, const char *more,
+                     json_t *empty)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        if (same(item, cell, key)) {
+            json_decref(empty);
+            return item;
+        }
+    }
+    item = json_object();
+    for (; *key; key++)
+        json_object_set_new(item, *key, json_string(tree_text(cell, *key, "")));
+    if (more)
+        json_object_set_new(item, more, empty);
+    json_array_append_new(list, item);
+    return item;
+}
+
+json_t *grid_make(const json_t *cells)
+{
+    json_t *benchmarks = json_array(), *setups = json_array(), *cell, *benchmark, *row;
+    const char *column;
+    size_t i;
+
+    json_array_foreach(cells, i, cell)
+    {
+        if (!json_is_object(cell) || !(column = column_of(cell)))
+            continue;
+        benchmark = place(benchmarks, cell, benchmark_key, "rows", json_array());
+        row = place(json_object_get(benchmark, "rows"), cell, setup_key, "cells", json_object());
+        json_object_set(json_object_get(row, "cells"), column, cell);
+        place(setups, cell, setup_key, NULL, NULL);
+    }
+    return json_pack("{s:o, s:o}", "benchmarks", benchmarks, "setups", setups);
+}
+
+static const json_t *cell_at(const json_t *row, const char *column)
+{
+    return json_object_get(json_object_get(row, "cells"), column);
+}
+
+bool grid_has_column(const json_t *benchmark, const char *column)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(benchmark, "rows"), i, row)
+    {
+        if (cell_at(row, column))
+            return true;
+    }
+    return false;
+}
+
+const json_t *grid_row(const json_t *benchmark, const json_t *setup)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(benchmark, "rows"), i, row)
+    {
+        if (same(row, setup, setup_key))
+            return row;
+    }
+    return NULL;
+}
+
+enum grid_state grid_state(const json_t *cell)
+{
+    const char *state = tree_text(cell, "state", "");
+
+    return !strcmp(state, CELL_OK)       ? GRID_OK
+           : !strcmp(state, CELL_FAILED) ? GRID_FAILED
+           : !strcmp(state, CELL_NONE)   ? GRID_NONE
+                                         : GRID_UNKNOWN;
+}
+
+const char *grid_one_reason(const json_t *row)
+{
+    const char *reason = NULL, *own;
+
+    for (size_t i = 0; i < GRID_COLUMNS; i++) {
+        const json_t *cell = cell_at(row, grid_columns[i]);
+
+        if (!cell)
+            continue;
+        own = tree_text(cell, "reason", "");
+        if (grid_state(cell) < GRID_UNKNOWN || (reason && strcmp(reason, own)))
+            return NULL;
+        reason = own;
+    }
+    return reason && *reason ? reason : NULL;
+}
+
+enum grid_state grid_summary(const json_t *row, char out[32])
+{
+    int n[4] = {0};
+
+    for (size_t i = 0; i < GRID_COLUMNS; i++)
+        if (cell_at(row, grid_columns[i]))
+            n[grid_state(cell_at(row, grid_columns[i]))]++;
+    if (n[GRID_FAILED]) {
+        snprintf(out, 32, "✗ %d of %d", n[GRID_FAILED], n[GRID_OK] + n[GRID_FAILED]);
+        return GRID_FAILED;
+    }
+    if (n[GRID_OK]) {
+        if (n[GRID_UNKNOWN])
+            snprintf(out, 32, "✓ %d of %d", n[GRID_OK], n[GRID_OK] + n[GRID_UNKNOWN]);
+        else
+            snprintf(out, 32, "✓ %d", n[GRID_OK]);
+        return GRID_OK;
+    }
+    snprintf(out, 32, "%s", n[GRID_UNKNOWN] ? "not tested" : "–");
+    return n[GRID_UNKNOWN] ? GRID_UNKNOWN : GRID_NONE;
+}
+
+void grid_figure(const json_t *cell, char out[64])
+{
+    const json_t *from =
+        strcmp(tree_text(cell, "mode", ""), "accuracy") ? cell : json_object_get(cell, "accuracy");
+    const char *unit = tree_text(from, "unit", "");
+
+    out[0] = 0;
+    if (json_is_number(json_object_get(from, "value")))
+        format_value(out, tree_real(from, "value", 0), strcmp(unit, "samples/s") ? unit : "/s");
+    format_clean(out);
+}
+
+void grid_id(const json_t *cell, char out[9])
+{
+    snprintf(out, 9, "%.8s", tree_text(cell, "id", ""));
+    if (strspn(out, "0123456789abcdef") != strlen(out))
+        out[0] = 0;
+}
+
+void grid_setup(const json_t *row, const char *between, char *out, size_t size)
+{
+    const char *version = tree_text(row, "engine_version", "");
+
+    snprintf(out, size, "%.40s%s%.40s%s%.20s%s%.20s", tree_text(row, "engine", "?"),
+             *version ? " " : "", version, between, tree_text(row, "device", "?"), between,
+             tree_text(row, "precision", "?"));
+    format_clean(out);
+}
+
+void grid_versions(const json_t *row, char *out, size_t size)
+{
+    const char *first = NULL, *own;
+    bool differ = false;
+    size_t len = 0;
+
+    out[0] = 0;
+    for (size_t i = 0; i < GRID_COLUMNS; i++) {
+        own = tree_text(cell_at(row, grid_columns[i]), "works_with", NULL);
+        differ = differ || (own && first && strcmp(own, first));
+        first = first ? first : own;
+    }
+    if (first && !differ)
+        snprintf(out, size, "%s", first);
+    for (size_t i = 0; differ && i < GRID_COLUMNS && len < size; i++)
+        if ((own = tree_text(cell_at(row, grid_columns[i]), "works_with", NULL)))
+            len += (size_t)snprintf(out + len, size - len, "%s%s: %s", len ? "; " : "",
+                                    grid_columns[i], own);
+    format_clean(out);
+}

@@ -1,0 +1,43 @@
+/* Cells sorted into the grid that all forms of the matrix show.  Private to this room.
+ *
+ * A grid is a list of benchmarks (with their models), each with rows, one a setup (engine, version,
+ * device, precision), each with one cell a column (a scenario, or accuracy). */
+#ifndef REPORT_GRID_H
+#define REPORT_GRID_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The columns, in the order in which they are shown. */
+#define GRID_COLUMNS 6
+extern const char *const grid_columns[GRID_COLUMNS];
+
+/* {"benchmarks": [{"benchmark", "model", "rows": [{"engine", "engine_version", "device",
+ * "precision", "cells": {column: cell}}]}], "setups": [{"engine", "engine_version", "device",
+ * "precision"}]}; a new reference. */
+json_t *grid_make(const json_t *cells);
+/* Whether any row of a benchmark has this column. */
+bool grid_has_column(const json_t *benchmark, const char *column);
+/* The row of a setup; NULL: none. */
+const json_t *grid_row(const json_t *benchmark, const json_t *setup);
+/* When nothing in a row was tried, for one reason, that reason; else NULL. */
+const char *grid_one_reason(const json_t *row);
+
+enum grid_state { GRID_OK, GRID_FAILED, GRID_UNKNOWN, GRID_NONE };
+enum grid_state grid_state(const json_t *cell);
+extern const char *const grid_marks[]; /* by state */
+
+/* A row in a few words: "✓ 5", "✗ 1 of 5", "not tested". */
+enum grid_state grid_summary(const json_t *row, char out[32]);
+/* A cell's figure: "24.1 /s", "41.2 ms", "76.5 %", "" where there is none. */
+void grid_figure(const json_t *cell, char out[64]);
+/* The beginning of the record's id; "" where there is none, or one that is no id. */
+void grid_id(const json_t *cell, char out[9]);
+/* "onnxruntime 1.32.0 cpu fp32" with `between` between the parts. */
+void grid_setup(const json_t *row, const char *between, char *out, size_t size);
+/* The versions that were seen to work, of a row: "1.32.0", or by columns where those differ;
+ * "" when none was. */
+void grid_versions(const json_t *row, char *out, size_t size);
+
+#endif

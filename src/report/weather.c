@@ -1,0 +1,172 @@
+/* The machine's part in a difference; see weather.h.
+ *
+ * The reference kernel's times before and after each run say how fast the machine was at four
+ * moments.  Between those of A and those of B lie four ratios; what the machine did to the runs
+ * lies somewhere among them, as far as two looks can tell.  So the interval of a figure's ratio is
+ * stretched by the largest and the smallest of the four, less a dead zone that two looks at an
+ * unchanged machine may differ by.  For the compute part that is 2 %: undisturbed, its quickest
+ * repetition repeats within 1 %.  For the memory part it is 10 %: it wanders more, with what other
+ * processors have in the shared cache, and a run waits for memory only a part of its time.  Of the
+ * two parts the one that says more counts, on either side.  Added is the difference in what others
+ * took meanwhile: of the processors' work what a hypervisor gave to other machines (steal), and of
+ * all processors what other programs used.  Neither need have touched the run, but both may.
+ *
+ * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
+ * round. */
+#include "report/weather.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/tree.h"
+
+#define STEAL_SAID 0.01
+#define OTHER_SAID 0.05
+
+static const json_t *part(const json_t *record, const char *name)
+{
+    return json_object_get(json_object_get(record, "conditions"), name);
+}
+
+/* NaN: was not taken. */
+static double probe(const json_t *record, const char *when, const char *what)
+{
+    return tree_real(json_object_get(part(record, "probe"), when), what, NAN);
+}
+
+/* Of the processors' work: what a hypervisor took. */
+static double steal_share(const json_t *record)
+{
+    double steal = tree_real(part(record, "cpu"), "steal_s", 0);
+    double busy = tree_real(part(record, "cpu"), "busy_s", 0);
+
+    return steal > 0 && busy >= 0 ? steal / (steal + busy) : 0;
+}
+
+/* What others used, in processors. */
+static double others(const json_t *record)
+{
+    const json_t *cpu = part(record, "cpu");
+    double busy = tree_real(cpu, "busy_s", NAN) - tree_real(cpu, "own_s", NAN);
+    double seconds = tree_real(cpu, "seconds", 0);
+
+    return seconds > 0 && busy > 0 ? busy / seconds : 0;
+}
+
+/* The share of the machine that others took, of either kind. */
+static double taken(const json_t *record)
+{
+    const json_t *threads = json_object_get(json_object_get(record, "system"), "threads");
+    double processors = tree_real(threads, "value", 0);
+    double share = steal_share(record) + (processors > 0 ? others(record) / processors : 0);
+
+    return fmin(share, 0.9);
+}
+
+static bool throttled(const json_t *record)
+{
+    const json_t *t = part(record, "throttled");
+
+    return tree_real(t, "thermal", 0) > 0 || tree_real(t, "quota", 0) > 0;
+}
+
+/* The logarithms of the extreme ratios of one part of the kernel. */
+static bool extremes(const json_t *a, const json_t *b, const char *what, double *least,
+                     double *most)
+{
+    static const char *const when[] = {"before", "after"};
+
+    *least = INFINITY;
+    *most = -INFINITY;
+    for (int i = 0; i < 4; i++) {
+        double ratio = log(probe(b, when[i & 1], what) / probe(a, when[i >> 1], what));
+
+        if (!isfinite(ratio))
+            return false;
+        *least = fmin(*least, ratio);
+        *most = fmax(*most, ratio);
+    }
+    return true;
+}
+
+struct weather weather_between(const json_t *a, const json_t *b)
+{
+    static const struct {
+        const char *name;
+        double dead;
+    } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
+    struct weather w = {.slow = 1, .quick = 1};
+    double least, most, more = taken(b) - taken(a);
+
+    if (tree_int(part(a, "probe"), "revision", 0) == tree_int(part(b, "probe"), "revision", -1))
+        for (int i = 0; i < 2; i++) {
+            if (!extremes(a, b, parts[i].name, &least, &most))
+                continue;
+            w.known = true;
+            w.slow = fmax(w.slow, exp(fmax(0, most - parts[i].dead)));
+            w.quick = fmin(w.quick, exp(fmin(0, least + parts[i].dead)));
+        }
+    if (more > 0)
+        w.slow /= 1 - more;
+    else
+        w.quick *= 1 + more;
+    w.a_throttled = throttled(a) && !throttled(b);
+    w.b_throttled = throttled(b) && !throttled(a);
+    return w;
+}
+
+void weather_widen(const struct weather *w, bool more_is_better, struct spread *ratio)
+{
+    double *slower_end = more_is_better ? &ratio->high : &ratio->low;
+    double *quicker_end = more_is_better ? &ratio->low : &ratio->high;
+
+    /* A machine that was slower makes times of B longer and rates smaller: without it the ratio
+     * could be nearer to the other end. */
+    *slower_end = more_is_better ? *slower_end * w->slow : *slower_end / w->slow;
+    *quicker_end = more_is_better ? *quicker_end * w->quick : *quicker_end / w->quick;
+    if (w->b_throttled)
+        *slower_end = more_is_better ? INFINITY : 0;
+    if (w->a_throttled)
+        *quicker_end = more_is_better ? 0 : INFINITY;
+}
+
+static void note_one(const char *name, const json_t *record, json_t *notes)
+{
+    double steal = steal_share(record), busy = others(record);
+    const json_t *t = part(record, "throttled");
+
+    if (steal > STEAL_SAID)
+        json_array_append_new(notes,
+                              json_sprintf("while %s ran, %.1f %% of the processors' work went to "
+                                           "other virtual machines (steal)",
+                                           name, 100 * steal));
+    if (busy > OTHER_SAID)
+        json_array_append_new(
+            notes, json_sprintf("while %s ran, other programs used %.2f processors", name, busy));
+    if (tree_real(t, "thermal", 0) > 0)
+        json_array_append_new(notes, json_sprintf("while %s ran, a processor lowered its clock for "
+                                                  "heat %.0f times",
+                                                  name, tree_real(t, "thermal", 0)));
+    if (tree_real(t, "quota", 0) > 0)
+        json_array_append_new(
+            notes, json_sprintf("while %s ran, the control group's quota stopped processes %.0f "
+                                "times, for %.3g s",
+                                name, tree_real(t, "quota", 0), tree_real(t, "quota_s", 0)));
+}
+
+void weather_notes(const struct weather *w, const json_t *a, const json_t *b, json_t *notes)
+{
+    note_one("A", a, notes);
+    note_one("B", b, notes);
+    if (w->slow > 1.001)
+        json_array_append_new(
+            notes, json_sprintf("the machine itself may have been up to %.1f %% slower while B ran "
+                                "(reference kernel, others' use): intervals are widened by that",
+                                100 * (w->slow - 1)));
+    if (w->quick < 0.999)
+        json_array_append_new(
+            notes,
+            json_sprintf("the machine itself may have been up to %.1f %% quicker while B "
+                         "ran (reference kernel, others' use): intervals are widened by that",
+                         100 * (1 - w->quick)));
+}

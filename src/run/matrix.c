@@ -1,0 +1,453 @@
+/* The matrix of what works: see matrix.h.
+ *
+ * Planning a cell goes through resolve(), so what cannot be (no file in a format that the engine
+ * reads, an int8 net that is not made) is known without a run; what only a run can tell is told by
+ * its record. */
+#include "run/matrix.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "data/bench_host.h"
+#include "engine/host.h"
+#include "engine/offer.h"
+#include "record/cell.h"
+#include "run/resolve.h"
+#include "run/words.h"
+
+/* ---- the axes ---- */
+
+static json_t *texts(const char *a, const char *b)
+{
+    return b ? json_pack("[s, s]", a, b) : json_pack("[s]", a);
+}
+
+static bool holds(const json_t *list, const char *name)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        if (json_is_string(item) && !strcmp(json_string_value(item), name))
+            return true;
+    }
+    return false;
+}
+
+/* Engines that execute models, installed or to be had. */
+static json_t *all_engines(void)
+{
+    json_t *names = engine_list(), *offers = engine_offers(), *all = json_array(), *item;
+    const struct assay_engine *table;
+    char path[1024];
+    size_t i;
+
+    json_array_foreach(names, i, item)
+    {
+        if (engine_load(json_string_value(item), &table, path, NULL) ||
+            !(table->caps & ASSAY_CAP_ANY_MODEL))
+            json_array_append(all, item);
+    }
+    json_array_foreach(offers, i, item)
+    {
+        if (!holds(all, tree_text(item, "name", "")))
+            json_array_append(all, json_object_get(item, "name"));
+    }
+    json_decref(names);
+    json_decref(offers);
+    return all;
+}
+
+/* A new reference. */
+static json_t *axis(const struct matrix_ask *ask, const char *name)
+{
+    json_t *chosen = json_object_get(ask->axes, name);
+
+    if (json_array_size(chosen))
+        return json_incref(chosen);
+    if (!strcmp(name, "benchmarks"))
+        return bench_list();
+    if (!strcmp(name, "engines"))
+        return all_engines();
+    if (!strcmp(name, "devices"))
+        return texts("cpu", "cuda:0");
+    if (!strcmp(name, "precisions"))
+        return texts("fp32", NULL);
+    return texts("performance", "accuracy"); /* modes */
+}
+
+/* ---- what an engine is here ---- */
+
+struct known {
+    const char *name;
+    const struct assay_engine *table; /* NULL: why says what is the matter */
+    struct assay_engine_probe probe;
+    struct assay_err why;
+};
+
+/* Fails only for a word that is no engine. */
+static int know_engine(const char *name, struct known *k, struct assay_err *err)
+{
+    char path[1024];
+    int rc;
+
+    memset(k, 0, sizeof(*k));
+    k->name = name;
+    k->probe.size = sizeof(k->probe);
+    rc = engine_load(name, &k->table, path, &k->why);
+    if (rc == ASSAY_EUSAGE) {
+        *err = k->why;
+        return rc;
+    }
+    if (rc || engine_probe(name, &k->probe, &k->why))
+        k->table = NULL;
+    return ASSAY_OK;
+}
+
+static bool has_device(const struct known *k, const char *device)
+{
+    for (uint32_t i = 0; i < k->probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
+        if (!strcmp(k->probe.devices[i], device))
+            return true;
+    return false;
+}
+
+/* ---- a cell ---- */
+
+static int cell_settings(const struct matrix_ask *ask, const json_t *cell, struct settings *s,
+                         struct assay_err *err)
+{
+    static const char *const names[] = {"benchmark", "engine",   "device",
+                                        "precision", "scenario", "mode"};
+    const char *benchmark = tree_text(cell, "benchmark", "");
+    const json_t *own = json_object_get(ask->own, benchmark);
+    size_t i, n = sizeof(names) / sizeof(names[0]);
+    int rc = settings_copy(s, ask->base, err);
+
+    if (rc)
+        return rc;
+    if (own)
+        rc = settings_set_tree(s, own, SETTINGS_JOB, benchmark, err);
+    for (i = 0; !rc && i < n; i++)
+        rc = settings_set(s, names[i], tree_text(cell, names[i], ""), SETTINGS_CLI, names[i], err);
+    if (!rc && json_object_get(cell, "plugin")) /* an engine that was named by its file */
+        rc = settings_set(s, "engine", tree_text(cell, "plugin", ""), SETTINGS_CLI, "engine", err);
+    if (rc)
+        settings_release(s);
+    return rc;
+}
+
+int matrix_command(const struct matrix_ask *ask, const json_t *cell, json_t **words,
+                   struct assay_err *err)
+{
+    struct settings s;
+    int rc = cell_settings(ask, cell, &s, err);
+
+    if (rc)
+        return rc;
+    *words = words_of(&s);
+    settings_release(&s);
+    return ASSAY_OK;
+}
+
+static void set_state(json_t *cell, const char *state, const char *reason)
+{
+    json_object_set_new(cell, "state", json_string(state));
+    json_object_del(cell, "reason");
+    if (reason)
+        json_object_set_new(cell, "reason", json_string(reason));
+}
+
+/* Takes over what a record says of this cell. */
+static void enter(json_t *cell, const json_t *found)
+{
+    json_object_del(cell, "reason");
+    json_object_del(cell, "run");
+    json_object_update(cell, (json_t *)(uintptr_t)found);
+}
+
+/* The newest record that counts; NULL: none. */
+static const json_t *find_evidence(const json_t *cell, const json_t *evidence, const char *profile,
+                                   bool synthetic)
+{
+    const json_t *e;
+    size_t i;
+
+    json_array_foreach(evidence, i, e)
+    {
+        if (cell_same(cell, e) && !strcmp(tree_text(e, "profile", ""), profile) &&
+            !strcmp(tree_text(e, "engine_version", ""), tree_text(cell, "engine_version", "")) &&
+            tree_bool(e, "synthetic", false) == synthetic)
+            return e;
+    }
+    return NULL;
+}
+
+static bool run_again(const struct matrix_ask *ask, const json_t *cell)
+{
+    const char *state = tree_text(cell, "state", "");
+    double limit = ask->base->time_limit_s;
+
+    if (!strcmp(state, CELL_UNKNOWN)) /* it was not begun: there may be more time now */
+        return !(limit > 0) || limit > tree_real(cell, "limit_s", 0);
+    return ask->again == AGAIN_ALL || (ask->again == AGAIN_FAILED && !strcmp(state, CELL_FAILED));
+}
+
+/* What the store knows, and whether to run it. */
+static void look_up(const struct matrix_ask *ask, json_t *cell, const struct resolved *r,
+                    const json_t *evidence)
+{
+    const json_t *found;
+
+    found = find_evidence(cell, evidence, r->s.profile, r->manifest.synthetic || !r->s.dataset);
+    if (found) {
+        enter(cell, found);
+        if (run_again(ask, cell))
+            json_object_set_new(cell, "run", json_true());
+    } else {
+        set_state(cell, CELL_UNKNOWN, "not run yet");
+        json_object_set_new(cell, "run", json_true());
+    }
+}
+
+/* What hinders a run before it begins; false: nothing does. */
+static bool hindered(json_t *cell, const struct known *k)
+{
+    const char *device = tree_text(cell, "device", ""),
+               *precision = tree_text(cell, "precision", "");
+    struct assay_err why;
+    char text[160];
+
+    if (!k->table) {
+        set_state(cell, CELL_UNKNOWN, k->why.text);
+        return true;
+    }
+    if (!has_device(k, device)) {
+        snprintf(text, sizeof(text), "%.60s has no %.40s here", k->name, device);
+        set_state(cell, CELL_UNKNOWN, text);
+        return true;
+    }
+    if (engine_check_precision(k->table, precision, &why)) {
+        set_state(cell, CELL_NONE, why.text);
+        return true;
+    }
+    return false;
+}
+
+static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct known *k,
+                     const json_t *evidence, struct assay_err *err)
+{
+    struct assay_err why = {0};
+    struct settings s;
+    struct resolved r;
+    char ranges[256];
+    json_t *versions;
+    int rc;
+
+    json_object_set_new(cell, "engine_version", json_string(k->probe.version));
+    if (hindered(cell, k))
+        return ASSAY_OK;
+    rc = cell_settings(ask, cell, &s, err);
+    if (rc)
+        return rc;
+    rc = resolve(&s, &r, &why);
+    settings_release(&s);
+    if (rc) {
+        set_state(cell, rc == ASSAY_EUNSUPPORTED ? CELL_NONE : CELL_UNKNOWN, why.text);
+        return ASSAY_OK;
+    }
+    look_up(ask, cell, &r, evidence);
+    resolve_release(&r);
+    versions = cell_versions(cell, evidence);
+    cell_ranges(versions, ranges, sizeof(ranges));
+    if (*ranges)
+        json_object_set_new(cell, "works_with", json_string(ranges));
+    json_decref(versions);
+    return ASSAY_OK;
+}
+
+/* ---- all cells ---- */
+
+struct plan {
+    const struct matrix_ask *ask;
+    json_t *cells, *evidence, *devices, *precisions, *modes;
+    json_t *model; /* of the benchmark that is planned */
+};
+
+/* The scenarios of a benchmark, in its own order; those asked for that it has not, too. */
+static json_t *scenarios_of(const struct matrix_ask *ask, const struct assay_benchmark *b)
+{
+    const json_t *chosen = json_object_get(ask->axes, "scenarios"), *item;
+    json_t *list = json_array();
+    size_t i;
+
+    for (const char *const *s = b->scenarios; s && *s; s++)
+        if (!json_array_size(chosen) || holds(chosen, *s))
+            json_array_append_new(list, json_string(*s));
+    json_array_foreach(chosen, i, item)
+    {
+        if (!holds(list, json_string_value(item)))
+            json_array_append(list, (json_t *)(uintptr_t)item);
+    }
+    return list;
+}
+
+/* Accuracy is the same in each scenario, so it is looked at in one: Offline where there is that. */
+static bool wanted(const json_t *scenarios, const char *scenario, const char *mode)
+{
+    if (strcmp(mode, "accuracy"))
+        return true;
+    return holds(scenarios, "Offline")
+               ? !strcmp(scenario, "Offline")
+               : !strcmp(scenario, json_string_value(json_array_get(scenarios, 0)));
+}
+
+/* The name of the model that a benchmark's runs use; what was asked for, when that cannot be read.
+ */
+static json_t *model_name(const struct matrix_ask *ask, const struct assay_benchmark *b)
+{
+    const char *own = tree_text(json_object_get(ask->own, b->name), "model", ask->base->model);
+    const char *asked = own ? own : b->default_model;
+    struct manifest m = {0};
+    json_t *name;
+
+    if (!asked)
+        return json_string("?");
+    name = manifest_open(asked, &m, NULL) ? json_string(asked) : json_string(m.name);
+    manifest_release(&m);
+    return name;
+}
+
+static int plan_setup(struct plan *p, const struct assay_benchmark *b, const struct known *k,
+                      const char *device, const char *precision, struct assay_err *err)
+{
+    json_t *scenarios = scenarios_of(p->ask, b), *mode, *scenario, *cell;
+    size_t i, j;
+    int rc = ASSAY_OK;
+
+    json_array_foreach(p->modes, i, mode)
+    {
+        json_array_foreach(scenarios, j, scenario)
+        {
+            if (rc || !wanted(scenarios, json_string_value(scenario), json_string_value(mode)))
+                continue;
+            cell = json_pack("{s:s, s:O, s:s, s:s, s:s, s:O, s:O}", "benchmark", b->name, "model",
+                             p->model, "engine", k->name, "device", device, "precision", precision,
+                             "scenario", scenario, "mode", mode);
+            if (strchr(k->name, '/') && k->table) {
+                json_object_set_new(cell, "plugin", json_string(k->name));
+                json_object_set_new(cell, "engine", json_string(k->table->name));
+            }
+            rc = plan_cell(p->ask, cell, k, p->evidence, err);
+            json_array_append_new(p->cells, cell);
+        }
+    }
+    json_decref(scenarios);
+    return rc;
+}
+
+static int plan_benchmark(struct plan *p, const char *name, const struct known *engines, size_t n,
+                          struct assay_err *err)
+{
+    const struct assay_benchmark *b;
+    json_t *device, *precision;
+    char path[1024];
+    size_t e, i, j;
+    int rc = bench_load(name, &b, path, err);
+
+    if (rc)
+        return rc;
+    p->model = model_name(p->ask, b);
+    for (e = 0; !rc && e < n; e++) {
+        json_array_foreach(p->devices, i, device)
+        {
+            json_array_foreach(p->precisions, j, precision)
+            {
+                if (!rc)
+                    rc = plan_setup(p, b, &engines[e], json_string_value(device),
+                                    json_string_value(precision), err);
+            }
+        }
+    }
+    json_decref(p->model);
+    return rc;
+}
+
+static int read_evidence(const struct matrix_ask *ask, json_t **evidence, struct assay_err *err)
+{
+    char *store = ask->base->store ? file_absolute(ask->base->store) : file_store_dir();
+    int rc = store ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    if (!rc && !file_is_dir(store)) /* nothing was run yet, and nothing is made */
+        *evidence = json_array();
+    else if (!rc)
+        rc = cell_list(store, evidence, err);
+    free(store);
+    return rc;
+}
+
+int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
+{
+    struct plan p = {.ask = ask, .cells = json_array()};
+    json_t *engines = axis(ask, "engines"), *benchmarks = axis(ask, "benchmarks"), *name;
+    size_t i, n = json_array_size(engines);
+    struct known *known = calloc(n ? n : 1, sizeof(*known));
+    int rc = known ? read_evidence(ask, &p.evidence, err)
+                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    p.devices = axis(ask, "devices");
+    p.precisions = axis(ask, "precisions");
+    p.modes = axis(ask, "modes");
+    for (i = 0; !rc && i < n; i++)
+        rc = know_engine(json_string_value(json_array_get(engines, i)), &known[i], err);
+    json_array_foreach(benchmarks, i, name)
+    {
+        if (!rc)
+            rc = plan_benchmark(&p, json_string_value(name), known, n, err);
+    }
+    free(known);
+    json_decref(engines);
+    json_decref(benchmarks);
+    json_decref(p.devices);
+    json_decref(p.precisions);
+    json_decref(p.modes);
+    json_decref(p.evidence);
+    if (rc)
+        json_decref(p.cells);
+    else
+        *cells = p.cells;
+    return rc;
+}
+
+/* ---- running ---- */
+
+int matrix_run(const struct matrix_ask *ask, json_t *cell, struct assay_err *err)
+{
+    json_t *record = NULL, *words = NULL, *found;
+    struct assay_err why = {0};
+    struct settings s;
+    int rc = cell_settings(ask, cell, &s, err);
+
+    if (rc)
+        return rc;
+    words = words_of(&s);
+    rc = words_run(&s, words, &record, &why);
+    found = rc ? NULL : cell_of_record(record);
+    if (rc) {
+        set_state(cell, CELL_UNKNOWN, why.text);
+        json_object_del(cell, "run");
+        rc = ASSAY_OK;
+    } else if (found) {
+        enter(cell, found);
+    } else {
+        rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
+    }
+    json_decref(found);
+    json_decref(words);
+    json_decref(record);
+    settings_release(&s);
+    return rc;
+}

@@ -1,0 +1,37 @@
+/* The matrix: benchmark x engine x device x precision x scenario x mode; what the store knows of
+ * each combination, and runs that fill what it does not know.
+ *
+ * A cell (record/cell.h) is known when there is a record of its key with the engine's present
+ * version, in the same profile, on data of the same kind (synthetic or not).  So a matrix that was
+ * interrupted goes on where it was, and a new version of an engine is tried anew. */
+#ifndef RUN_MATRIX_H
+#define RUN_MATRIX_H
+
+#include <jansson.h>
+
+#include "load/settings.h"
+
+enum matrix_again { AGAIN_NO = 0, AGAIN_FAILED, AGAIN_ALL };
+
+struct matrix_ask {
+    const struct settings *base; /* of every run; its benchmark, engine … do not count */
+    /* {"benchmarks": ["bert"], "engines", "devices", "precisions", "scenarios", "modes"}.  An axis
+     * that is missing has everything: what is installed or can be had, cpu and cuda:0, fp32, the
+     * benchmark's official scenarios, performance in each and accuracy in one. */
+    const json_t *axes;
+    const json_t *own; /* {benchmark: {setting: value}}: of that benchmark's runs; NULL: none */
+    enum matrix_again again;
+};
+
+/* The cells, in order of the axes; those that a run would tell something about have "run": true.
+ * Every cell has "works_with" (cell_ranges) when any version of its engine was seen to work.
+ * Touches nothing.  The caller json_decref()s *cells. */
+int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *err);
+/* The words of `assay run …` for a cell; a new reference. */
+int matrix_command(const struct matrix_ask *ask, const json_t *cell, json_t **words,
+                   struct assay_err *err);
+/* Runs a cell and enters what came of it.  Fails with ASSAY_ESTOP when the user interrupted, and
+ * then the cell is as it was; whatever else goes wrong is the cell's own result. */
+int matrix_run(const struct matrix_ask *ask, json_t *cell, struct assay_err *err);
+
+#endif

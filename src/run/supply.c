@@ -1,0 +1,100 @@
+/* Models by recipes; see supply.h. */
+#include "run/supply.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tree.h"
+#include "flow/plan.h"
+
+/* The output of this name, or the only one beside root and version. */
+static const char *output_of(const struct plan_node *n, const char *name)
+{
+    const char *key, *output = tree_text(n->outputs, name, NULL);
+    json_t *v;
+
+    if (output || json_object_size(n->outputs) != 3)
+        return output;
+    json_object_foreach(n->outputs, key, v)
+    {
+        if (strcmp(key, "root") != 0 && strcmp(key, "version") != 0)
+            output = json_string_value(v);
+    }
+    return output;
+}
+
+/* "1.34 GB", "232 kB"; "of unknown size". */
+static void size_text(const struct plan_node *n, char out[40])
+{
+    int unknown;
+    double bytes = (double)plan_bytes(n, &unknown);
+
+    if (!bytes)
+        snprintf(out, 40, "of unknown size");
+    else if (bytes < 1e9)
+        snprintf(out, 40, "%.3g MB%s", bytes / 1e6, unknown ? " and more" : "");
+    else
+        snprintf(out, 40, "%.3g GB%s", bytes / 1e9, unknown ? " and more" : "");
+}
+
+static json_t *steps_of(const struct plan *p)
+{
+    json_t *steps = json_array(), *problems = plan_problems(p), *v;
+    char size[40];
+    size_t i;
+
+    for (i = 0; i < p->count; i++) {
+        const struct plan_node *n = &p->nodes[i];
+
+        if (!plan_has_work(n))
+            continue;
+        size_text(n, size);
+        json_array_append_new(steps, n->state == PLAN_VERIFY
+                                         ? json_sprintf("verify %s in %s", n->id, n->root)
+                                     : n->fetches ? json_sprintf("fetch %s, %s", n->id, size)
+                                                  : json_sprintf("make %s", n->id));
+    }
+    json_array_foreach(problems, i, v)
+        json_array_append_new(steps, json_sprintf("cannot be done: %s", json_string_value(v)));
+    json_decref(problems);
+    return steps;
+}
+
+int supply_look(const char *cache, const char *recipe, const char *output, char **path,
+                json_t **plan, struct assay_err *err)
+{
+    const char *requests[] = {recipe, NULL};
+    struct plan_ask ask = {.requests = requests, .cache = cache};
+    const struct plan_node *n;
+    const char *place;
+    struct plan p;
+    int rc = plan_make(&ask, &p, err);
+
+    if (rc)
+        return rc;
+    n = &p.nodes[p.roots[0]];
+    *plan = NULL;
+    if (!(place = output_of(n, output)))
+        rc = assay_fail(err, ASSAY_EUSAGE, "%s: the recipe gives no output '%s'", n->recipe->file,
+                        output);
+    else if (!(*path = strdup(place)))
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else if (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_LACKING)
+        *plan = json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p));
+    plan_release(&p);
+    return rc;
+}
+
+int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
+                  struct assay_err *err)
+{
+    struct assay_err e = {0};
+    int rc;
+
+    if (strchr(name, '/'))
+        return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", name);
+    rc = supply_look(cache, name, "folder", path, plan, &e);
+    return rc ? assay_fail(err, rc, "--dataset: %.60s is not a folder; as a recipe: %.380s", name,
+                           e.text)
+              : ASSAY_OK;
+}

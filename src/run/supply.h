@@ -1,0 +1,19 @@
+/* Models and data sets that are had by their recipes: where they are, or what getting them would
+ * do. */
+#ifndef RUN_SUPPLY_H
+#define RUN_SUPPLY_H
+
+#include <jansson.h>
+
+#include "assay/types.h"
+
+/* recipe: a request as `assay get` takes it, of a recipe with an output of this name ("model"), or
+ * with one output.  *path: where that is, or will be; *plan: NULL when it is there, else
+ * {"request", "steps": [texts]}.  The caller frees both.  Nothing is fetched. */
+int supply_look(const char *cache, const char *recipe, const char *output, char **path,
+                json_t **plan, struct assay_err *err);
+/* The same for a data set that is named in the place of its folder. */
+int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
+                  struct assay_err *err);
+
+#endif

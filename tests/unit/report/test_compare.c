@@ -1,0 +1,400 @@
+/* Comparisons of records that are made here: what each scenario's latencies are taken for, what the
+ * machine may have done, what differs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "report/compare.h"
+#include "report/differ.h"
+
+#define N 8000
+
+static char root[] = "/tmp/assay-compare-XXXXXX";
+static uint64_t random_state;
+
+static double uniform(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(random_state >> 11) * 0x1p-53 + 0x1p-54;
+}
+
+struct made {
+    char *dir;
+    json_t *record;
+};
+
+static json_t *fact(const char *value)
+{
+    return json_pack("{s:s, s:s, s:s}", "value", value, "from", "detected", "source", "test");
+}
+
+static json_t *probe(double ns)
+{
+    return json_pack("{s:f, s:f}", "compute_ns", ns, "memory_ns", 3e6);
+}
+
+/* A finished run with these latencies. */
+static struct made make(const char *name, const char *scenario, const int64_t *v, size_t n)
+{
+    struct made m;
+    char hex[HASH_HEX], *path;
+
+    m.dir = text_format("%s/%s", root, name);
+    path = file_join(m.dir, "latency.bin");
+    assert_int_equal(file_make_dirs(m.dir, NULL), 0);
+    assert_int_equal(file_write_whole(path, v, n * sizeof(*v), NULL), 0);
+    hash_bytes(v, n * sizeof(*v), hex);
+    free(path);
+    m.record = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:f, s:{s:f, s:f}}, s:{s:s, s:b}, "
+        "s:{s:{s:i, s:s}, s:{s:f, s:s}, s:{s:f, s:s}}, s:{s:s, s:s}, s:{s:o, s:o, s:o, s:o}, "
+        "s:{s:{s:i, s:o, s:o}}, s:{s:{s:i, s:s}}}",
+        "schema", "assay.record/1", "id", name, "created", "2026-01-01T00:00:00Z", "status", "done",
+        "benchmark", "resnet50", "scenario", scenario, "mode", "performance", "performance",
+        "value", 1.0, "latency_ns", "mean", 1e6, "p90", 2e6, "verdict", "word", "QUICK-VALID",
+        "valid", 1, "settings", "samples-per-query", "value", 4, "origin", "official",
+        "target-latency-percentile", "value", 0.9, "origin", "official", "target-qps", "value", 7.0,
+        "origin", "measured", "engine", "name", "null", "version", "1", "system", "processor",
+        fact("P"), "threads", fact("2"), "memory_bytes", fact("1"), "load_average", fact("0.1"),
+        "conditions", "probe", "revision", 1, "before", probe(5e6), "after", probe(5e6), "files",
+        "latency.bin", "bytes", (int)(n * sizeof(*v)), "sha256", hex);
+    assert_non_null(m.record);
+    return m;
+}
+
+static void release(struct made *m)
+{
+    json_decref(m->record);
+    free(m->dir);
+}
+
+static struct made stream(const char *name, double scale)
+{
+    int64_t v[N];
+
+    random_state = (uint64_t)(name[0] * 7919);
+    for (int i = 0; i < N; i++)
+        v[i] = (int64_t)((0.8 + 0.4 * uniform()) * 1e6 * scale);
+    return make(name, "SingleStream", v, N);
+}
+
+static json_t *compare(const struct made *a, const struct made *b, int want)
+{
+    struct compare_run x = {a->record, a->dir}, y = {b->record, b->dir};
+    struct compare_side sa = {x, &x, 1}, sb = {y, &y, 1};
+    struct assay_err err = {0};
+    json_t *out = NULL;
+
+    if (compare_records(&sa, &sb, NULL, 0, &out, &err) != want)
+        fail_msg("%d: %s", err.code, err.text);
+    return out;
+}
+
+static const json_t *figure(const json_t *result, const char *name)
+{
+    const json_t *f;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "figures"), i, f)
+    {
+        if (!strcmp(tree_text(f, "figure", ""), name))
+            return f;
+    }
+    return NULL;
+}
+
+static const char *verdict(const json_t *result)
+{
+    return tree_text(result, "verdict", "");
+}
+
+static void streams(void **state)
+{
+    struct made a = stream("a", 1), b = stream("b", 1), c = stream("c", 1.05);
+    json_t *same = compare(&a, &b, 0), *slower = compare(&a, &c, 0), *faster = compare(&c, &a, 0);
+
+    (void)state;
+    assert_string_equal(verdict(same), COMPARE_SAME);
+    assert_string_equal(verdict(slower), COMPARE_SLOWER);
+    assert_string_equal(verdict(faster), COMPARE_FASTER);
+    assert_string_equal(tree_text(slower, "headline", ""), "p90");
+    assert_true(fabs(tree_real(figure(slower, "p90"), "ratio", 0) - 1.05) < 0.005);
+    assert_true(fabs(tree_real(figure(slower, "throughput"), "ratio", 0) - 1 / 1.05) < 0.005);
+    assert_true(fabs(tree_real(figure(same, "throughput"), "a", 0) - 1000) < 5);
+    json_decref(same);
+    json_decref(slower);
+    json_decref(faster);
+    release(&a);
+    release(&b);
+    release(&c);
+}
+
+/* Offline's latencies are points in time, in any order: 1,000 samples/s in batches of 8. */
+static struct made offline(const char *name, double scale)
+{
+    int64_t v[N], at = 0;
+
+    random_state = 77 + (uint64_t)name[0];
+    for (int i = 0; i < N; i++) {
+        at += i % 8 ? 0 : (int64_t)((0.9 + 0.2 * uniform()) * 8e6 * scale);
+        v[(i * 7) % N] = at; /* 7 and N have no common factor */
+    }
+    return make(name, "Offline", v, N);
+}
+
+static void offline_is_throughput(void **state)
+{
+    struct made a = offline("d", 1), b = offline("e", 1.04);
+    json_t *out = compare(&a, &b, 0);
+    const json_t *f = figure(out, "throughput");
+
+    (void)state;
+    assert_int_equal(json_array_size(json_object_get(out, "figures")), 1);
+    assert_true(fabs(tree_real(f, "a", 0) - 1000) < 10);
+    assert_true(fabs(tree_real(f, "ratio", 0) - 1 / 1.04) < 0.005);
+    assert_string_equal(verdict(out), COMPARE_SLOWER);
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
+/* Queries of 4: the slowest sample is what counts. */
+static void queries_of_samples(void **state)
+{
+    int64_t v[N];
+    struct made a;
+    json_t *out;
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        v[i] = i % 4 == 2 ? 4000000 : 1000000 + i;
+    a = make("f", "MultiStream", v, N);
+    out = compare(&a, &a, 0);
+    assert_true(tree_real(figure(out, "p50"), "a", 0) == 4e6);
+    assert_true(fabs(tree_real(figure(out, "throughput"), "a", 0) - 1000) < 0.1);
+    json_decref(out);
+    release(&a);
+}
+
+/* record.json alone: its values, and the other's spread. */
+static void without_latencies(void **state)
+{
+    struct made a = stream("g", 1), b = stream("h", 1);
+    char *path = file_join(a.dir, "latency.bin");
+    json_t *out;
+
+    (void)state;
+    assert_int_equal(remove(path), 0);
+    out = compare(&a, &b, 0);
+    assert_true(tree_real(figure(out, "p90"), "a", 0) == 2e6);
+    assert_true(tree_real(figure(out, "p90"), "ratio", 0) < 0.6);
+    assert_string_equal(verdict(out), COMPARE_FASTER);
+    assert_null(figure(out, "p99")); /* the summary here has none */
+    json_decref(out);
+    free(path);
+    release(&a);
+    release(&b);
+}
+
+static void damaged_latencies(void **state)
+{
+    struct made a = stream("i", 1);
+    char *path = file_join(a.dir, "latency.bin");
+
+    (void)state;
+    assert_int_equal(file_write_whole(path, "12345678", 8, NULL), 0);
+    compare(&a, &a, ASSAY_EFAIL);
+    free(path);
+    release(&a);
+}
+
+static void refused(void **state)
+{
+    struct made a = stream("j", 1), b = offline("k", 1);
+    struct assay_err err = {0};
+    struct rule r;
+
+    (void)state;
+    assert_int_equal(compare_check(a.record, b.record, NULL, 0, &err), ASSAY_EUSAGE);
+    assert_non_null(strstr(err.text, "different scenarios"));
+    assert_int_equal(rule_parse("p99>+3%", &r, NULL), 0);
+    assert_int_equal(compare_check(a.record, a.record, &r, 1, &err), 0);
+    assert_int_equal(compare_check(b.record, b.record, &r, 1, &err), ASSAY_EUSAGE);
+    json_object_set_new(a.record, "status", json_string("error"));
+    assert_int_equal(compare_check(b.record, a.record, NULL, 0, &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "B: the run j"));
+    release(&a);
+    release(&b);
+}
+
+/* A machine that was 8 % slower explains a run that is 5 % slower; on another machine, that is what
+ * is compared. */
+static void the_machine_did_it(void **state)
+{
+    struct made a = stream("l", 1), b = stream("m", 1.05);
+    json_t *after = json_object_get(json_object_get(b.record, "conditions"), "probe"), *out;
+
+    (void)state;
+    json_object_set_new(after, "after", probe(5.4e6));
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    assert_true(json_array_size(json_object_get(out, "notes")) > 0);
+    json_decref(out);
+    json_object_set_new(json_object_get(b.record, "system"), "processor", fact("Q"));
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_SLOWER);
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
+static void throttled(void **state)
+{
+    struct made a = stream("n", 1), b = stream("o", 1.05);
+    json_t *out;
+
+    (void)state;
+    json_object_set_new(json_object_get(b.record, "conditions"), "throttled",
+                        json_pack("{s:f}", "thermal", 3.0));
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
+    out = compare(&b, &a, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
+static struct made judged(const char *name, int good, const char *data)
+{
+    struct made m = stream(name, 1);
+
+    json_object_set_new(m.record, "performance", json_null());
+    json_object_set_new(m.record, "accuracy",
+                        json_pack("{s:s, s:f, s:s, s:i, s:i}", "metric", "top1", "value",
+                                  good * 0.5, "unit", "%", "good", good, "total", 200));
+    json_object_set_new(m.record, "dataset", json_pack("{s:s}", "hash", data));
+    return m;
+}
+
+/* On the same samples 8 more wrong answers are worse; on others they may be chance. */
+static void accuracies(void **state)
+{
+    struct made a = judged("r", 170, "d"), b = judged("s", 162, "d"), c = judged("t", 162, "e"),
+                d = judged("u", 163, "d");
+    const struct made *const other[] = {&a, &b, &c, &d};
+    static const char *const word[] = {COMPARE_SAME, COMPARE_WORSE, COMPARE_UNSURE, COMPARE_UNSURE};
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        json_t *out = compare(&a, other[i], 0);
+
+        assert_string_equal(verdict(out), word[i]);
+        assert_int_equal(json_array_size(json_object_get(out, "figures")), 1);
+        assert_true(fabs(tree_real(figure(out, "accuracy"), "a", 0) - 85) < 1e-9);
+        json_decref(out);
+    }
+    release(&a);
+    release(&b);
+    release(&c);
+    release(&d);
+}
+
+/* A record against three runs: what one run cannot show stays, the noise within runs shrinks. */
+static void one_against_many(void **state)
+{
+    struct made a = stream("v", 1), m[3] = {stream("w", 1), stream("x", 1), stream("y", 1)};
+    struct compare_run x = {a.record, a.dir}, y[3];
+    struct compare_side sa = {x, &x, 1}, sb = {x, y, 3};
+    json_t *out = NULL;
+    double width;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        y[i] = (struct compare_run){m[i].record, m[i].dir};
+    assert_int_equal(compare_records(&sa, &sb, NULL, 0, &out, NULL), 0);
+    assert_string_equal(verdict(out), COMPARE_SAME);
+    width = json_number_value(json_array_get(json_object_get(figure(out, "p50"), "interval"), 1)) -
+            json_number_value(json_array_get(json_object_get(figure(out, "p50"), "interval"), 0));
+    assert_true(width > 0.04 && width < 0.07); /* 2 x 3.5 x 0.6 % x sqrt(4 / 3), and a little */
+    json_decref(out);
+    release(&a);
+    for (int i = 0; i < 3; i++)
+        release(&m[i]);
+}
+
+static bool lists(const json_t *differences, const char *what, const char *kind)
+{
+    const json_t *d;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)differences, i, d)
+    {
+        if (!strcmp(tree_text(d, "what", ""), what))
+            return !strcmp(tree_text(d, "kind", ""), kind);
+    }
+    return false;
+}
+
+static void differences(void **state)
+{
+    struct made a = stream("p", 1), b = stream("q", 1);
+    json_t *settings = json_object_get(b.record, "settings"), *list;
+
+    (void)state;
+    list = differ_records(a.record, b.record);
+    assert_int_equal(json_array_size(list), 0);
+    json_decref(list);
+    json_object_set_new(json_object_get(settings, "target-qps"), "value", json_real(8));
+    json_object_set_new(json_object_get(settings, "samples-per-query"), "value", json_integer(8));
+    json_object_set_new(json_object_get(b.record, "engine"), "version", json_string("2"));
+    json_object_set_new(json_object_get(b.record, "system"), "threads", fact("4"));
+    json_object_set_new(json_object_get(b.record, "system"), "load_average", fact("9"));
+    list = differ_records(a.record, b.record);
+    assert_int_equal(json_array_size(list), 3); /* what was measured, and the load, are none */
+    assert_true(lists(list, "settings.samples-per-query", "set-up"));
+    assert_true(lists(list, "engine.version", "software"));
+    assert_true(lists(list, "system.threads", "machine"));
+    json_decref(list);
+    release(&a);
+    release(&b);
+}
+
+static int make_root(void **state)
+{
+    (void)state;
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int remove_root(void **state)
+{
+    (void)state;
+    return file_remove_tree(root, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(streams),
+                                       cmocka_unit_test(offline_is_throughput),
+                                       cmocka_unit_test(queries_of_samples),
+                                       cmocka_unit_test(without_latencies),
+                                       cmocka_unit_test(damaged_latencies),
+                                       cmocka_unit_test(refused),
+                                       cmocka_unit_test(the_machine_did_it),
+                                       cmocka_unit_test(throttled),
+                                       cmocka_unit_test(accuracies),
+                                       cmocka_unit_test(one_against_many),
+                                       cmocka_unit_test(differences)};
+
+    return cmocka_run_group_tests(tests, make_root, remove_root);
+}
