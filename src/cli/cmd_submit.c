@@ -8,7 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -27,7 +26,7 @@ struct job {
     struct submit_plan plan;
     json_t *facts;
     char *store, *out;
-    char folder[64]; /* of audit.config files; "": none yet */
+    char *folder; /* of audit.config files: in the store, so that a record can be repeated */
     struct assay_err err;
 };
 
@@ -254,12 +253,9 @@ static int run_missing(struct job *j)
 
     if (!missing(j))
         return EXIT_OK;
-    snprintf(j->folder, sizeof(j->folder), "/tmp/assay-submit-XXXXXX");
-    if (!mkdtemp(j->folder)) {
-        j->folder[0] = 0;
-        cli_warn("no folder for audit.config files can be made in /tmp");
-        return EXIT_COULD_NOT;
-    }
+    j->folder = file_join(j->store, "audit");
+    if (!j->folder || file_make_dirs(j->folder, &j->err))
+        return j->folder ? cli_fail(&j->err) : EXIT_COULD_NOT;
     for (size_t i = 0; i < j->plan.count; i++) {
         if (j->plan.slots[i].record || !run_slot(j, &j->plan.slots[i], i + 1))
             continue;
@@ -322,10 +318,9 @@ static int judge(struct job *j)
 
 static void release(struct job *j)
 {
-    if (j->folder[0])
-        file_remove_tree(j->folder, NULL);
     submit_plan_release(&j->plan);
     json_decref(j->facts);
+    free(j->folder);
     free(j->store);
     free(j->out);
 }

@@ -12,153 +12,14 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/tree.h"
-#include "load/detail.h"
 #include "submit/accuracy.h"
+#include "submit/building.h"
 #include "submit/system.h"
-#include "submit/tests.h"
 
-#define VIEWABLE  4096
 #define REHEARSAL "REHEARSAL-" /* before the system's folder name */
-#define MAX_LOG   ((size_t)1 << 33)
-
-struct build {
-    const struct submit_plan *p;
-    const json_t *facts;
-    const struct submit_scorer *scorer;
-    json_t *placeholders; /* names of fields that a rehearsal filled */
-    const char *out;      /* the folder that is being written */
-    char system[200];
-    char base[1200]; /* out/division/submitter */
-    struct assay_err *err;
-};
-
-/* ---- writing ---- */
-
-/* Makes the folders of "dir/name" and gives the path. */
-static int path_for(const struct build *b, const char *dir, const char *name, char path[2048])
-{
-    int rc = file_make_dirs(dir, b->err);
-
-    if (!rc && snprintf(path, 2048, "%s/%s", dir, name) >= 2048)
-        rc = assay_fail(b->err, ASSAY_EFAIL, "%s: the path is too long", dir);
-    return rc;
-}
-
-static int write_text(const struct build *b, const char *dir, const char *name,
-                      const struct text *text)
-{
-    char path[2048];
-    int rc = path_for(b, dir, name, path);
-
-    if (!rc && text->cut)
-        rc = assay_fail(b->err, ASSAY_EFAIL, "%s: its text is too long", path);
-    return rc ? rc : file_write_whole(path, text->s, text->len, b->err);
-}
-
-static int write_json(const struct build *b, const char *dir, const char *name, const json_t *tree)
-{
-    char path[2048];
-    int rc = path_for(b, dir, name, path);
-
-    return rc ? rc : tree_write_json(path, tree, b->err);
-}
-
-/* A file of a record, whole and as it was when the record was made. */
-static int read_file(const struct build *b, const json_t *record, const char *name, char **data,
-                     size_t *len)
-{
-    const json_t *file = json_object_get(json_object_get(record, "files"), name);
-    const char *folder = tree_text(record, "folder", ""), *want = tree_text(file, "sha256", NULL);
-    char path[2048], hex[HASH_HEX];
-    int rc;
-
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
-    if (!want)
-        return assay_fail(b->err, ASSAY_EFAIL, "record %s has no %s", tree_text(record, "id", "?"),
-                          name);
-    rc = file_read(path, MAX_LOG, data, len, b->err);
-    if (rc)
-        return rc;
-    hash_bytes(*data, *len, hex);
-    if (!strcmp(hex, want))
-        return ASSAY_OK;
-    free(*data);
-    *data = NULL;
-    return assay_fail(b->err, ASSAY_EFAIL,
-                      "%s: was changed since the record was made (its hash is another)", path);
-}
-
-static int copy_file(const struct build *b, const json_t *record, const char *name, const char *dir)
-{
-    char path[2048], *data = NULL;
-    size_t len;
-    int rc = read_file(b, record, name, &data, &len);
-
-    if (!rc)
-        rc = path_for(b, dir, name, path);
-    if (!rc)
-        rc = file_write_whole(path, data, len, b->err);
-    free(data);
-    return rc;
-}
-
-static int copy_logs(const struct build *b, const json_t *record, const char *dir)
-{
-    int rc = copy_file(b, record, "mlperf_log_detail.txt", dir);
-
-    return rc ? rc : copy_file(b, record, "mlperf_log_summary.txt", dir);
-}
-
-/* The accuracy log, shortened if it is long, and accuracy.txt with the hash of the whole. */
-static int write_accuracy(const struct build *b, const json_t *record, const char *dir,
-                          const char *line)
-{
-    static const char name[] = "mlperf_log_accuracy.json";
-    char *data = NULL;
-    struct text log, says;
-    size_t len;
-    int rc = read_file(b, record, name, &data, &len);
-
-    if (rc)
-        return rc;
-    text_init(&log, 4 * VIEWABLE);
-    text_init(&says, 2048);
-    if (len <= SUBMIT_MAX_ACCURACY_LOG) {
-        text_addn(&log, data, len);
-    } else {
-        text_addn(&log, data, VIEWABLE);
-        text_add(&log, "\n\n...\n\n");
-        text_addn(&log, data + len - VIEWABLE, VIEWABLE);
-    }
-    if (line)
-        text_addf(&says, "%s\n", line);
-    text_addf(&says, "hash=%s\n",
-              tree_text(json_object_get(json_object_get(record, "files"), name), "sha256", ""));
-    rc = write_text(b, dir, name, &log);
-    if (!rc)
-        rc = write_text(b, dir, "accuracy.txt", &says);
-    text_release(&log);
-    text_release(&says);
-    free(data);
-    return rc;
-}
 
 /* ---- what is said ---- */
-
-static const struct submit_slot *slot_of(const struct build *b, const struct submit_slot *like,
-                                         enum submit_kind kind)
-{
-    for (size_t i = 0; i < b->p->count; i++) {
-        const struct submit_slot *s = &b->p->slots[i];
-
-        if (s->kind == kind && s->scenario == like->scenario &&
-            !strcmp(s->benchmark, like->benchmark))
-            return s;
-    }
-    return NULL;
-}
 
 /* The strictest of the benchmark's models whose target the accuracy reaches, else the first:
  * bert-99.9 and bert-99 are one run. */
@@ -186,8 +47,7 @@ static const struct submit_model *model_reached(const struct build *b, const cha
     return best;
 }
 
-/* The folder's name: resnet50 is what submitters call resnet. */
-static const char *folder_name(const struct submit_model *m)
+const char *build_folder(const struct submit_model *m)
 {
     return !strcmp(m->name, "resnet") ? "resnet50" : m->name;
 }
@@ -259,7 +119,7 @@ static int write_measurements(const struct build *b, const struct submit_slot *s
     if (!b->p->round->in_results)
         snprintf(name, sizeof(name), "%s_assay_%s.json", b->system,
                  settings_scenario_names[slot->scenario]);
-    rc = tree ? write_json(b, dir, name, tree)
+    rc = tree ? build_json(b, dir, name, tree)
               : assay_fail(b->err, ASSAY_EFAIL, "%s: a declared value is not UTF-8", name);
     json_decref(tree);
     return rc;
@@ -297,7 +157,7 @@ static int write_readme(const struct build *b, const struct submit_slot *slot, c
     int rc;
 
     text_init(&t, 1u << 16);
-    text_addf(&t, "# %s, %s\n\n", folder_name(slot->model),
+    text_addf(&t, "# %s, %s\n\n", build_folder(slot->model),
               settings_scenario_names[slot->scenario]);
     add_rehearsal(b, &t);
     text_addf(&t, "Measured with Assay %s, record %s of %s.\n\n",
@@ -315,17 +175,17 @@ static int write_readme(const struct build *b, const struct submit_slot *slot, c
         settings_release(&s);
     }
     text_add(&t, "\n");
-    rc = write_text(b, dir, "README.md", &t);
+    rc = build_text(b, dir, "README.md", &t);
     text_release(&t);
     return rc;
 }
 
 /* ---- the parts of a result ---- */
 
-static void place(const struct build *b, const char *top, const struct submit_slot *slot,
-                  char out[2048])
+void build_place(const struct build *b, const char *top, const struct submit_slot *slot,
+                 char out[2048])
 {
-    snprintf(out, 2048, "%s/%s/%s/%s/%s", b->base, top, b->system, folder_name(slot->model),
+    snprintf(out, 2048, "%s/%s/%s/%s/%s", b->base, top, b->system, build_folder(slot->model),
              settings_scenario_names[slot->scenario]);
 }
 
@@ -334,15 +194,15 @@ static int write_performance(const struct build *b, const struct submit_slot *sl
     char dir[2048], run[2100];
     int rc;
 
-    place(b, "results", slot, dir);
+    build_place(b, "results", slot, dir);
     snprintf(run, sizeof(run), "%s/performance/run_1", dir);
-    rc = copy_logs(b, slot->record, run);
+    rc = build_logs(b, slot->record, run);
     if (!b->p->round->in_results)
-        place(b, "measurements", slot, dir);
+        build_place(b, "measurements", slot, dir);
     if (!rc)
         rc = write_measurements(b, slot, dir);
     if (!rc)
-        rc = copy_file(b, slot->record, "user.conf", dir);
+        rc = build_copy(b, slot->record, "user.conf", dir);
     return rc ? rc : write_readme(b, slot, dir);
 }
 
@@ -352,152 +212,10 @@ static int write_accuracy_run(const struct build *b, const struct submit_slot *s
     char dir[2048], run[2100];
     int rc;
 
-    place(b, "results", slot, dir);
+    build_place(b, "results", slot, dir);
     snprintf(run, sizeof(run), "%s/accuracy", dir);
-    rc = copy_logs(b, slot->record, run);
-    return rc ? rc : write_accuracy(b, slot->record, run, tree_text(accuracy, "line", ""));
-}
-
-static int read_detail(const struct build *b, const json_t *record, struct detail *d)
-{
-    char path[2048];
-
-    snprintf(path, sizeof(path), "%s/mlperf_log_detail.txt", tree_text(record, "folder", ""));
-    return detail_read(path, d, b->err);
-}
-
-/* verify_performance.txt: our own words, and the line that the official checker looks for. */
-static int write_comparison(const struct build *b, const struct submit_slot *slot, const char *dir)
-{
-    const struct submit_slot *run = slot_of(b, slot, SUBMIT_PERFORMANCE);
-    struct detail reference = {0}, d = {0};
-    struct text t;
-    char words[300];
-    int rc;
-    bool pass;
-
-    if (!run || !run->record)
-        return ASSAY_OK; /* the check says what is missing */
-    rc = read_detail(b, run->record, &reference);
-    if (!rc)
-        rc = read_detail(b, slot->record, &d);
-    if (!rc) {
-        pass = submit_test_compare(slot->test, &reference, &d, words, sizeof(words));
-        text_init(&t, 2048);
-        text_addf(&t, "Assay %s compared record %s (TEST%02d) with record %s:\n%s\nTEST %s\n",
-                  ASSAY_VERSION, tree_text(slot->record, "id", "?"), slot->test,
-                  tree_text(run->record, "id", "?"), words, pass ? "PASS" : "FAIL");
-        rc = write_text(b, dir, "verify_performance.txt", &t);
-        text_release(&t);
-    }
-    detail_release(&reference);
-    detail_release(&d);
-    return rc;
-}
-
-static int read_log(const struct build *b, const json_t *record, struct accuracy_log *log)
-{
-    char *data = NULL;
-    size_t len;
-    int rc = read_file(b, record, "mlperf_log_accuracy.json", &data, &len);
-
-    if (!rc)
-        rc = accuracy_log_parse(data, len, "mlperf_log_accuracy.json", log, b->err);
-    free(data);
-    return rc;
-}
-
-/* The accuracy of `log` over the samples that `other` has too. */
-static int write_common(const struct build *b, const struct submit_slot *slot,
-                        const struct accuracy_log *log, const struct accuracy_log *other,
-                        const char *dir, const char *name)
-{
-    struct accuracy_log common;
-    char line[256] = "";
-    struct text t;
-    int rc = submit_test01_common(log, other, &common, b->err);
-
-    if (rc)
-        return rc;
-    rc = b->scorer->score(b->scorer->ctx, slot, &common, line, b->err);
-    accuracy_log_release(&common);
-    if (rc)
-        return rc;
-    text_init(&t, 1024);
-    text_addf(&t, "%s\n", line);
-    rc = write_text(b, dir, name, &t);
-    text_release(&t);
-    return rc;
-}
-
-/* Where responses depend on the company a sample is batched with, equal accuracy is enough. */
-static int write_accuracies(const struct build *b, const struct submit_slot *slot,
-                            const struct accuracy_log *reference, const struct accuracy_log *test,
-                            const char *dir)
-{
-    char part[2200];
-    int rc;
-
-    if (!b->scorer)
-        return ASSAY_OK;
-    snprintf(part, sizeof(part), "%s/accuracy", dir);
-    rc = write_common(b, slot, reference, test, part, "baseline_accuracy.txt");
-    return rc ? rc : write_common(b, slot, test, reference, part, "compliance_accuracy.txt");
-}
-
-static int write_responses(const struct build *b, const struct submit_slot *slot, const char *dir)
-{
-    const struct submit_slot *run = slot_of(b, slot, SUBMIT_ACCURACY);
-    struct accuracy_log reference = {0}, log = {0};
-    struct submit_responses r;
-    struct text t;
-    int rc;
-
-    if (!run || !run->record)
-        return ASSAY_OK;
-    rc = read_log(b, run->record, &reference);
-    if (!rc)
-        rc = read_log(b, slot->record, &log);
-    if (!rc)
-        rc = submit_test01_compare(&reference, &log, &r, b->err);
-    if (!rc) {
-        text_init(&t, 2048);
-        text_addf(&t,
-                  "Assay %s compared the responses of record %s (TEST01) with those of record %s "
-                  "(accuracy), all bytes:\nresponses of the test: %llu\nresponses of the accuracy "
-                  "run: %llu\nthe same: %llu\ndifferent: %llu\nnot in the accuracy run: "
-                  "%llu\nTEST %s\n",
-                  ASSAY_VERSION, tree_text(slot->record, "id", "?"),
-                  tree_text(run->record, "id", "?"), (unsigned long long)r.test,
-                  (unsigned long long)r.reference, (unsigned long long)r.same,
-                  (unsigned long long)r.different, (unsigned long long)r.missing,
-                  r.same && !r.different && !r.missing ? "PASS" : "FAIL");
-        rc = write_text(b, dir, "verify_accuracy.txt", &t);
-        text_release(&t);
-        if (!rc && r.different)
-            rc = write_accuracies(b, slot, &reference, &log, dir);
-    }
-    accuracy_log_release(&reference);
-    accuracy_log_release(&log);
-    return rc;
-}
-
-static int write_test(const struct build *b, const struct submit_slot *slot)
-{
-    char dir[2048], test[2100], part[2200];
-    int rc;
-
-    place(b, b->p->round->in_results ? "results" : "compliance", slot, dir);
-    snprintf(test, sizeof(test), "%s/TEST%02d", dir, slot->test);
-    snprintf(part, sizeof(part), "%s/performance/run_1", test);
-    rc = copy_logs(b, slot->record, part);
-    if (!rc)
-        rc = write_comparison(b, slot, test);
-    if (rc || slot->test != 1)
-        return rc;
-    rc = write_responses(b, slot, test);
-    snprintf(part, sizeof(part), "%s/accuracy", test);
-    return rc ? rc : write_accuracy(b, slot->record, part, NULL);
+    rc = build_logs(b, slot->record, run);
+    return rc ? rc : build_cut_log(b, slot->record, run, tree_text(accuracy, "line", ""));
 }
 
 static int write_slot(const struct build *b, const struct submit_slot *slot)
@@ -506,7 +224,7 @@ static int write_slot(const struct build *b, const struct submit_slot *slot)
         return ASSAY_OK;
     return slot->kind == SUBMIT_PERFORMANCE ? write_performance(b, slot)
            : slot->kind == SUBMIT_ACCURACY  ? write_accuracy_run(b, slot)
-                                            : write_test(b, slot);
+                                            : build_test(b, slot);
 }
 
 /* ---- the system, the code ---- */
@@ -588,7 +306,7 @@ static int write_system(const struct build *b)
         fill_rehearsal(b, description);
     snprintf(dir, sizeof(dir), "%s/systems", b->base);
     snprintf(name, sizeof(name), "%s.json", b->system);
-    rc = write_json(b, dir, name, description);
+    rc = build_json(b, dir, name, description);
     json_decref(description);
     json_decref(sources);
     return rc;
@@ -601,9 +319,9 @@ static int write_source(const struct build *b, const struct submit_slot *slot)
     struct text t;
     int rc;
 
-    snprintf(dir, sizeof(dir), "%s/%s/%s", b->base, b->p->round->source, folder_name(slot->model));
+    snprintf(dir, sizeof(dir), "%s/%s/%s", b->base, b->p->round->source, build_folder(slot->model));
     text_init(&t, 1u << 16);
-    text_addf(&t, "# The code of %s\n\n", folder_name(slot->model));
+    text_addf(&t, "# The code of %s\n\n", build_folder(slot->model));
     add_rehearsal(b, &t);
     text_addf(&t,
               "The system under test is Assay %s, a harness in C over the official LoadGen "
@@ -612,7 +330,7 @@ static int write_source(const struct build *b, const struct submit_slot *slot)
               tree_text(json_object_get(slot->record, "assay"), "sha256", "unknown"));
     add_parts(slot->record, &t);
     text_add(&t, "\nThe README.md of each result gives its command.\n");
-    rc = write_text(b, dir, "README.md", &t);
+    rc = build_text(b, dir, "README.md", &t);
     text_release(&t);
     return rc;
 }
