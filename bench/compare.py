@@ -112,7 +112,7 @@ def main():
     parser.add_argument("build")
     parser.add_argument("--tries", type=int, default=20)
     parser.add_argument("--duration-s", type=float, default=6)
-    parser.add_argument("--service-us", type=float, default=400)
+    parser.add_argument("--service-us", type=float, default=200)
     parser.add_argument("--distribution", default="lognormal", choices=["fixed", "exponential", "uniform", "lognormal"])
     parser.add_argument("--slower", type=float, default=1.05)
     parser.add_argument("--only", choices=["compare", "reproduce"])

@@ -56,7 +56,7 @@ static int open_path(const char *name, char **dir, json_t **tree, struct assay_e
         rc = tree_read_json(path, &record, err);
     if (!rc)
         rc = check_schema(path, record, err);
-    if (!rc) {
+    if (!rc && path) {
         *(char *)file_base(path) = 0; /* what is left is the folder */
         path[strlen(path) > 1 ? strlen(path) - 1 : 1] = 0;
         json_object_set_new(record, "folder", json_string(path));

@@ -320,13 +320,15 @@ static void pair_accuracy(const json_t *a, const json_t *b, struct spread_pair *
 
 static const char *word_of(int figure, const struct spread *ratio)
 {
+    double margin = figure == FIGURE_ACCURACY ? COMPARE_ACCURACY_MARGIN : COMPARE_MARGIN;
+
     if (figure == FIGURE_ACCURACY && (ratio->low > 1 || ratio->high < 1))
         return ratio->low > 1 ? COMPARE_BETTER : COMPARE_WORSE;
     if (ratio->low > 1 || ratio->high < 1)
         return (ratio->low > 1) == figure_more_is_better(figure) ? COMPARE_FASTER : COMPARE_SLOWER;
-    return ratio->low >= 1 / (1 + COMPARE_MARGIN) && ratio->high <= 1 + COMPARE_MARGIN
-               ? COMPARE_SAME
-               : COMPARE_UNSURE;
+    /* Half its width: a true difference of the margin would have left 1 outside, as a rule. */
+    return ratio->high <= ratio->low * (1 + COMPARE_MARGIN) * (1 + COMPARE_MARGIN) ? COMPARE_SAME
+                                                                                   : COMPARE_UNSURE;
 }
 
 /* The figure that the scenario is judged by. */

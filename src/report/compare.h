@@ -39,7 +39,8 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
 #define COMPARE_SAME   "same within noise"
 #define COMPARE_UNSURE "cannot be told apart"
 /* "Same" also needs an interval that would have shown this much. */
-#define COMPARE_MARGIN 0.05
+#define COMPARE_MARGIN          0.05
+#define COMPARE_ACCURACY_MARGIN 0.01
 
 int compare_text(const json_t *result, FILE *out);
 

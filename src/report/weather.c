@@ -9,7 +9,8 @@
  * processors have in the shared cache, and a run waits for memory only a part of its time.  Of the
  * two parts the one that says more counts, on either side.  Added is the difference in what others
  * took meanwhile: of the processors' work what a hypervisor gave to other machines (steal), and of
- * all processors what other programs used.  Neither need have touched the run, but both may.
+ * all processors what other programs used.  Neither need have touched the run, but both may; less
+ * 2 %, since what is taken in small pieces shows in the run's own noise.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -20,6 +21,7 @@
 
 #include "base/tree.h"
 
+#define TAKEN_DEAD 0.02
 #define STEAL_SAID 0.01
 #define OTHER_SAID 0.05
 
@@ -96,7 +98,7 @@ struct weather weather_between(const json_t *a, const json_t *b)
         double dead;
     } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
     struct weather w = {.slow = 1, .quick = 1};
-    double least, most, more = taken(b) - taken(a);
+    double least, most, more = taken(b) - taken(a), beyond = fmax(0, fabs(more) - TAKEN_DEAD);
 
     if (tree_int(part(a, "probe"), "revision", 0) == tree_int(part(b, "probe"), "revision", -1))
         for (int i = 0; i < 2; i++) {
@@ -107,9 +109,9 @@ struct weather weather_between(const json_t *a, const json_t *b)
             w.quick = fmin(w.quick, exp(fmin(0, least + parts[i].dead)));
         }
     if (more > 0)
-        w.slow /= 1 - more;
+        w.slow /= 1 - beyond;
     else
-        w.quick *= 1 + more;
+        w.quick *= 1 - beyond;
     w.a_throttled = throttled(a) && !throttled(b);
     w.b_throttled = throttled(b) && !throttled(a);
     return w;

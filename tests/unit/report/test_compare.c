@@ -257,6 +257,29 @@ static void the_machine_did_it(void **state)
     release(&b);
 }
 
+/* Others used half a processor of two more while B ran: B's 5 % may be theirs. */
+static void others_did_it(void **state)
+{
+    struct made a = stream("1", 1), b = stream("2", 1.05);
+    json_t *cpu = json_pack("{s:f, s:f, s:f, s:f}", "seconds", 10.0, "busy_s", 9.0, "own_s", 4.0,
+                            "steal_s", 0.0),
+           *out, *threads = json_pack("{s:i}", "value", 2);
+
+    (void)state;
+    json_object_set(json_object_get(a.record, "system"), "threads", threads);
+    json_object_set_new(json_object_get(b.record, "system"), "threads", threads);
+    json_object_set_new(json_object_get(b.record, "conditions"), "cpu", cpu);
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
+    json_object_set_new(cpu, "own_s", json_real(8.7));
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_SLOWER);
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
 static void throttled(void **state)
 {
     struct made a = stream("n", 1), b = stream("o", 1.05);
@@ -392,6 +415,7 @@ int main(void)
                                        cmocka_unit_test(refused),
                                        cmocka_unit_test(the_machine_did_it),
                                        cmocka_unit_test(throttled),
+                                       cmocka_unit_test(others_did_it),
                                        cmocka_unit_test(accuracies),
                                        cmocka_unit_test(one_against_many),
                                        cmocka_unit_test(differences)};
