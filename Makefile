@@ -41,7 +41,7 @@ fuzz: ## every fuzz target for FUZZ_TIME seconds (60)
 
 lint: ## layout, clang-tidy (LINT=all: every file), rooms, banned functions, public headers alone
 	@tools/bootstrap lint
-	@$(call BUILD,clang) --configure-only
+	@$(call BUILD,clang) --configure-again --configure-only
 	@tools/lint $(LINT)
 
 bench: all ## the performance suite: ratios against bare LoadGen and the bare engine

@@ -201,7 +201,8 @@ int sample_make(const struct dlrm *d, uint64_t index, struct sample *s, struct a
     uint64_t from = d->pairs.start[index], n = d->pairs.start[index + 1] - from;
     int32_t *rows = malloc(n * (size_t)m->hot * sizeof(*rows));
     float *dense = malloc(n * CRITEO_DENSE * sizeof(float)), *labels = malloc(n * sizeof(float));
-    void *indices = malloc(n * (size_t)m->hot * assay_dtype_size(m->dtype));
+    size_t each = m->dtype == ASSAY_I32 ? sizeof(int32_t) : sizeof(int64_t);
+    void *indices = malloc(n * (size_t)m->hot * each);
     int rc = rows && dense && labels && indices
                  ? rows_read(&d->rows, from, n, dense, rows, labels, err)
                  : no_memory(err);

@@ -215,7 +215,7 @@ static int retinanet_respond(void *self, uint64_t index, const struct assay_tens
                              size_t *bytes, struct assay_err *err)
 {
     struct retinanet *r = self;
-    struct assay_tensor mine[OUTPUTS];
+    struct assay_tensor mine[OUTPUTS] = {{0}};
     struct detection *found;
     uint32_t i, n = 0;
     int rc;

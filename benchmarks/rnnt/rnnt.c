@@ -490,7 +490,7 @@ static int read_payload(const struct rnnt *b, const struct assay_log_entry *e, c
                           "character (output.payload)",
                           (unsigned long long)e->index, (unsigned long long)e->bytes, each);
     for (i = 0; i < e->bytes / each; i++) {
-        label = (int8_t)e->data[i * each];
+        label = e->data[i * each];
         if (each == sizeof(label))
             memcpy(&label, e->data + i * each, each);
         if (label < 0 || label >= LABELS)

@@ -51,7 +51,7 @@
     ROW(ov_tensor_data)                                                                            \
     ROW(ov_tensor_free)
 
-#define LIBRARY_MEMBER(name) __typeof__(&name) name;
+#define LIBRARY_MEMBER(name) __typeof__(name) *(name);
 
 struct library {
     LIBRARY_FUNCTIONS(LIBRARY_MEMBER)

@@ -322,7 +322,7 @@ static int read_voxels(const struct source *s, const struct nifti *h, const stru
     size_t plane = (size_t)h->dims[0] * h->dims[1], bytes = type_bytes(h->type);
     uint8_t *raw = malloc(plane * bytes);
     uint32_t first, k, planes = h->dims[2] < BLOCK ? h->dims[2] : BLOCK;
-    double *block = malloc(plane * planes * sizeof(*block));
+    double *block = calloc(plane * planes, sizeof(*block));
     int rc = ASSAY_OK;
 
     if (!raw || !block) {

@@ -8,13 +8,14 @@
 
 void spectrum_init(struct spectrum *s)
 {
+    const int half = SPECTRUM_HALF;
     int k;
 
-    for (k = 0; k < SPECTRUM_HALF; k++) {
-        s->turn[k][0] = cos(2 * M_PI * k / SPECTRUM_HALF);
-        s->turn[k][1] = -sin(2 * M_PI * k / SPECTRUM_HALF);
+    for (k = 0; k < half; k++) {
+        s->turn[k][0] = cos(2 * M_PI * k / half);
+        s->turn[k][1] = -sin(2 * M_PI * k / half);
     }
-    for (k = 0; k <= SPECTRUM_HALF; k++) {
+    for (k = 0; k <= half; k++) {
         s->half_turn[k][0] = cos(2 * M_PI * k / SPECTRUM_SIZE);
         s->half_turn[k][1] = -sin(2 * M_PI * k / SPECTRUM_SIZE);
     }

@@ -221,7 +221,7 @@ void settings_set_origin(struct settings *s, const char *name, int origin)
 
 /* A parsed value before it is stored. */
 union value {
-    char *text;
+    const char *text; /* not ours */
     int64_t i;
     uint64_t u;
     double real;
@@ -389,9 +389,7 @@ static int parse_text(const struct settings_row *row, const char *value, const c
         snprintf(what, sizeof(what), "is not known (allowed: %s)", allowed);
         return fail_value(row, where, value, what, err);
     }
-    out->text = strdup(value);
-    if (!out->text)
-        return assay_fail(err, ASSAY_EFAIL, "%s: out of memory", where);
+    out->text = value;
     return 0;
 }
 
@@ -410,22 +408,22 @@ static int parse_value(const struct settings_row *row, const char *value, const 
     }
 }
 
-/* Takes the value over; one that the origin keeps out is dropped. */
-static void store_value(struct settings *s, const struct settings_row *row, union value value,
-                        int origin)
+/* Keeps a copy of a text; a value that the origin keeps out is dropped. */
+static int store_value(struct settings *s, const struct settings_row *row, union value value,
+                       int origin, struct assay_err *err)
 {
     void *at = place(s, row);
+    char *copy = NULL;
 
-    if (origin < *origin_of(s, row)) {
-        if (row->type == SETTINGS_TEXT)
-            free(value.text);
-        return;
-    }
+    if (origin < *origin_of(s, row))
+        return ASSAY_OK;
+    if (row->type == SETTINGS_TEXT && value.text && !(copy = strdup(value.text)))
+        return assay_fail(err, ASSAY_EFAIL, "%s: out of memory", row->name);
     *origin_of(s, row) = (unsigned char)origin;
     switch (row->type) {
     case SETTINGS_TEXT:
         free(*(char **)at);
-        *(char **)at = value.text;
+        *(char **)at = copy;
         break;
     case SETTINGS_U64:
         *(uint64_t *)at = value.u;
@@ -436,6 +434,7 @@ static void store_value(struct settings *s, const struct settings_row *row, unio
     default:
         *(int64_t *)at = value.i;
     }
+    return ASSAY_OK;
 }
 
 static const struct settings_row *find_or_fail(const char *name, const char *where,
@@ -463,9 +462,7 @@ int settings_set(struct settings *s, const char *name, const char *value, int or
     if (!row)
         return ASSAY_EUSAGE;
     rc = parse_value(row, value, where, &parsed, err);
-    if (!rc)
-        store_value(s, row, parsed, origin);
-    return rc;
+    return rc ? rc : store_value(s, row, parsed, origin, err);
 }
 
 int settings_set_real(struct settings *s, const char *name, double value, int origin,
@@ -487,8 +484,7 @@ int settings_set_real(struct settings *s, const char *name, double value, int or
         v.u = (uint64_t)llround(value);
     else
         v.i = llround(value);
-    store_value(s, row, v, origin);
-    return 0;
+    return store_value(s, row, v, origin, err);
 }
 
 int settings_add_option(struct settings *s, const char *assignment, int origin, const char *where,
@@ -518,11 +514,12 @@ int settings_init(struct settings *s, struct assay_err *err)
         if (!rows[i].initial)
             continue;
         rc = parse_value(&rows[i], rows[i].initial, "default", &v, err);
+        if (!rc)
+            rc = store_value(s, &rows[i], v, SETTINGS_DEFAULT, err);
         if (rc) {
             settings_release(s);
             return rc;
         }
-        store_value(s, &rows[i], v, SETTINGS_DEFAULT);
     }
     return 0;
 }
@@ -765,7 +762,7 @@ int settings_from_json(struct settings *s, const json_t *tree, struct assay_err 
             break;
         }
         if (json_is_null(value) && row->type == SETTINGS_TEXT)
-            store_value(s, row, (union value){.text = NULL}, origin);
+            rc = store_value(s, row, (union value){.text = NULL}, origin, err);
         else
             rc = set_from_json(s, name, value, origin, "settings", err);
         if (rc)

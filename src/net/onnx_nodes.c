@@ -175,7 +175,8 @@ static void plain_node(struct maker *m, int at)
 static void convolution(struct maker *m, int at)
 {
     const struct net_layer *l = &m->net->layers[at];
-    int kernel[NET_RANK], stride[NET_RANK], pad[2 * NET_RANK], d, n = l->shape.rank - 1;
+    int kernel[NET_RANK] = {0}, stride[NET_RANK] = {0}, pad[2 * NET_RANK] = {0};
+    int d, n = l->shape.rank - 1;
     bool folded = l->op == NET_CONV && net_folded_bn(m->net, at) >= 0;
 
     for (d = 0; d < n; d++) {
@@ -289,11 +290,11 @@ static void attention(struct maker *m, const struct net_layer *l, const char *ou
 {
     static const char *const part[3] = {"/queries", "/keys", "/values"};
     static const int order[3][4] = {{0, 2, 1, 3}, {0, 2, 3, 1}, {0, 2, 1, 3}}, last = 3;
-    int width = l->shape.dims[1], i;
+    int width = l->shape.dims[1], each = width / l->out, i;
 
-    make_ints(m, label(l, "/split").s, (int[]){0, 0, l->out, width / l->out}, 4);
+    make_ints(m, label(l, "/split").s, (int[]){0, 0, l->out, each}, 4);
     make_ints(m, label(l, "/joined").s, (int[]){0, 0, width}, 3);
-    make_float(m, label(l, "/root").s, sqrtf((float)(width / l->out)));
+    make_float(m, label(l, "/root").s, sqrtf((float)each));
     for (i = 0; i < 3; i++) {
         const char *in = value_name(m->net, l->in[i]);
 
@@ -372,7 +373,8 @@ static void stack(struct maker *m, const struct net_layer *l, const char *out)
 static void dots(struct maker *m, const struct net_layer *l, const char *in, const char *out)
 {
     static const int order[3] = {0, 2, 1}, one = 1;
-    int k = m->net->layers[l->in[0]].shape.dims[0], kept[NET_JOINS * NET_JOINS], n = 0, i, j;
+    int k = m->net->layers[l->in[0]].shape.dims[0], kept[NET_JOINS * NET_JOINS] = {0};
+    int n = 0, i, j;
 
     for (i = 1; i < k; i++)
         for (j = 0; j < i; j++)
@@ -482,7 +484,7 @@ static void stack_time(struct maker *m, const struct net_layer *l, const char *i
 static void layer_nodes(struct maker *m, int at)
 {
     const struct net_layer *l = &m->net->layers[at];
-    const char *in = l->ins ? value_name(m->net, l->in[0]) : NULL, *out = value_name(m->net, at);
+    const char *in = l->ins ? value_name(m->net, l->in[0]) : "", *out = value_name(m->net, at);
     static const int one = 1, last = -1;
     const struct net_layer *of;
 

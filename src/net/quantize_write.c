@@ -149,14 +149,16 @@ static void plan_node(struct quantizer *q, struct quantize_node *p)
 static void plan_output(struct quantizer *q, size_t i)
 {
     struct quantize_node *p = &q->nodes[i];
-    struct quantize_value *in = p->in[0] < 0 ? NULL : &q->tensors[p->in[0]], *out;
+    const struct quantize_value *in;
+    struct quantize_value *out;
 
     if (p->quantized && output_wanted(q, p, q->m.nodes[i].op)) {
         quantize_tensor(q, p->out);
         q->tensors[p->out].float_source = false;
     }
-    if (p->kind != QUANTIZE_MOVES || !in->quantized || p->out < 0)
+    if (p->kind != QUANTIZE_MOVES || !q->tensors[p->in[0]].quantized || p->out < 0)
         return;
+    in = &q->tensors[p->in[0]];
     out = &q->tensors[p->out];
     if (out->output || strcmp(out->name, q->m.nodes[i].output[0]))
         return; /* behind a Relu or Clip the range is another */
@@ -265,7 +267,7 @@ static void put_activation(struct writer *w, struct text *graph, const struct qu
 struct channels {
     size_t scales, count; /* scales: count, or 1 */
     size_t inner, outer;  /* weight[o][channel][i]: o < outer, i < inner */
-    float *scale;
+    float *scale;         /* zeros at first */
 };
 
 /* The largest weight becomes 127; more where the bias would not fit its 32 bits otherwise. */
@@ -274,8 +276,6 @@ static void choose_scales(const struct quantizer *q, const struct onnx_value *v,
 {
     size_t at = 0, each = c->scales > 1;
 
-    for (size_t i = 0; i < c->scales; i++)
-        c->scale[i] = 0;
     for (size_t o = 0; o < c->outer; o++)
         for (size_t ch = 0; ch < c->count; ch++)
             for (size_t i = 0; i < c->inner; i++, at++)
@@ -363,7 +363,7 @@ static void put_parameters(struct writer *w, struct text *graph, const struct qu
         c.outer *= d < (uint32_t)p->axis ? (size_t)v->dims[d] : 1;
         c.inner *= d > (uint32_t)p->axis ? (size_t)v->dims[d] : 1;
     }
-    c.scale = malloc(c.count * sizeof(float));
+    c.scale = calloc(c.count, sizeof(*c.scale));
     bias = malloc(c.count * sizeof(*bias));
     zeros = calloc(c.count, sizeof(*zeros));
     if (weights && c.scale && bias && zeros) {

@@ -47,7 +47,7 @@ static void pickle_text(struct text *t, const char *s)
 static void pickle_int(struct text *t, uint64_t v)
 {
     char b[10] = {'J'};
-    int n = 4, at = 1;
+    size_t n = 4, at = 1;
 
     if (v > INT32_MAX) {
         b[0] = '\x8a';
@@ -55,9 +55,9 @@ static void pickle_int(struct text *t, uint64_t v)
         n = 8;
         at = 2;
     }
-    for (int i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++)
         b[at + i] = (char)(v >> 8 * i);
-    text_addn(t, b, (size_t)(at + n));
+    text_addn(t, b, at + n);
 }
 
 /* torch._utils._rebuild_tensor_v2(storage, 0, dims, strides, False, OrderedDict()), where storage

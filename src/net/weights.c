@@ -147,7 +147,7 @@ static int layer_of(const struct net *net, int tensor)
 /* The tensor's values as they start. */
 static float *make(const struct net *net, int tensor, uint64_t seed, struct assay_err *err)
 {
-    float *x = malloc(net->tensors[tensor].count * sizeof(*x));
+    float *x = calloc(net->tensors[tensor].count, sizeof(*x));
 
     if (x)
         start(net, layer_of(net, tensor), tensor, seed, x);

@@ -300,14 +300,13 @@ static void step_options(struct search *x)
 /* Halves and doubles of lanes and threads, together and alone. */
 static void step_neighbours(struct search *x)
 {
-    static const signed char moves[][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -1}, {-1, 1}};
+    static const int moves[][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, -1}, {-1, 1}};
     const struct tune_space *s = x->space;
     bool moved = true;
 
     for (int round = 0; round < 3 && moved; round++) {
         struct tune_config from = base(x), now;
 
-        moved = false;
         for (size_t i = 0; i < sizeof(moves) / sizeof(moves[0]); i++) {
             struct tune_config c = from;
             int l = moves[i][0], t = moves[i][1];

@@ -127,22 +127,15 @@ static uint64_t draw(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* Samples that arrive whether or not those before are done: the 99th percentile (or what so few
- * carry) from when each was due. */
-static int paced_point(struct trial *t, struct point *p, struct assay_err *err)
+/* n samples, of which c->done_ns is told, at the trial's rate. */
+static void issue_paced(struct trial *t, int64_t *due_ns, size_t n)
 {
     struct child *c = t->c;
-    double due = 0, n_wanted = fmin(ceil(t->rate * t->seconds), ARRIVALS);
-    size_t n = n_wanted < 10 ? 10 : (size_t)n_wanted, i;
     uint64_t random = 1;
-    int64_t *due_ns = calloc(n, sizeof(*due_ns)), began;
-    double *latency = calloc(n, sizeof(*latency));
+    double due = 0;
+    int64_t began = clock_ns();
 
-    c->done_ns = calloc(n, sizeof(*c->done_ns));
-    if (!due_ns || !latency || !c->done_ns)
-        return assay_fail(err, ASSAY_EFAIL, "not enough memory to measure latencies");
-    began = clock_ns();
-    for (i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         double u = (double)(draw(&random) >> 11) * 0x1p-53 + 0x1p-53;
         struct batch_item item = {i, warmup_index(c, t->at++)};
         struct timespec until;
@@ -155,16 +148,35 @@ static int paced_point(struct trial *t, struct point *p, struct assay_err *err)
     }
     batch_flush(c->batcher);
     batch_wait_idle(c->batcher);
-    for (i = 0; i < n; i++)
-        latency[i] = (double)(c->done_ns[i] - due_ns[i]);
-    qsort(latency, n, sizeof(*latency), by_value);
-    p->value = rank(latency, n, n >= 1000 ? 0.99 : 0.9);
-    p->score = 1e9 / p->value;
+}
+
+/* Samples that arrive whether or not those before are done: the 99th percentile (or what so few
+ * carry) from when each was due. */
+static int paced_point(struct trial *t, struct point *p, struct assay_err *err)
+{
+    struct child *c = t->c;
+    double wanted = fmin(ceil(t->rate * t->seconds), ARRIVALS);
+    size_t n = wanted < 10 ? 10 : (size_t)wanted;
+    int64_t *due_ns = calloc(n, sizeof(*due_ns));
+    double *latency = calloc(n, sizeof(*latency));
+    int rc = ASSAY_OK;
+
+    c->done_ns = calloc(n, sizeof(*c->done_ns));
+    if (due_ns && latency && c->done_ns) {
+        issue_paced(t, due_ns, n);
+        for (size_t i = 0; i < n; i++)
+            latency[i] = (double)(c->done_ns[i] - due_ns[i]);
+        qsort(latency, n, sizeof(*latency), by_value);
+        p->value = rank(latency, n, n >= 1000 ? 0.99 : 0.9);
+        p->score = 1e9 / p->value;
+    } else {
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory to measure latencies");
+    }
     free(c->done_ns);
     c->done_ns = NULL;
     free(latency);
     free(due_ns);
-    return ASSAY_OK;
+    return rc;
 }
 
 static int measure_point(struct trial *t, struct point *p, struct assay_err *err)
@@ -238,6 +250,30 @@ static int write_trial(const struct trial *t, json_t *points, struct assay_err *
     return rc;
 }
 
+/* At the batches that the job names, else at the one that a run would choose. */
+static int measure(struct trial *t, json_t *points, struct assay_err *err)
+{
+    const json_t *batches = json_object_get(t->c->tune, "batches");
+    struct child *c = t->c;
+    struct point p;
+    int rc = json_array_size(batches) ? warmup_load(c, err) : warmup(c, err);
+
+    if (rc)
+        return rc;
+    c->warming = true;
+    if (json_array_size(batches)) {
+        batch_careful(c->batcher, true); /* an engine that loses samples is told at once */
+        batch_limit(c->batcher, 1);
+        warmup_samples(c, c->lanes, &t->at);
+        batch_careful(c->batcher, false);
+        return measure_batches(t, batches, points, err);
+    }
+    p = (struct point){.batch = c->max_batch};
+    if (!(rc = measure_point(t, &p, err)))
+        note_point(points, &p);
+    return rc;
+}
+
 int tune_trial(struct child *c, struct assay_err *err)
 {
     struct trial t = {.c = c,
@@ -246,28 +282,12 @@ int tune_trial(struct child *c, struct assay_err *err)
                       .service_ms = tree_real(c->tune, "service_ms", 0),
                       .rate = tree_real(c->tune, "rate", 0),
                       .took = malloc(TOOK_MAX * sizeof(*t.took))};
-    const json_t *batches = json_object_get(c->tune, "batches");
     json_t *points = json_array();
-    struct point p;
-    int rc;
+    int rc =
+        t.took && points ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory to measure");
 
-    if (!t.took || !points)
-        return assay_fail(err, ASSAY_EFAIL, "not enough memory to measure");
-    if (json_array_size(batches)) {
-        if ((rc = warmup_load(c, err)))
-            return rc;
-        c->warming = true;
-        batch_careful(c->batcher, true); /* an engine that loses samples is told at once */
-        batch_limit(c->batcher, 1);
-        warmup_samples(c, c->lanes, &t.at);
-        batch_careful(c->batcher, false);
-        rc = measure_batches(&t, batches, points, err);
-    } else if (!(rc = warmup(c, err))) {
-        c->warming = true;
-        p = (struct point){.batch = c->max_batch};
-        if (!(rc = measure_point(&t, &p, err)))
-            note_point(points, &p);
-    }
+    if (!rc)
+        rc = measure(&t, points, err);
     if (!rc)
         rc = write_trial(&t, points, err);
     json_decref(points);

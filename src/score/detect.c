@@ -16,7 +16,7 @@
 #define OVERLAP   0.5
 #define TOP       1000 /* of a level */
 /* A little below the logit of the threshold: what passes is looked at exactly. */
-#define LOGIT -2.9445f
+#define LOGIT (-2.9445f)
 #define CLIP  4.135166556742356f /* ln(1000 / 16): the most that a box may grow by */
 
 static const float ratios[] = {0.5f, 1.0f, 2.0f}; /* height / width */
@@ -46,7 +46,8 @@ void detect_init(struct detect *d, uint32_t size, uint32_t classes, uint32_t mos
 void detect_anchor(const struct detect *d, int level, uint32_t n, float box[4])
 {
     uint32_t cells = d->cells[level], cell = n / DETECT_ANCHORS, stride = d->size / cells;
-    float x = (float)(cell % cells * stride), y = (float)(cell / cells * stride);
+    uint32_t column = cell % cells, row = cell / cells;
+    float x = (float)(column * stride), y = (float)(row * stride);
     const float *a = d->anchors[level][n % DETECT_ANCHORS];
 
     box[0] = a[0] + x;
