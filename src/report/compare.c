@@ -327,8 +327,7 @@ static const char *word_of(int figure, const struct spread *ratio)
     if (ratio->low > 1 || ratio->high < 1)
         return (ratio->low > 1) == figure_more_is_better(figure) ? COMPARE_FASTER : COMPARE_SLOWER;
     /* Half its width: a true difference of the margin would have left 1 outside, as a rule. */
-    return ratio->high <= ratio->low * (1 + COMPARE_MARGIN) * (1 + COMPARE_MARGIN) ? COMPARE_SAME
-                                                                                   : COMPARE_UNSURE;
+    return ratio->high <= ratio->low * (1 + margin) * (1 + margin) ? COMPARE_SAME : COMPARE_UNSURE;
 }
 
 /* The figure that the scenario is judged by. */
