@@ -432,6 +432,8 @@ static void test_statuses(void **state)
     assert_int_equal(count_requests(), 2);
     must_fail(&ask, url("broken/data"), NULL, "answers 500");
     assert_int_equal(count_requests(), 4);
+    must_fail(&ask, url("later/data"), NULL, "come back in 3600 s");
+    assert_int_equal(count_requests(), 5); /* nobody waits for that */
     ask.retries = 2;
     must_come(&ask, url("busy/data"), NULL);
 }

@@ -449,6 +449,7 @@ static void test_after_the_dead(void **state)
     assert_int_equal(shelf_begin(&shelf, key_of(2), NULL, &e, &err), 0);
     assert_int_equal(shelf_open(dir, &other, &err), 0); /* the dead one's goes, ours stays */
     assert_int_equal(names_in("tmp"), 1);
+    assert_int_equal(names_in("locks"), 1);
     assert_true(file_is_dir(e.dir));
     shelf_abandon(&e);
     assert_int_equal(shelf_begin(&shelf, key_of(1), NULL, &e, &err), 0);
