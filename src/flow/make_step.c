@@ -225,17 +225,13 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
     return rc;
 }
 
-int step_do(struct step *s, struct assay_err *err)
+/* Makes the entry, unless another process has made it meanwhile. */
+static int make_entry(struct step *s, struct assay_err *err)
 {
     json_t *downloads = s->node->fetches ? json_array() : NULL, *meta;
     struct shelf_entry e;
-    int rc;
+    int rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
 
-    if (s->node->state == PLAN_VERIFY) {
-        json_decref(downloads);
-        return verify(s, err);
-    }
-    rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
     if (!rc && e.found) {
         s->by_other = true;
     } else if (!rc) {
@@ -250,4 +246,15 @@ int step_do(struct step *s, struct assay_err *err)
     }
     json_decref(downloads);
     return rc;
+}
+
+int step_do(struct step *s, struct assay_err *err)
+{
+    int rc;
+
+    if (s->node->state == PLAN_VERIFY)
+        return verify(s, err);
+    rc = make_entry(s, err);
+    /* Nobody prunes it while others are made of it. */
+    return rc ? rc : shelf_hold(&s->plan->shelf, s->node->key, &s->hold, err);
 }
