@@ -107,45 +107,48 @@ static int open_named(const struct cli_input *in, struct shelf *s, char key[65],
 
 /* ---- list ---- */
 
-static json_t *const *by_use(json_t *list)
+/* Last used first; lets go of the list. */
+static json_t *by_use(json_t *list)
 {
-    size_t n = json_array_size(list), i, j;
-    json_t **rows = malloc((n + 1) * sizeof(json_t *));
+    json_t *sorted = json_array(), *row;
+    size_t i, at;
 
-    for (i = 0; rows && i < n; i++) { /* newest first */
-        json_t *row = json_array_get(list, i);
-
-        for (j = i; j && tree_int(rows[j - 1], "used_s", 0) < tree_int(row, "used_s", 0); j--)
-            rows[j] = rows[j - 1];
-        rows[j] = row;
+    json_array_foreach(list, i, row)
+    {
+        for (at = 0; at < json_array_size(sorted); at++)
+            if (tree_int(json_array_get(sorted, at), "used_s", 0) < tree_int(row, "used_s", 0))
+                break;
+        json_array_insert(sorted, at, row);
     }
-    return rows;
+    json_decref(list);
+    return sorted;
 }
 
-static void print_list(json_t *list)
+static void print_row(struct cli_table *t, const json_t *row)
+{
+    const char *damaged = tree_text(row, "damaged", NULL), *state;
+    char key[13], size[32], files[32], used[11];
+
+    snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
+    write_size(tree_int(row, "bytes", 0), size);
+    snprintf(files, sizeof(files), "%lld", (long long)tree_int(row, "files", 0));
+    snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
+    state = damaged ? "damaged" : tree_bool(row, "pinned", false) ? "pinned" : "";
+    cli_table_row(t, (const char *[]){key, tree_text(row, "recipe", ""), size, files, used, state,
+                                      damaged ? damaged : tree_text(row, "why", "")});
+}
+
+static void print_list(const json_t *list)
 {
     static const char *const heading[] = {"KEY",  "RECIPE", "SIZE", "FILES",
                                           "USED", "",       "WHY",  NULL};
-    json_t *const *rows = by_use(list);
     struct cli_table t;
+    const json_t *row;
+    size_t i;
 
     cli_table_init(&t, heading);
-    for (size_t i = 0; rows && i < json_array_size(list); i++) {
-        const char *damaged = tree_text(rows[i], "damaged", NULL);
-        char key[13], size[32], files[32], used[11];
-
-        snprintf(key, sizeof(key), "%s", tree_text(rows[i], "key", ""));
-        write_size(tree_int(rows[i], "bytes", 0), size);
-        snprintf(files, sizeof(files), "%lld", (long long)tree_int(rows[i], "files", 0));
-        snprintf(used, sizeof(used), "%s", tree_text(rows[i], "used", ""));
-        cli_table_row(&t, (const char *[]){key, tree_text(rows[i], "recipe", ""), size, files, used,
-                                           damaged                               ? "damaged"
-                                           : tree_bool(rows[i], "pinned", false) ? "pinned"
-                                                                                 : "",
-                                           damaged ? damaged : tree_text(rows[i], "why", "")});
-    }
+    json_array_foreach(list, i, row) print_row(&t, row);
     cli_table_print(&t, stdout);
-    free((void *)rows);
 }
 
 static int64_t total_of(const json_t *list)
@@ -167,7 +170,7 @@ static int list(struct cli_input *in)
 
     if (open_shelf(in, &s, &err))
         return cli_fail(&err);
-    all = shelf_list(&s);
+    all = by_use(shelf_list(&s));
     if (cli_wants_json(in))
         return cli_json(json_pack("{s:s, s:I, s:o}", "folder", s.dir, "bytes",
                                   (json_int_t)total_of(all), "entries", all),
@@ -224,10 +227,11 @@ static void print_member(const char *label, const json_t *value)
     free(text);
 }
 
-static void print_entry(const json_t *meta, const json_t *row, const char *files)
+static void print_entry(const json_t *meta, const json_t *row, const char *folder,
+                        const json_t *files)
 {
     static const char *const own[] = {"key",  "files", "bytes",  "recipe", "why",
-                                      "made", "sum",   "schema", NULL};
+                                      "made", "sum",   "schema", "list",   NULL};
     char size[32];
     const char *name;
     json_t *value;
@@ -248,38 +252,46 @@ static void print_entry(const json_t *meta, const json_t *row, const char *files
         if (!*o)
             print_member(name, value);
     }
-    printf("%-8s %s, in %s\n", "files", size, files);
-    print_files(json_object_get(meta, "files"));
+    printf("%-8s %zu, %s, in %s\n", "files", json_array_size(files), size, folder);
+    print_files(files);
+}
+
+static int show_entry(struct cli_input *in, const struct shelf *s, const char *key,
+                      const char *folder, json_t *meta, json_t *files)
+{
+    json_t *row = row_of(s, key);
+    int rc = EXIT_OK;
+
+    if (cli_wants_json(in))
+        rc = cli_json(json_pack("{s:s, s:O, s:O, s:O, s:O}", "folder", folder, "used",
+                                json_object_get(row, "used"), "pinned",
+                                json_object_get(row, "pinned"), "entry", meta, "files", files),
+                      "cache-entry");
+    else
+        print_entry(meta, row, folder, files);
+    json_decref(row);
+    return rc;
 }
 
 static int show(struct cli_input *in)
 {
-    json_t *meta = NULL, *row;
+    json_t *meta = NULL, *files = NULL;
     struct assay_err err;
     struct shelf s;
-    char key[65], *files = NULL;
-    int rc;
+    char key[65], *folder = NULL;
+    int rc = open_named(in, &s, key, &err);
 
-    if (open_named(in, &s, key, &err) || shelf_find(&s, key, &files, &meta, &err))
-        return cli_fail(&err);
-    if (!files) {
-        assay_fail(&err, ASSAY_EFAIL, "%.12s is damaged: `assay cache remove %.12s` takes it away",
-                   key, key);
-        return cli_fail(&err);
-    }
-    row = row_of(&s, key);
-    if (cli_wants_json(in)) {
-        rc = cli_json(json_pack("{s:s, s:O, s:O, s:O}", "folder", files, "used",
-                                json_object_get(row, "used"), "pinned",
-                                json_object_get(row, "pinned"), "entry", meta),
-                      "cache-entry");
-    } else {
-        print_entry(meta, row, files);
-        rc = EXIT_OK;
-    }
-    json_decref(row);
+    if (!rc)
+        rc = shelf_find(&s, key, &folder, &meta, &err);
+    if (!rc && !folder)
+        rc = assay_fail(&err, ASSAY_EFAIL,
+                        "%.12s is damaged: `assay cache remove %.12s` takes it away", key, key);
+    if (!rc)
+        rc = shelf_files(&s, key, &files, &err);
+    rc = rc ? cli_fail(&err) : show_entry(in, &s, key, folder, meta, files);
+    json_decref(files);
     json_decref(meta);
-    free(files);
+    free(folder);
     return rc;
 }
 

@@ -110,7 +110,7 @@ static int walk(struct entry_items *all, const char *root, const char *below, in
                         strerror(errno));
     else if (depth > MAX_DEPTH)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: more than %d folders deep", dir, MAX_DEPTH);
-    while (!rc && (e = readdir(d)))
+    while (d && !rc && (e = readdir(d)))
         if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
             rc = walk_one(all, root, *below ? file_join(below, e->d_name) : strdup(e->d_name),
                           depth, err);
@@ -186,21 +186,16 @@ int entry_restamp(const char *dir, struct assay_err *err)
 }
 
 /* One line of the stamp against the file. */
-static bool line_holds(int root, char *line)
+static bool line_holds(int root, const char *line)
 {
-    char *at = line, *end;
     long long size, when;
     unsigned long long inode;
     struct stat st;
+    int at = 0;
 
-    size = strtoll(at, &end, 10);
-    if (*end != ' ')
+    if (sscanf(line, "%lld %lld %llu %n", &size, &when, &inode, &at) != 3 || !at || !line[at])
         return false;
-    when = strtoll(at = end + 1, &end, 10);
-    if (*end != ' ')
-        return false;
-    inode = strtoull(at = end + 1, &end, 10);
-    if (*end != ' ' || fstatat(root, end + 1, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(root, line + at, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
     return S_ISREG(st.st_mode) && st.st_size == size && nanoseconds(&st) == when &&
            st.st_ino == inode;

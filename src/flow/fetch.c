@@ -31,6 +31,7 @@
 #define MAX_ASKED_S  60                 /* a server that wants a longer wait is left */
 #define PROGRESS     ((int64_t)1 << 20) /* a try that brought so much more counts as a first one */
 #define TELL_EACH_NS 50000000
+#define COPY         ((size_t)1 << 18)
 
 struct job {
     const struct fetch_ask *ask;
@@ -39,7 +40,7 @@ struct job {
     int64_t total;   /* -1: not known */
     int64_t told_ns;
     bool fatal; /* no other source, no other try would help */
-    bool again; /* another try of the same source may */
+    int again;  /* so many further tries of the same source may */
     bool anew;  /* what was here of the file was wrong: at once again, from nothing */
 };
 
@@ -180,36 +181,55 @@ static int get_http(struct job *j, double *wait_s, struct assay_err *err)
         j->anew = true; /* there is no such rest: it is another file */
         return fatal(j, part_restart(&j->part, err)) ? ASSAY_EFAIL : rc;
     }
-    j->again = end.again && !end.ours;
+    j->again = end.ours ? 0 : end.again;
     *wait_s = end.wait_s;
     return rc;
+}
+
+static int open_source(const char *url, int *fd, int64_t *size, struct assay_err *err)
+{
+    char path[1100];
+    struct stat st;
+    int rc = fetch_url_path(url, path, sizeof(path), err);
+
+    if (rc)
+        return rc;
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno));
+    *size = st.st_size;
+    return S_ISREG(st.st_mode) ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "is not a file");
+}
+
+static int copy_source(struct job *j, int fd, char *buf, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+    ssize_t n;
+
+    while ((n = read(fd, buf, COPY)) > 0 || (n < 0 && errno == EINTR)) {
+        if (n > 0)
+            rc = on_data(j, buf, (size_t)n, err);
+        if (!rc && stopped(j))
+            rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
+        if (rc)
+            return rc;
+    }
+    return n < 0 ? assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno)) : ASSAY_OK;
 }
 
 static int get_file(struct job *j, struct assay_err *err)
 {
     struct transfer_head head = {.status = 200, .range_from = -1, .has_end = true};
-    char path[1100], *buf = malloc(1 << 18);
-    struct stat st;
-    int fd = -1, rc = buf ? fetch_url_path(j->url, path, sizeof(path), err)
-                          : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    ssize_t n = 0;
+    char *buf = malloc(COPY);
+    int fd = -1, rc;
 
-    if (!rc && ((fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(fd, &st) < 0))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno));
-    else if (!rc && !S_ISREG(st.st_mode))
-        rc = assay_fail(err, ASSAY_EFAIL, "is not a file");
-    if (!rc) {
-        head.length = st.st_size;
+    if (!buf)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    rc = open_source(j->url, &fd, &head.length, err);
+    if (!rc)
         rc = on_begin(j, &head, err);
-    }
-    while (!rc && ((n = read(fd, buf, 1 << 18)) > 0 || (n < 0 && errno == EINTR))) {
-        if (n > 0)
-            rc = on_data(j, buf, (size_t)n, err);
-        if (!rc && stopped(j))
-            rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
-    }
-    if (!rc && n < 0)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s", strerror(errno));
+    if (!rc)
+        rc = copy_source(j, fd, buf, err);
     if (fd >= 0)
         close(fd);
     free(buf);
@@ -225,7 +245,7 @@ static int judge(struct job *j, struct fetch_result *out, struct assay_err *err)
     char md5[HASH_HEX] = "", found[160];
 
     if (j->total >= 0 && p->have != j->total) {
-        j->again = true;
+        j->again = TRANSFER_AGAIN;
         return assay_fail(err, ASSAY_EFAIL, "ends after %lld of %lld bytes", (long long)p->have,
                           (long long)j->total);
     }
@@ -272,7 +292,8 @@ static int from_source(struct job *j, struct fetch_result *out, struct assay_err
     int64_t most = j->part.have;
 
     for (;;) {
-        j->again = j->anew = false;
+        j->again = 0;
+        j->anew = false;
         j->total = j->ask->bytes;
         rc = fetch_url_is_file(j->url) ? get_file(j, err) : get_http(j, &wait_s, err);
         if (!rc)
@@ -285,7 +306,7 @@ static int from_source(struct job *j, struct fetch_result *out, struct assay_err
             tries = 0;
             most = j->part.have;
         }
-        if (!j->again || tries >= limit || wait_s > MAX_ASKED_S)
+        if (tries >= j->again || tries >= limit || wait_s > MAX_ASKED_S)
             return rc;
         if ((stop = wait_before(j, tries++, wait_s, err)))
             return stop;

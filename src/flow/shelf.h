@@ -4,7 +4,8 @@
  * whole or it is not there: its files grow in a folder under tmp/, are hashed, listed in entry.json
  * and synced, and the folder is renamed into place.
  *
- *   <shelf>/ab/abcd…/entry.json   what it is, why it is there, each file's size and SHA-256
+ *   <shelf>/ab/abcd…/entry.json   what it is, why it is there, how large
+ *                   /files.json   each file's size and SHA-256
  *                   /files/…      what was made; read-only, and the links within it stay within it
  *                   /stamp        sizes, times and inodes of the files; its own time: the last use
  *                   /pinned       there: never pruned
@@ -57,9 +58,9 @@ void shelf_let_go(const struct shelf *s, const char *key, int hold);
  * NULL). e->found: it is there, made meanwhile; nothing is to be done, nothing to be let go. */
 int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop,
                 struct shelf_entry *e, struct assay_err *err);
-/* Hashes the files, writes entry.json (meta's members {"recipe", "why", "inputs" …}, and files,
- * bytes, made), syncs, renames into place.  In any case the lock is let go; after a failure nothing
- * is there. */
+/* Hashes the files, writes entry.json (meta's members {"recipe", "why", "inputs" …}, and how many
+ * files, bytes, made), syncs, renames into place.  In any case the lock is let go; after a failure
+ * nothing is there. */
 int shelf_commit(struct shelf *s, struct shelf_entry *e, const json_t *meta, struct assay_err *err);
 /* Removes what was begun, keeps unfinished downloads.  Harmless after commit, and when found. */
 void shelf_abandon(struct shelf_entry *e);
@@ -67,6 +68,8 @@ void shelf_abandon(struct shelf_entry *e);
 /* Array, by key: key, recipe, why, bytes, files (how many), made, used, pinned; with `damaged` (a
  * text) what cannot be read. */
 json_t *shelf_list(const struct shelf *s);
+/* The files of an entry, by path: {path, bytes, sha256, executable} or {path, link}. */
+int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err);
 /* The key that begins with `name` (4 digits or more), or whose recipe is called so. */
 int shelf_named(const struct shelf *s, const char *name, char key[65], struct assay_err *err);
 /* Hashes every file of the entry (NULL: of all).  *bad: array of {key, recipe, why}; the return

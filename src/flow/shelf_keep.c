@@ -116,11 +116,10 @@ static json_t *row_of(const char *dir, const char *key)
         row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", "", "why", "",
                         "bytes", (json_int_t)0, "files", (json_int_t)0, "damaged", err.text);
     else
-        row = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe",
-                        tree_text(tree, "recipe", ""), "why", tree_text(tree, "why", ""), "bytes",
-                        (json_int_t)tree_int(tree, "bytes", 0), "files",
-                        (json_int_t)json_array_size(json_object_get(tree, "files")), "made",
-                        tree_text(tree, "made", ""));
+        row = json_pack(
+            "{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", tree_text(tree, "recipe", ""),
+            "why", tree_text(tree, "why", ""), "bytes", (json_int_t)tree_int(tree, "bytes", 0),
+            "files", (json_int_t)tree_int(tree, "files", 0), "made", tree_text(tree, "made", ""));
     json_object_set_new(row, "used", json_string(when));
     json_object_set_new(row, "used_s", json_integer(used));
     json_object_set_new(row, "pinned", json_boolean(is_pinned(dir)));
@@ -141,6 +140,22 @@ json_t *shelf_list(const struct shelf *s)
     }
     json_decref(keys);
     return list;
+}
+
+int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err)
+{
+    char dir[SHELF_PATH];
+    json_t *tree = NULL;
+    int rc = shelf_check_key(key, err);
+
+    if (rc)
+        return rc;
+    shelf_entry_dir(s, key, dir);
+    rc = entry_read(dir, key, &tree, err);
+    if (!rc)
+        rc = entry_read_list(dir, tree, files, err);
+    json_decref(tree);
+    return rc;
 }
 
 /* How many keys begin with the name; *key is the last of them. */
@@ -343,15 +358,17 @@ int shelf_prune(const struct shelf *s, double older_than_s, int64_t keep_bytes, 
     json_t *list = shelf_list(s);
     size_t n = json_array_size(list), i;
     json_t **rows = malloc((n + 1) * sizeof(json_t *));
-    int rc = rows ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc = ASSAY_OK;
 
-    for (i = 0; i < n && !rc; i++) {
+    for (i = 0; rows && i < n; i++) {
         rows[i] = json_array_get(list, i);
         p.total += tree_int(rows[i], "bytes", 0);
     }
-    if (!rc)
+    if (rows)
         qsort(rows, n, sizeof(*rows), by_use);
-    for (i = 0; i < n && !rc; i++)
+    else
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (i = 0; rows && i < n && !rc; i++)
         rc = prune_one(&p, rows[i], err);
     free(rows);
     json_decref(list);

@@ -31,10 +31,11 @@ struct transfer_get {
     void *ctx;
 };
 
+#define TRANSFER_AGAIN 1000
 struct transfer_end {
     long status;   /* of HTTP; 0: no answer */
     bool ours;     /* begin, data or *stop ended it */
-    bool again;    /* another try may help */
+    int again;     /* so many further tries may help: 0, 1, TRANSFER_AGAIN */
     double wait_s; /* as the server asks for; 0: it does not */
     int64_t total; /* of the whole file, of a 416; -1: not said */
 };

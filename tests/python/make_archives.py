@@ -66,6 +66,17 @@ def tar(members, form=tarfile.PAX_FORMAT):
     return out.getvalue()
 
 
+def sparse(size):
+    """A tar of GNU's old kind with one file that is a hole of this size and 512 bytes."""
+    head = bytearray(512)
+    for at, text in ((0, b"holes"), (100, b"0000644\0"), (124, b"%011o\0" % 512), (148, b" " * 8), (156, b"S"),
+                     (257, b"ustar  \0"), (386, b"%011o\0" % size), (398, b"%011o\0" % 512),
+                     (483, b"%011o\0" % (size + 512))):
+        head[at:at + len(text)] = text
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + b"x" * 512 + bytes(1024)
+
+
 def zipped(members):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
@@ -89,7 +100,8 @@ def main():
              "dotdot.zip": zipped([("ok", b"x", 0o100644), ("../out.txt", b"x", 0o100644)]),
              "link.zip": zipped([("l", b"/etc/passwd", 0o120777)]),
              "cut.tar.gz": gzip.compress(good)[:150], "cut.zip": zipped([("a" * 50, b"x" * 500, 0o100644)])[:60],
-             "zeros.gz": gzip.compress(bytes(2000)), "text.txt": b"no archive\n" * 100, "void": b""}
+             "zeros.gz": gzip.compress(bytes(2000)), "text.txt": b"no archive\n" * 100, "void": b"",
+             "good-sparse.tar": sparse(1 << 20), "sparse.tar": sparse(8 << 30)}
     for name, members in TARS.items():
         files[name + ".tar"] = tar(members)
     if not small:

@@ -167,8 +167,8 @@ static int bad_status(struct transfer *t, struct transfer_end *end)
 
     curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait);
     end->wait_s = (double)wait;
-    end->again =
-        end->status >= 500 || end->status == 408 || end->status == 425 || end->status == 429;
+    if (end->status >= 500 || end->status == 408 || end->status == 425 || end->status == 429)
+        end->again = TRANSFER_AGAIN;
     if (wait > 0)
         return assay_fail(t->err, ASSAY_EFAIL, "answers %ld%s, and to come back in %lld s",
                           end->status, status_word(end->status), (long long)wait);
@@ -181,13 +181,13 @@ static int curl_failed(struct transfer *t, CURLcode code, const char *detail,
 {
     const char *why = *detail ? detail : curl_easy_strerror(code);
 
-    end->again = true;
+    end->again = TRANSFER_AGAIN;
     switch (code) {
     case CURLE_TOO_MANY_REDIRECTS:
-        end->again = false;
+        end->again = 0;
         return assay_fail(t->err, ASSAY_EFAIL, "redirects more than %d times", MAX_REDIRECTS);
     case CURLE_UNSUPPORTED_PROTOCOL:
-        end->again = false;
+        end->again = 0;
         return assay_fail(t->err, ASSAY_EFAIL,
                           "redirects to a kind of URL that is not followed "
                           "(from https only https is)");
@@ -195,11 +195,16 @@ static int curl_failed(struct transfer *t, CURLcode code, const char *detail,
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-        end->again = false;
+        end->again = 0;
         return assay_fail(t->err, ASSAY_EFAIL, "the server's certificate is not trusted: %s", why);
     case CURLE_URL_MALFORMAT:
-        end->again = false;
+        end->again = 0;
         return assay_fail(t->err, ASSAY_EFAIL, "is not a usable URL");
+    case CURLE_COULDNT_RESOLVE_HOST: /* most often there is no network, and waiting is in vain */
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+        end->again = 1;
+        return assay_fail(t->err, ASSAY_EFAIL, "cannot be reached: %s", why);
     case CURLE_PARTIAL_FILE:
         return assay_fail(t->err, ASSAY_EFAIL, "ends too early: %s", why);
     case CURLE_OPERATION_TIMEDOUT:
@@ -217,7 +222,7 @@ static int ended(struct transfer *t, CURLcode code, const char *detail, struct t
     if (t->rc)
         return t->rc;
     if (t->stalled) {
-        end->again = true;
+        end->again = TRANSFER_AGAIN;
         return assay_fail(t->err, ASSAY_EFAIL, "stalls: less than 1 KiB in %.3g s",
                           t->get->stall_s);
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -134,8 +135,8 @@ static int count_requests(void)
 
 static const char *url(const char *what)
 {
-    static char urls[4][400];
-    static int next;
+    static _Thread_local char urls[4][400];
+    static _Thread_local int next;
     char *out = urls[next++ % 4];
 
     snprintf(out, 400, "http://127.0.0.1:%d/%s", plain.port, what);
@@ -612,11 +613,58 @@ static void test_several_processes(void **state)
     assert_int_equal(count_requests(), 1);
 }
 
+static void *in_thread(void *ctx)
+{
+    const char *urls[] = {url("good/data"), NULL};
+    struct fetch_ask ask = {.urls = urls, .bytes = BYTES, .sha256 = sha, .stall_s = 30};
+    struct fetch_result out;
+    struct assay_err why;
+    char to[140];
+
+    snprintf(to, sizeof(to), "%s/thread-%d", here, *(int *)ctx);
+    return fetch_file(&ask, to, &out, &why) ? ctx : NULL;
+}
+
+static void test_several_threads(void **state)
+{
+    pthread_t threads[4];
+    int numbers[4];
+    void *failed;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, in_thread, &numbers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    assert_int_equal(count_requests(), 4);
+}
+
+static void test_empty_file(void **state)
+{
+    struct fetch_ask ask = asking(-1, NULL);
+    struct fetch_result out;
+
+    (void)state;
+    put("empty", "", 0);
+    assert_int_equal(fetch(&ask, url("good/empty"), NULL, &out), 0);
+    assert_int_equal(out.bytes, 0);
+    assert_int_equal(file_size(path), 0);
+    unlink(path);
+    ask.bytes = 1;
+    must_fail(&ask, url("good/empty"), NULL, "has 0 bytes instead of 1");
+}
+
 #define CASE(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {CASE(test_several_processes),
+                                       CASE(test_several_threads),
+                                       CASE(test_empty_file),
                                        CASE(test_ways_to_come),
                                        CASE(test_there_already),
                                        CASE(test_md5),

@@ -199,6 +199,20 @@ static void make_archive(const char *path)
     free(data);
 }
 
+/* How many downloads went on from what a killed process had left. */
+static int resumed(void)
+{
+    char *path = file_join(base, "requests.log"), *text = NULL;
+    int n = 0;
+
+    assert_int_equal(file_read(path, 1 << 20, &text, NULL, &err), 0);
+    for (char *p = text; (p = strstr(p, "bytes=")); p++)
+        n++;
+    free(text);
+    free(path);
+    return n;
+}
+
 static int setting(const char *name, int otherwise)
 {
     const char *text = getenv(name);
@@ -232,8 +246,9 @@ static void test_killed_at_any_moment(void **state)
         must_be_tidy();
     }
     server_stop(&server);
-    print_message("%d kills within %.1f ms (seed %d), each time clean and finished\n", finished,
-                  longest, seed);
+    print_message("%d kills within %.1f ms (seed %d), each time clean and finished; %d downloads "
+                  "resumed\n",
+                  finished, longest, seed, resumed());
 }
 
 int main(int argc, char **argv)

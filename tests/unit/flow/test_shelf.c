@@ -150,7 +150,10 @@ static void test_made_and_found(void **state)
     free(files);
     assert_string_equal(tree_text(meta, "recipe", ""), "thing");
     assert_int_equal(tree_int(meta, "bytes", 0), 1001);
-    assert_int_equal(json_array_size(json_object_get(meta, "files")), 3);
+    assert_int_equal(tree_int(meta, "files", 0), 3);
+    json_decref(meta);
+    assert_int_equal(shelf_files(&shelf, key_of(1), &meta, &err), 0);
+    assert_string_equal(tree_text(json_array_get(meta, 1), "link", ""), "a/one.txt");
     json_decref(meta);
     list = shelf_list(&shelf);
     assert_int_equal(json_array_size(list), 1);
@@ -285,21 +288,29 @@ static void test_verify_finds_every_kind_of_damage(void **state)
     assert_int_equal(bad_count(), 1);
 }
 
-/* A changed word in entry.json. */
-static void test_changed_entry_json(void **state)
+/* A changed letter in a file that describes the entry. */
+static void change_in(const char *name, const char *word)
 {
     char path[400], *text;
     size_t len;
-    json_t *list;
 
-    (void)state;
     make(1, 10);
-    snprintf(path, sizeof(path), "%s/%.2s/%.64s/entry.json", dir, key_of(1), key_of(1));
+    snprintf(path, sizeof(path), "%s/%.2s/%.64s/%s", dir, key_of(1), key_of(1), name);
     assert_int_equal(file_read(path, 1 << 20, &text, &len, &err), 0);
-    memcpy(strstr(text, "a test"), "b test", 6);
+    *strstr(text, word) ^= 1;
     assert_int_equal(file_write_whole(path, text, len, &err), 0);
     free(text);
     assert_int_equal(bad_count(), 1);
+}
+
+static void test_changed_descriptions(void **state)
+{
+    json_t *list;
+
+    (void)state;
+    change_in("files.json", "two");
+    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+    change_in("entry.json", "a test");
     list = shelf_list(&shelf);
     assert_non_null(tree_text(json_array_get(list, 0), "damaged", NULL));
     json_decref(list);
@@ -700,7 +711,7 @@ int main(void)
                                        CASE(test_touched_file_is_still_good),
                                        CASE(test_hidden_change_is_for_verify),
                                        CASE(test_verify_finds_every_kind_of_damage),
-                                       CASE(test_changed_entry_json),
+                                       CASE(test_changed_descriptions),
                                        CASE(test_copied_shelf),
                                        CASE(test_what_cannot_be_kept),
                                        CASE(test_keys),

@@ -123,6 +123,16 @@ static void test_single_file(void **state)
     assert_int_equal(unpack("zeros.gz", NULL), 0); /* what could be a tar's end */
 }
 
+static void test_holes(void **state)
+{
+    char *path = file_join(folder, "holes");
+
+    (void)state;
+    assert_int_equal(unpack("good-sparse.tar", NULL), 0);
+    assert_int_equal(file_size(path), (1 << 20) + 512);
+    free(path);
+}
+
 static void test_merge(void **state)
 {
     (void)state;
@@ -187,6 +197,7 @@ static const struct {
                {"bomb.tar.gz", "a bomb?"},
                {"bomb.zip", "a bomb?"},
                {"bomb.gz", "a bomb?"},
+               {"sparse.tar", "a bomb?"},
                {"missing.tar", "cannot be opened"}};
 
 static void test_refused_in_a_new_folder(void **state)
@@ -239,12 +250,19 @@ static void test_stop(void **state)
 static void test_full_disk(void **state)
 {
     struct unpack_limits limits = {.max_ratio = 1e6};
+    struct dirent **list;
+    int names;
 
     (void)state;
     assert_int_equal(mkdir(folder, 0755), 0);
     if (mount("none", folder, "tmpfs", 0, "size=1m") < 0)
         skip();
     assert_int_equal(unpack("bomb.gz", &limits), ASSAY_EFAIL);
+    names = scandir(folder, &list, NULL, NULL);
+    assert_int_equal(names, 2); /* "." and ".." */
+    free(list[0]);
+    free(list[1]);
+    free(list);
     umount(folder);
     assert_non_null(strstr(err.text, "the disk is full"));
 }
@@ -255,6 +273,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {CASE(test_good_ones),
                                        CASE(test_single_file),
+                                       CASE(test_holes),
                                        CASE(test_merge),
                                        CASE(test_refused_in_a_new_folder),
                                        CASE(test_refused_in_a_folder_with_files),
