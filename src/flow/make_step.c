@@ -114,7 +114,7 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     if (!ask.sha256 && first_seen_find(urls[0], known))
         ask.sha256 = known;
     rc = path ? make_folder_of(path, err) : no_memory(err);
-    if (!rc && (rc = fetch_file(&ask, path, &got, err)))
+    if (!rc && path && (rc = fetch_file(&ask, path, &got, err)))
         remove_empty_folder_of(path);
     if (!rc && !tree_text(row, "sha256", NULL))
         rc = first_seen(urls[0], known, &got, err);
@@ -204,7 +204,7 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
     char *work = text_format("%s/work/%.64s-XXXXXX", s->plan->ask.cache, n->recipe->name);
     int rc = dir && work ? file_make_dirs(dir, err) : no_memory(err);
 
-    if (!rc && !mkdtemp(work)) {
+    if (!rc && (!work || !mkdtemp(work))) {
         rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir);
         free(work);
         work = NULL;
