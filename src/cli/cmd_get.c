@@ -44,7 +44,7 @@ static enum style style_of(const char *how)
 static void status_text(const struct make_progress *p, char out[160])
 {
     char bytes[32], all[32];
-    int n = snprintf(out, 160, "%zu of %zu steps", p->done, p->total);
+    int n = snprintf(out, 160, "%zu of %zu done", p->done, p->total);
 
     cli_bytes((double)p->bytes, bytes);
     cli_bytes((double)p->all_bytes, all);

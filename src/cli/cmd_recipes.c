@@ -59,7 +59,7 @@ static int list(struct cli_input *in)
     static const char *const heading[] = {"NAME", "VERSION", "TAGS", "VARIATIONS", "WHAT", NULL};
     json_t *all = json_array();
     struct cli_table t;
-    struct catalog c;
+    struct catalog c = {0};
     int rc = open_catalog(in, &c);
 
     if (rc) {
@@ -92,7 +92,7 @@ static int file_of(struct cli_input *in, const char *name, char **file, struct a
     const struct catalog_entry *best = NULL;
     size_t *at, n;
     json_t *words;
-    struct catalog c;
+    struct catalog c = {0};
     int rc;
 
     *file = NULL;

@@ -149,11 +149,15 @@ static void print_totals(const json_t *totals, FILE *out)
     fprintf(out, "In all: %d step%s; ", (int)tree_int(totals, "steps", 0),
             tree_int(totals, "steps", 0) == 1 ? "" : "s");
     if (files)
-        fprintf(out, "%d download%s of %s", files, files == 1 ? "" : "s", bytes);
+        fprintf(out, "%d download%s", files, files == 1 ? "" : "s");
     else
         fprintf(out, "no download");
+    if (files > unknown)
+        fprintf(out, ": %s", bytes);
+    if (files > unknown && unknown)
+        fprintf(out, " and %d", unknown);
     if (unknown)
-        fprintf(out, " and %d of unknown size", unknown);
+        fprintf(out, " of unknown size");
     fprintf(out, "; %s of disk (%s are free)\n", disk, is_free);
 }
 

@@ -128,7 +128,7 @@ static void joined(const json_t *words, char *out, size_t size)
 static void first_broken(const struct catalog *c, char *out, size_t size)
 {
     out[0] = 0;
-    for (size_t i = 0; i < c->count; i++) {
+    for (size_t i = 0; c->entries && i < c->count; i++) {
         if (*c->entries[i].error) {
             snprintf(out, size, " (a recipe cannot be read: %.150s)", c->entries[i].error);
             return;

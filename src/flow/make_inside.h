@@ -14,6 +14,7 @@ struct step {
     const volatile int *stop;
     _Atomic int64_t bytes; /* downloaded of this node, all files */
     bool by_other;         /* another process had made it meanwhile */
+    int hold;              /* on what was made; -1: none */
     struct make_failure failure;
 };
 

@@ -228,12 +228,12 @@ static int write_file(const json_t *row, const json_t *scope, const char *out,
 
     if (!rc && !path)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (!rc && (slash = strrchr(path, '/'))) {
+    if (!rc && path && (slash = strrchr(path, '/'))) {
         *slash = 0;
         rc = file_make_dirs(path, err);
         *slash = '/';
     }
-    if (!rc)
+    if (!rc && path)
         rc = file_write_whole(path, text, strlen(text), err);
     free(text);
     free(path);

@@ -114,7 +114,7 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     if (!ask.sha256 && first_seen_find(urls[0], known))
         ask.sha256 = known;
     rc = path ? make_folder_of(path, err) : no_memory(err);
-    if (!rc && (rc = fetch_file(&ask, path, &got, err)))
+    if (!rc && path && (rc = fetch_file(&ask, path, &got, err)))
         remove_empty_folder_of(path);
     if (!rc && !tree_text(row, "sha256", NULL))
         rc = first_seen(urls[0], known, &got, err);
@@ -204,7 +204,7 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
     char *work = text_format("%s/work/%.64s-XXXXXX", s->plan->ask.cache, n->recipe->name);
     int rc = dir && work ? file_make_dirs(dir, err) : no_memory(err);
 
-    if (!rc && !mkdtemp(work)) {
+    if (!rc && (!work || !mkdtemp(work))) {
         rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir);
         free(work);
         work = NULL;
@@ -225,17 +225,13 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
     return rc;
 }
 
-int step_do(struct step *s, struct assay_err *err)
+/* Makes the entry, unless another process has made it meanwhile. */
+static int make_entry(struct step *s, struct assay_err *err)
 {
     json_t *downloads = s->node->fetches ? json_array() : NULL, *meta;
     struct shelf_entry e;
-    int rc;
+    int rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
 
-    if (s->node->state == PLAN_VERIFY) {
-        json_decref(downloads);
-        return verify(s, err);
-    }
-    rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
     if (!rc && e.found) {
         s->by_other = true;
     } else if (!rc) {
@@ -250,4 +246,15 @@ int step_do(struct step *s, struct assay_err *err)
     }
     json_decref(downloads);
     return rc;
+}
+
+int step_do(struct step *s, struct assay_err *err)
+{
+    int rc;
+
+    if (s->node->state == PLAN_VERIFY)
+        return verify(s, err);
+    rc = make_entry(s, err);
+    /* Nobody prunes it while others are made of it. */
+    return rc ? rc : shelf_hold(&s->plan->shelf, s->node->key, &s->hold, err);
 }

@@ -274,7 +274,7 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
     return plan_set_outputs(p, n, NULL, err);
 }
 
-/* map: of the solution's indices to the plan's; SIZE_MAX: not there yet. */
+/* map: of the solution's indices to the plan's, and 1; 0: not there yet. */
 static int add_solved(struct plan *p, const struct solution *all, size_t at, size_t *map,
                       struct assay_err *err)
 {
@@ -282,7 +282,7 @@ static int add_solved(struct plan *p, const struct solution *all, size_t at, siz
     struct plan_node *n;
     int downloads = -1, rc = ASSAY_OK;
 
-    if (map[at] != SIZE_MAX)
+    if (map[at])
         return ASSAY_OK;
     for (size_t i = 0; !rc && i < s->need_count; i++)
         rc = add_solved(p, all, s->needs[i].to, map, err);
@@ -297,7 +297,7 @@ static int add_solved(struct plan *p, const struct solution *all, size_t at, siz
     n->downloads = downloads;
     n->needs = calloc(s->need_count + 1, sizeof(*n->needs));
     for (size_t i = 0; n->needs && i < s->need_count; i++) {
-        n->needs[i].to = map[s->needs[i].to];
+        n->needs[i].to = map[s->needs[i].to] - 1;
         n->needs[i].use = s->needs[i].use;
         memcpy(n->needs[i].as, s->needs[i].as, sizeof(n->needs[i].as));
         n->need_count++;
@@ -306,7 +306,7 @@ static int add_solved(struct plan *p, const struct solution *all, size_t at, siz
     if (rc)
         node_release(n);
     else
-        map[at] = node_keep(p);
+        map[at] = node_keep(p) + 1;
     return rc;
 }
 
@@ -318,12 +318,10 @@ static int add_request(struct plan *p, const char *request, struct assay_err *er
 
     if (rc)
         return rc;
-    map = malloc((all.count + 1) * sizeof(*map));
-    for (size_t i = 0; map && i < all.count; i++)
-        map[i] = SIZE_MAX;
+    map = calloc(all.count + 1, sizeof(*map));
     rc = map ? add_solved(p, &all, 0, map, err) : no_memory(err);
-    if (!rc)
-        p->roots[p->root_count++] = map[0];
+    if (!rc && map)
+        p->roots[p->root_count++] = map[0] - 1;
     free(map);
     solution_release(&all);
     return rc;

@@ -167,7 +167,7 @@ static int check_ways(struct walk *w, const struct recipe_way *ways, const json_
         rc = wrong(w, "'%s': exactly one of these is wanted: %s", here(w, at), names.s);
     for (way = ways; !rc && way->key; way++)
         for (size_t i = 0; !rc && i < 4 && way->with[i]; i++)
-            if (way != taken && json_object_get(v, way->with[i]))
+            if (taken && way != taken && json_object_get(v, way->with[i]))
                 rc = wrong(w, "'%s': '%s' goes with '%s', not with '%s'", here(w, at), way->with[i],
                            way->key, taken->key);
     text_release(&names);

@@ -154,7 +154,7 @@ int tool_run(const struct tool *t, struct assay_err *err)
     char *file = find_for(t);
     int ends[2] = {-1, -1}, rc, status;
     enum ending how;
-    pid_t pid;
+    pid_t pid = -1;
 
     if (!file)
         rc = assay_fail(

@@ -2,6 +2,7 @@
 suits both; and of a thousand recipes with one mistake each, none is taken by one and refused by the other, but for what
 a schema cannot say."""
 import copy
+import glob
 import json
 import os
 import re
@@ -96,15 +97,13 @@ def main():
     validator = jsonschema.Draft202012Validator(json.loads(text))
     jsonschema.Draft202012Validator.check_schema(json.loads(text))
     count = 0
-    for name in sorted(os.listdir(os.path.join(ROOT, "recipes"))):
-        if os.path.isdir(os.path.join(ROOT, "recipes", name)):
-            path = os.path.join(ROOT, "recipes", name, "recipe.yaml")
-            done = subprocess.run([ASSAY, "recipes", "show", path, "--json"], capture_output=True, text=True, check=True)
-            tree = json.loads(done.stdout)["recipe"]
-            validator.validate(tree)
-            if tree["name"] != name:
-                sys.exit("%s calls itself %s" % (path, tree["name"]))
-            count += 1
+    for path in sorted(glob.glob(os.path.join(ROOT, "recipes", "*", "*.yaml"))):
+        done = subprocess.run([ASSAY, "recipes", "show", path, "--json"], capture_output=True, text=True, check=True)
+        tree = json.loads(done.stdout)["recipe"]
+        validator.validate(tree)
+        if tree["name"] != os.path.basename(os.path.dirname(path)):
+            sys.exit("%s calls itself %s" % (path, tree["name"]))
+        count += 1
     documents = list(mutations())
     with tempfile.TemporaryDirectory() as folder:
         read = verdicts(folder, documents)
