@@ -122,7 +122,7 @@ static int read_text(const char *dir, const char *name, char **path, char **text
 int entry_read(const char *dir, const char *key, json_t **tree, struct assay_err *err)
 {
     char *path, *text;
-    size_t len;
+    size_t len = 0;
     int rc = read_text(dir, "entry.json", &path, &text, &len, err);
 
     if (!rc)
@@ -135,7 +135,7 @@ int entry_read(const char *dir, const char *key, json_t **tree, struct assay_err
 int entry_read_list(const char *dir, const json_t *tree, json_t **files, struct assay_err *err)
 {
     char *path, *text, hex[HASH_HEX];
-    size_t len;
+    size_t len = 0;
     int rc = read_text(dir, "files.json", &path, &text, &len, err);
 
     if (!rc) {

@@ -49,14 +49,15 @@ int shelf_discard(const struct shelf *s, const char *path, struct assay_err *err
     return file_remove_tree(dead, err);
 }
 
-/* The key's lock is free: whoever made this is dead. */
+/* When the key's lock is free, whoever made this is dead.  Dropping the lock removes its file. */
 static void clean_locked(const struct shelf *s, const char *key, const char *path)
 {
     int lock;
 
     if (shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, false, NULL, &lock, NULL))
         return;
-    file_remove_tree(path, NULL);
+    if (path)
+        file_remove_tree(path, NULL);
     shelf_lock_drop(s->dir, key, lock);
 }
 
@@ -76,6 +77,8 @@ static void clean_one(const struct shelf *s, const char *folder, const char *nam
     snprintf(key, sizeof(key), "%.64s", name);
     if (!parts && !strncmp(name, DEAD, strlen(DEAD)))
         file_remove_tree(path, NULL);
+    else if (entry_is_key(key) && !strcmp(folder, "locks"))
+        clean_locked(s, key, NULL);
     else if (entry_is_key(key) && (!parts || older_than(path, PARTS_S)))
         clean_locked(s, key, path);
 }
@@ -113,6 +116,7 @@ int shelf_open(const char *dir, struct shelf *s, struct assay_err *err)
         return rc;
     clean(s, "tmp");
     clean(s, "parts");
+    clean(s, "locks");
     return ASSAY_OK;
 }
 

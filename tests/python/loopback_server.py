@@ -11,7 +11,7 @@ The URL is /HOW/FILE, FILE being one of FOLDER:
     shorter   half of the file, as if that were all; longer: ten bytes more
     stall     ten bytes and then nothing; silent: not even a head; drip: a byte each tenth of a second
     loop      redirects to itself; away: to /good/FILE; to?URL: there
-    busy      503 twice, then as good; missing: 404; refused: 403; broken: 500
+    busy      503 twice, then as good; later: 503 for an hour; missing: 404; refused: 403; broken: 500
     wrong206  answers a range with another one
 Each request is a line in FOLDER/requests.log: PATH, Range, If-Range (or -).
 """
@@ -149,6 +149,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.status_only(503)
         else:
             self.how_good(name)
+
+    def how_later(self, name):
+        del name
+        self.status_only(503, ("Retry-After", 3600))
 
     def how_missing(self, name):
         del name

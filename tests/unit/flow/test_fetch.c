@@ -94,6 +94,7 @@ static int teardown_servers(void **state)
     (void)state;
     server_stop(&plain);
     server_stop(&secure);
+    umount2(here, MNT_DETACH); /* of a test that failed */
     return file_remove_tree(folder, NULL);
 }
 
@@ -432,6 +433,8 @@ static void test_statuses(void **state)
     assert_int_equal(count_requests(), 2);
     must_fail(&ask, url("broken/data"), NULL, "answers 500");
     assert_int_equal(count_requests(), 4);
+    must_fail(&ask, url("later/data"), NULL, "come back in 3600 s");
+    assert_int_equal(count_requests(), 5); /* nobody waits for that */
     ask.retries = 2;
     must_come(&ask, url("busy/data"), NULL);
 }
@@ -589,7 +592,7 @@ static void test_full_disk(void **state)
     ask.retries = unknown.retries = 3;
     must_fail(&ask, url("good/data"), url("plain/data"), "the disk is too full");
     must_fail(&unknown, url("chunked/data"), url("plain/data"), "the disk is full");
-    umount(here);
+    assert_int_equal(umount2(here, MNT_DETACH), 0);
     assert_int_equal(count_requests(), 2); /* no second source could help */
 }
 
