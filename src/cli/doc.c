@@ -248,5 +248,6 @@ void cli_man(FILE *out)
     fprintf(out, ".SH FILES\n.TP\n~/.config/assay/config.yaml\nThe user's settings.\n"
                  ".SH ENVIRONMENT\n.TP\nASSAY_CONFIG, ASSAY_CACHE, ASSAY_STORE\nFolders in place "
                  "of the usual ones.\n"
+                 ".TP\nASSAY_RECIPE_PATH\nMore folders of recipes, parted by colons.\n"
                  ".TP\nNO_COLOR\nWhen set: no colours.\n");
 }

@@ -140,7 +140,7 @@ static bool read_line(struct table *t, char *line)
     if (!(r = table_add(t)))
         return false;
     r->kind = f[KIND][0];
-    r->depth = f[DEPTH][0] - '0';
+    r->depth = f[DEPTH][0] == '0' ? 0 : f[DEPTH][0] == '1' ? 1 : 2;
     r->path = f[PATH];
     r->stamp =
         (struct stamp){number(f[SIZE]), number(f[MTIME]), number(f[CTIME]), number(f[INODE])};
@@ -367,13 +367,25 @@ static bool read_folder(struct scan *s, const char *path, int depth)
     return good;
 }
 
+/* Whether all that the index has in this folder is below it: an index that was damaged may say
+ * anything. */
+static bool is_sound(const struct scan *s, const struct record *old)
+{
+    size_t n = strlen(old->path);
+
+    for (size_t i = (size_t)(old - s->old.rows) + 1; i < old->end; i++)
+        if (strncmp(s->old.rows[i].path, old->path, n) != 0 || s->old.rows[i].path[n] != '/')
+            return false;
+    return true;
+}
+
 /* The folder's names are as they were: only what they stand for is looked at. */
 static bool repeat_folder(struct scan *s, const struct record *old)
 {
+    size_t i = (size_t)(old - s->old.rows) + 1;
     bool good = true;
-    size_t i = (size_t)(old - s->old.rows) + 1, end = old->end;
 
-    for (; good && i < end; i++) {
+    for (; good && i < old->end; i++) {
         const struct record *r = &s->old.rows[i];
 
         if (r->depth != old->depth + 1)
@@ -398,7 +410,7 @@ static bool look_at_folder(struct scan *s, const char *path, int depth, const st
     stamp = stamp_of(&st);
     if (!(r = table_add(&s->now)))
         return false;
-    if (old && same_stamp(&old->stamp, &stamp)) {
+    if (old && same_stamp(&old->stamp, &stamp) && is_sound(s, old)) {
         *r = *old;
         return repeat_folder(s, old);
     }

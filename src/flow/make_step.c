@@ -19,12 +19,40 @@ static int no_memory(struct assay_err *err)
     return assay_fail(err, ASSAY_EFAIL, "not enough memory");
 }
 
+/* A new empty folder to work in; *work is its name, removed by leave_work. */
+static int enter_work(const struct step *s, char **work, struct assay_err *err)
+{
+    char *dir = file_join(s->plan->ask.cache, "work");
+    int rc = dir ? file_make_dirs(dir, err) : no_memory(err);
+
+    *work = dir ? text_format("%s/%.64s-XXXXXX", dir, s->node->recipe->name) : NULL;
+    if (!rc && (!*work || !mkdtemp(*work))) {
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir ? dir : "?");
+        free(*work);
+        *work = NULL;
+    }
+    free(dir);
+    return rc;
+}
+
+static void leave_work(char *work)
+{
+    if (work)
+        file_remove_tree(work, NULL);
+    free(work);
+}
+
 static int verify(struct step *s, struct assay_err *err)
 {
     struct plan_node *n = s->node;
-    int rc;
+    char *work = NULL;
+    int rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
 
-    rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
+    if (!rc)
+        rc = enter_work(s, &work, err);
+    if (!rc)
+        rc = step_run_programs(s, "check", n->root, work, err);
+    leave_work(work);
     return rc ? rc : have_remember(s->plan->ask.cache, n->have_id, n->body, n->root, err);
 }
 
@@ -200,15 +228,9 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
 {
     struct plan_node *n = s->node;
     bool only_downloads = strchr(n->id, ':') != NULL;
-    char *dir = file_join(s->plan->ask.cache, "work");
-    char *work = text_format("%s/work/%.64s-XXXXXX", s->plan->ask.cache, n->recipe->name);
-    int rc = dir && work ? file_make_dirs(dir, err) : no_memory(err);
+    char *work = NULL;
+    int rc = enter_work(s, &work, err);
 
-    if (!rc && (!work || !mkdtemp(work))) {
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir);
-        free(work);
-        work = NULL;
-    }
     if (!rc)
         rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work, err);
     if (!rc && !only_downloads) {
@@ -218,10 +240,7 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
         if (!rc)
             rc = step_run_programs(s, "check", e->dir, work, err);
     }
-    if (work)
-        file_remove_tree(work, NULL);
-    free(work);
-    free(dir);
+    leave_work(work);
     return rc;
 }
 

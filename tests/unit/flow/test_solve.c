@@ -249,6 +249,37 @@ static void index_follows(void **state)
     refused("naem", "a recipe cannot be read: ");
 }
 
+/* The folder's stamp is right, and what is said to be in it is elsewhere. */
+static void index_is_damaged(void **state)
+{
+    char *file = file_join(cache, "recipes-index"), *text = NULL, *tab;
+    const char *old = "assay-recipes 1 " ASSAY_VERSION "\n";
+    struct catalog c;
+    struct assay_err err;
+    struct text bad;
+
+    (void)state;
+    recipe("one", "1", "");
+    usleep(2200000); /* what was changed a moment ago is not trusted */
+    assert_int_equal(0, catalog_open(cache, &c, &err));
+    catalog_close(&c);
+    assert_int_equal(0, file_read(file, 1 << 20, &text, NULL, NULL));
+    assert_int_equal(0, strncmp(text, old, strlen(old)));
+    tab = strstr(text, "F\t1\t");
+    assert_non_null(tab);
+    text_init(&bad, 1 << 20);
+    text_addn(&bad, text, (size_t)(tab - text));
+    text_add(&bad, "F\t1\tx\t1\t1\t1\t1\tone\t1\t,\t,\tx\n");
+    assert_int_equal(0, file_write_whole(file, bad.s, bad.len, NULL));
+    assert_int_equal(0, catalog_open(cache, &c, &err));
+    assert_int_equal(1, c.count);
+    has(c.entries[0].file, "/one-1.yaml");
+    catalog_close(&c);
+    text_release(&bad);
+    free(text);
+    free(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,7 +289,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(variations, setup, teardown),
         cmocka_unit_test_setup_teardown(names, setup, teardown),
         cmocka_unit_test_setup_teardown(inputs, setup, teardown),
-        cmocka_unit_test_setup_teardown(index_follows, setup, teardown)};
+        cmocka_unit_test_setup_teardown(index_follows, setup, teardown),
+        cmocka_unit_test_setup_teardown(index_is_damaged, setup, teardown)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
