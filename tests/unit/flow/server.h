@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ static inline bool server_start(struct test_server *s, char *folder, char *cert,
     posix_spawn_file_actions_t actions;
     int in[2], out[2], rc;
     char line[32] = "";
-    ssize_t n;
+    size_t len = 0;
 
     if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
         return false;
@@ -35,10 +36,13 @@ static inline bool server_start(struct test_server *s, char *folder, char *cert,
     posix_spawn_file_actions_destroy(&actions);
     close(in[0]);
     close(out[1]);
-    n = rc ? 0 : read(out[0], line, sizeof(line) - 1);
+    /* To the line's end: an unbuffered Python writes that by itself, and dies when nobody reads it.
+     */
+    while (!rc && len < sizeof(line) - 1 && !strchr(line, '\n') && read(out[0], line + len, 1) == 1)
+        len++;
     close(out[0]);
     s->input = in[1];
-    s->port = n > 0 ? (int)strtol(line, NULL, 10) : 0;
+    s->port = (int)strtol(line, NULL, 10);
     setenv("no_proxy", "*", 1); /* whatever proxy this machine has: not for loopback */
     return s->port > 0;
 }
