@@ -143,7 +143,7 @@ static bool queue_grow(struct queue *q, size_t n)
     if (size == q->ring_size)
         return true;
     ring = malloc(size * sizeof(*ring));
-    if (!ring || (q->group && !(marks = malloc(size * sizeof(*marks))))) {
+    if (!ring || (q->group && !(marks = calloc(size, sizeof(*marks))))) {
         free(ring);
         return false;
     }

@@ -153,7 +153,7 @@ static int dense(const struct pass *p, const struct net_layer *l, const float *i
 
     if (net_conv(&one, weight, in, from, 1, out, to))
         return ASSAY_EFAIL;
-    for (size_t f = 0; f < (size_t)l->out; f++)
+    for (size_t f = 0; bias && f < (size_t)l->out; f++)
         for (size_t k = 0; k < TOKENS; k++)
             out[f * TOKENS + k] += bias[f];
     return ASSAY_OK;
@@ -213,11 +213,10 @@ static void attention(const struct pass *p, const struct net_layer *l, float *ou
 
 /* ---- the pass ---- */
 
-static int run_op(const struct pass *p, const struct net_layer *l, float *const weights[2],
-                  float *out)
+static int run_weighted(const struct pass *p, const struct net_layer *l, float *const weights[2],
+                        float *out)
 {
-    const float *in = p->data[l->in[0]], *b = l->op == NET_ADD ? p->data[l->in[1]] : NULL;
-    size_t n = features(l) * TOKENS;
+    const float *in = p->data[l->in[0]];
 
     switch (l->op) {
     case NET_EMBED:
@@ -229,8 +228,18 @@ static int run_op(const struct pass *p, const struct net_layer *l, float *const 
     case NET_LAYERNORM:
         layer_norm(l, in, weights[0], weights[1], out);
         break;
-    case NET_FC:
+    default:
         return dense(p, l, in, weights[0], weights[1], out);
+    }
+    return ASSAY_OK;
+}
+
+static void run_plain(const struct pass *p, const struct net_layer *l, float *out)
+{
+    const float *in = p->data[l->in[0]], *b;
+    size_t n = features(l) * TOKENS;
+
+    switch (l->op) {
     case NET_GELU:
         gelu(in, n, out);
         break;
@@ -240,11 +249,22 @@ static int run_op(const struct pass *p, const struct net_layer *l, float *const 
     case NET_PICK:
         memcpy(out, in + (size_t)l->out * TOKENS, n * sizeof(*out));
         break;
-    default:
+    case NET_ADD:
+        b = p->data[l->in[1]];
         for (size_t i = 0; i < n; i++)
             out[i] = in[i] + b[i];
         break;
+    default: /* is_known */
+        break;
     }
+}
+
+static int run_op(const struct pass *p, const struct net_layer *l, float *const weights[2],
+                  float *out)
+{
+    if (weights[0])
+        return run_weighted(p, l, weights, out);
+    run_plain(p, l, out);
     return ASSAY_OK;
 }
 
