@@ -317,10 +317,10 @@ static void add_notes(struct job *j)
 
     if (j->r.manifest.synthetic)
         add_note(j,
-                 "synthetic weights (%s): speed is real, accuracy means nothing, never exportable",
+                 "synthetic weights (%s): speed is real, accuracy means nothing, never a submission",
                  j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
-        add_note(j, "synthetic samples%s: accuracy means nothing, never exportable", "");
+        add_note(j, "synthetic samples%s: accuracy means nothing, never a submission", "");
     if (model)
         add_note(j, "%s", model);
     if (padding)
