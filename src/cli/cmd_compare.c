@@ -1,5 +1,5 @@
 /* assay compare: which of two runs is faster, by how much, and how sure that is. */
-#include "cli/again.h"
+#include "cli/rerun.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +35,12 @@ static int read_rules(const struct cli_input *in, struct rule *rules, size_t *n)
 
 /* Runs of both sides, made again. */
 struct repeats {
-    struct again *a, *b;
+    struct rerun *a, *b;
     size_t count, wanted;
 };
 
 /* A B, B A, A B …: what drifts slowly falls on both alike. */
-static int run_all(const struct cli_input *in, const struct again side[2], struct repeats *r)
+static int run_all(const struct cli_input *in, const struct rerun side[2], struct repeats *r)
 {
     char what[80];
     int rc = EXIT_OK;
@@ -52,7 +52,7 @@ static int run_all(const struct cli_input *in, const struct again side[2], struc
 
             snprintf(what, sizeof(what), "repeat %zu of %zu: %s", i + 1, r->wanted,
                      which ? "B" : "A");
-            rc = again_run(in, side[which].record, what, which ? &r->b[i] : &r->a[i]);
+            rc = rerun_run(in, side[which].record, what, which ? &r->b[i] : &r->a[i]);
         }
     }
     return rc;
@@ -61,8 +61,8 @@ static int run_all(const struct cli_input *in, const struct again side[2], struc
 static void release_repeats(struct repeats *r)
 {
     for (size_t i = 0; i < r->count; i++) {
-        again_release(&r->a[i]);
-        again_release(&r->b[i]);
+        rerun_release(&r->a[i]);
+        rerun_release(&r->b[i]);
     }
     free(r->a);
     free(r->b);
@@ -92,7 +92,7 @@ static int show(const struct cli_input *in, json_t *result)
     return rc ? rc : code;
 }
 
-static int compare(const struct cli_input *in, const struct again side[2], const struct repeats *r,
+static int compare(const struct cli_input *in, const struct rerun side[2], const struct repeats *r,
                    const struct rule *rules, size_t rule_count)
 {
     struct compare_run *runs[2] = {NULL, NULL};
@@ -105,8 +105,8 @@ static int compare(const struct cli_input *in, const struct again side[2], const
     for (int k = 0; k < 2; k++) {
         runs[k] = calloc(n, sizeof(*runs[k]));
         for (size_t i = 0; runs[k] && i < n; i++)
-            runs[k][i] = again_as_run(!r->count ? &side[k] : k ? &r->b[i] : &r->a[i]);
-        sides[k] = (struct compare_side){again_as_run(&side[k]), runs[k], n};
+            runs[k][i] = rerun_as_run(!r->count ? &side[k] : k ? &r->b[i] : &r->a[i]);
+        sides[k] = (struct compare_side){rerun_as_run(&side[k]), runs[k], n};
     }
     if (!runs[0] || !runs[1])
         rc = assay_fail(&err, ASSAY_EFAIL, "not enough memory to compare");
@@ -119,7 +119,7 @@ static int compare(const struct cli_input *in, const struct again side[2], const
 
 static int cmd_compare(struct cli_input *in)
 {
-    struct again side[2] = {{NULL, NULL}, {NULL, NULL}};
+    struct rerun side[2] = {{NULL, NULL}, {NULL, NULL}};
     struct repeats r = {0};
     struct rule rules[RULES_MAX];
     struct assay_err err;
@@ -130,7 +130,7 @@ static int cmd_compare(struct cli_input *in)
     if (!rc)
         rc = read_rules(in, rules, &rule_count);
     for (int k = 0; k < 2 && !rc; k++)
-        rc = again_open(in, in->args[k], &side[k]);
+        rc = rerun_open(in, in->args[k], &side[k]);
     if (!rc && compare_check(side[0].record, side[1].record, rules, rule_count, &err))
         rc = cli_fail(&err);
     if (!rc && repeats) {
@@ -146,8 +146,8 @@ static int cmd_compare(struct cli_input *in)
     if (!rc)
         rc = compare(in, side, &r, rules, rule_count);
     release_repeats(&r);
-    again_release(&side[0]);
-    again_release(&side[1]);
+    rerun_release(&side[0]);
+    rerun_release(&side[1]);
     return rc;
 }
 

@@ -1,5 +1,5 @@
 /* assay reproduce: a record's run made again, and whether the figures agree. */
-#include "cli/again.h"
+#include "cli/rerun.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,11 +97,11 @@ static int show(const struct cli_input *in, json_t *comparison, json_t *before)
     return rc ? rc : code;
 }
 
-static int run_and_compare(const struct cli_input *in, const struct again *original, size_t n,
+static int run_and_compare(const struct cli_input *in, const struct rerun *original, size_t n,
                            json_t *before)
 {
-    struct again *made = calloc(n, sizeof(*made));
-    struct compare_run *runs = calloc(n, sizeof(*runs)), first = again_as_run(original);
+    struct rerun *made = calloc(n, sizeof(*made));
+    struct compare_run *runs = calloc(n, sizeof(*runs)), first = rerun_as_run(original);
     struct compare_side a = {first, &first, 1}, b;
     json_t *comparison = NULL;
     struct assay_err err;
@@ -111,8 +111,8 @@ static int run_and_compare(const struct cli_input *in, const struct again *origi
 
     for (i = 0; i < n && !rc; i++) {
         snprintf(what, sizeof(what), "run %zu of %zu", i + 1, n);
-        rc = again_run(in, original->record, what, &made[i]);
-        runs[i] = again_as_run(&made[i]);
+        rc = rerun_run(in, original->record, what, &made[i]);
+        runs[i] = rerun_as_run(&made[i]);
     }
     if (!rc) {
         b = (struct compare_side){runs[0], runs, n};
@@ -123,7 +123,7 @@ static int run_and_compare(const struct cli_input *in, const struct again *origi
         rc = show(in, comparison, before);
     json_decref(comparison);
     for (i = 0; made && i < n; i++)
-        again_release(&made[i]);
+        rerun_release(&made[i]);
     free(made);
     free(runs);
     return rc;
@@ -131,14 +131,14 @@ static int run_and_compare(const struct cli_input *in, const struct again *origi
 
 static int cmd_reproduce(struct cli_input *in)
 {
-    struct again original = {NULL, NULL};
+    struct rerun original = {NULL, NULL};
     json_t *before = NULL;
     struct assay_err err;
     int64_t repeats = 1;
     int rc = cli_value_int(in, "repeats", 1, REPEATS_MAX, &repeats);
 
     if (!rc)
-        rc = again_open(in, in->args[0], &original);
+        rc = rerun_open(in, in->args[0], &original);
     if (!rc && compare_check(original.record, original.record, NULL, 0, &err))
         rc = cli_fail(&err);
     if (!rc)
@@ -146,7 +146,7 @@ static int cmd_reproduce(struct cli_input *in)
     if (!rc && !in->settings.dry_run)
         rc = run_and_compare(in, &original, (size_t)repeats, before);
     json_decref(before);
-    again_release(&original);
+    rerun_release(&original);
     return rc;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "report/escape.h"
 #include "report/format.h"
 #include "report/grid.h"
 #include "report/matrix.h"
@@ -30,21 +31,6 @@ static const char head[] =
 
 static const char *const classes[] = {"ok", "failed", "unknown", "none"};
 
-/* Text as it is. */
-static void plain(FILE *out, const char *s)
-{
-    char clean[WORDS];
-
-    snprintf(clean, sizeof(clean), "%s", s);
-    format_clean(clean);
-    for (const char *p = clean; *p; p++) {
-        if (strchr("<>&\"'", *p))
-            fprintf(out, "&#%d;", *p);
-        else
-            fputc(*p, out);
-    }
-}
-
 static void overview(const json_t *grid, FILE *out)
 {
     const json_t *benchmarks = json_object_get(grid, "benchmarks"), *b, *setup;
@@ -55,7 +41,7 @@ static void overview(const json_t *grid, FILE *out)
     json_array_foreach(benchmarks, i, b)
     {
         fputs("<th scope=\"col\">", out);
-        plain(out, tree_text(b, "benchmark", "?"));
+        escape_html(out, tree_text(b, "benchmark", "?"));
         fputs("</th>", out);
     }
     fputs("</tr></thead><tbody>\n", out);
@@ -63,7 +49,7 @@ static void overview(const json_t *grid, FILE *out)
     {
         grid_setup(setup, ", ", name, sizeof(name));
         fputs("<tr><th scope=\"row\">", out);
-        plain(out, name);
+        escape_html(out, name);
         fputs("</th>", out);
         json_array_foreach(benchmarks, i, b)
         {
@@ -85,7 +71,7 @@ static void put_command(const json_t *cell, FILE *out)
     format_command(&line, json_object_get(cell, "command"));
     if (line.len) {
         fputs("<br><code>", out);
-        plain(out, line.s);
+        escape_html(out, line.s);
         fputs("</code>", out);
     }
     text_release(&line);
@@ -96,12 +82,12 @@ static void put_line(const char *label, const char *text, FILE *out)
     if (!text || !*text)
         return;
     fprintf(out, "<br><small>%s</small> ", label);
-    plain(out, text);
+    escape_html(out, text);
 }
 
 static void put_details(const json_t *cell, FILE *out)
 {
-    plain(out, tree_text(cell, "reason", tree_text(cell, "verdict", "")));
+    escape_html(out, tree_text(cell, "reason", tree_text(cell, "verdict", "")));
     if (tree_bool(cell, "synthetic", false))
         fputs("<br>synthetic weights or samples", out);
     put_line("record", tree_text(cell, "id", NULL), out);
@@ -129,14 +115,14 @@ static void put_cell(const json_t *cell, FILE *out)
     fprintf(out, "<td class=\"%s\"><details><summary>%s ", classes[state],
             state == GRID_UNKNOWN ? "not tested" : grid_marks[state]);
     if (state == GRID_OK)
-        plain(out, figure);
+        escape_html(out, figure);
     fprintf(out, "%s</summary>", others);
     put_details(cell, out);
     json_array_foreach(json_object_get(cell, "others"), i, other)
     {
         grid_figure(other, figure);
         fprintf(out, "<hr>%s ", grid_marks[grid_state(other)]);
-        plain(out, grid_state(other) == GRID_OK ? figure : "");
+        escape_html(out, grid_state(other) == GRID_OK ? figure : "");
         fputs("<br>", out);
         put_details(other, out);
     }
@@ -150,9 +136,9 @@ static void put_benchmark(const json_t *benchmark, FILE *out)
     size_t i, c;
 
     fputs("<h2>", out);
-    plain(out, tree_text(benchmark, "benchmark", "?"));
+    escape_html(out, tree_text(benchmark, "benchmark", "?"));
     fputs(" <small>", out);
-    plain(out, tree_text(benchmark, "model", "?"));
+    escape_html(out, tree_text(benchmark, "model", "?"));
     fputs("</small></h2>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">setup</th>", out);
     for (c = 0; c < GRID_COLUMNS; c++)
         if (grid_has_column(benchmark, grid_columns[c]))
@@ -162,7 +148,7 @@ static void put_benchmark(const json_t *benchmark, FILE *out)
     {
         grid_setup(row, ", ", name, sizeof(name));
         fputs("<tr><th scope=\"row\">", out);
-        plain(out, name);
+        escape_html(out, name);
         fputs("</th>", out);
         for (c = 0; c < GRID_COLUMNS; c++)
             if (grid_has_column(benchmark, grid_columns[c]))

@@ -2,28 +2,12 @@
 #include <string.h>
 
 #include "base/tree.h"
+#include "report/escape.h"
 #include "report/format.h"
 #include "report/grid.h"
 #include "report/matrix.h"
 
 #define WORDS 600
-
-/* Text as it is: what Markdown or HTML would read as something else is escaped. */
-static void plain(FILE *out, const char *s)
-{
-    char clean[WORDS];
-
-    snprintf(clean, sizeof(clean), "%s", s);
-    format_clean(clean);
-    for (const char *p = clean; *p; p++) {
-        if (*p == '<' || *p == '>' || *p == '&')
-            fprintf(out, "&#%d;", *p);
-        else if (strchr("\\`*_[]|#~!", *p))
-            fprintf(out, "\\%c", *p);
-        else
-            fputc(*p, out);
-    }
-}
 
 static void rule(FILE *out, size_t columns)
 {
@@ -43,7 +27,7 @@ static void overview(const json_t *grid, FILE *out)
     json_array_foreach(benchmarks, i, b)
     {
         fputc(' ', out);
-        plain(out, tree_text(b, "benchmark", "?"));
+        escape_markdown(out, tree_text(b, "benchmark", "?"));
         fputs(" |", out);
     }
     rule(out, json_array_size(benchmarks) + 1);
@@ -51,7 +35,7 @@ static void overview(const json_t *grid, FILE *out)
     {
         grid_setup(setup, ", ", name, sizeof(name));
         fputs("| ", out);
-        plain(out, name);
+        escape_markdown(out, name);
         fputs(" |", out);
         json_array_foreach(benchmarks, i, b)
         {
@@ -77,13 +61,13 @@ static void put_cell(const json_t *cell, FILE *out)
         fputs(" |", out);
     } else if (state == GRID_OK) {
         fprintf(out, " %s ", grid_marks[state]);
-        plain(out, figure);
+        escape_markdown(out, figure);
         fprintf(out, " `%s`%s |", id, others);
     } else if (state == GRID_NONE) {
         fprintf(out, " %s%s |", grid_marks[state], others);
     } else {
         fprintf(out, " %s ", state == GRID_FAILED ? grid_marks[state] : "not tested:");
-        plain(out, tree_text(cell, "reason", ""));
+        escape_markdown(out, tree_text(cell, "reason", ""));
         if (*id)
             fprintf(out, " `%s`", id);
         fprintf(out, "%s |", others);
@@ -99,7 +83,7 @@ static void put_row(const json_t *benchmark, const json_t *row, FILE *out)
 
     grid_setup(row, ", ", name, sizeof(name));
     fputs("| ", out);
-    plain(out, name);
+    escape_markdown(out, name);
     fputs(" |", out);
     for (size_t c = 0; c < GRID_COLUMNS; c++) {
         if (!grid_has_column(benchmark, grid_columns[c]))
@@ -111,14 +95,14 @@ static void put_row(const json_t *benchmark, const json_t *row, FILE *out)
         fputc(' ', out);
         if (!said) {
             fputs(none ? "not applicable: " : "not tested: ", out);
-            plain(out, reason);
+            escape_markdown(out, reason);
         }
         said = true;
         fputs(" |", out);
     }
     grid_versions(row, name, sizeof(name));
     fputc(' ', out);
-    plain(out, name);
+    escape_markdown(out, name);
     fputs(" |\n", out);
 }
 
@@ -128,9 +112,9 @@ static void put_benchmark(const json_t *benchmark, FILE *out)
     size_t i, columns = 2;
 
     fputs("\n## ", out);
-    plain(out, tree_text(benchmark, "benchmark", "?"));
+    escape_markdown(out, tree_text(benchmark, "benchmark", "?"));
     fputs("\nModel: ", out);
-    plain(out, tree_text(benchmark, "model", "?"));
+    escape_markdown(out, tree_text(benchmark, "model", "?"));
     fputs("\n\n| setup |", out);
     for (size_t c = 0; c < GRID_COLUMNS; c++) {
         if (!grid_has_column(benchmark, grid_columns[c]))

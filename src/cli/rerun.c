@@ -1,5 +1,5 @@
-/* Records opened, and their runs made again; see again.h. */
-#include "cli/again.h"
+/* Records opened, and their runs made again; see rerun.h. */
+#include "cli/rerun.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "run/again.h"
 #include "run/run.h"
 
-int again_open(const struct cli_input *in, const char *name, struct again *out)
+int rerun_open(const struct cli_input *in, const char *name, struct rerun *out)
 {
     char *store = cli_store(&in->settings);
     struct assay_err err;
@@ -20,14 +20,14 @@ int again_open(const struct cli_input *in, const char *name, struct again *out)
     return rc ? cli_fail(&err) : EXIT_OK;
 }
 
-void again_release(struct again *a)
+void rerun_release(struct rerun *a)
 {
     json_decref(a->record);
     free(a->dir);
-    *a = (struct again){NULL, NULL};
+    *a = (struct rerun){NULL, NULL};
 }
 
-struct compare_run again_as_run(const struct again *a)
+struct compare_run rerun_as_run(const struct rerun *a)
 {
     return (struct compare_run){a->record, a->dir};
 }
@@ -43,7 +43,7 @@ static int check_done(const json_t *record)
     return strcmp(status, "interrupted") ? EXIT_COULD_NOT : EXIT_INTERRUPTED;
 }
 
-int again_run(const struct cli_input *in, const json_t *record, const char *what, struct again *out)
+int rerun_run(const struct cli_input *in, const json_t *record, const char *what, struct rerun *out)
 {
     const char *progress = in->settings.progress;
     struct assay_err err;
