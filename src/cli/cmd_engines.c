@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/list.h"
 #include "base/tree.h"
 #include "engine/host.h"
 #include "engine/offer.h"
@@ -169,19 +170,6 @@ static json_t *offer_json(const json_t *offer)
     return e;
 }
 
-static bool has_name(const json_t *names, const char *name)
-{
-    const json_t *n;
-    size_t i;
-
-    json_array_foreach(names, i, n)
-    {
-        if (!strcmp(json_string_value(n), name))
-            return true;
-    }
-    return false;
-}
-
 static int list_engines(struct cli_input *in)
 {
     json_t *names = engine_list(), *offers = engine_offers(), *list = json_array(), *item;
@@ -199,7 +187,7 @@ static int list_engines(struct cli_input *in)
     }
     json_array_foreach(offers, i, item)
     {
-        if (!has_name(names, tree_text(item, "name", "")))
+        if (!list_holds(names, tree_text(item, "name", "")))
             json_array_append_new(list, offer_json(item));
     }
     json_decref(names);
@@ -278,7 +266,7 @@ static void print_engine(const json_t *e)
 /* NULL: it is installed, or nobody knows it. */
 static json_t *not_installed(const char *name)
 {
-    json_t *names = engine_list(), *offer = has_name(names, name) ? NULL : engine_offer(name);
+    json_t *names = engine_list(), *offer = list_holds(names, name) ? NULL : engine_offer(name);
     json_t *e = offer ? offer_json(offer) : NULL;
 
     json_decref(names);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/tree.h"
+#include "base/list.h"
 #include "report/explore.h"
 #include "report/text.h"
 #include "run/chosen.h"
@@ -12,19 +12,6 @@
 
 #define BUDGET_S 900
 #define SHORT_S  2
-
-/* "a,b" as an array. */
-static json_t *list_of(const char *text)
-{
-    json_t *list = json_array();
-    const char *end;
-
-    for (; text && *text; text = end + (*end == ',')) {
-        end = text + strcspn(text, ",");
-        json_array_append_new(list, json_stringn(text, (size_t)(end - text)));
-    }
-    return list;
-}
 
 /* "1,2,4" as numbers; none where the option was not given. */
 static int numbers_of(struct cli_input *in, const char *name, uint32_t values[], size_t *n)
@@ -65,7 +52,7 @@ static int seconds_of(struct cli_input *in, const char *name, double otherwise, 
 static int read_constraints(struct cli_input *in, struct explore_ask *a)
 {
     const char *text = cli_value(in, "constraint");
-    json_t *list = list_of(text), *item;
+    json_t *list = list_split(text), *item;
     struct assay_err err;
     size_t i;
     int rc = EXIT_OK;
@@ -154,9 +141,10 @@ static int explore(struct cli_input *in)
 {
     struct settings *s = &in->settings;
     struct exploring_ask ask = {.base = s};
-    json_t *models = list_of(cli_value(in, "models")), *engines = list_of(cli_value(in, "engines")),
-           *devices = list_of(cli_value(in, "devices")),
-           *precisions = list_of(cli_value(in, "precisions")), *points = NULL;
+    json_t *models = list_split(cli_value(in, "models")),
+           *engines = list_split(cli_value(in, "engines")),
+           *devices = list_split(cli_value(in, "devices")),
+           *precisions = list_split(cli_value(in, "precisions")), *points = NULL;
     struct assay_err err;
     int rc = read_ask(in, &ask), printed = EXIT_OK;
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/list.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
@@ -161,18 +162,6 @@ int assay_render(const char *json, const char *form, char **text, struct assay_e
     return rc;
 }
 
-static json_t *list_of(const char *text)
-{
-    json_t *list = json_array();
-    const char *end;
-
-    for (; *text; text = end + (*end == ',')) {
-        end = text + strcspn(text, ",");
-        json_array_append_new(list, json_stringn(text, (size_t)(end - text)));
-    }
-    return list;
-}
-
 /* A new reference in *out. */
 static int read_axes(const char *const *axes, json_t **out, struct assay_err *err)
 {
@@ -187,7 +176,7 @@ static int read_axes(const char *const *axes, json_t **out, struct assay_err *er
         snprintf(word, sizeof(word), " %s ", name);
         if (!strstr(known, word))
             return assay_fail(err, ASSAY_EUSAGE, "'%s' is no axis of a matrix:%s", name, known);
-        json_object_set_new(*out, name, list_of(value));
+        json_object_set_new(*out, name, list_split(value));
     }
     return ASSAY_OK;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/list.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
@@ -22,19 +23,6 @@
 static json_t *texts(const char *a, const char *b)
 {
     return b ? json_pack("[s, s]", a, b) : json_pack("[s]", a);
-}
-
-static bool holds(const json_t *list, const char *name)
-{
-    const json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-    {
-        if (json_is_string(item) && !strcmp(json_string_value(item), name))
-            return true;
-    }
-    return false;
 }
 
 /* Engines that execute models, installed or to be had. */
@@ -53,7 +41,7 @@ static json_t *all_engines(void)
     }
     json_array_foreach(offers, i, item)
     {
-        if (!holds(all, tree_text(item, "name", "")))
+        if (!list_holds(all, tree_text(item, "name", "")))
             json_array_append(all, json_object_get(item, "name"));
     }
     json_decref(names);
@@ -242,14 +230,24 @@ static bool hindered(json_t *cell, const struct known *k)
     return false;
 }
 
+/* The versions that were seen to work. */
+static void add_ranges(json_t *cell, const json_t *evidence)
+{
+    json_t *versions = cell_versions(cell, evidence);
+    char ranges[256];
+
+    cell_ranges(versions, ranges, sizeof(ranges));
+    if (*ranges)
+        json_object_set_new(cell, "works_with", json_string(ranges));
+    json_decref(versions);
+}
+
 static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct known *k,
                      const json_t *evidence, struct assay_err *err)
 {
     struct assay_err why = {0};
     struct settings s;
     struct resolved r;
-    char ranges[256];
-    json_t *versions;
     int rc;
 
     json_object_set_new(cell, "engine_version", json_string(k->probe.version));
@@ -266,11 +264,7 @@ static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct kn
     }
     look_up(ask, cell, &r, evidence);
     resolve_release(&r);
-    versions = cell_versions(cell, evidence);
-    cell_ranges(versions, ranges, sizeof(ranges));
-    if (*ranges)
-        json_object_set_new(cell, "works_with", json_string(ranges));
-    json_decref(versions);
+    add_ranges(cell, evidence);
     return ASSAY_OK;
 }
 
@@ -290,11 +284,11 @@ static json_t *scenarios_of(const struct matrix_ask *ask, const struct assay_ben
     size_t i;
 
     for (const char *const *s = b->scenarios; s && *s; s++)
-        if (!json_array_size(chosen) || holds(chosen, *s))
+        if (!json_array_size(chosen) || list_holds(chosen, *s))
             json_array_append_new(list, json_string(*s));
     json_array_foreach(chosen, i, item)
     {
-        if (!holds(list, json_string_value(item)))
+        if (!list_holds(list, json_string_value(item)))
             json_array_append(list, (json_t *)(uintptr_t)item);
     }
     return list;
@@ -305,7 +299,7 @@ static bool wanted(const json_t *scenarios, const char *scenario, const char *mo
 {
     if (strcmp(mode, "accuracy"))
         return true;
-    return holds(scenarios, "Offline")
+    return list_holds(scenarios, "Offline")
                ? !strcmp(scenario, "Offline")
                : !strcmp(scenario, json_string_value(json_array_get(scenarios, 0)));
 }
@@ -437,7 +431,7 @@ static bool left_out(const struct matrix_ask *ask, const json_t *cell)
 
     for (size_t i = 0; i < sizeof(axes) / sizeof(axes[0]); i++) {
         chosen = json_object_get(ask->axes, axes[i][0]);
-        if (json_array_size(chosen) && !holds(chosen, tree_text(cell, axes[i][1], "")))
+        if (json_array_size(chosen) && !list_holds(chosen, tree_text(cell, axes[i][1], "")))
             return true;
     }
     return false;
@@ -450,8 +444,7 @@ static bool executes_models(const json_t *cell)
 
 int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
 {
-    json_t *evidence = NULL, *cell, *versions;
-    char ranges[256];
+    json_t *evidence = NULL, *cell;
     size_t i;
     int rc = read_evidence(ask, &evidence, err);
 
@@ -464,11 +457,7 @@ int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay
 
         if (left_out(ask, cell) || (!named && !executes_models(cell)))
             continue;
-        versions = cell_versions(cell, evidence);
-        cell_ranges(versions, ranges, sizeof(ranges));
-        if (*ranges)
-            json_object_set_new(cell, "works_with", json_string(ranges));
-        json_decref(versions);
+        add_ranges(cell, evidence);
         json_array_append(*cells, cell);
     }
     json_decref(evidence);
