@@ -287,6 +287,11 @@ char *file_store_dir(void)
     return user_dir("ASSAY_STORE", "XDG_DATA_HOME", ".local/share");
 }
 
+char *file_store_at(const char *given)
+{
+    return given ? file_absolute(given) : file_store_dir();
+}
+
 char *file_config_dir(void)
 {
     return user_dir("ASSAY_CONFIG", "XDG_CONFIG_HOME", ".config");

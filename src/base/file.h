@@ -47,6 +47,7 @@ const char *file_base(const char *path);
  * and ASSAY_CONFIG override.  Not created. */
 char *file_cache_dir(void);
 char *file_store_dir(void);
+char *file_store_at(const char *given); /* that folder, absolute; NULL: the user's own */
 char *file_config_dir(void);
 
 /* Where this installation is: the folder above the bin/ or libexec/ folder of the running

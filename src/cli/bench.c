@@ -28,7 +28,7 @@ static void catch_interrupts(void (*handler)(int))
 
 char *cli_store(const struct settings *s)
 {
-    return s->store ? file_absolute(s->store) : file_store_dir();
+    return file_store_at(s->store);
 }
 
 static int open_manifest(struct cli_bench *b, const struct settings *s, struct assay_err *err)

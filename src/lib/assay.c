@@ -95,7 +95,7 @@ int assay_run(const char *const *settings, char **record, struct assay_err *err)
 /* NULL: not enough memory. */
 static char *store_of(const char *store, struct assay_err *err)
 {
-    char *path = store ? file_absolute(store) : file_store_dir();
+    char *path = file_store_at(store);
 
     if (!path)
         assay_fail(err, ASSAY_EFAIL, "not enough memory");

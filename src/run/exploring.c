@@ -459,7 +459,7 @@ int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *
 
     *points = NULL;
     x.began = clock_ns();
-    x.store = ask->base->store ? file_absolute(ask->base->store) : file_store_dir();
+    x.store = file_store_at(ask->base->store);
     rc = x.store ? make_setups(&x, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc) {
         fill_axes(ask);

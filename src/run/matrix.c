@@ -377,7 +377,7 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
 
 static int read_evidence(const struct matrix_ask *ask, json_t **evidence, struct assay_err *err)
 {
-    char *store = ask->base->store ? file_absolute(ask->base->store) : file_store_dir();
+    char *store = file_store_at(ask->base->store);
     int rc = store ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc && !file_is_dir(store)) /* nothing was run yet, and nothing is made */

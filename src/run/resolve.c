@@ -182,7 +182,7 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
         return rc;
     r->get = json_array();
     r->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    r->store = s->store ? file_absolute(s->store) : file_store_dir();
+    r->store = file_store_at(s->store);
     if (!r->cache || !r->store)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc && !s->benchmark)
