@@ -34,6 +34,7 @@ struct official {
 
 /* What it prints, to the log and to the lists. */
 struct heard {
+    const char *tree;
     struct file_whole log;
     struct text line;
     json_t *errors, *last;
@@ -102,6 +103,19 @@ static void keep_last(json_t *list, size_t most, const char *line)
     json_array_append_new(list, json_string(line));
 }
 
+/* Paths begin at the tree, whose name everybody knows here. */
+static void shorten(char *line, const char *tree)
+{
+    size_t n = strlen(tree);
+    char *p = line;
+
+    while ((p = strstr(p, tree)))
+        if (p[n] == '/')
+            memmove(p, p + n + 1, strlen(p + n + 1) + 1);
+        else
+            p += n;
+}
+
 static void end_line(struct heard *h)
 {
     static const char absent[] = "No module named '";
@@ -110,6 +124,7 @@ static void end_line(struct heard *h)
 
     if (!h->line.len)
         return;
+    shorten(h->line.s, h->tree);
     h->refuses = h->refuses || strstr(line, REFUSES);
     if (name)
         snprintf(h->missing, sizeof(h->missing), "%.*s",
@@ -232,7 +247,7 @@ static int run(struct official *o, const char *work, struct assay_err *err)
 {
     char *log = text_format("%s.checker.log", o->tree);
     char *csv = text_format("%s.checker.csv", o->tree);
-    struct heard h = {.errors = json_array(), .last = json_array()};
+    struct heard h = {.tree = o->tree, .errors = json_array(), .last = json_array()};
     int rc = log && csv ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     text_init(&h.line, MAX_LINE + 1);

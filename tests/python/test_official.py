@@ -23,7 +23,7 @@ open(args.csv, "w").write("Organization\\n")
 if mode == "accept":
     print("[x INFO] SUMMARY: submission looks OK \\x1b[31m")
 elif mode == "refuse":
-    print("[x main.py:2 ERROR] closed/ACME: too short")
+    print("[x main.py:2 ERROR] %s/closed/ACME: too short" % args.input)
     for i in range(30):
         print("[x INFO] line", i)
     print("[x main.py:3 ERROR] SUMMARY: submission has errors")
