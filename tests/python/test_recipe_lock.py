@@ -48,7 +48,7 @@ def main():
         if row.file not in named:
             sys.exit("no recipe names %s" % row.file)
         for mine in named[row.file]:
-            if (mine["sha256"], mine.get("bytes"), mine["pypi"]) != (row.sha256, row.bytes, row.name):
+            if (mine["sha256"], mine.get("bytes"), mine["pypi"]) != (row.sha256, row.bytes, row.name.partition("[")[0]):
                 sys.exit("%s: the lock says %s, %s; a recipe %s" % (row.file, row.sha256, row.bytes, mine))
     for name, rows in named.items():
         if any(row.get("sha256") != rows[0]["sha256"] or "bytes" not in row for row in rows):
