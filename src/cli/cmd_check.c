@@ -1,5 +1,6 @@
 /* assay check: judges a submission tree, ours or made by other tools. */
 #include "cli/cli.h"
+#include "cli/official.h"
 
 #include <string.h>
 
@@ -10,8 +11,9 @@
 static int cmd_check(struct cli_input *in)
 {
     struct submit_check_ask ask = {.round = cli_value(in, "round")};
+    bool official = cli_value(in, "official") != NULL;
     struct assay_err err;
-    json_t *report = NULL;
+    json_t *report = NULL, *theirs = NULL;
     int64_t ms = 0;
     int code = cli_value_int(in, "min-duration-ms", 1, 3600000, &ms);
 
@@ -21,12 +23,21 @@ static int cmd_check(struct cli_input *in)
     if (submit_check(in->args[0], &ask, &report, &err))
         return cli_fail(&err);
     code = json_array_size(json_object_get(report, "findings")) ? EXIT_INVALID : EXIT_OK;
+    if (!cli_wants_json(in))
+        cli_print_check(report, stdout);
+    fflush(stdout);
+    if (official) {
+        code = cli_official(in->args[0], tree_text(report, "round", ""), &in->settings,
+                            cli_value(in, "offline") != NULL, true, code, &theirs);
+        if (!cli_wants_json(in))
+            cli_official_print(theirs, stdout);
+        json_object_set_new(report, "official", theirs);
+    }
     if (cli_wants_json(in)) {
         int rc = cli_json(report, "check");
 
         return rc ? rc : code;
     }
-    cli_print_check(report, stdout);
     json_decref(report);
     return code;
 }
@@ -38,9 +49,12 @@ static const struct cli_option options[] = {
      "the round's rules; default: by the seeds in the logs, else the newest"},
     {"min-duration-ms", 0, "MS", NULL, NULL,
      "of a rehearsal: take this in the place of the round's 600000 ms"},
+    {"official", 0, NULL, NULL, NULL,
+     "run the official checker too: it is got by its recipe, and its exit code counts"},
+    {"offline", 0, NULL, NULL, NULL, "fetch nothing: the official checker must be here already"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"json", NULL};
+static const char *const settings[] = {"cache", "progress", "json", NULL};
 
 const struct cli_command cli_cmd_check = {
     .name = "check",
@@ -60,5 +74,6 @@ const struct cli_command cli_cmd_check = {
         "findings.\n"
         "\n"
         "    assay check submission\n"
+        "    assay check submission --official\n"
         "    assay check inference_results --round v6.0 --json",
     .run = cmd_check};

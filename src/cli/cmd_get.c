@@ -168,8 +168,9 @@ static void explain(const struct make_failure *f)
         fprintf(stderr, "To repeat just this step: %s\n", f->repeat);
 }
 
-static void listen(struct sigaction old[4], bool begin)
+const volatile int *cli_listen(bool begin)
 {
+    static struct sigaction old[4];
     const struct sigaction act = {.sa_handler = on_signal}, usual = {.sa_handler = SIG_DFL};
     const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
 
@@ -180,22 +181,30 @@ static void listen(struct sigaction old[4], bool begin)
                   : signals[i] == SIGCHLD ? &usual
                                           : &act,
                   begin ? &old[i] : NULL);
+    return &stop;
+}
+
+int cli_make(struct plan *p, const char *progress, int jobs, struct make_failure *failure,
+             struct assay_err *err)
+{
+    struct shown shown = {style_of(progress), 0, false};
+    struct make_options o = {.jobs = jobs, .stop = &stop, .show = show, .ctx = &shown};
+    int rc;
+
+    cli_listen(true);
+    rc = make_plan(p, &o, failure, err);
+    cli_listen(false);
+    if (shown.open)
+        fprintf(stderr, "\r\033[K");
+    return rc;
 }
 
 static int carry_out(struct plan *p, const char *progress, int jobs)
 {
-    struct shown shown = {style_of(progress), 0, false};
-    struct make_options o = {.jobs = jobs, .stop = &stop, .show = show, .ctx = &shown};
     struct make_failure failure;
-    struct sigaction old[4];
     struct assay_err err;
-    int rc;
+    int rc = cli_make(p, progress, jobs, &failure, &err);
 
-    listen(old, true);
-    rc = make_plan(p, &o, &failure, &err);
-    listen(old, false);
-    if (shown.open)
-        fprintf(stderr, "\r\033[K");
     if (rc) {
         rc = cli_fail(&err);
         explain(&failure);

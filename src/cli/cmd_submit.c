@@ -5,6 +5,7 @@
  * Every run that is made becomes a record like any other, so nothing is lost when a later one
  * fails: the command that goes on from there is printed. */
 #include "cli/cli.h"
+#include "cli/official.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,7 @@ static json_t *list_steps(struct job *j)
 static int dry_run(struct job *j)
 {
     json_t *steps = list_steps(j), *step;
+    char request[80];
     size_t i;
 
     if (!steps)
@@ -157,8 +159,10 @@ static int dry_run(struct job *j)
         if (!id)
             printf("    %s\n", tree_text(step, "command", ""));
     }
+    cli_official_request(j->ask.round, request);
     printf("%zu of %zu runs are to be made; the tree goes to %s\n", missing(j), j->plan.count,
            j->out);
+    printf("then the official checker runs: assay plan %s\n", request);
     json_decref(steps);
     return EXIT_OK;
 }
@@ -297,21 +301,29 @@ static int judge(struct job *j)
 {
     struct submit_check_ask ask = {.round = j->ask.round,
                                    .min_duration_ms = (double)j->ask.min_duration_ms};
-    json_t *report = NULL, *steps;
+    json_t *report = NULL, *theirs = NULL, *steps;
     int code, rc;
 
     if (submit_check(j->out, &ask, &report, &j->err))
         return cli_fail(&j->err);
     code = json_array_size(json_object_get(report, "findings")) ? EXIT_INVALID : EXIT_OK;
+    if (!cli_wants_json(j->in))
+        cli_print_check(report, stdout);
+    fflush(stdout);
+    code = cli_official(j->out, j->ask.round, &j->in->settings, cli_value(j->in, "offline") != NULL,
+                        false, code, &theirs);
     steps = list_steps(j);
+    json_object_set(report, "official", theirs);
     if (cli_wants_json(j->in)) {
+        json_decref(theirs);
         json_object_set_new(report, "runs", steps);
         json_object_set_new(report, "rehearsal", json_boolean(j->ask.rehearsal));
         rc = cli_json(report, "submit");
         return rc ? rc : code;
     }
+    cli_official_print(theirs, stdout);
     json_decref(steps);
-    cli_print_check(report, stdout);
+    json_decref(theirs);
     json_decref(report);
     return code;
 }
@@ -382,6 +394,7 @@ static const struct cli_option options[] = {
     {"rehearsal", 0, NULL, NULL, NULL,
      "take synthetic and short runs too; the tree is marked and is no submission"},
     {"min-duration-ms", 0, "MS", NULL, NULL, "of a rehearsal: the least duration of runs made"},
+    {"offline", 0, NULL, NULL, NULL, "fetch nothing: the official checker must be here already"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"store", "cache", "progress", "json", "dry-run", NULL};
@@ -396,7 +409,8 @@ const struct cli_command cli_cmd_submit = {
         "Takes records of one system, runs what the round still wants of their benchmarks "
         "(scenarios, accuracy, the compliance tests TEST01 and TEST04) with the same settings, "
         "writes the tree, and judges it as `assay check` does: what would be refused, why, and the "
-        "command that mends it. With --dry-run it lists what it would run. A RUN is an id, the "
+        "command that mends it. Last it runs the official checker, which is got by its recipe. "
+        "With --dry-run it lists what it would run. A RUN is an id, the "
         "beginning of one, or `last`.\n"
         "\n"
         "    assay run resnet50 --model resnet50.yaml --dataset imagenet --profile official:v6.1\n"

@@ -47,6 +47,28 @@ static bool has_work(const json_t *step)
     return !strcmp(state, "make") || !strcmp(state, "verify") || !strcmp(state, "lacking");
 }
 
+/* Of a package: what pip's configuration says, none of it asked yet. */
+static void print_places(const json_t *d, FILE *out)
+{
+    const json_t *places = json_object_get(d, "places"), *place;
+    size_t i;
+
+    fprintf(out, "       of the package %s, as pip is set up here\n", tree_text(d, "pypi", "?"));
+    json_array_foreach(places, i, place)
+    {
+        const char *url = json_string_value(place);
+
+        if (!*url)
+            fprintf(out, "       %s pip's own index\n", i ? "or" : "from");
+        else if (!strncmp(url, "file:", 5))
+            fprintf(out, "       %s %s\n", i ? "or" : "from", url);
+        else
+            fprintf(out, "       %s a link on %s\n", i ? "or" : "from", url);
+    }
+    if (!json_array_size(places))
+        fprintf(out, "       from nowhere: its configuration names no index\n");
+}
+
 static void print_download(const json_t *d, FILE *out)
 {
     const char *sha = tree_text(d, "sha256", NULL), *md5 = tree_text(d, "md5", NULL);
@@ -64,6 +86,8 @@ static void print_download(const json_t *d, FILE *out)
                     : "",
             bytes || about ? size : "of unknown size", unpack ? ", unpacked to " : "",
             unpack ? unpack : "");
+    if (json_object_get(d, "pypi"))
+        print_places(d, out);
     json_array_foreach(json_object_get(d, "urls"), i, url)
         fprintf(out, "       %s%s\n", i ? "or " : "from ", json_string_value(url));
     if (sha)

@@ -159,6 +159,7 @@ static int get_http(struct job *j, double *wait_s, struct assay_err *err)
     struct transfer_get get = {.url = j->url,
                                .stall_s = ask->stall_s > 0 ? ask->stall_s : STALL_S,
                                .stop = ask->stop,
+                               .cert = ask->cert,
                                .begin = on_begin,
                                .data = on_data,
                                .ctx = j};

@@ -17,6 +17,7 @@ struct fetch_ask {
     const char *const *urls;  /* NULL-terminated, tried in this order; http:, https:, file: */
     int64_t bytes;            /* -1: not known */
     const char *sha256, *md5; /* hex, or NULL */
+    const char *cert;         /* a file with certificates; NULL: as said above */
     const volatile int *stop; /* != 0: ASSAY_ESTOP, and the part is kept; may be NULL */
     void (*progress)(void *ctx, int64_t done, int64_t total); /* total -1: not known; may be NULL */
     void *ctx;

@@ -38,9 +38,24 @@ static bool match(const char *expression, const char *text, char out[64])
     return good;
 }
 
-/* Asks the program itself. */
+/* The last line that is not empty, for a person. */
+static void last_line(const char *text, char out[160])
+{
+    const char *end = text + strlen(text), *p;
+
+    while (end > text && (unsigned char)end[-1] <= ' ')
+        end--;
+    for (p = end; p > text && p[-1] != '\n'; p--)
+        ;
+    snprintf(out, 160, "%.*s", (int)(end - p < 159 ? end - p : 159), p);
+    for (; *out; out++)
+        if ((unsigned char)*out < ' ' || *out == 127)
+            *out = '?';
+}
+
+/* Asks the program itself; said: what it says last. */
 static bool ask_version(const char *program, const json_t *args, const char *expression,
-                        char out[64])
+                        char out[64], char last[160])
 {
     const char *path = getenv("PATH");
     char *env[4] = {(char *)"LC_ALL=C.UTF-8", NULL, NULL, NULL}, *argv[18] = {(char *)program};
@@ -58,6 +73,7 @@ static bool ask_version(const char *program, const json_t *args, const char *exp
     /* Some tell it and end with another code than 0. */
     tool_run(&t, NULL);
     good = match(expression, said.s, out);
+    last_line(said.s, last);
     free(env[1]);
     text_release(&said);
     return good;
@@ -84,7 +100,7 @@ static bool known_version(const char *file, const char *stamp, char out[64])
     bool good = false;
 
     if (!file_read(file, 400, &text, NULL, NULL) && !strncmp(text, stamp, n) && text[n] == '|' &&
-        (end = strchr(text + n, '\n')) && end - (text + n) < 64) {
+        (end = strchr(text + n, '\n')) && end > text + n + 1 && end - (text + n) < 64) {
         *end = 0;
         snprintf(out, 64, "%s", text + n + 1);
         good = true;
@@ -93,8 +109,10 @@ static bool known_version(const char *file, const char *stamp, char out[64])
     return good;
 }
 
+/* What could not be told is asked for again the next time: a program that lacks something may have
+ * got it without being another. */
 static void version_of(const char *cache, const char *program, const char *stamp, const json_t *way,
-                       char out[64])
+                       char out[64], char last[160])
 {
     const json_t *args = json_object_get(way, "version");
     const char *expression = tree_text(way, "match", ANY_VERSION);
@@ -102,11 +120,11 @@ static void version_of(const char *cache, const char *program, const char *stamp
 
     out[0] = 0;
     if (file && !known_version(file, stamp, out)) {
-        if (!ask_version(program, args, expression, out))
+        if (!ask_version(program, args, expression, out, last))
             out[0] = 0;
         dir = file_join(cache, "found");
         line = text_format("%s|%s\n", stamp, out);
-        if (dir && line && !file_make_dirs(dir, NULL))
+        if (*out && dir && line && !file_make_dirs(dir, NULL))
             file_write_whole(file, line, strlen(line), NULL);
         free(dir);
         free(line);
@@ -128,7 +146,8 @@ static bool suits(const char *version, const json_t *ranges, const char **range)
     return true;
 }
 
-static bool find_program(const json_t *way, const json_t *scope, const char *cache, struct found *f)
+static bool find_program(const json_t *way, const json_t *scope, const char *cache, struct found *f,
+                         char last[160])
 {
     char *name = NULL;
     json_t *filled = NULL, *asked = json_copy((json_t *)(uintptr_t)way);
@@ -143,7 +162,7 @@ static bool find_program(const json_t *way, const json_t *scope, const char *cac
         if (json_object_get(way, "version") &&
             !fill_list(json_object_get(way, "version"), scope, &filled, NULL)) {
             json_object_set_new(asked, "version", filled);
-            version_of(cache, f->program, f->stamp, asked, f->version);
+            version_of(cache, f->program, f->stamp, asked, f->version, last);
         }
     }
     json_decref(asked);
@@ -179,6 +198,7 @@ bool find_thing(const json_t *body, const json_t *scope, const json_t *ranges, c
                 struct found *f, char why[300])
 {
     const char *range = "";
+    char last[160];
     json_t *way;
     size_t i;
 
@@ -188,13 +208,17 @@ bool find_thing(const json_t *body, const json_t *scope, const json_t *ranges, c
         bool there;
 
         memset(f, 0, sizeof(*f));
-        there = json_object_get(way, "program") ? find_program(way, scope, cache, f)
+        last[0] = 0;
+        there = json_object_get(way, "program") ? find_program(way, scope, cache, f, last)
                                                 : find_folder(way, scope, f);
         if (there && !*f->version)
             snprintf(f->version, sizeof(f->version), "%s", tree_text(body, "version", ""));
         if (there && suits(f->version, ranges, &range))
             return true;
-        if (there)
+        if (there && !*f->version && *last)
+            snprintf(why, 300, "%.120s does not tell its version: %s",
+                     f->program ? f->program : f->folder, last);
+        else if (there)
             snprintf(why, 300, "%.140s is of version %s, wanted is %.60s",
                      f->program ? f->program : f->folder, *f->version ? f->version : "unknown",
                      range);

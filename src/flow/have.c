@@ -87,7 +87,9 @@ static int check_folder(const json_t *row, const char *root, struct assay_err *e
 
 static bool is_download_as_it_is(const json_t *row)
 {
-    return json_object_get(row, "urls") && !json_object_get(row, "unpack");
+    bool is_download = json_object_get(row, "urls") || json_object_get(row, "pypi");
+
+    return is_download && !json_object_get(row, "unpack");
 }
 
 /* A root that is a file can stand for one alone: the only one that is named, or the only output. */

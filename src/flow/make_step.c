@@ -9,6 +9,7 @@
 #include "flow/fetch.h"
 #include "flow/first_seen.h"
 #include "flow/have.h"
+#include "flow/index.h"
 #include "flow/make_inside.h"
 #include "flow/unpack.h"
 
@@ -118,6 +119,22 @@ static int first_seen(const char *url, const char *known, const struct fetch_res
     return *known ? ASSAY_OK : first_seen_add(url, got->sha256, err);
 }
 
+/* Where it is: as the recipe says, or as the index of packages does. A new reference. */
+static int urls_of(const struct step *s, const json_t *row, json_t **urls, char **cert,
+                   struct assay_err *err)
+{
+    struct index_ask ask = {.package = tree_text(row, "pypi", NULL),
+                            .file = file_base(tree_text(row, "file", "")),
+                            .sha256 = tree_text(row, "sha256", ""),
+                            .offline = s->plan->ask.offline,
+                            .stop = s->stop};
+
+    if (ask.package)
+        return index_find(&ask, urls, cert, err);
+    *urls = json_incref(json_object_get(row, "urls"));
+    return ASSAY_OK;
+}
+
 static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, const json_t *row,
                      json_t *downloads, struct assay_err *err)
 {
@@ -131,17 +148,18 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
                             .retries = -1};
     const char *urls[MAX_URLS + 1] = {NULL};
     struct fetch_result got = {.bytes = 0};
-    char *path = part_of(e, i, row), known[HASH_HEX] = "";
-    json_t *v;
+    char *path = part_of(e, i, row), *cert = NULL, known[HASH_HEX] = "";
+    json_t *list = NULL, *v;
     size_t n;
-    int rc;
+    int rc = path ? urls_of(s, row, &list, &cert, err) : no_memory(err);
 
-    json_array_foreach(json_object_get(row, "urls"), n, v) if (n < MAX_URLS) urls[n] =
-        json_string_value(v);
+    json_array_foreach(list, n, v) if (n < MAX_URLS) urls[n] = json_string_value(v);
     ask.urls = urls;
-    if (!ask.sha256 && first_seen_find(urls[0], known))
+    ask.cert = cert;
+    if (!rc && !ask.sha256 && first_seen_find(urls[0], known))
         ask.sha256 = known;
-    rc = path ? make_folder_of(path, err) : no_memory(err);
+    if (!rc && path)
+        rc = make_folder_of(path, err);
     if (!rc && path && (rc = fetch_file(&ask, path, &got, err)))
         remove_empty_folder_of(path);
     if (!rc && !tree_text(row, "sha256", NULL))
@@ -153,6 +171,8 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
                                  "url", got.url, "sha256", got.sha256, "bytes",
                                  (json_int_t)got.bytes, "first_seen", (int)got.first_seen));
     }
+    json_decref(list);
+    free(cert);
     free(path);
     return rc;
 }

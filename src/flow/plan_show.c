@@ -10,6 +10,7 @@
 #include "flow/fetch.h"
 #include "flow/fill.h"
 #include "flow/first_seen.h"
+#include "flow/index.h"
 #include "flow/plan.h"
 
 #define QUIET_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-"
@@ -186,6 +187,11 @@ static void offline(const struct plan *p, const struct plan_node *n, json_t *pro
         return;
     json_array_foreach(json_object_get(n->body, "fetch"), i, row)
     {
+        if (json_object_get(row, "pypi") && !index_is_local(tree_text(row, "file", "")))
+            add_problem(problems,
+                        "%s%s: %s is not here, and --offline forbids to ask the package index that "
+                        "pip is set up with",
+                        n->recipe->name, needed_by(n, by), tree_text(row, "file", "?"));
         if (!(url = network_url(row)))
             continue;
         fetch_url_public(url, shown, sizeof(shown));
@@ -309,8 +315,13 @@ static json_t *downloads_json(const struct plan_node *n)
     {
         int64_t about = recipe_size(json_object_get(row, "about"));
         const char *first = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+        const char *package = tree_text(row, "pypi", NULL);
 
         one = json_pack("{s:s, s:[]}", "file", tree_text(row, "file", "?"), "urls");
+        if (package) {
+            json_object_set_new(one, "pypi", json_string(package));
+            json_object_set_new(one, "places", index_places(package, tree_text(row, "file", "")));
+        }
         json_array_foreach(json_object_get(row, "urls"), j, url)
         {
             fetch_url_public(json_string_value(url), shown, sizeof(shown));

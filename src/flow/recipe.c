@@ -165,6 +165,8 @@ static int check_ways(struct walk *w, const struct recipe_way *ways, const json_
     }
     if (count != 1)
         rc = wrong(w, "'%s': exactly one of these is wanted: %s", here(w, at), names.s);
+    else if (taken->must && !json_object_get(v, taken->must))
+        rc = wrong(w, "'%s': '%s' wants '%s' too", here(w, at), taken->key, taken->must);
     for (way = ways; !rc && way->key; way++)
         for (size_t i = 0; !rc && i < 4 && way->with[i]; i++)
             if (taken && way != taken && json_object_get(v, way->with[i]))

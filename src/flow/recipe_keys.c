@@ -228,7 +228,10 @@ static const struct recipe_key find_rows[] = {
     END};
 static const struct recipe_key fetch_rows[] = {
     KEY("file", FORM_BELOW, true, NULL, "what it is called here"),
-    KEY("urls", FORM_LIST, true, &an_url, "where it is; the second is tried when the first fails"),
+    KEY("urls", FORM_LIST, false, &an_url, "where it is; the second is tried when the first fails"),
+    KEY("pypi", FORM_WORD, false, NULL,
+        "instead of urls: the package, in the index that pip is set up with, that this is a file "
+        "of"),
     KEY("bytes", FORM_WHOLE, false, NULL, "its exact size"),
     KEY("about", FORM_SIZE, false, NULL, "its size where the exact one is not published"),
     KEY("sha256", FORM_SHA256, false, NULL, "its digest"),
@@ -252,20 +255,24 @@ static const struct recipe_key check_rows[] = {
     KEY("suffix", FORM_LINE, false, NULL, "only those with this ending count"),
     KEY("run", FORM_LIST, false, &a_fill, "a program that must end with exit code 0"),
     END};
-static const struct recipe_way find_ways[] = {{"program", {"version", "match"}},
-                                              {"folder", {"has"}},
-                                              {NULL, {NULL}}},
-                               step_ways[] = {{"run", {"in", "to"}},
-                                              {"write", {"text"}},
-                                              {NULL, {NULL}}},
-                               check_ways[] = {{"file", {"bytes", "sha256", "md5"}},
-                                               {"folder", {"files", "suffix"}},
-                                               {"run", {NULL}},
-                                               {NULL, {NULL}}};
+static const struct recipe_way find_ways[] = {{"program", {"version", "match"}, NULL},
+                                              {"folder", {"has"}, NULL},
+                                              {NULL, {NULL}, NULL}},
+                               fetch_ways[] = {{"urls", {"md5", "about"}, NULL},
+                                               {"pypi", {NULL}, "sha256"},
+                                               {NULL, {NULL}, NULL}},
+                               step_ways[] = {{"run", {"in", "to"}, NULL},
+                                              {"write", {"text"}, NULL},
+                                              {NULL, {NULL}, NULL}},
+                               check_ways[] = {{"file", {"bytes", "sha256", "md5"}, NULL},
+                                               {"folder", {"files", "suffix"}, NULL},
+                                               {"run", {NULL}, NULL},
+                                               {NULL, {NULL}, NULL}};
 static const struct recipe_key an_input = KEY("input", FORM_OBJECT, false, input_rows, NULL),
                                a_need = KEY("need", FORM_OBJECT, false, need_rows, NULL),
                                a_find = {"way", FORM_OBJECT, false, find_rows, NULL, find_ways},
-                               a_fetch = KEY("download", FORM_OBJECT, false, fetch_rows, NULL),
+                               a_fetch = {"download", FORM_OBJECT, false,
+                                          fetch_rows, NULL,        fetch_ways},
                                a_step = {"step", FORM_OBJECT, false, step_rows, NULL, step_ways},
                                a_check = {"check",    FORM_OBJECT, false,
                                           check_rows, NULL,        check_ways};

@@ -33,6 +33,7 @@ enum recipe_form {
 struct recipe_way {
     const char *key; /* NULL ends a table */
     const char *with[4];
+    const char *must; /* a key that must go with it, or NULL */
 };
 
 struct recipe_key {

@@ -12,6 +12,8 @@ static void add_ways(json_t *schema, const struct recipe_way *ways)
 
     for (; ways->key; ways++) {
         json_array_append_new(one_of, json_pack("{s:[s]}", "required", ways->key));
+        if (ways->must)
+            json_object_set_new(depends, ways->key, json_pack("[s]", ways->must));
         for (size_t i = 0; i < 4 && ways->with[i]; i++)
             json_object_set_new(depends, ways->with[i], json_pack("[s]", ways->key));
     }

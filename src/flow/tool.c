@@ -124,6 +124,8 @@ static int how_it_ended(const struct tool *t, int status, enum ending how, struc
 {
     const char *name = file_base(t->argv[0]);
 
+    if (t->exit_code && how == BY_ITSELF && WIFEXITED(status))
+        *t->exit_code = WEXITSTATUS(status);
     if (how == STOPPED)
         return assay_fail(err, ASSAY_ESTOP, "interrupted");
     if (how == LATE)
@@ -156,6 +158,8 @@ int tool_run(const struct tool *t, struct assay_err *err)
     enum ending how;
     pid_t pid = -1;
 
+    if (t->exit_code)
+        *t->exit_code = -1;
     if (!file)
         rc = assay_fail(
             err, ASSAY_EFAIL,

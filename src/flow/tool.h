@@ -15,6 +15,7 @@ struct tool {
     void *ctx;
     const volatile int *stop; /* may be NULL */
     double limit_s;           /* 0: none */
+    int *exit_code;           /* of a program that ended by itself; else -1; may be NULL */
 };
 
 /* ASSAY_OK: it ended with exit code 0.  Anything else says how it ended. */

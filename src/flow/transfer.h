@@ -16,12 +16,15 @@ struct transfer_head {
     int64_t total;      /* of the whole file, of a 206; -1: not said */
     bool has_end;       /* the end of the body can be told from a broken connection */
     char mark[256];     /* a strong ETag or Last-Modified, for If-Range; "" */
+    char url[4096];     /* that answers, behind all redirects; "": longer than this */
 };
 
 struct transfer_get {
     const char *url;
-    int64_t from;     /* > 0: only the bytes from there on */
-    const char *mark; /* only if it is still the same file; NULL: in any case */
+    int64_t from;       /* > 0: only the bytes from there on */
+    const char *mark;   /* only if it is still the same file; NULL: in any case */
+    const char *accept; /* kinds of content, as the head's field has them; NULL: any */
+    const char *cert;   /* a file with certificates; NULL: $SSL_CERT_FILE or the system's */
     double stall_s;
     const volatile int *stop;
     /* Both return 0, or a code with err set, which ends the transfer.  begin comes once, before the
@@ -47,7 +50,7 @@ struct transfer_table {
     int (*unpack)(const char *archive, const char *folder, const struct unpack_limits *limits,
                   struct assay_err *err);
 };
-#define TRANSFER_VERSION 1
+#define TRANSFER_VERSION 2
 
 /* Loads it at the first call; any thread. */
 int transfer_load(const struct transfer_table **table, struct assay_err *err);

@@ -10,14 +10,20 @@ const char *const submit_scenario_names[] = {"SingleStream", "MultiStream", "Ser
                                              "Offline",      "Interactive", NULL};
 
 const struct submit_round submit_rounds[] = {
-    {"v6.1", SUBMIT_V61, "src", true, {"6.0.16", "6.0.17", NULL}},
-    {"v6.0", SUBMIT_V60, "src", true, {"6.0.5", "6.0.6", "6.0.10", "6.0.13", "6.0.15", NULL}},
+    {"v6.1", SUBMIT_V61, "src", true, {"6.0.16", "6.0.17", NULL}, "6.1"},
+    {"v6.0",
+     SUBMIT_V60,
+     "src",
+     true,
+     {"6.0.5", "6.0.6", "6.0.10", "6.0.13", "6.0.15", NULL},
+     "6.1"},
     {"v5.1",
      SUBMIT_V51,
      "code",
      false,
-     {"5.0.23", "5.0.24", "5.0.25", "5.1.2", "6.0.3", "6.0.4", NULL}},
-    {NULL, 0, NULL, false, {NULL}},
+     {"5.0.23", "5.0.24", "5.0.25", "5.1.2", "6.0.3", "6.0.4", NULL},
+     "5.1.1"},
+    {NULL, 0, NULL, false, {NULL}, NULL},
 };
 
 #define SS  (1u << SINGLE_STREAM)

@@ -27,6 +27,7 @@ struct submit_round {
     const char *source;      /* folder of the code: "src" */
     bool in_results;         /* measurements and compliance tests lie in the results' folders */
     const char *loadgens[8]; /* the versions with this round's seeds; ends with NULL */
+    const char *checker;     /* version of the recipe mlperf-inference whose checker judges it */
 };
 extern const struct submit_round submit_rounds[]; /* newest first; ends with a row without name */
 const struct submit_round *submit_round_find(const char *name); /* NULL: unknown */

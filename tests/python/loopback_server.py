@@ -3,7 +3,7 @@
 
     loopback_server.py FOLDER [CERTIFICATE KEY]      prints its port; with a certificate it speaks TLS
 
-The URL is /HOW/FILE, FILE being one of FOLDER:
+The URL is /HOW/FILE, FILE being one of FOLDER (a '/' behind it, as an index's pages have, is not looked at):
     good      ranges, an ETag that is the content's hash
     plain     neither ranges nor ETag
     chunked   no length, but an end; endless: neither
@@ -46,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
 
     def content(self, name):
-        with open(os.path.join(FOLDER, os.path.basename(name)), "rb") as f:
+        with open(os.path.join(FOLDER, os.path.basename(name.rstrip("/"))), "rb") as f:
             return f.read()
 
     def head(self, status, *headers):

@@ -279,4 +279,5 @@ def main():
                 subprocess.run(["chmod", "-R", "u+w", folder + "/cache"], check=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

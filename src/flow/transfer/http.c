@@ -93,6 +93,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
 static bool begin(struct transfer *t)
 {
     curl_off_t length = -1;
+    const char *url = NULL;
     long version = 0;
 
     if (t->begun)
@@ -102,6 +103,9 @@ static bool begin(struct transfer *t)
         return false;
     curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     curl_easy_getinfo(t->curl, CURLINFO_HTTP_VERSION, &version);
+    curl_easy_getinfo(t->curl, CURLINFO_EFFECTIVE_URL, &url);
+    if (url && strlen(url) < sizeof(t->head.url))
+        snprintf(t->head.url, sizeof(t->head.url), "%s", url);
     t->head.length = length;
     t->head.has_end = length >= 0 || t->chunked || version > CURL_HTTP_VERSION_1_1;
     t->begun = true;
@@ -282,7 +286,7 @@ static void set_callbacks(struct transfer *t)
 
 static void set_options(struct transfer *t, char *detail)
 {
-    const char *ca = certificates();
+    const char *ca = t->get->cert ? t->get->cert : certificates();
     double stall_s = t->get->stall_s;
 
     curl_easy_setopt(t->curl, CURLOPT_URL, t->get->url);
@@ -299,24 +303,39 @@ static void set_options(struct transfer *t, char *detail)
     set_callbacks(t);
 }
 
+/* Adds a line; *list is NULL, and *good false, once the memory has not sufficed. */
+static void add_header(struct curl_slist **list, bool *good, const char *fmt, ...)
+    ASSAY_PRINTF(3, 4);
+static void add_header(struct curl_slist **list, bool *good, const char *fmt, ...)
+{
+    struct curl_slist *more;
+    char line[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    more = *good ? curl_slist_append(*list, line) : NULL;
+    if (!more) {
+        curl_slist_free_all(*list);
+        *good = false;
+    }
+    *list = more;
+}
+
 /* "Range" by hand: libcurl's own resuming would refuse a 200, which is how a server tells that the
  * file has changed. */
-static struct curl_slist *headers(const struct transfer_get *get)
+static struct curl_slist *headers(const struct transfer_get *get, bool *good)
 {
-    struct curl_slist *list = NULL, *more;
-    char line[320];
+    struct curl_slist *list = NULL;
 
-    if (get->from <= 0)
-        return NULL;
-    snprintf(line, sizeof(line), "Range: bytes=%lld-", (long long)get->from);
-    list = curl_slist_append(NULL, line);
-    if (list && get->mark) {
-        snprintf(line, sizeof(line), "If-Range: %s", get->mark);
-        more = curl_slist_append(list, line);
-        if (!more)
-            curl_slist_free_all(list);
-        list = more;
-    }
+    *good = true;
+    if (get->accept)
+        add_header(&list, good, "Accept: %s", get->accept);
+    if (get->from > 0)
+        add_header(&list, good, "Range: bytes=%lld-", (long long)get->from);
+    if (get->from > 0 && get->mark)
+        add_header(&list, good, "If-Range: %s", get->mark);
     return list;
 }
 
@@ -331,14 +350,15 @@ int transfer_http_get(const struct transfer_get *get, struct transfer_end *end,
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct transfer t = {.get = get, .err = err, .moved_ns = clock_ns()};
     char detail[CURL_ERROR_SIZE] = "";
-    struct curl_slist *list = headers(get);
+    bool good;
+    struct curl_slist *list = headers(get, &good);
     int rc;
 
     pthread_once(&once, start_library);
     *end = (struct transfer_end){0};
     head_clear(&t);
     t.curl = curl_easy_init();
-    if (!t.curl || (get->from > 0 && !list)) {
+    if (!t.curl || !good) {
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     } else {
         set_options(&t, detail);

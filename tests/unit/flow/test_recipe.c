@@ -3,8 +3,9 @@
 
 #include "flow/recipe.h"
 
-#define HEAD "schema: 1\nname: tool\nsummary: a tool\n"
-#define MAKE "build:\n  - {write: a, text: b}\n"
+#define HEAD  "schema: 1\nname: tool\nsummary: a tool\n"
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define MAKE  "build:\n  - {write: a, text: b}\n"
 
 static int parse(const char *text, struct recipe *r, struct assay_err *err)
 {
@@ -81,6 +82,12 @@ static void mistakes(void **state)
         {HEAD "fetch:\n  - file: a\n    urls: [\"ftp://x/a\"]\n",
          "tool.yaml:6: 'fetch.0.urls.0' must be an address that begins with https:, http: or "
          "file:"},
+        {HEAD "fetch:\n  - file: a\n    pypi: b\n",
+         "tool.yaml:5: 'fetch.0': 'pypi' wants 'sha256' too"},
+        {HEAD "fetch:\n  - {file: a, pypi: b, urls: [\"https://x/a\"]}\n",
+         "'fetch.0': exactly one of these is wanted: urls, pypi"},
+        {HEAD "fetch:\n  - {file: a, pypi: b, sha256: \"" ZEROS "\", about: 1 MB}\n",
+         "'fetch.0': 'about' goes with 'urls', not with 'pypi'"},
         {HEAD "fetch:\n  - urls: [\"https://x/a\"]\n",
          "tool.yaml:5: 'fetch.0': 'file' is wanted: what it is called here"},
         {HEAD "build:\n  - run: make all\n", "tool.yaml:5: 'build.0.run' must be a list"},
@@ -115,7 +122,8 @@ static void mistakes(void **state)
         {HEAD MAKE "exclusions:\n  - [a, b]\n",
          "tool.yaml:6: 'exclusions': there is no option 'a'"},
         {HEAD MAKE "variations:\n  g:\n    options:\n      y:\n        fetch: [{file: a}]\n",
-         "tool.yaml:10: 'variations.g.options.y.fetch.0': 'urls' is wanted"}};
+         "tool.yaml:10: 'variations.g.options.y.fetch.0': exactly one of these is wanted: urls, "
+         "pypi"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
