@@ -430,13 +430,14 @@ static const char *format_of(const struct manifest *m, const char *const *format
 
 static char *place_of(const struct manifest *m, const char *format)
 {
-    const char *name = tree_text(json_object_get(m->tree, "files"), format, "");
-    char *dir = strdup(m->file), *path;
+    char *name = file_expand_home(tree_text(json_object_get(m->tree, "files"), format, ""));
+    char *dir = strdup(m->file), *path = NULL;
 
-    if (!dir)
-        return NULL;
-    *strrchr(dir, '/') = 0;
-    path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    if (dir && name) {
+        *strrchr(dir, '/') = 0;
+        path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    }
+    free(name);
     free(dir);
     return path;
 }
