@@ -128,11 +128,16 @@ static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
 int cli_check_engine(struct cli_input *in)
 {
     bool json = cli_wants_json(in);
+    const char *model = cli_value(in, "model"), *end = model ? strrchr(model, '.') : NULL;
     struct net_files files = {0};
     struct engine_conform sum;
     struct assay_err err;
     int rc;
 
+    if (end && (!strcmp(end, ".yaml") || !strcmp(end, ".yml")))
+        return cli_usage(in->command,
+                         "--model %s: is a manifest; `engines check` wants the model's own file",
+                         model);
     guard_files(&files);
     rc = write_files(&files, &err);
     if (!rc)
