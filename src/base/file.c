@@ -245,6 +245,15 @@ char *file_absolute(const char *path)
     return full;
 }
 
+char *file_expand_home(const char *path)
+{
+    const char *home = getenv("HOME");
+
+    if (path[0] != '~' || (path[1] && path[1] != '/') || !home || !*home)
+        return strdup(path);
+    return text_format("%s%s", home, path + 1);
+}
+
 bool file_leaves_folder(const char *name)
 {
     const char *p;

@@ -38,6 +38,9 @@ char *file_join(const char *dir, const char *name);
 /* Absolute form without symbolic links; of a path that does not exist, made absolute by the working
  * folder. */
 char *file_absolute(const char *path);
+/* A copy with the home folder in the place of a leading "~": what a shell does, but not behind a
+ * '=', and nobody does in files. */
+char *file_expand_home(const char *path);
 /* Whether a name that stands for a file below a folder leads out of it: absolute, or with "..". */
 bool file_leaves_folder(const char *name);
 /* Points into path: the part behind the last '/'. */

@@ -1,6 +1,7 @@
 /* Growing strings and the nearest-word search behind every did-you-mean. */
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,7 +127,13 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Optimal string alignment distance of two words of at most NEAREST_MAX characters. */
+static bool same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* Optimal string alignment distance, whatever the case of the letters, of two words of at most
+ * NEAREST_MAX characters. */
 static int text_distance(const char *a, size_t la, const char *b, size_t lb)
 {
     int d[NEAREST_MAX + 1][NEAREST_MAX + 1];
@@ -139,8 +146,9 @@ static int text_distance(const char *a, size_t la, const char *b, size_t lb)
     for (i = 1; i <= la; i++) {
         for (j = 1; j <= lb; j++) {
             d[i][j] = least(least(d[i - 1][j], d[i][j - 1]) + 1,
-                            d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                            d[i - 1][j - 1] + !same_letter(a[i - 1], b[j - 1]));
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
+                same_letter(a[i - 2], b[j - 1]))
                 d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
         }
     }

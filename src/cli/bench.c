@@ -69,9 +69,8 @@ static int open_self(struct cli_bench *b, const struct settings *s, bool prepare
 
     catch_interrupts(on_interrupt);
     rc = b->table->open(&config, &b->self, err);
-    b->desc.size = sizeof(b->desc);
     if (!rc)
-        rc = b->table->describe(b->self, &b->desc, err);
+        rc = bench_describe(b->table, b->self, &b->desc, err);
     if (!rc && prepare)
         rc = b->table->prepare(b->self, err);
     catch_interrupts(SIG_DFL);

@@ -2,8 +2,11 @@
  * written for it here. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -17,7 +20,7 @@
 
 /* The net in every form, and samples, in a folder of their own. */
 struct net_files {
-    char dir[64];
+    char dir[1024];
     char *paths[FILES], *samples;
     struct engine_net_file files[FILES];
 };
@@ -28,12 +31,14 @@ static int write_files(struct net_files *f, struct assay_err *err)
                                                         {"onnx", "int8", "int8.onnx"},
                                                         {"tensorflow", "fp32", "net.tensorflow"},
                                                         {"torchscript", "fp32", "net.torchscript"}};
+    const char *tmp = getenv("TMPDIR");
     int rc = ASSAY_OK;
 
-    snprintf(f->dir, sizeof(f->dir), P_tmpdir "/assay-check-XXXXXX");
+    snprintf(f->dir, sizeof(f->dir), "%.1000s/assay-check-XXXXXX", tmp && *tmp ? tmp : P_tmpdir);
     if (!mkdtemp(f->dir)) {
         f->dir[0] = 0;
-        return assay_fail(err, ASSAY_EFAIL, "no folder can be made in %s", P_tmpdir);
+        return assay_fail(err, ASSAY_EFAIL, "no folder can be made in %s: %s; set TMPDIR",
+                          tmp && *tmp ? tmp : P_tmpdir, strerror(errno));
     }
     for (int i = 0; i < FILES && !rc; i++) {
         f->files[i] = kinds[i];
@@ -62,6 +67,33 @@ static void remove_files(struct net_files *f)
     free(f->samples);
 }
 
+/* What a Ctrl-C removes before it ends us: with functions that a handler may call. */
+static struct net_files *made;
+
+static void on_signal(int number)
+{
+    for (int i = 0; i < FILES; i++)
+        if (made->paths[i])
+            unlink(made->paths[i]);
+    if (made->samples)
+        unlink(made->samples);
+    if (made->dir[0])
+        rmdir(made->dir);
+    raise(number); /* SA_RESETHAND: this ends the process as it would have ended */
+}
+
+static void guard_files(struct net_files *f)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction now, action = {.sa_handler = f ? on_signal : SIG_DFL,
+                                    .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
+
+    made = f ? f : made;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (!sigaction(numbers[i], NULL, &now) && now.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+}
+
 /* What the suite is run with when the user gives no model: the net, in a format that the engine
  * reads.  NULL: there is none. */
 static const struct engine_net_file *own_model(const char *engine, const struct net_files *f,
@@ -85,9 +117,9 @@ static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
     const struct settings *s = &in->settings;
     struct engine_agree_ask ask = {
         cli_value(in, "with"), s->device, s->engine_options, f->files, FILES, f->samples};
-    const struct engine_net_file *own = s->model ? NULL : own_model(in->args[0], f, err);
-    const char *format = cli_value(in, "format");
-    int rc = engine_conform(in->args[0], own ? own->path : s->model, own ? own->format : format,
+    const char *model = cli_value(in, "model"), *format = cli_value(in, "format");
+    const struct engine_net_file *own = model ? NULL : own_model(in->args[0], f, err);
+    int rc = engine_conform(in->args[0], own ? own->path : model, own ? own->format : format,
                             s->device, s->engine_options, out, sum, err);
 
     return rc ? rc : engine_agree(in->args[0], &ask, out, sum, err);
@@ -96,13 +128,21 @@ static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
 int cli_check_engine(struct cli_input *in)
 {
     bool json = cli_wants_json(in);
+    const char *model = cli_value(in, "model"), *end = model ? strrchr(model, '.') : NULL;
     struct net_files files = {0};
     struct engine_conform sum;
     struct assay_err err;
-    int rc = write_files(&files, &err);
+    int rc;
 
+    if (end && (!strcmp(end, ".yaml") || !strcmp(end, ".yml")))
+        return cli_usage(in->command,
+                         "--model %s: is a manifest; `engines check` wants the model's own file",
+                         model);
+    guard_files(&files);
+    rc = write_files(&files, &err);
     if (!rc)
         rc = check_all(in, &files, json ? stderr : stdout, &sum, &err);
+    guard_files(NULL);
     remove_files(&files);
     if (rc)
         return cli_fail(&err);

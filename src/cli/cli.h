@@ -129,6 +129,10 @@ bool cli_wants_json(const struct cli_input *in);
 /* Pages made from the tables. */
 void cli_help_short(FILE *out);
 void cli_help_command(const struct cli_command *command, FILE *out);
+/* What a setting may be ("0 … 1024", "a, b", ""), and the help of a command's own option, which
+ * names the words that it takes. */
+void cli_setting_limits(const struct settings_row *row, char *out, size_t size);
+void cli_option_help(const struct cli_option *option, char *out, size_t size);
 void cli_help_setting(const struct settings_row *row, const struct settings *now, FILE *out);
 void cli_markdown_commands(FILE *out);
 void cli_markdown_settings(FILE *out);

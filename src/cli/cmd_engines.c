@@ -298,6 +298,8 @@ static const struct cli_verb verbs[] = {
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
+    {"model", 'm', "FILE", NULL, NULL,
+     "check: the model's file, not its manifest; default: a small net of Assay's own"},
     {"format", 0, "NAME", NULL, NULL,
      "check: the format of the model file; default: by the engine"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
@@ -306,7 +308,7 @@ static const struct cli_option options[] = {
      "check: the engine that its answers are compared with; default: every other one"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"model", "device", "engine-options", "json", NULL};
+static const char *const settings[] = {"device", "engine-options", "json", NULL};
 
 const struct cli_command cli_cmd_engines = {
     .name = "engines",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "engine/host.h"
 #include "report/explore.h"
 #include "report/text.h"
 #include "run/chosen.h"
@@ -137,6 +138,23 @@ static int print(struct cli_input *in, const json_t *points)
     return EXIT_OK;
 }
 
+/* A name that nobody knows is a slip; one that is not installed here is a line of the table. */
+static int check_engines(const json_t *names)
+{
+    const struct assay_engine *table;
+    const json_t *name;
+    struct assay_err err;
+    char path[1024];
+    size_t i;
+
+    json_array_foreach(names, i, name)
+    {
+        if (engine_load(json_string_value(name), &table, path, &err) == ASSAY_EUSAGE)
+            return cli_fail(&err);
+    }
+    return EXIT_OK;
+}
+
 static int explore(struct cli_input *in)
 {
     struct settings *s = &in->settings;
@@ -148,6 +166,8 @@ static int explore(struct cli_input *in)
     struct assay_err err;
     int rc = read_ask(in, &ask), printed = EXIT_OK;
 
+    if (!rc)
+        rc = check_engines(engines);
     ask.models = models;
     ask.engines = engines;
     ask.devices = devices;
@@ -210,7 +230,7 @@ const struct cli_command cli_cmd_explore = {
         "\n"
         "    assay explore resnet50\n"
         "    assay explore resnet50 --engines onnxruntime,openvino --precisions fp32,bf16,int8 "
-        "--constraint accuracy>=99% --dataset imagenet --models a.yaml,a-int8.yaml\n"
+        "--constraint 'accuracy>=99%' --dataset imagenet --models a.yaml,a-int8.yaml\n"
         "    assay explore resnet50 --budget 5m --apply\n"
         "\n"
         "The exit code is 4 when no configuration keeps the constraints.",

@@ -67,7 +67,7 @@ const struct cli_command cli_cmd_export = {
     .settings = settings,
     .help = "The file is JSON and has a hash of each record. Home folders, the user's name in "
             "paths and the host's name are left out; what was, is said. Failed and synthetic runs "
-            "are exported like others, and stay marked.\n"
+            "are exported like others, and stay marked. A RUN is as in `assay report`.\n"
             "\n"
             "    assay export last --output run.json\n"
             "    assay export --all -o all.json",

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/tree.h"
 #include "flow/make.h"
+#include "run/progress.h"
 
 #define EVERY_NS       1000000000
 #define EVERY_PLAIN_NS 10000000000
@@ -77,6 +78,8 @@ static void show(void *ctx, const struct make_progress *p)
     if (s->style == STYLE_NONE || (!p->id && now - s->last_ns < every))
         return;
     status_text(p, text);
+    if (s->style == STYLE_LINE)
+        progress_fit(text);
     if (s->style == STYLE_JSON)
         show_json(p);
     else if (s->style == STYLE_LINE)

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "data/bench_host.h"
 #include "record/cell.h"
 #include "report/matrix.h"
 #include "report/text.h"
@@ -62,6 +63,28 @@ static int read_axes(struct cli_input *in, json_t *axes)
     return rc;
 }
 
+/* A name in the file of --with that is no benchmark would be passed over without a word. */
+static int read_with(const char *file, json_t **own, struct assay_err *err)
+{
+    const struct assay_benchmark *table;
+    struct assay_err why;
+    char path[1024];
+    const char *name;
+    json_t *settings;
+    int rc = tree_read_yaml(file, own, err);
+
+    if (!rc && !json_is_object(*own))
+        rc = assay_fail(err, ASSAY_EUSAGE, "%s: wanted: BENCHMARK: {SETTING: VALUE}", file);
+    json_object_foreach(rc ? NULL : *own, name, settings)
+    {
+        if (!rc && bench_load(name, &table, path, &why))
+            rc = assay_fail(err, why.code, "%.100s: %.380s", file, why.text);
+        else if (!rc && !json_is_object(settings))
+            rc = assay_fail(err, ASSAY_EUSAGE, "%s: %s: wanted: {SETTING: VALUE}", file, name);
+    }
+    return rc;
+}
+
 static int read_ask(struct cli_input *in, json_t *axes, json_t **own, struct matrix_ask *ask)
 {
     const char *file = cli_value(in, "with"), *again = cli_value(in, "again");
@@ -70,7 +93,7 @@ static int read_ask(struct cli_input *in, json_t *axes, json_t **own, struct mat
 
     if (rc)
         return rc;
-    if (file && tree_read_yaml(file, own, &err))
+    if (file && read_with(file, own, &err))
         return cli_fail(&err);
     if (settings_origin_of(&in->settings, "time-limit-s") == SETTINGS_DEFAULT &&
         settings_set(&in->settings, "time-limit-s", CELL_LIMIT_S, SETTINGS_PROFILE, "matrix", &err))

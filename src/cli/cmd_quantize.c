@@ -24,7 +24,7 @@ static int report(struct cli_input *in, const struct cli_bench *b, const char *o
 {
     fprintf(stderr,
             "%s: %u of %u nodes in int8, %.1f MB; ranges from %llu samples of %s\n"
-            "To run it, name it in a copy of %s under `files: {onnx: …}`\n",
+            "To run it, name it in a copy of %s under `files: {onnx: …}`, with `precision: int8`\n",
             output, sum->quantized, sum->nodes, (double)sum->bytes / 1e6,
             (unsigned long long)samples, b->desc.dataset_name, file_base(b->manifest.file));
     if (!cli_wants_json(in))

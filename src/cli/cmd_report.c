@@ -102,7 +102,8 @@ const struct cli_command cli_cmd_report = {
     .arguments = "[RUN...]",
     .options = options,
     .settings = settings,
-    .help = "A RUN is an id, the beginning of one, `last`, or the path of a run's folder. Several "
+    .help = "A RUN is an id, the beginning of one, `last`, a record's folder, or a record.json. "
+            "Several "
             "runs get an overview, and bars where they can be compared.\n"
             "\n"
             "    assay report last --output run.html\n"

@@ -40,7 +40,7 @@ static void say_difference(const json_t *d)
 static int check_before(const struct cli_input *in, const json_t *record, json_t **differences)
 {
     json_t *now = NULL, *d;
-    struct assay_err err;
+    struct assay_err err, why;
     struct settings s;
     size_t i, changed = 0;
     int rc = again_settings(record, &in->settings, &s, &err);
@@ -50,8 +50,12 @@ static int check_before(const struct cli_input *in, const json_t *record, json_t
     rc = again_now(record, &s, &now, &err);
     settings_release(&s);
     if (rc) {
-        cli_warn("the run %s cannot be had again here:", tree_text(record, "id", "?"));
-        return cli_fail(&err);
+        assay_fail(&why, err.code, "the run %.16s cannot be had again here: %.350s%s",
+                   tree_text(record, "id", "?"), err.text,
+                   in->settings.model && in->settings.dataset
+                       ? ""
+                       : " (--model and --dataset say where yours are)");
+        return cli_fail(&why);
     }
     *differences = differ_records(record, now);
     json_decref(now);

@@ -25,7 +25,8 @@ static bool kept(const struct cli_input *in, const json_t *row)
     return true;
 }
 
-static int read_rows(struct cli_input *in, json_t **rows)
+/* *total: how many there are, also those that are not kept. */
+static int read_rows(struct cli_input *in, json_t **rows, size_t *total)
 {
     char *store = cli_store(&in->settings);
     struct assay_err err;
@@ -44,14 +45,29 @@ static int read_rows(struct cli_input *in, json_t **rows)
     *rows = json_array();
     json_array_foreach(all, i, row) if ((int64_t)json_array_size(*rows) < limit && kept(in, row))
         json_array_append(*rows, row);
+    *total = json_array_size(all);
     json_decref(all);
     return EXIT_OK;
+}
+
+static void say_none(const struct cli_input *in, size_t total)
+{
+    char *store = cli_store(&in->settings);
+
+    if (total)
+        fprintf(stderr, "None of the %zu runs in %s matches.\n", total,
+                store ? store : "the store");
+    else
+        fprintf(stderr, "%s: no records yet; `assay run` makes the first\n",
+                store ? store : "the store");
+    free(store);
 }
 
 static int list(struct cli_input *in)
 {
     json_t *rows;
-    int rc = read_rows(in, &rows);
+    size_t total;
+    int rc = read_rows(in, &rows, &total);
 
     if (rc)
         return rc;
@@ -60,7 +76,7 @@ static int list(struct cli_input *in)
     if (json_array_size(rows))
         report_table(rows, stdout);
     else
-        fprintf(stderr, "There is no run here yet, or none that matches.\n");
+        say_none(in, total);
     json_decref(rows);
     return EXIT_OK;
 }
@@ -70,7 +86,7 @@ static int find(struct cli_input *in, char **dir, json_t **record)
 {
     char *store = cli_store(&in->settings);
     struct assay_err err;
-    int rc = store ? record_find(store, in->count ? in->args[0] : "last", dir, record, &err)
+    int rc = store ? record_open(store, in->count ? in->args[0] : "last", dir, record, &err)
                    : assay_fail(&err, ASSAY_EFAIL, "not enough memory");
 
     free(store);
@@ -136,6 +152,9 @@ static const struct cli_verb verbs[] = {
     {"reindex", "", "make the index again from the runs' folders", reindex},
     {NULL, NULL, NULL, NULL}};
 
+static const char *const verdicts[] = {"VALID", "QUICK-VALID", "AUDIT-VALID", "INVALID",
+                                       "ERROR", "INTERRUPTED", NULL};
+
 static const struct cli_option options[] = {
     {"limit", 'n', "N", NULL, NULL, "list: at most N runs"},
     {"benchmark", 0, "BENCHMARK", NULL, NULL, "list: only this benchmark"},
@@ -143,7 +162,7 @@ static const struct cli_option options[] = {
     {"engine", 'e', "ENGINE", NULL, NULL, "list: only this engine"},
     {"scenario", 's', "NAME", settings_scenario_names, NULL, "list: only this scenario"},
     {"mode", 0, "NAME", settings_mode_names, NULL, "list: only this mode"},
-    {"verdict", 0, "WORD", NULL, NULL, "list: only this verdict: VALID, QUICK-VALID, INVALID"},
+    {"verdict", 0, "WORD", verdicts, NULL, "list: only this verdict"},
     {"tag", 0, "TEXT", NULL, NULL, "list: only runs with this tag"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
@@ -156,10 +175,11 @@ const struct cli_command cli_cmd_results = {
     .verbs = verbs,
     .options = options,
     .settings = settings,
-    .help = "Every run is kept as a folder in the store. A RUN is an id, the beginning of one, or "
-            "`last`.\n"
-            "\n"
-            "    assay results\n"
-            "    assay results list --benchmark resnet50 --limit 10 --json\n"
-            "    assay results show last",
+    .help =
+        "Every run is kept as a folder in the store. A RUN is an id, the beginning of one, `last`, "
+        "a record's folder, or a record.json, wherever it lies.\n"
+        "\n"
+        "    assay results\n"
+        "    assay results list --benchmark resnet50 --limit 10 --json\n"
+        "    assay results show last",
     .run = list};

@@ -168,7 +168,7 @@ static const struct cli_option options[] = {
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "one option of the engine; may be given again"},
     {"offline", 0, NULL, NULL, NULL,
-     "fetch nothing over the network: a model that its recipe would get must be here"},
+     "fetch nothing over the network: what recipes would get (model, data set) must be here"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_run = {

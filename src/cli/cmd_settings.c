@@ -29,20 +29,6 @@ static json_t *row_json(const struct settings_row *row, const json_t *values)
     return limits_json(row, json);
 }
 
-static void limits_text(const struct settings_row *row, char *out, size_t size)
-{
-    json_t *choices;
-
-    out[0] = 0;
-    if (row->choices) {
-        choices = cli_strings(row->choices);
-        cli_join(choices, out, size);
-        json_decref(choices);
-    } else if (row->min != 0 || row->max != 0) {
-        snprintf(out, size, "%.15g … %.15g", row->min, row->max);
-    }
-}
-
 static void print_all(const struct settings *s)
 {
     static const char *const heading[] = {"SETTING", "VALUE", "FROM", "LIMITS", NULL};
@@ -55,7 +41,7 @@ static void print_all(const struct settings *s)
         char value[256], limits[256];
 
         settings_text(s, &rows[i], value, sizeof(value));
-        limits_text(&rows[i], limits, sizeof(limits));
+        cli_setting_limits(&rows[i], limits, sizeof(limits));
         cli_table_row(&t, (const char *[]){
                               rows[i].name, value[0] ? value : "-",
                               settings_origin_name(settings_origin_of(s, rows[i].name)), limits});

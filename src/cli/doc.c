@@ -6,6 +6,24 @@
 #define GENERATED                                                                                  \
     "<!-- Made by `assay help --markdown %s` from the program's tables; a test keeps it so. -->\n"
 
+/* The variables that mean something to every command. */
+static const struct {
+    const char *name, *meaning;
+} environment[] = {
+    {"ASSAY_STORE",
+     "folder of all records (the setting store stands above it); else ~/.local/share/assay"},
+    {"ASSAY_CACHE",
+     "folder of downloads, nets and samples (the setting cache stands above it); else "
+     "~/.cache/assay"},
+    {"ASSAY_CONFIG", "folder of config.yaml, system.yaml, models and recipes; else "
+                     "~/.config/assay"},
+    {"XDG_DATA_HOME, XDG_CACHE_HOME, XDG_CONFIG_HOME",
+     "where the folder assay lies, when none of the above is set"},
+    {"ASSAY_ENGINE_PATH, ASSAY_BENCHMARK_PATH, ASSAY_RECIPE_PATH",
+     "more folders of engines, benchmarks, recipes, parted by colons; they come before Assay's "
+     "own"},
+    {"NO_COLOR", "when set: no colours"}};
+
 /* A cell of a Markdown table. */
 static void cell(FILE *out, const char *text)
 {
@@ -49,8 +67,11 @@ static void markdown_options(FILE *out, const struct cli_command *c)
 
     fprintf(out, "| Option | Meaning |\n|---|---|\n");
     for (const struct cli_option *o = c->options; o && o->name; o++) {
+        char help[512];
+
+        cli_option_help(o, help, sizeof(help));
         option_cell(out, o->letter, o->name, o->argument);
-        cell(out, o->help);
+        cell(out, help);
         fprintf(out, "|\n");
     }
     for (size_t i = 0; i < n && c->settings != cli_all_settings; i++) {
@@ -97,19 +118,22 @@ void cli_markdown_commands(FILE *out)
     fprintf(out, "\n## Exit codes\n\n| Code | Meaning |\n|---|---|\n");
     for (const struct cli_exit_row *e = cli_exits; e->meaning; e++)
         fprintf(out, "| %d | %s |\n", e->code, e->meaning);
+    fprintf(out, "\n## Environment\n\n| Variable | Meaning |\n|---|---|\n");
+    for (size_t i = 0; i < sizeof(environment) / sizeof(environment[0]); i++)
+        fprintf(out, "| %s | %s |\n", environment[i].name, environment[i].meaning);
 }
 
 static void markdown_setting(FILE *out, const struct settings_row *row)
 {
+    char limits[256];
+
     option_cell(out, row->letter, row->name, row->argument);
     cell(out, row->initial ? row->initial : "");
-    if (row->min != 0 || row->max != 0)
-        fprintf(out, "| %.15g … %.15g ", row->min, row->max);
+    cli_setting_limits(row, limits, sizeof(limits));
+    if (limits[0])
+        cell(out, limits);
     else
         fprintf(out, "| ");
-    for (size_t i = 0; row->choices && row->choices[i]; i++)
-        fprintf(out, "%s%s", i ? ", " : "", row->choices[i]);
-    fprintf(out, "%s", row->choices ? " " : "");
     cell(out, row->help);
     cell(out, row->conf_key ? row->conf_key : "");
     fprintf(out, "|\n");
@@ -130,7 +154,8 @@ void cli_markdown_settings(FILE *out)
         "file, "
         "that above what `--tune` found, and that above the defaults. LoadGen's own settings can "
         "also come from its `user.conf` "
-        "(`--user-conf`), under the name in the last column.\n");
+        "(`--user-conf`), under the name in the last column. A relative path counts from the "
+        "folder in which the command is given, also in a file; `~/` is the home folder.\n");
     for (int group = 0; group < GROUP_COUNT; group++) {
         fprintf(out, "\n## %s\n\n", settings_group_names[group]);
         fprintf(out,
@@ -216,8 +241,12 @@ static void man_command(FILE *out, const struct cli_command *c)
         roff(out, v->help);
         fputc('\n', out);
     }
-    for (const struct cli_option *o = c->options; o && o->name; o++)
-        roff_option(out, o->letter, o->name, o->argument, o->help);
+    for (const struct cli_option *o = c->options; o && o->name; o++) {
+        char help[512];
+
+        cli_option_help(o, help, sizeof(help));
+        roff_option(out, o->letter, o->name, o->argument, help);
+    }
     for (size_t i = 0; i < n && c->settings != cli_all_settings; i++)
         if (cli_takes_setting(c, rows[i].name))
             roff_option(out, rows[i].letter, rows[i].name, rows[i].argument, rows[i].help);
@@ -246,8 +275,7 @@ void cli_man(FILE *out)
     for (const struct cli_exit_row *e = cli_exits; e->meaning; e++)
         fprintf(out, ".TP\n%d\n%s\n", e->code, e->meaning);
     fprintf(out, ".SH FILES\n.TP\n~/.config/assay/config.yaml\nThe user's settings.\n"
-                 ".SH ENVIRONMENT\n.TP\nASSAY_CONFIG, ASSAY_CACHE, ASSAY_STORE\nFolders in place "
-                 "of the usual ones.\n"
-                 ".TP\nASSAY_RECIPE_PATH\nMore folders of recipes, parted by colons.\n"
-                 ".TP\nNO_COLOR\nWhen set: no colours.\n");
+                 ".SH ENVIRONMENT\n");
+    for (size_t i = 0; i < sizeof(environment) / sizeof(environment[0]); i++)
+        fprintf(out, ".TP\n%s\n%s.\n", environment[i].name, environment[i].meaning);
 }

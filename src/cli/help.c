@@ -50,6 +50,36 @@ void cli_help_short(FILE *out)
             "  assay COMMAND --help        everything about a command\n");
 }
 
+static void join(const char *const *words, char *out, size_t size)
+{
+    json_t *list = cli_strings(words);
+
+    cli_join(list, out, size);
+    json_decref(list);
+}
+
+void cli_setting_limits(const struct settings_row *row, char *out, size_t size)
+{
+    if (row->choices)
+        join(row->choices, out, size);
+    else if (row->min != 0 || row->max != 0)
+        snprintf(out, size, "%.16g … %.16g", row->min, row->max);
+    else
+        snprintf(out, size, "%s", row->allowed ? row->allowed("") : "");
+}
+
+void cli_option_help(const struct cli_option *o, char *out, size_t size)
+{
+    char words[256];
+
+    if (o->choices && !strstr(o->help, o->choices[0])) {
+        join(o->choices, words, sizeof(words));
+        snprintf(out, size, "%s (%s)", o->help, words);
+    } else {
+        snprintf(out, size, "%s", o->help);
+    }
+}
+
 /* "  -l, --lanes N" and its help behind it, or below when it is long. */
 static void option_line(FILE *out, char letter, const char *name, const char *argument,
                         const char *help)
@@ -127,8 +157,12 @@ void cli_help_command(const struct cli_command *c, FILE *out)
             cli_wrap(out, fprintf(out, "  %s %s", v->name, v->arguments), 18, v->help);
     }
     heading(out, "Options");
-    for (const struct cli_option *o = c->options; o && o->name; o++)
-        option_line(out, o->letter, o->name, o->argument, o->help);
+    for (const struct cli_option *o = c->options; o && o->name; o++) {
+        char help[512];
+
+        cli_option_help(o, help, sizeof(help));
+        option_line(out, o->letter, o->name, o->argument, help);
+    }
     option_line(out, 'h', "help", NULL, "this text");
     for (int group = 0; group < GROUP_COUNT; group++) {
         bool headed = c->settings != cli_all_settings;
@@ -166,12 +200,9 @@ void cli_help_setting(const struct settings_row *row, const struct settings *now
     else
         fprintf(out, "--%s %s\n", row->name, row->argument);
     fprintf(out, "  type       %s\n", type_name(row->type));
-    for (size_t i = 0; row->choices && row->choices[i]; i++)
-        fprintf(out, "%s%s", i ? ", " : "  one of     ", row->choices[i]);
-    if (row->choices)
-        fputc('\n', out);
-    if (row->min != 0 || row->max != 0)
-        fprintf(out, "  limits     %.15g to %.15g\n", row->min, row->max);
+    cli_setting_limits(row, value, sizeof(value));
+    if (value[0])
+        fprintf(out, "  %-10s %s\n", row->choices ? "one of" : "limits", value);
     fprintf(out, "  default    %s\n", row->initial ? row->initial : "none");
     if (row->conf_key)
         fprintf(out, "  user.conf  *.*.%s\n", row->conf_key);

@@ -4,33 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "record/export.h"
 #include "record/record.h"
-
-/* Of a run's folder or a record.json, wherever it lies. */
-static int read_path(const char *path, json_t **record, struct assay_err *err)
-{
-    char *file = file_is_dir(path) ? file_join(path, "record.json") : strdup(path);
-    char *full = file ? file_absolute(file) : NULL, *slash;
-    int rc = full ? tree_read_json(full, record, err)
-                  : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to read it", path);
-
-    if (!rc && !json_is_object(*record)) {
-        json_decref(*record);
-        *record = NULL;
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: is not a record", path);
-    }
-    if (!rc && (slash = strrchr(full, '/'))) {
-        *slash = 0;
-        json_object_set_new(*record, "folder", json_string(full));
-    }
-    free(full);
-    free(file);
-    return rc;
-}
 
 static bool is_there(const json_t *records, const json_t *record)
 {
@@ -49,14 +25,13 @@ static bool is_there(const json_t *records, const json_t *record)
 static int add_named(const char *store, const char *name, json_t *records, struct assay_err *err)
 {
     json_t *record = NULL;
-    int rc = strchr(name, '/') ? read_path(name, &record, err)
-                               : record_find(store, name, NULL, &record, err);
+    char *dir = NULL;
+    int rc = record_open(store, name, &dir, &record, err);
 
-    if (!rc)
-        rc = export_check_record_schema(record, name, err);
     if (!rc && !is_there(records, record))
         json_array_append(records, record);
     json_decref(record);
+    free(dir);
     return rc;
 }
 
@@ -70,15 +45,13 @@ static int add_all(const char *store, json_t *records, struct assay_err *err)
 
     json_array_foreach(rc ? NULL : rows, i, row)
     {
-        char *path = text_format("%s/runs/%s", store, tree_text(row, "id", ""));
+        char *path = text_format("%s/runs/%s", store, tree_text(row, "id", "")), *dir = NULL;
 
-        record = NULL;
-        if (!path || read_path(path, &record, &why) ||
-            export_check_record_schema(record, path, &why))
+        if (!path || record_open(store, path, &dir, &record, &why))
             cli_warn("left out: %s", path ? why.text : "not enough memory");
         else
-            json_array_append(records, record);
-        json_decref(record);
+            json_array_append_new(records, record);
+        free(dir);
         free(path);
     }
     json_decref(rows);

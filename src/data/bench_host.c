@@ -34,6 +34,25 @@ int bench_load(const char *name, const struct assay_benchmark **table, char path
     return ASSAY_OK;
 }
 
+int bench_describe(const struct assay_benchmark *table, void *self,
+                   struct assay_benchmark_desc *desc, struct assay_err *err)
+{
+    const char *lacking;
+    int rc;
+
+    *desc = (struct assay_benchmark_desc){.size = sizeof(*desc)};
+    if ((rc = table->describe(self, desc, err)))
+        return rc;
+    lacking = !desc->dataset_name   ? "dataset_name"
+              : !desc->dataset_hash ? "dataset_hash"
+              : !desc->preprocess   ? "preprocess"
+              : !desc->samples      ? "samples"
+                                    : NULL;
+    return lacking ? assay_fail(err, ASSAY_EFAIL, "benchmark %s: describe says no %s", table->name,
+                                lacking)
+                   : ASSAY_OK;
+}
+
 json_t *bench_list(void)
 {
     return plugin_list(&kind);

@@ -10,6 +10,9 @@
 /* By name (ASSAY_BENCHMARK_PATH's folders first, then the installation) or path (contains '/'). */
 int bench_load(const char *name, const struct assay_benchmark **table, char path[1024],
                struct assay_err *err);
+/* Calls describe and checks what it must say.  desc is filled anew. */
+int bench_describe(const struct assay_benchmark *table, void *self,
+                   struct assay_benchmark_desc *desc, struct assay_err *err);
 /* The optional drive hook: NULL when the benchmark has none (or is older than the hook). */
 static inline __typeof__(((struct assay_benchmark *)0)->drive)
 bench_drive(const struct assay_benchmark *b)

@@ -347,13 +347,15 @@ int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
 
     if (is_manifest_name(model))
         return read_manifest(model, m, err);
-    if (strchr(model, '/'))
+    list = strchr(model, '/') ? NULL : manifest_list();
+    file = list ? find_named(model, list) : NULL;
+    if (!file && (!list || file_exists(model))) { /* the weights themselves */
+        json_decref(list);
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: a model is named by its manifest (a .yaml file that says how to "
                           "feed it; docs/models.md has an example)",
                           model);
-    list = manifest_list();
-    file = find_named(model, list);
+    }
     rc = file ? read_manifest(file, m, err) : no_such_model(model, list, err);
     free(file);
     json_decref(list);
@@ -430,13 +432,14 @@ static const char *format_of(const struct manifest *m, const char *const *format
 
 static char *place_of(const struct manifest *m, const char *format)
 {
-    const char *name = tree_text(json_object_get(m->tree, "files"), format, "");
-    char *dir = strdup(m->file), *path;
+    char *name = file_expand_home(tree_text(json_object_get(m->tree, "files"), format, ""));
+    char *dir = strdup(m->file), *path = NULL;
 
-    if (!dir)
-        return NULL;
-    *strrchr(dir, '/') = 0;
-    path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    if (dir && name) {
+        *strrchr(dir, '/') = 0;
+        path = name[0] == '/' ? strdup(name) : file_join(dir, name);
+    }
+    free(name);
     free(dir);
     return path;
 }

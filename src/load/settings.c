@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "load/rounds.h"
@@ -99,7 +100,7 @@ static const struct settings_row rows[] = {
     INT("seed", 0, seed, "1", 0, MANY, "N", GROUP_HOW, NULL, "seed of synthetic samples and weights"),
     REAL("warmup-s", warmup_s, "1", 0, 86400, "S", GROUP_HOW, NULL, "least time for which each lane is warmed up"),
     REAL("stall-timeout-s", stall_timeout_s, "0", 0, 1e7, "S", GROUP_HOW, NULL,
-         "end a run without progress after this time; 0: half an hour, 2 minutes idle in opening a model, lost responses 20 times the longest flight"),
+         "end a run without progress after this time; 0: half an hour; 2 minutes where opening a model uses no CPU; 20 times the longest latency where a response is lost"),
     REAL("time-limit-s", time_limit_s, "0", 0, 1e9, "S", GROUP_HOW, NULL,
          "do not begin a timed part that would take longer, by the warm-up's rate; 0: no limit"),
     REAL("peak-precision", peak_precision, "0.01", 0.0001, 0.5, "R", GROUP_HOW, NULL, "relative precision of find-peak"),
@@ -131,7 +132,7 @@ static const struct settings_row rows[] = {
     REAL("target-qps", target_qps, "0", 0, 1e12, "QPS", GROUP_LOADGEN, "target_qps",
          "Server: arrival rate; Offline: expected rate; 0: found by itself"),
     REAL("target-latency-ms", target_latency_ms, "0", 0, 1e9, "MS", GROUP_LOADGEN, "target_latency",
-         "Server: the bound (default: official); streams: expected latency, 0: found by itself"),
+         "Server: the bound (default: official); SingleStream, MultiStream: expected latency, 0: found by itself"),
     REAL("target-latency-percentile", target_latency_percentile, "0", 0, 0.99999, "P", GROUP_LOADGEN,
          "target_latency_percentile", "as a fraction: 0.99, not 99; default: official"),
     INT("samples-per-query", 0, samples_per_query, "0", 0, 1e6, "N", GROUP_LOADGEN, "samples_per_query",
@@ -154,7 +155,7 @@ static const struct settings_row rows[] = {
     BOOL("performance-issue-same", performance_issue_same, GROUP_LOADGEN, "performance_issue_same",
          "audit: one sample again and again"),
     INT("performance-issue-same-index", 0, performance_issue_same_index, "0", 0, MANY, "N", GROUP_LOADGEN,
-        "performance_issue_same_index", "audit: which one"),
+        "performance_issue_same_index", "audit: index of that one sample"),
     {"accuracy-log-rng-seed", 0, SETTINGS_U64, AT(accuracy_log_rng_seed), "0", 0, 0, NULL, "N",
      "audit: seed of the choice of logged responses", GROUP_LOADGEN, "accuracy_log_rng_seed", NULL},
     REAL("accuracy-log-probability", accuracy_log_probability, "0", 0, 1, "P", GROUP_LOADGEN, NULL,
@@ -408,6 +409,13 @@ static int parse_value(const struct settings_row *row, const char *value, const 
     }
 }
 
+static char *copy_text(const struct settings_row *row, const char *text)
+{
+    bool path = row->argument && (strstr(row->argument, "DIR") || strstr(row->argument, "FILE"));
+
+    return path ? file_expand_home(text) : strdup(text);
+}
+
 /* Keeps a copy of a text; a value that the origin keeps out is dropped. */
 static int store_value(struct settings *s, const struct settings_row *row, union value value,
                        int origin, struct assay_err *err)
@@ -417,7 +425,7 @@ static int store_value(struct settings *s, const struct settings_row *row, union
 
     if (origin < *origin_of(s, row))
         return ASSAY_OK;
-    if (row->type == SETTINGS_TEXT && value.text && !(copy = strdup(value.text)))
+    if (row->type == SETTINGS_TEXT && value.text && !(copy = copy_text(row, value.text)))
         return assay_fail(err, ASSAY_EFAIL, "%s: out of memory", row->name);
     *origin_of(s, row) = (unsigned char)origin;
     switch (row->type) {

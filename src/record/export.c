@@ -49,11 +49,6 @@ static int check_schema(const json_t *tree, const char *known, const char *name,
     return ASSAY_OK;
 }
 
-int export_check_record_schema(const json_t *record, const char *name, struct assay_err *err)
-{
-    return check_schema(record, RECORD_SCHEMA, name, err);
-}
-
 /* ---- making ---- */
 
 static void say_withheld(json_t *list, size_t n, const char *what)
@@ -179,7 +174,7 @@ static int check_entry(const json_t *entry, const char *name, size_t index, stru
              index + 1);
     if (!json_is_object(record))
         return assay_fail(err, ASSAY_EFAIL, "%s: is not there", who);
-    if ((rc = export_check_record_schema(record, who, err)))
+    if ((rc = check_schema(record, RECORD_SCHEMA, who, err)))
         return rc;
     if (canonical_hash(record, hex, &why))
         return assay_fail(err, ASSAY_EFAIL, "%s: %s; nothing was taken", who, why.text);

@@ -17,9 +17,6 @@
 #define EXPORT_SCHEMA     "assay.export/1"
 #define EXPORT_MOST_BYTES ((int64_t)512 << 20)
 
-/* Refuses a record of a newer schema, or of none, in one line that says what to do. */
-int export_check_record_schema(const json_t *record, const char *name, struct assay_err *err);
-
 /* Puts together an export of records as record_find gives them, without the names of people and
  * hosts; *out["withheld"] says what was left out.  With `latencies` their latency.bin too, where
  * there is one.  The caller json_decref()s *out. */

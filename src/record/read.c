@@ -15,6 +15,7 @@
 
 #define LATENCIES_MAX ((size_t)8 << 30) /* bytes: as many as a run can make */
 #define SCHEMA_NAME   "assay.record/"
+#define EXPORT_NAME   "assay.export/"
 
 static bool is_path(const char *name)
 {
@@ -30,10 +31,14 @@ static int check_schema(const char *path, const json_t *tree, struct assay_err *
     if (!strcmp(schema, RECORD_SCHEMA))
         return ASSAY_OK;
     if (!strncmp(schema, SCHEMA_NAME, strlen(SCHEMA_NAME)))
-        return assay_fail(
-            err, ASSAY_EFAIL,
-            "%s: is a record of another Assay (%.40s, this one reads %s); use that one", path,
-            schema, RECORD_SCHEMA);
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s: was made by a newer Assay (%.40s, this one knows %s): update Assay",
+                          path, schema, RECORD_SCHEMA);
+    if (!strncmp(schema, EXPORT_NAME, strlen(EXPORT_NAME)))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: holds exported records: `assay import` takes them into the store, "
+                          "where each has an id",
+                          path);
     return assay_fail(err, ASSAY_EUSAGE, "%s: is no record of Assay: its \"schema\" is not %s",
                       path, RECORD_SCHEMA);
 }

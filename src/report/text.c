@@ -119,7 +119,8 @@ static void say_verdict(struct page *p, const json_t *r)
         item(p, "", "%s", tree_text(error, "text", ""));
         end(p);
     }
-    texts(p, "reason", at(verdict, "reasons"));
+    if (!tree_text(error, "text", NULL)) /* of an error that is the reason, said already */
+        texts(p, "reason", at(verdict, "reasons"));
     texts(p, "note", at(verdict, "notes"));
 }
 
@@ -290,7 +291,9 @@ static void say_things(struct page *p, const json_t *r)
     if (json_is_object(model)) {
         begin(p, "Model");
         item(p, "", "%s", tree_text(model, "name", "unnamed"));
-        item(p, ", ", "%s %s", tree_text(model, "format", ""), tree_text(model, "precision", ""));
+        if (tree_text(model, "format", NULL)) /* a run that failed early may not know */
+            item(p, ", ", "%s %s", tree_text(model, "format", ""),
+                 tree_text(model, "precision", ""));
         if (tree_text(model, "path", NULL))
             item(p, ", ", "%s", tree_text(model, "path", ""));
         if (tree_text(model, "sha256", NULL))

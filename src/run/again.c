@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "data/bench_host.h"
 #include "engine/host.h"
 #include "record/system.h"
 #include "run/digest.h"
@@ -137,18 +138,18 @@ static int dataset_now(const struct resolved *r, json_t *now, struct assay_err *
                                             .threads = 1,
                                             .count = (uint64_t)r->s.count,
                                             .seed = (uint64_t)r->s.seed};
-    struct assay_benchmark_desc desc = {.size = sizeof(desc)};
+    struct assay_benchmark_desc desc;
     void *bench = NULL;
     int rc = manifest ? r->benchmark->open(&config, &bench, err)
                       : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc)
-        rc = r->benchmark->describe(bench, &desc, err);
+        rc = bench_describe(r->benchmark, bench, &desc, err);
     if (!rc) {
         put(now, "dataset", "name", json_string(desc.dataset_name));
-        put(now, "dataset", "hash", desc.dataset_hash ? json_string(desc.dataset_hash) : NULL);
+        put(now, "dataset", "hash", json_string(desc.dataset_hash));
         put(now, "dataset", "samples", json_integer((json_int_t)desc.samples));
-        put(now, "dataset", "preprocess", desc.preprocess ? json_string(desc.preprocess) : NULL);
+        put(now, "dataset", "preprocess", json_string(desc.preprocess));
     }
     if (bench)
         r->benchmark->close(bench);

@@ -125,8 +125,7 @@ static int open_benchmark(struct child *c, struct assay_err *err)
     free(manifest);
     if (rc)
         return rc;
-    c->bench_desc.size = sizeof(c->bench_desc);
-    rc = c->r.benchmark->describe(c->bench, &c->bench_desc, err);
+    rc = bench_describe(c->r.benchmark, c->bench, &c->bench_desc, err);
     if (!rc && c->bench_desc.output_count > sizeof(c->output_map) / sizeof(c->output_map[0]))
         rc = assay_fail(err, ASSAY_EFAIL, "%s wants %u outputs; at most 16 are possible",
                         c->r.benchmark->name, c->bench_desc.output_count);

@@ -42,6 +42,32 @@ static int count_files(void)
     return n - 2;
 }
 
+static void check_home(const char *path, const char *wanted)
+{
+    char *got = file_expand_home(path);
+
+    assert_string_equal(got, wanted);
+    free(got);
+}
+
+static void test_home(void **state)
+{
+    char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+
+    (void)state;
+    setenv("HOME", "/home/me", 1);
+    check_home("~/runs", "/home/me/runs");
+    check_home("~", "/home/me");
+    check_home("~other/runs", "~other/runs"); /* only a shell knows where others live */
+    check_home("./~/runs", "./~/runs");
+    check_home("", "");
+    unsetenv("HOME");
+    check_home("~/runs", "~/runs");
+    if (home)
+        setenv("HOME", home, 1);
+    free(home);
+}
+
 static void test_whole_files(void **state)
 {
     struct assay_err err = {0};
@@ -98,6 +124,7 @@ static void test_nearest(void **state)
     (void)state;
     assert_string_equal(text_nearest("scenrio", words, 4, sizeof(words[0])), "scenario");
     assert_string_equal(text_nearest("bacth", words, 4, sizeof(words[0])), "batch");
+    assert_string_equal(text_nearest("LANES", words, 4, sizeof(words[0])), "lanes");
     assert_null(text_nearest("zebra", words, 4, sizeof(words[0])));
 }
 
@@ -204,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
+        cmocka_unit_test(test_home),
         cmocka_unit_test(test_nearest),
         cmocka_unit_test(test_text_has_a_maximum),
         cmocka_unit_test(test_yaml),
