@@ -363,6 +363,8 @@ static void begins_anew(void **state)
     put_zone("intel-rapl:0", "package-0\n", 5, NULL);
     e = open_meter("cpu");
     energy_begin(e);
+    put_counter("intel-rapl:0", 3000005);
+    energy_mark(e);
     put_counter("intel-rapl:0", 2);
     energy_mark(e);
     out = energy_json(e);
