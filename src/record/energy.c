@@ -44,10 +44,11 @@ bool energy_refuse(struct energy_source *s, const char *fmt, ...)
 
 /* ---- looking ---- */
 
-static void look(struct energy *e)
+/* When: half-way, as asking takes its time too. */
+static void look(struct energy *e, bool first)
 {
     int64_t now = clock_ns();
-    double seconds = (double)(now - e->looked_ns) * 1e-9;
+    double seconds = first ? -1 : (double)(now - e->looked_ns) * 1e-9;
 
     for (size_t i = 0; i < e->count; i++) {
         struct energy_source *s = &e->source[i];
@@ -55,7 +56,7 @@ static void look(struct energy *e)
         if (s->look && !s->reason[0])
             s->look(s, seconds);
     }
-    e->looked_ns = now;
+    e->looked_ns = now + (clock_ns() - now) / 2;
 }
 
 static double period(const struct energy *e)
@@ -82,7 +83,7 @@ static void *look_on(void *arg)
         while (!e->stop && clock_ns() < next)
             pthread_cond_timedwait(&e->wake, &e->mutex, &until);
         if (!e->stop && e->begun)
-            look(e);
+            look(e, false);
     }
     pthread_mutex_unlock(&e->mutex);
     return NULL;
@@ -174,16 +175,13 @@ void energy_begin(struct energy *e)
         return;
     pthread_mutex_lock(&e->mutex);
     e->mark.made = false;
-    for (size_t i = 0; i < e->count; i++) {
-        struct energy_source *s = &e->source[i];
-
-        if (!s->look)
-            continue;
-        s->reason[0] = 0;
-        s->joules = 0;
-        s->look(s, -1);
-    }
-    e->began_ns = e->looked_ns = clock_ns();
+    for (size_t i = 0; i < e->count; i++)
+        if (e->source[i].look) {
+            e->source[i].reason[0] = 0;
+            e->source[i].joules = 0;
+        }
+    look(e, true);
+    e->began_ns = e->looked_ns;
     e->begun = true;
     pthread_mutex_unlock(&e->mutex);
 }
@@ -194,7 +192,7 @@ void energy_mark(struct energy *e)
         return;
     pthread_mutex_lock(&e->mutex);
     if (e->begun) {
-        look(e);
+        look(e, false);
         for (size_t i = 0; i < e->count; i++) {
             e->mark.known[i] = e->source[i].look && !e->source[i].reason[0];
             e->mark.joules[i] = e->source[i].joules;
