@@ -203,7 +203,7 @@ static const struct cli_option options[] = {
     {"threads", 't', "1,2", NULL, NULL, "of each lane; default: the same"},
     {"batches", 'b', "1,8", NULL, NULL, "default: Offline 1 to 32, else the scenario's own"},
     {"constraint", 'c', "A,B", NULL, NULL,
-     "accuracy>=99% (of fp32), latency<=15ms, throughput>=100, memory<=4GB"},
+     "accuracy>=99% (of fp32), latency<=15ms, throughput>=100, memory<=4GB, energy<=2J (a sample)"},
     {"budget", 0, "TIME", NULL, NULL, "for all of it: 90s, 15m (default), 2h"},
     {"short", 0, "TIME", NULL, NULL, "length of a short run's timed part; default: 2s"},
     {"apply", 0, NULL, NULL, NULL,
@@ -224,8 +224,9 @@ const struct cli_command cli_cmd_explore = {
     .help =
         "Measures engines x precisions x lanes x threads x batches: accuracy once for each model, "
         "engine and precision, short runs that leave out early what is far behind, and full runs "
-        "of the best. Marked with * is the front: no other is better in rate, latency, accuracy "
-        "and memory at once. Every run is a record, and none is made twice, so an exploration "
+        "of the best. Marked with * is the front: no other is better in rate, latency, accuracy, "
+        "memory and, where every run could read it, energy at once. Every run is a record, and "
+        "none is made twice, so an exploration "
         "that was stopped goes on with the same command.\n"
         "\n"
         "    assay explore resnet50\n"

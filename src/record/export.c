@@ -137,7 +137,7 @@ static const char *record_fault(const json_t *r)
 {
     static const char *const words[] = {"benchmark", "profile", "scenario", "mode", "status"};
     static const char *const parts[] = {"verdict",     "model",    "dataset", "engine",
-                                        "performance", "accuracy", "stages"};
+                                        "performance", "accuracy", "stages",  "energy"};
     const json_t *part;
     size_t i;
 

@@ -16,11 +16,13 @@ static const struct figure {
                {"energy_j", "energy", "joules", false}};
 #define FIGURES (sizeof(figures) / sizeof(figures[0]))
 
-bool front_dominates(const json_t *a, const json_t *b)
+#define ENERGY (FIGURES - 1) /* the last */
+
+static bool dominates(const json_t *a, const json_t *b, size_t count)
 {
     bool better = false;
 
-    for (size_t i = 0; i < FIGURES; i++) {
+    for (size_t i = 0; i < count; i++) {
         const json_t *x = json_object_get(a, figures[i].name),
                      *y = json_object_get(b, figures[i].name);
         double d;
@@ -37,8 +39,37 @@ bool front_dominates(const json_t *a, const json_t *b)
     return better;
 }
 
+bool front_dominates(const json_t *a, const json_t *b)
+{
+    return dominates(a, b, FIGURES);
+}
+
+/* "processors and card" on a card means the same as "processors" without one: all that was used. */
+static bool has_processors(const json_t *point)
+{
+    return !strncmp(tree_text(point, "energy_of", "processors"), "processors", 10);
+}
+
+bool front_has_energy(const json_t *points)
+{
+    const json_t *p, *first = NULL;
+    size_t i;
+
+    json_array_foreach(points, i, p)
+    {
+        if (tree_bool(p, "out", false))
+            continue;
+        first = first ? first : p;
+        if (!json_is_number(json_object_get(p, figures[ENERGY].name)) ||
+            has_processors(p) != has_processors(first))
+            return false;
+    }
+    return first != NULL;
+}
+
 void front_mark(json_t *points)
 {
+    size_t count = front_has_energy(points) ? FIGURES : ENERGY;
     json_t *a, *b;
     size_t i, k;
 
@@ -48,7 +79,7 @@ void front_mark(json_t *points)
 
         json_array_foreach(points, k, b)
         {
-            if (front && k != i && !tree_bool(b, "out", false) && front_dominates(b, a))
+            if (front && k != i && !tree_bool(b, "out", false) && dominates(b, a, count))
                 front = false;
         }
         json_object_set_new(a, "front", json_boolean(front));

@@ -6,7 +6,9 @@
  *   accuracy      in the metric's unit, more is better
  *   memory_bytes  peak resident memory, less is better
  *   energy_j      per sample, less is better
- * A figure that is missing in either of two points does not take part in their comparison. */
+ * A figure that is missing in either of two points does not take part in their comparison; energy
+ * does not in any unless every point has it, of the same parts of the machine ("energy_of"):
+ * measured by turns it would set apart points that differ in nothing else. */
 #ifndef RECORD_FRONT_H
 #define RECORD_FRONT_H
 
@@ -18,6 +20,8 @@
  * figures and better in one.  Points with "out": true (a constraint, a failure) are never on it. */
 void front_mark(json_t *points);
 bool front_dominates(const json_t *a, const json_t *b);
+/* Whether energy is a figure of these points' front. */
+bool front_has_energy(const json_t *points);
 
 #define FRONT_CONSTRAINTS_MAX 8
 struct front_constraint {

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/tree.h"
+#include "record/energy.h"
 #include "record/record.h"
 #include "report/differ.h"
 #include "report/weather.h"
@@ -60,6 +61,8 @@ static bool has_figure(const json_t *r, int figure)
 
     if (figure == FIGURE_ACCURACY)
         return json_is_number(json_object_get(json_object_get(r, "accuracy"), "value"));
+    if (figure == FIGURE_ENERGY)
+        return isfinite(energy_per_sample(r));
     if (!strcmp(scenario_of(r), "Offline"))
         return perf && figure == FIGURE_THROUGHPUT;
     if (figure == FIGURE_THROUGHPUT && !strcmp(scenario_of(r), "Server"))
@@ -316,14 +319,75 @@ static void pair_accuracy(const json_t *a, const json_t *b, struct spread_pair *
     p->ratio = around(y / x, ratio_variance(a, b), z);
 }
 
+/* ---- energy ---- */
+
+/* Of a side's runs, as logarithms: their mean, and the sum of squares about it. */
+static double energies(const struct compare_side *side, double *squares)
+{
+    double mean = 0, each;
+
+    for (size_t i = 0; i < side->count; i++)
+        mean += log(energy_per_sample(side->runs[i].record)) / (double)side->count;
+    for (size_t i = 0; i < side->count; i++) {
+        each = log(energy_per_sample(side->runs[i].record)) - mean;
+        *squares += each * each;
+    }
+    return mean;
+}
+
+static struct spread energy_around(double log_value, double reach)
+{
+    double value = exp(log_value);
+
+    return isfinite(reach) ? (struct spread){value, value * exp(-reach), value * exp(reach)}
+                           : (struct spread){value, 0, INFINITY};
+}
+
+static bool all_comparable(const struct compare_side *a, const struct compare_side *b)
+{
+    for (size_t i = 0; i < a->count * b->count; i++)
+        if (!energy_comparable(a->runs[i / b->count].record, b->runs[i % b->count].record))
+            return false;
+    return a->count && b->count;
+}
+
+/* A run has one energy, so only runs made again say how far it can be trusted: Student's t of the
+ * logarithms, with what both sides' runs vary by.  With one run a side it is not bounded. */
+static void pair_energy(const struct compare_side *a, const struct compare_side *b,
+                        struct spread_pair *p, json_t *notes)
+{
+    double na = (double)a->count, nb = (double)b->count, squares = 0, x, y, t = INFINITY;
+    size_t dof = a->count + b->count - 2;
+
+    p->known = all_comparable(a, b);
+    if (!p->known) {
+        if (has_figure(a->of.record, FIGURE_ENERGY) && has_figure(b->of.record, FIGURE_ENERGY))
+            json_array_append_new(notes,
+                                  json_string("energy is not compared: not of the same parts of "
+                                              "the machine in every run"));
+        return;
+    }
+    x = energies(a, &squares);
+    y = energies(b, &squares);
+    if (a->count > 1 && b->count > 1)
+        t = spread_quantile(1 - (1 - SPREAD_LEVEL) / FIGURE_COUNT, (unsigned)dof) *
+            sqrt(squares / (double)dof);
+    else
+        json_array_append_new(notes, json_string("a run has one energy: only --repeats gives its "
+                                                 "ratio an interval"));
+    p->a = energy_around(x, t / sqrt(na));
+    p->b = energy_around(y, t / sqrt(nb));
+    p->ratio = energy_around(y - x, t * sqrt(1 / na + 1 / nb));
+}
+
 /* ---- words ---- */
 
 static const char *word_of(int figure, const struct spread *ratio)
 {
     double margin = figure == FIGURE_ACCURACY ? COMPARE_ACCURACY_MARGIN : COMPARE_MARGIN;
 
-    if (figure == FIGURE_ACCURACY && (ratio->low > 1 || ratio->high < 1))
-        return ratio->low > 1 ? COMPARE_BETTER : COMPARE_WORSE;
+    if (figure >= FIGURE_ACCURACY && (ratio->low > 1 || ratio->high < 1))
+        return (ratio->low > 1) == figure_more_is_better(figure) ? COMPARE_BETTER : COMPARE_WORSE;
     if (ratio->low > 1 || ratio->high < 1)
         return (ratio->low > 1) == figure_more_is_better(figure) ? COMPARE_FASTER : COMPARE_SLOWER;
     /* Half its width: a true difference of the margin would have left 1 outside, as a rule. */
@@ -372,7 +436,7 @@ static const char *unit_of(const json_t *record, int figure)
 {
     if (figure == FIGURE_ACCURACY)
         return tree_text(json_object_get(record, "accuracy"), "unit", "");
-    return figure == FIGURE_THROUGHPUT ? "samples/s" : "ns";
+    return figure == FIGURE_THROUGHPUT ? "samples/s" : figure == FIGURE_ENERGY ? "J" : "ns";
 }
 
 /* JSON has no infinity: an end that is not bounded is null. */
@@ -521,6 +585,7 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
     if (has_figures_of_time(a->of.record) && has_figures_of_time(b->of.record))
         note_sides(&x, &y, notes);
     allow_for_machine(a, b, pairs, notes);
+    pair_energy(a, b, &pairs[FIGURE_ENERGY], notes);
     chief = headline(a->of.record);
     broken_rules = rules_json(rules, rule_count, pairs, &broken);
     *out =

@@ -29,8 +29,8 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
                     const struct rule *rules, size_t rule_count, json_t **out,
                     struct assay_err *err);
 
-/* Words of "verdict", of the whole and of each figure (which is never mixed); an accuracy is better
- * or worse. */
+/* Words of "verdict", of the whole and of each figure (which is never mixed); an accuracy or an
+ * energy is better or worse. */
 #define COMPARE_FASTER "faster"
 #define COMPARE_SLOWER "slower"
 #define COMPARE_MIXED  "faster and slower"

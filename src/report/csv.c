@@ -73,6 +73,12 @@ static const struct column {
     {"imported_from", TEXT, "foreign/file"},
     {"tag", TEXT, "tag"},
     {"error", TEXT, "error/text"},
+    {"energy_from", TEXT, "energy/from"},
+    {"energy_complete", BOOLEAN, "energy/complete"},
+    {"energy_j", NUMBER, "energy/joules"},
+    {"energy_j_per_sample", NUMBER, "energy/joules_per_sample"},
+    {"energy_watts", NUMBER, "energy/watts"},
+    {"energy_reason", TEXT, "energy/reason"},
 };
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 

@@ -4,13 +4,29 @@
 #include <string.h>
 
 #include "base/tree.h"
+#include "record/front.h"
 #include "report/format.h"
 
 #define CELL 64
 
-enum { MARK, SETUP, LANES, THREADS, BATCH, RATE, LATENCY, ACCURACY, MEMORY, RUN, ID, COLUMNS };
-static const char *const titles[COLUMNS] = {
-    "", "SETUP", "LANES", "THREADS", "BATCH", "RATE", "LATENCY", "ACCURACY", "MEMORY", "RUN", "ID"};
+enum {
+    MARK,
+    SETUP,
+    LANES,
+    THREADS,
+    BATCH,
+    RATE,
+    LATENCY,
+    ACCURACY,
+    MEMORY,
+    ENERGY,
+    RUN,
+    ID,
+    COLUMNS
+};
+static const char *const titles[COLUMNS] = {"",       "SETUP",  "LANES",   "THREADS",
+                                            "BATCH",  "RATE",   "LATENCY", "ACCURACY",
+                                            "MEMORY", "ENERGY", "RUN",     "ID"};
 
 static void number(char *out, const json_t *p, const char *key)
 {
@@ -44,6 +60,7 @@ static void fill(char cell[COLUMNS][CELL], const json_t *p)
     if (json_is_number(json_object_get(p, "accuracy")))
         snprintf(cell[ACCURACY], CELL, "%.5g", tree_real(p, "accuracy", 0));
     figure(cell[MEMORY], p, "memory_bytes", 1e-6, "MB");
+    figure(cell[ENERGY], p, "energy_j", 1, "J");
     snprintf(cell[RUN], CELL, "%s", tree_bool(p, "full", false) ? "full" : "short");
     snprintf(cell[ID], CELL, "%.8s", tree_text(p, "id", ""));
     for (int c = 0; c < COLUMNS; c++)
@@ -55,7 +72,7 @@ static void print_row(const char cell[COLUMNS][CELL], const size_t width[COLUMNS
     for (int c = 0; c < COLUMNS; c++) {
         size_t n = format_columns(cell[c]);
         int gap = (int)(width[c] > n ? width[c] - n : 0);
-        bool right = c >= LANES && c <= MEMORY;
+        bool right = c >= LANES && c <= ENERGY;
 
         if (!width[c] && c)
             continue;
@@ -63,6 +80,25 @@ static void print_row(const char cell[COLUMNS][CELL], const size_t width[COLUMNS
                 right || c == ID ? 0 : gap, "");
     }
     fputc('\n', out);
+}
+
+/* What the energy is of, and where it is none of the front's figures. */
+static void say_energy(const json_t *points, FILE *out)
+{
+    const char *of = NULL;
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(points, i, p)
+    {
+        if (!of && json_is_number(json_object_get(p, "energy_j")))
+            of = tree_text(p, "energy_of", "?");
+    }
+    if (of)
+        fprintf(out, "\nEnergy of a sample (%.40s)%s\n", of,
+                front_has_energy(points)
+                    ? ""
+                    : "; not every point has the same, so the front is without it");
 }
 
 /* Points that are out, with the reason, below the others. */
@@ -113,6 +149,7 @@ int report_explore(const json_t *points, FILE *out)
         fill(cell, p);
         print_row(cell, width, out);
     }
+    say_energy(points, out);
     print_out(points, out);
     return fflush(out) || ferror(out) ? ASSAY_EFAIL : ASSAY_OK;
 }

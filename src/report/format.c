@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/tree.h"
+
 /* Where a text was cut in the middle of a UTF-8 character, the beginning of it is taken off. */
 static void drop_half(char *s)
 {
@@ -56,7 +58,7 @@ static void digits(char *out, size_t size, double v)
 
 void format_value(char out[64], double value, const char *unit)
 {
-    static const char *const names[] = {"ns", "us", "ms", "s"};
+    static const char *const names[] = {"ns", "us", "ms", "s"}, *const joules[] = {"J", "mJ", "uJ"};
     char number[40];
     int i = 0;
 
@@ -66,9 +68,29 @@ void format_value(char out[64], double value, const char *unit)
             i++;
         }
         unit = names[i];
+    } else if (!strcmp(unit, "J") && value > 0) {
+        while (i < 2 && value < 0.99995) {
+            value *= 1000;
+            i++;
+        }
+        unit = joules[i];
     }
     digits(number, sizeof(number), value);
     snprintf(out, 64, "%s%s%.20s", number, *unit ? " " : "", unit);
+}
+
+void format_energy_sources(const json_t *energy, char out[200])
+{
+    const json_t *s;
+    size_t i, n = 0;
+
+    out[0] = 0;
+    json_array_foreach(json_object_get(energy, "sources"), i, s)
+    {
+        if (n < 199 && !strcmp(tree_text(s, "from", ""), "detected"))
+            n += (size_t)snprintf(out + n, 200 - n, "%s%.60s", n ? ", " : "",
+                                  tree_text(s, "name", "?"));
+    }
 }
 
 void format_exact(char out[64], double value, const char *unit)

@@ -11,9 +11,11 @@
 void format_clean(char *s);
 /* Columns on a terminal: one a UTF-8 character. */
 size_t format_columns(const char *s);
-/* Four significant digits; "ns" is scaled to ns, us, ms or s. */
+/* Four significant digits; "ns" is scaled to ns, us, ms or s, "J" to J, mJ or uJ. */
 void format_value(char out[64], double value, const char *unit);
 /* Accuracies are compared in their last digits: six significant ones. */
+/* The names of what an energy is the sum of: "package-0, package-1, cuda:0". */
+void format_energy_sources(const json_t *energy, char out[200]);
 void format_exact(char out[64], double value, const char *unit);
 /* Any JSON value, short; texts without quotes. */
 void format_json(char *out, size_t size, const json_t *value);

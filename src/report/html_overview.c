@@ -32,9 +32,9 @@ static void marks(FILE *out, const struct view *v)
         fputs(" <span class=\"tag\">imported</span>", out);
 }
 
-static void overview_row(FILE *out, const struct view *v)
+static void overview_row(FILE *out, const struct view *v, bool energy)
 {
-    char setup[300], value[64], p99[64], accuracy[64];
+    char setup[300], value[64], p99[64], accuracy[64], joules[64];
 
     view_setup(v, setup, sizeof(setup));
     fputs("<tr><td>", out);
@@ -53,6 +53,8 @@ static void overview_row(FILE *out, const struct view *v)
     cell(out, "r fig", view_value(v, value));
     cell(out, "r p99", view_latency(v, "p99", p99));
     cell(out, "r acc", view_accuracy(v, accuracy));
+    if (energy)
+        cell(out, "r opt", view_energy_per_sample(v, joules));
     fprintf(out, "<td class=\"opt\"><a href=\"#m%zu\">%zu</a></td>", v->machine + 1,
             v->machine + 1);
     fputs("<td class=\"opt w\">", out);
@@ -155,6 +157,7 @@ static void comparisons(FILE *out, const struct view *views, size_t n)
 
 void html_overview(FILE *out, const struct view *views, size_t n)
 {
+    bool energy = view_any_energy(views, n);
     size_t i;
 
     fputs("<section><h2>Overview</h2><div class=\"wide\" tabindex=\"0\" role=\"region\" "
@@ -162,12 +165,14 @@ void html_overview(FILE *out, const struct view *views, size_t n)
           "<th scope=\"col\">verdict</th><th scope=\"col\">run</th><th scope=\"col\">benchmark</th>"
           "<th scope=\"col\">setup</th><th scope=\"col\" class=\"opt\">profile</th>"
           "<th scope=\"col\" class=\"r\">figure</th><th scope=\"col\" class=\"r\">p99</th>"
-          "<th scope=\"col\" class=\"r\">accuracy</th>"
-          "<th scope=\"col\" class=\"opt\">machine</th><th scope=\"col\" class=\"opt\">date</th>"
+          "<th scope=\"col\" class=\"r\">accuracy</th>",
+          out);
+    fputs(energy ? "<th scope=\"col\" class=\"r opt\">energy a sample</th>" : "", out);
+    fputs("<th scope=\"col\" class=\"opt\">machine</th><th scope=\"col\" class=\"opt\">date</th>"
           "</tr></thead><tbody>\n",
           out);
     for (i = 0; i < n; i++)
-        overview_row(out, &views[i]);
+        overview_row(out, &views[i], energy);
     fputs("</tbody></table></div></section>\n", out);
     comparisons(out, views, n);
 }

@@ -248,6 +248,13 @@ static void say_accuracy(FILE *out, const struct view *v)
     }
 }
 
+static void say_energy(FILE *out, const struct view *v)
+{
+    char energy[700];
+
+    fact(out, "energy", "%s", view_energy(v, energy, sizeof(energy)));
+}
+
 static void say_issued(FILE *out, const struct view *v)
 {
     const json_t *p = at(v->record, "performance");
@@ -357,6 +364,7 @@ static void say_things(FILE *out, const struct view *v)
     fputs("<h3>How it came about</h3><dl class=\"facts\">", out);
     say_accuracy(out, v);
     say_issued(out, v);
+    say_energy(out, v);
     fact(out, "model", "%.200s, %.40s %.40s", v->model, tree_text(model, "format", ""),
          tree_text(model, "precision", ""));
     if (tree_text(model, "sha256", NULL))

@@ -26,12 +26,14 @@ static void cell(FILE *out, const char *text)
 
 static void overview(FILE *out, const struct view *views, size_t n)
 {
+    bool energy = view_any_energy(views, n);
     char setup[300], value[64];
     size_t i;
 
-    fputs("| verdict | run | benchmark | setup | scenario | mode | figure | p99 | accuracy | data "
-          "|\n|---|---|---|---|---|---|---:|---:|---:|---|\n",
-          out);
+    fprintf(out,
+            "| verdict | run | benchmark | setup | scenario | mode | figure | p99 | accuracy "
+            "%s| data |\n|---|---|---|---|---|---|---:|---:|---:|%s---|\n",
+            energy ? "| energy a sample " : "", energy ? "---:|" : "");
     for (i = 0; i < n; i++) {
         const struct view *v = &views[i];
 
@@ -47,6 +49,8 @@ static void overview(FILE *out, const struct view *views, size_t n)
         cell(out, view_value(v, value));
         cell(out, view_latency(v, "p99", value));
         cell(out, view_accuracy(v, value));
+        if (energy)
+            cell(out, view_energy_per_sample(v, value));
         fprintf(out, "%s%s |\n", view_synthetic(v) ? "SYNTHETIC" : "",
                 !v->foreign         ? ""
                 : view_synthetic(v) ? ", imported"
@@ -85,7 +89,7 @@ static void item(FILE *out, const char *label, const char *text)
 
 static void say_head(FILE *out, const struct view *v)
 {
-    char value[64];
+    char value[64], energy[700];
 
     fprintf(out, "## %s ", v->good ? "✓" : "✗");
     escape_markdownf(out, "%s %s, %s, %s", v->word, v->benchmark, v->scenario, v->mode);
@@ -113,6 +117,7 @@ static void say_head(FILE *out, const struct view *v)
     texts(out, "reason", at(at(v->record, "verdict"), "reasons"));
     texts(out, "note", at(at(v->record, "verdict"), "notes"));
     item(out, "accuracy", view_accuracy(v, value));
+    item(out, "energy", view_energy(v, energy, sizeof(energy)));
 }
 
 static void say_latency(FILE *out, const struct view *v)

@@ -32,12 +32,12 @@ static int parse_figure(const char *text, size_t n, struct assay_err *err)
     near = text_nearest(word, figure_names, FIGURE_COUNT, sizeof(figure_names[0]));
     assay_fail(err, ASSAY_EUSAGE,
                "--fail-if '%.60s': there is no figure '%s'%s%s; throughput, mean, p50, p90, p95, "
-               "p97, p99, p99.9 and accuracy are",
+               "p97, p99, p99.9, accuracy and energy are",
                text, word, near ? ", did you mean " : "", near ? near : "");
     return -1;
 }
 
-/* What one of the unit is in ns, per second or accuracy; 0: it does not fit the figure. */
+/* What one of the unit is in ns, per second, accuracy or J; 0: it does not fit the figure. */
 static double unit_of(int figure, const char *unit)
 {
     static const struct {
@@ -48,6 +48,8 @@ static double unit_of(int figure, const char *unit)
 
     if (figure == FIGURE_ACCURACY)
         return !*unit;
+    if (figure == FIGURE_ENERGY)
+        return !*unit || !strcmp(unit, "J") ? 1 : !strcmp(unit, "mJ") ? 1e-3 : 0;
     if (figure == FIGURE_THROUGHPUT)
         return !*unit || !strcmp(unit, "/s") || !strcmp(unit, "samples/s") || !strcmp(unit, "qps");
     for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)

@@ -45,9 +45,9 @@
 #define LEAST      8 /* latencies, or pieces, below which there is no figure */
 #define LEAST_TAIL 5 /* latencies beyond a percentile, on either side */
 
-const char *const figure_names[] = {"throughput", "mean", "p50",   "p90",      "p95",
-                                    "p97",        "p99",  "p99.9", "accuracy", NULL};
-static const double share[FIGURE_COUNT] = {0, 0, .5, .9, .95, .97, .99, .999, 0};
+const char *const figure_names[] = {"throughput", "mean",  "p50",      "p90",    "p95", "p97",
+                                    "p99",        "p99.9", "accuracy", "energy", NULL};
+static const double share[FIGURE_COUNT] = {0, 0, .5, .9, .95, .97, .99, .999, 0, 0};
 
 bool figure_more_is_better(int figure)
 {

@@ -18,7 +18,8 @@ enum figure {
     FIGURE_P97,
     FIGURE_P99,
     FIGURE_P999,
-    FIGURE_ACCURACY, /* no figure of a run's time: the caller's to fill in */
+    FIGURE_ACCURACY, /* no figures of a run's time: the caller's to fill in */
+    FIGURE_ENERGY,   /* joules a sample */
     FIGURE_COUNT
 };
 extern const char *const figure_names[]; /* "throughput", "mean", "p50" …, NULL */

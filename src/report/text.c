@@ -5,11 +5,13 @@
  * below its label. */
 #include "report/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "record/energy.h"
 #include "report/format.h"
 
 #define WIDTH 100
@@ -227,6 +229,31 @@ static void say_counts(struct page *p, const json_t *perf)
         item(p, ", ", "%lld samples", (long long)tree_int(perf, "samples", 0));
     if (json_is_number(at(perf, "duration_s")))
         item(p, ", ", "%.2f s", tree_real(perf, "duration_s", 0));
+    end(p);
+}
+
+static void say_energy(struct page *p, const json_t *r)
+{
+    const json_t *energy = energy_of(r);
+    double joules = energy_per_sample(r);
+    char value[64], of[200];
+
+    if (!energy)
+        return;
+    begin(p, "Energy");
+    if (isfinite(joules)) {
+        format_value(value, joules, "J");
+        item(p, "", "%s a sample", value);
+        format_value(value, tree_real(energy, "watts", 0), "W");
+        item(p, "   ", "%s", value);
+        format_value(value, tree_real(energy, "joules", 0), "J");
+        format_energy_sources(energy, of);
+        item(p, "   ", "%s in %.2f s of %s", value, tree_real(energy, "seconds", 0), of);
+        if (tree_text(energy, "reason", NULL))
+            item(p, "; ", "%s", tree_text(energy, "reason", ""));
+    } else {
+        item(p, "", "unknown: %s", tree_text(energy, "reason", "no reason was given"));
+    }
     end(p);
 }
 
@@ -465,6 +492,7 @@ int report_text(const json_t *record, FILE *out)
     say_latency(p, at(record, "performance"));
     say_accuracy(p, at(record, "accuracy"));
     say_counts(p, at(record, "performance"));
+    say_energy(p, record);
     say_stages(p, record);
     say_trials(p, at(record, "trials"));
     say_things(p, record);

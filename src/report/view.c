@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "record/energy.h"
 #include "report/format.h"
 
 const char *const view_percentiles[] = {"min", "p50",   "p90", "p95",  "p97",
@@ -171,6 +172,44 @@ const char *view_accuracy(const struct view *v, char out[64])
     out[0] = 0;
     if (json_is_number(at(accuracy, "value")))
         format_exact(out, tree_real(accuracy, "value", 0), tree_text(accuracy, "unit", ""));
+    return out;
+}
+
+const char *view_energy_per_sample(const struct view *v, char out[64])
+{
+    double joules = energy_per_sample(v->record);
+
+    out[0] = 0;
+    if (isfinite(joules))
+        format_value(out, joules, "J");
+    return out;
+}
+
+bool view_any_energy(const struct view *views, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (isfinite(energy_per_sample(views[i].record)))
+            return true;
+    return false;
+}
+
+const char *view_energy(const struct view *v, char *out, size_t size)
+{
+    const json_t *energy = energy_of(v->record);
+    const char *reason = tree_text(energy, "reason", NULL);
+    char each[64], joules[64], watts[64], of[200];
+
+    out[0] = 0;
+    if (!*view_energy_per_sample(v, each)) {
+        if (energy)
+            snprintf(out, size, "unknown: %.240s", reason ? reason : "no reason was given");
+        return out;
+    }
+    format_value(watts, tree_real(energy, "watts", 0), "W");
+    format_value(joules, tree_real(energy, "joules", 0), "J");
+    format_energy_sources(energy, of);
+    snprintf(out, size, "%s a sample, %s, %s of %s%s%.240s", each, watts, joules, of,
+             reason ? "; " : "", reason ? reason : "");
     return out;
 }
 

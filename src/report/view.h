@@ -37,6 +37,12 @@ const char *view_synthetic(const struct view *v);
 /* The headline with its unit, or "" (out then is empty, too). */
 const char *view_value(const struct view *v, char out[64]);
 const char *view_accuracy(const struct view *v, char out[64]);
+/* "0.12 J a sample, 72 W, 4321 J of package-0, package-1", with what is missing; or "unknown: …";
+ * or "" where the record has nothing of it. */
+const char *view_energy(const struct view *v, char *out, size_t size);
+/* The first of it alone; "" where it is unknown.  Whether any of the runs has it. */
+const char *view_energy_per_sample(const struct view *v, char out[64]);
+bool view_any_energy(const struct view *views, size_t n);
 /* Of performance.latency_ns; "" when it is not there. */
 const char *view_latency(const struct view *v, const char *key, char out[64]);
 /* "resnet50-synthetic, onnxruntime 1.2, cpu, fp32": what tells runs of one benchmark apart. */

@@ -509,6 +509,8 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     json_object_set_new(
         tree, "memory",
         json_pack("{s:I}", "peak_bytes", (json_int_t)use.ru_maxrss * 1024)); /* KiB, on Linux */
+    if (c->energy)
+        json_object_set_new(tree, "energy", energy_json(c->energy));
     if (c->bench_desc.note)
         json_object_set_new(tree, "note", json_string(c->bench_desc.note));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
@@ -518,6 +520,16 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
 }
 
 /* ---- the whole ---- */
+
+/* Before sut_open, which may bind this thread to a lane's cores: the meter's inherits. */
+static void open_meter(struct child *c)
+{
+    struct energy_ask ask = {.device = c->r.s.device,
+                             .remote = c->r.engine->caps & ASSAY_CAP_REMOTE};
+
+    if (!c->tune)
+        c->energy = energy_open(&ask);
+}
 
 static int map_shared(struct child *c, struct assay_err *err)
 {
@@ -545,8 +557,10 @@ static int run_all(struct child *c, struct assay_err *err)
         rc = open_pinned(c, err);
     if (!rc)
         rc = prepare_samples(c, err);
-    if (!rc)
+    if (!rc) {
+        open_meter(c);
         rc = sut_open(c, err);
+    }
     if (rc)
         return rc;
     child_phase(c, PHASE_WARMUP, c->r.engine->name, 0, c->r.s.warmup_s);

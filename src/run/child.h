@@ -7,6 +7,7 @@
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "load/detail.h"
+#include "record/energy.h"
 #include "run/pin.h"
 #include "run/resolve.h"
 #include "run/shared.h"
@@ -42,6 +43,7 @@ struct child {
     struct pin pin;
     bool whole_outputs; /* the model's outputs have no batch dimension */
     struct batcher *batcher;
+    struct energy *energy; /* its meter; NULL: a trial of a tuning */
 
     bool warming; /* completions are counted, not given to LoadGen */
     int64_t

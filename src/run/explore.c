@@ -41,16 +41,28 @@ static double share(const struct search *x, double mine, double best)
     return x->ask->latency ? best / mine : mine / best;
 }
 
-/* Puts out what breaks a constraint. */
-static void constrain(const struct search *x, json_t *o)
+/* How a measured point breaks a constraint, or does not show that it keeps one on energy; NULL: it
+ * keeps it. */
+static json_t *how_broken(const struct search *x, const struct front_constraint *c, const json_t *o)
 {
     char why[120];
 
+    if (!strcmp(c->figure, "energy_j") && !json_object_get(o, "energy_j"))
+        return json_sprintf("its energy is not known: %s",
+                            tree_text(o, "energy_reason", "no reason was given"));
+    return front_breaks(c, o, x->reference, why) ? json_string(why) : NULL;
+}
+
+/* Puts out what breaks a constraint. */
+static void constrain(const struct search *x, json_t *o)
+{
     for (size_t i = 0; i < x->ask->constraint_count && !is_out(o); i++) {
-        if (!front_breaks(&x->ask->constraints[i], o, x->reference, why))
+        json_t *why = how_broken(x, &x->ask->constraints[i], o);
+
+        if (!why)
             continue;
         json_object_set_new(o, "out", json_true());
-        json_object_set_new(o, "reason", json_string(why));
+        json_object_set_new(o, "reason", why);
     }
 }
 

@@ -16,6 +16,7 @@
 #include "engine/host.h"
 #include "load/settings.h"
 #include "record/cell.h"
+#include "record/energy.h"
 #include "record/record.h"
 #include "run/digest.h"
 #include "run/resolve.h"
@@ -367,6 +368,22 @@ static double latency_ms(const json_t *record)
     return tree_real(latency, "p99", 0) * 1e-6;
 }
 
+static void take_energy(json_t *point, const json_t *record)
+{
+    const json_t *energy = energy_of(record);
+
+    json_object_del(point, "energy_j"); /* the short run's */
+    json_object_del(point, "energy_of");
+    json_object_del(point, "energy_reason");
+    set_real(point, "energy_j", energy_per_sample(record));
+    if (json_object_get(point, "energy_j"))
+        json_object_set_new(point, "energy_of", json_string(energy_covers(energy)));
+    else
+        json_object_set_new(point, "energy_reason",
+                            json_string(tree_text(energy, "reason",
+                                                  "its run was made before energy was measured")));
+}
+
 static void take_figures(json_t *point, int kind, const json_t *record)
 {
     const json_t *performance = json_object_get(record, "performance"),
@@ -394,6 +411,7 @@ static void take_figures(json_t *point, int kind, const json_t *record)
         set_real(point, "latency_ms", latency_ms(record));
         set_real(point, "memory_bytes",
                  tree_real(json_object_get(record, "memory"), "peak_bytes", 0));
+        take_energy(point, record);
         if (kind == EXPLORE_FULL && !tree_bool(verdict, "valid", false))
             put_out(point, reason ? reason : "INVALID");
     }
@@ -450,6 +468,40 @@ static double left_s(void *ctx)
     return x->ask->budget_s - (double)(clock_ns() - x->began) * 1e-9;
 }
 
+#define ENERGY_LOOK_S 0.3
+
+/* Minutes of runs that cannot keep a constraint on energy are not begun where none can be read.  Of
+ * a card the runs themselves tell. */
+static int check_energy(const struct exploring_ask *ask, struct assay_err *err)
+{
+    struct energy_ask here = {.device = "cpu"};
+    struct timespec nap = {0, (long)(ENERGY_LOOK_S * 1e9)};
+    struct energy *e = NULL;
+    json_t *energy;
+    size_t i;
+    int rc = ASSAY_OK;
+
+    for (i = 0; i < json_array_size(ask->devices); i++)
+        if (strncmp(json_string_value(json_array_get(ask->devices, i)), "cpu", 3))
+            return ASSAY_OK;
+    for (i = 0; i < ask->search.constraint_count && !e; i++)
+        if (!strcmp(ask->search.constraints[i].figure, "energy_j"))
+            e = energy_open(&here);
+    if (!e)
+        return ASSAY_OK;
+    energy_begin(e);
+    nanosleep(&nap, NULL);
+    energy_mark(e);
+    energy = energy_json(e);
+    if (strcmp(tree_text(energy, "from", ""), "detected"))
+        rc = assay_fail(err, ASSAY_EUNSUPPORTED,
+                        "--constraint: no energy can be read here: %.300s; leave it out",
+                        tree_text(energy, "reason", "not enough memory"));
+    json_decref(energy);
+    energy_close(e);
+    return rc;
+}
+
 int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err)
 {
     struct exploring x = {
@@ -460,7 +512,9 @@ int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *
     *points = NULL;
     x.began = clock_ns();
     x.store = file_store_at(ask->base->store);
-    rc = x.store ? make_setups(&x, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    rc = x.store ? check_energy(ask, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (!rc)
+        rc = make_setups(&x, err);
     if (!rc) {
         fill_axes(ask);
         ask->search.setups = x.setups;

@@ -21,6 +21,7 @@
 #include "load/conf.h"
 #include "load/verdict.h"
 #include "record/conditions.h"
+#include "record/energy.h"
 #include "record/record.h"
 #include "record/system.h"
 #include "run/chosen.h"
@@ -197,6 +198,16 @@ static json_t *time_json(const struct job *j)
                      limit > 0 && j->how.code && (j->sup.late || expected > limit));
 }
 
+/* The child's, with how many samples it was for. */
+static json_t *energy_of_run(const struct job *j)
+{
+    json_t *energy = json_deep_copy(json_object_get(j->result, "energy"));
+
+    if (json_is_object(energy))
+        energy_put_samples(energy, latency_completed(j->sup.latencies, j->sup.latency_count));
+    return energy;
+}
+
 /* The child's facts; of a failed run, what the parent knows. */
 static void put_parts(struct job *j)
 {
@@ -218,6 +229,7 @@ static void put_parts(struct job *j)
     if (!j->result)
         put(j, "engine", engine_json(j));
     put(j, "time", time_json(j));
+    put(j, "energy", energy_of_run(j));
     if (json_is_object(json_object_get(j->tree, "dataset"))) {
         uint64_t perf = (uint64_t)j->final.performance_sample_count;
         uint64_t all = (uint64_t)tree_int(json_object_get(j->tree, "dataset"), "samples", 0);

@@ -261,6 +261,7 @@ static void begin_part(struct child *c)
     atomic_store(&c->shared->latencies_from, atomic_load(&c->shared->latencies));
     atomic_store(&c->first_issue_ns, 0);
     batch_stats_reset(c->batcher);
+    energy_begin(c->energy);
     count_faults(c, false);
     c->part_begun = true;
 }
@@ -314,6 +315,7 @@ static void sut_unload(void *ctx, const size_t *index, size_t n)
 
     c->run_wall_ns = clock_ns() - atomic_load(&c->first_issue_ns);
     count_faults(c, true);
+    energy_mark(c->energy);
     if (!list)
         return; /* they stay loaded: no harm */
     for (i = 0; i < n; i++)

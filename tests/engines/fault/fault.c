@@ -81,6 +81,8 @@ static int fault_open(const struct assay_engine_config *c, void **self, struct a
     s->null_config = *c;
     s->null_config.values += OWN_ROWS;
     s->null_config.option_count -= OWN_ROWS;
+    if (!strncmp(c->device, "cuda", 4)) /* taken, for what asks about a card beside the engine */
+        s->null_config.device = "cpu";
     s->fault = (enum fault)c->values[ROW_FAULT].i;
     s->at = (uint64_t)c->values[ROW_AT].i;
     s->slow_s = c->values[ROW_SLOW].f;

@@ -393,6 +393,99 @@ static void differences(void **state)
     release(&b);
 }
 
+static void put_energy(struct made *m, double joules, const char *kind, bool complete)
+{
+    json_object_set_new(m->record, "energy",
+                        json_pack("{s:s, s:b, s:f, s:[{s:s}]}", "from", "detected", "complete",
+                                  (int)complete, "joules_per_sample", joules, "sources", "kind",
+                                  kind));
+}
+
+static bool has_note(const json_t *result, const char *text)
+{
+    const json_t *note;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "notes"), i, note)
+    {
+        if (strstr(json_string_value(note), text))
+            return true;
+    }
+    return false;
+}
+
+/* A ratio without an interval; only where both are of the same parts. */
+static void energies(void **state)
+{
+    struct made a = stream("ea", 1), b = stream("eb", 1);
+    json_t *out;
+
+    (void)state;
+    out = compare(&a, &b, 0);
+    assert_null(figure(out, "energy"));
+    json_decref(out);
+    put_energy(&a, 0.5, "rapl", true);
+    put_energy(&b, 1.5, "rapl", true);
+    out = compare(&a, &b, 0);
+    assert_float_equal(tree_real(figure(out, "energy"), "ratio", 0), 3, 1e-9);
+    assert_string_equal(tree_text(figure(out, "energy"), "verdict", ""), COMPARE_UNSURE);
+    assert_string_equal(tree_text(figure(out, "energy"), "better", ""), "less");
+    assert_true(
+        json_is_null(json_array_get(json_object_get(figure(out, "energy"), "interval"), 0)));
+    assert_string_equal(verdict(out), COMPARE_SAME); /* it says nothing about time */
+    assert_true(has_note(out, "only --repeats"));
+    json_decref(out);
+    put_energy(&b, 1.5, "nvml", false);
+    out = compare(&a, &b, 0);
+    assert_null(figure(out, "energy"));
+    assert_true(has_note(out, "energy is not compared"));
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
+/* Runs made again: 3 % of noise, a difference of 20 % that is seen and of 1 % that is not. */
+static void energies_of_repeats(void **state)
+{
+    static const double noise[] = {0.97, 1.03, 1, 0.99, 1.01};
+    struct made a[5], b[5];
+    struct compare_run x[5], y[5];
+    struct compare_side sa = {.runs = x, .count = 5}, sb = {.runs = y, .count = 5};
+    struct assay_err err = {0};
+    json_t *out = NULL;
+    const json_t *f, *ends;
+
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        for (int i = 0; i < 5; i++) {
+            char name[] = {'r', (char)('a' + i), 0}, other[] = {'s', (char)('a' + i), 0};
+
+            a[i] = stream(name, 1);
+            b[i] = stream(other, 1);
+            put_energy(&a[i], 2 * noise[i], "rapl", true);
+            put_energy(&b[i], 2 * noise[4 - i] * (more ? 1.2 : 1.01), "rapl", true);
+            x[i] = (struct compare_run){a[i].record, a[i].dir};
+            y[i] = (struct compare_run){b[i].record, b[i].dir};
+        }
+        sa.of = x[0];
+        sb.of = y[0];
+        assert_int_equal(compare_records(&sa, &sb, NULL, 0, &out, &err), 0);
+        f = figure(out, "energy");
+        ends = json_object_get(f, "interval");
+        assert_float_equal(tree_real(f, "ratio", 0), more ? 1.2 : 1.01, 1e-6);
+        /* t(0.999, 8 dof) 5.041 x pooled sd 0.02239 x sqrt(2 / 5) = 0.0714 */
+        assert_float_equal(log(json_number_value(json_array_get(ends, 1)) /
+                               json_number_value(json_array_get(ends, 0))),
+                           2 * 0.0714, 0.003);
+        assert_string_equal(tree_text(f, "verdict", ""), more ? COMPARE_WORSE : COMPARE_UNSURE);
+        json_decref(out);
+        for (int i = 0; i < 5; i++) {
+            release(&a[i]);
+            release(&b[i]);
+        }
+    }
+}
+
 static int make_root(void **state)
 {
     (void)state;
@@ -418,7 +511,9 @@ int main(void)
                                        cmocka_unit_test(others_did_it),
                                        cmocka_unit_test(accuracies),
                                        cmocka_unit_test(one_against_many),
-                                       cmocka_unit_test(differences)};
+                                       cmocka_unit_test(differences),
+                                       cmocka_unit_test(energies),
+                                       cmocka_unit_test(energies_of_repeats)};
 
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }

@@ -47,6 +47,9 @@ static void taken(void **state)
     good("p50>2s", FIGURE_P50, true, false, 2e9);
     good("throughput<100", FIGURE_THROUGHPUT, false, false, 100);
     good("throughput<100.5/s", FIGURE_THROUGHPUT, false, false, 100.5);
+    good("energy>+5%", FIGURE_ENERGY, true, true, 0.05);
+    good("energy>2J", FIGURE_ENERGY, true, false, 2);
+    good("energy>2.5 mJ", FIGURE_ENERGY, true, false, 2.5e-3);
     good("accuracy<76.4", FIGURE_ACCURACY, false, false, 76.4);
 }
 
@@ -58,6 +61,8 @@ static void refused(void **state)
     bad("p99", "no '<' or '>'");
     bad("p99>", "no number");
     bad("p99>fast", "no number");
+    bad("energy>2ms", "no unit of energy");
+    bad("energy>2W", "no unit of energy");
     bad("p99>nan%", "no number");
     bad("p99>0x10ms", "no number");
     bad("p99>15", "is no unit of p99");

@@ -279,6 +279,82 @@ static void fronts(void **state)
     json_decref(points);
 }
 
+static json_t *with_energy(json_t *point, double joules, const char *of)
+{
+    json_object_set_new(point, "energy_j", json_real(joules));
+    json_object_set_new(point, "energy_of", json_string(of));
+    return point;
+}
+
+/* The third is beaten in all but energy; the fourth lacks it, or has it of other parts. */
+static void energy_is_an_axis_when_all_have_it(void **state)
+{
+    static const char *const of[] = {"processors", "processors and card", "card", NULL};
+    static const bool axis[] = {true, true, false, false};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        json_t *last = point(80, 12, 75), *out = point(300, 1, 80);
+        json_t *points =
+            json_pack("[o, o, o, o, o]", with_energy(point(100, 10, 75), 5, "processors"),
+                      with_energy(point(90, 5, 75), 6, "processors"),
+                      with_energy(point(90, 10, 75), 2, "processors"),
+                      of[i] ? with_energy(last, 9, of[i]) : last, out);
+
+        json_object_set_new(out, "out", json_true()); /* what is out needs none */
+        assert_int_equal(front_has_energy(points), axis[i]);
+        front_mark(points);
+        assert_true(tree_bool(json_array_get(points, 0), "front", false));
+        assert_true(tree_bool(json_array_get(points, 1), "front", false));
+        assert_int_equal(tree_bool(json_array_get(points, 2), "front", !axis[i]), axis[i]);
+        assert_false(tree_bool(json_array_get(points, 3), "front", true));
+        json_decref(points);
+    }
+}
+
+/* Every second shape's energy can be read: what cannot show that it keeps the constraint is out. */
+static int measure_energy(void *ctx, int kind, json_t *p, struct assay_err *err)
+{
+    int rc = measure(ctx, kind, p, err);
+
+    if (!rc && kind != EXPLORE_ACCURACY && tree_int(p, "lanes", 0) == 2)
+        json_object_set_new(p, "energy_reason", json_string("no counter"));
+    else if (!rc && kind != EXPLORE_ACCURACY)
+        with_energy(p, 100 / rate_of(p), "processors");
+    return rc;
+}
+
+static void a_constraint_on_energy(void **state)
+{
+    struct world w = {.budget = 900, .seed = 1};
+    struct explore_ops ops = {measure_energy, left_s, &w};
+    json_t *list = setups(), *points = NULL;
+    struct explore_ask a = ask_of(list);
+    struct assay_err err = {0};
+    size_t i, unknown = 0, over = 0, in = 0;
+    const json_t *p;
+
+    (void)state;
+    assert_int_equal(front_parse("energy<=1000mJ", &a.constraints[0], &err), 0);
+    a.constraint_count = 1;
+    assert_int_equal(explore_search(&a, &ops, &points, &err), 0);
+    json_array_foreach(points, i, p)
+    {
+        const char *reason = tree_text(p, "reason", "");
+
+        unknown += !strcmp(reason, "its energy is not known: no counter");
+        over += !strncmp(reason, "energy_j ", 9);
+        if (tree_bool(p, "out", false))
+            continue;
+        in++;
+        assert_true(tree_real(p, "energy_j", 9) <= 1);
+        assert_int_not_equal(tree_int(p, "lanes", 0), 2);
+    }
+    assert_true(unknown > 0 && over > 0 && in > 0);
+    json_decref(points);
+    json_decref(list);
+}
+
 static void parses_constraints(void **state)
 {
     static const struct {
@@ -290,6 +366,8 @@ static void parses_constraints(void **state)
                 {"p99<=15ms", "latency_ms", 15, false, false},
                 {"latency<=0.5s", "latency_ms", 500, false, false},
                 {"memory<=4GB", "memory_bytes", 4e9, false, false},
+                {"energy<=2J", "energy_j", 2, false, false},
+                {"joules<=30mJ", "energy_j", 0.03, false, false},
                 {"throughput>=100", "throughput", 100, true, false}};
     static const char *const bad[] = {"",         "accuracy",      "accuracy>99%", "accuracy>=",
                                       "speed>=1", "latency<=15%",  "memory<=4ms",  "p99<=15msx",
@@ -325,6 +403,8 @@ int main(void)
         cmocka_unit_test(an_interrupted_search_gives_what_there_is),
         cmocka_unit_test(least_latency),
         cmocka_unit_test(fronts),
+        cmocka_unit_test(energy_is_an_axis_when_all_have_it),
+        cmocka_unit_test(a_constraint_on_energy),
         cmocka_unit_test(parses_constraints),
     };
 
