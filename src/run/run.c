@@ -328,9 +328,9 @@ static void add_notes(struct job *j)
     char text[160];
 
     if (j->r.manifest.synthetic)
-        add_note(j,
-                 "synthetic weights (%s): speed is real, accuracy means nothing, never a submission",
-                 j->r.manifest.net ? j->r.manifest.net : "manifest");
+        add_note(
+            j, "synthetic weights (%s): speed is real, accuracy means nothing, never a submission",
+            j->r.manifest.net ? j->r.manifest.net : "manifest");
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never a submission", "");
     if (model)
