@@ -454,7 +454,9 @@ WHEELS = {
     "nvidia_curand": nvidia("libcurand"),
     "nvidia_cusolver": nvidia("libcusolver"),
     "nvidia_cusparse": nvidia("libcusparse"),
-    "nvidia_cusparselt": nvidia("libcusparseLt"),
+    # Its licence stands in its description.
+    "nvidia_cusparselt": ((r"nvidia/cusparselt/lib/(libcusparseLt\.so\.\d+)", r"lib/\1"),
+                          (r"nvidia_cusparselt[^/]*\.dist-info/(METADATA)", r"licenses/\1")),
     "nvidia_nccl": nvidia("libnccl"),
     "nvidia_nvjitlink": nvidia("libnvJitLink"),
     "nvidia_nvshmem": nvidia("libnvshmem_host"),
