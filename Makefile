@@ -5,6 +5,7 @@ DESTDIR ?=
 JOBS    ?=
 FUZZ_TIME ?= 60
 LINT    ?= changed
+DEVICE  ?= cpu
 
 BUILD = tools/build $(1) $(if $(JOBS),-j$(JOBS))
 
@@ -14,9 +15,9 @@ all: ## set up this machine and build
 	@tools/bootstrap
 	@$(call BUILD,$(PRESET))
 
-engine-%: ## fetch and build one more engine
-	@tools/bootstrap engine:$*
-	@$(call BUILD,$(PRESET)) --configure-again
+engine-%: ## fetch and build one more engine; DEVICE=cuda: its library for CUDA (again DEVICE=cpu: the CPU's)
+	@tools/bootstrap engine:$*$(if $(filter cpu,$(DEVICE)),,-$(DEVICE))
+	@$(call BUILD,$(PRESET)) --configure-again -DASSAY_DEVICE_$*=$(DEVICE)
 
 demo: all ## build, then the main job: ResNet-50, Offline, on synthetic weights and images
 	@build/$(PRESET)/bin/assay run resnet50 --scenario Offline

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Brings the third-party files of tools/deps.lock into build/deps.
 
-    fetch.py LOCK CACHE TARGET [--engine NAME] [--ort-include DIR]
+    fetch.py LOCK CACHE TARGET [--engine NAME] [--dry-run] [--ort-include DIR]
 
-Without --engine: what every build needs.  With it: what that engine needs besides.
+Without --engine: what every build needs.  With it: what that engine needs besides (NAME-cuda: its library for
+CUDA).  --dry-run says what would be downloaded.  ASSAY_OFFLINE set: nothing is downloaded.
 
 CACHE/ holds the downloads as they were published; TARGET/ what is unpacked from them.  A file is used only when
 its SHA-256 is the one in the lock, whether it was just downloaded or lay in the cache: a bad one is fetched again.
@@ -59,7 +60,11 @@ class Row:
             raise ValueError("%d columns instead of %d: %s" % (len(fields), len(COLUMNS), line))
         for column, value in zip(COLUMNS, fields):
             setattr(self, column, value)
+        self.engines = self.engine.split(",")
         self.bytes = None if self.bytes == "-" else int(self.bytes)
+        # NAME[PART]: another part of the wheel of that name.
+        self.name, bracket, part = self.name.partition("[")
+        self.part = bracket + part
         self.sha256 = self.sha256.lower()
         self.url = self.file if "://" in self.file else None
         if self.kind == "distro":
@@ -125,6 +130,8 @@ class Cache:
         return False
 
     def fetch(self, row):
+        if os.environ.get("ASSAY_OFFLINE"):
+            raise Unavailable("offline")
         say("assay: fetching %s (%s)" % (row.file, size_text(row.bytes)))
         part = self.path(row) + ".part"
         try:
@@ -393,44 +400,81 @@ def unpack_tar(path, folder):
             write_member(archive.extractfile(member), inside(folder, name[1]), mtime=member.mtime)
 
 
+def nvidia(*libraries):
+    """What is taken of a package with some of CUDA's libraries."""
+    return tuple((r"nvidia/\w+/lib/(%s\.so\.[\d.]+)" % name, r"lib/\1") for name in libraries) + (
+        (r"nvidia_[^/]*\.dist-info/(?:licenses/)?(LICENSE\.txt|License\.txt)", r"licenses/\1"),)
+
+
+# The C API's headers and what they include.
+TENSORFLOW = ((r"tensorflow/(libtensorflow_cc\.so\.2)", r"lib/\1"),
+              (r"tensorflow/(libtensorflow_framework\.so\.2)", r"lib/\1"),
+              (r"tensorflow/(include/tensorflow/c/(c_api|c_api_macros|tf_[a-z]+)\.h)", r"\1"),
+              (r"tensorflow/(include/xla/tsl/c/tsl_status\.h)", r"\1"),
+              (r"tensorflow/(include/(tensorflow/core|tsl)/platform/ctstring(_internal)?\.h)", r"\1"),
+              (r"tensorflow/include/(LICENSE)", r"\1"),
+              (r"tensorflow/(THIRD_PARTY_NOTICES\.txt)", r"\1"))
+
 # What is taken out of a wheel, and where it goes: libraries, headers and licence texts, none of the Python modules.
 WHEELS = {
     "onnxruntime": ((r"onnxruntime/capi/(libonnxruntime[^/]*\.so[^/]*)", r"\1"),
                     (r"onnxruntime/(LICENSE|ThirdPartyNotices\.txt)", r"\1")),
+    # Without TensorRT's provider, which wants a library of 4 GB.
+    "onnxruntime_gpu": ((r"onnxruntime/capi/(libonnxruntime\.so[^/]*)", r"\1"),
+                        (r"onnxruntime/capi/(libonnxruntime_providers_(?:shared|cuda)\.so)", r"\1"),
+                        (r"onnxruntime/(LICENSE|ThirdPartyNotices\.txt)", r"\1")),
     "openvino": ((r"openvino/(include/openvino/c/.*\.h)", r"\1"),
                  (r"openvino/libs/(libopenvino(?:_c|_ir_frontend|_onnx_frontend|_tensorflow_frontend)?\.so\.\d+)",
                   r"lib/\1"),
                  (r"openvino/libs/(libopenvino_intel_cpu_plugin\.so)", r"lib/\1"),
                  (r"openvino/libs/(lib(?:tbb|tbbmalloc|tbbbind_2_5|hwloc)\.so\.\d+)", r"lib/\1"),
                  (r"openvino-[^/]*\.dist-info/licenses/(?:.*/)?([^/]+)", r"licenses/\1")),
-    # The C API's headers and what they include.
-    "tensorflow_cpu": ((r"tensorflow/(libtensorflow_cc\.so\.2)", r"lib/\1"),
-                       (r"tensorflow/(libtensorflow_framework\.so\.2)", r"lib/\1"),
-                       (r"tensorflow/(include/tensorflow/c/(c_api|c_api_macros|tf_[a-z]+)\.h)", r"\1"),
-                       (r"tensorflow/(include/xla/tsl/c/tsl_status\.h)", r"\1"),
-                       (r"tensorflow/(include/(tensorflow/core|tsl)/platform/ctstring(_internal)?\.h)", r"\1"),
-                       (r"tensorflow/include/(LICENSE)", r"\1"),
-                       (r"tensorflow/(THIRD_PARTY_NOTICES\.txt)", r"\1")),
+    "tensorflow": TENSORFLOW,
+    "tensorflow_cpu": TENSORFLOW,
     # libtorch for the CPU; its profiler is linked with two libraries of CUDA, which are not used without a GPU.
+    # The same file has what CUDA needs besides.
     "torch": ((r"torch/lib/(libtorch_cpu\.so)", r"lib/\1"),
               (r"torch/lib/(libc10\.so)", r"lib/\1"),
               (r"torch/lib/(libgomp[^/]*\.so[^/]*)", r"lib/\1"),
               (r"torch/include/((?:ATen|c10|caffe2|torch)/.*\.h)", r"include/\1"),
               (r"torch-[^/]*\.dist-info/licenses/(.*[^/])", r"licenses/\1")),
-    "nvidia_cuda_runtime": ((r"nvidia/cu\d+/lib/(libcudart\.so\.\d+)", r"lib/\1"),
-                            (r"nvidia_[^/]*\.dist-info/licenses/(License\.txt)", r"licenses/\1")),
-    "nvidia_cuda_cupti": ((r"nvidia/cu\d+/lib/(libcupti\.so\.\d+)", r"lib/\1"),
-                          (r"nvidia_[^/]*\.dist-info/licenses/(License\.txt)", r"licenses/\1")),
+    "torch[cuda]": ((r"torch/lib/(libtorch_cuda\.so)", r"lib/\1"),
+                    (r"torch/lib/(libtorch_cuda_linalg\.so)", r"lib/\1"),
+                    (r"torch/lib/(libtorch_nvshmem\.so)", r"lib/\1"),
+                    (r"torch/lib/(libc10_cuda\.so)", r"lib/\1"),
+                    (r"torch/lib/(libcaffe2_nvrtc\.so)", r"lib/\1")),
+    # The parts of CUDA, shared by the engines: without what is for writing programs or for several machines.
+    "nvidia_cublas": nvidia("libcublas", "libcublasLt"),
+    "nvidia_cuda_cupti": nvidia("libcupti"),
+    "nvidia_cuda_nvrtc": nvidia("libnvrtc", "libnvrtc-builtins"),
+    "nvidia_cuda_runtime": nvidia("libcudart"),
+    "nvidia_cudnn": nvidia(r"libcudnn(?:_\w+)?"),
+    "nvidia_cufft": nvidia("libcufft"),
+    "nvidia_cufile": nvidia("libcufile"),
+    "nvidia_curand": nvidia("libcurand"),
+    "nvidia_cusolver": nvidia("libcusolver"),
+    "nvidia_cusparse": nvidia("libcusparse"),
+    # Its licence stands in its description.
+    "nvidia_cusparselt": ((r"nvidia/cusparselt/lib/(libcusparseLt\.so\.\d+)", r"lib/\1"),
+                          (r"nvidia_cusparselt[^/]*\.dist-info/(METADATA)", r"licenses/\1")),
+    "nvidia_nccl": nvidia("libnccl"),
+    "nvidia_nvjitlink": nvidia("libnvJitLink"),
+    "nvidia_nvshmem": nvidia("libnvshmem_host"),
 }
 
 
-def unpack_wheel(path, folder):
+def wheel_members(file, part=""):
+    """The table's row for a wheel: packages for one CUDA version or another hold the same."""
+    return WHEELS[re.sub(r"_cu\d+$", "", file.split("-")[0]) + part]
+
+
+def unpack_wheel(path, folder, part=""):
     """The members of the table's row, all of whose patterns have to be there."""
-    name = os.path.basename(path).split("-")[0]
-    left = {pattern for pattern, _ in WHEELS[name]}
+    members = wheel_members(os.path.basename(path), part)
+    left = {pattern for pattern, _ in members}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            for pattern, to in WHEELS[name]:
+            for pattern, to in members:
                 match = re.fullmatch(pattern, member.filename)
                 if match:
                     left.discard(pattern)
@@ -463,8 +507,28 @@ def unpack_headers(path, folder):
         copy_headers(tree, folder)
 
 
-UNPACK = {"sdist": unpack_tar, "wheel": unpack_wheel, "deb": unpack_headers, "distro": unpack_headers,
-          "archive": unpack_headers}
+UNPACK = {"sdist": unpack_tar, "deb": unpack_headers, "distro": unpack_headers, "archive": unpack_headers}
+MADE_FROM = ".made-from"
+
+
+def origin(row):
+    """What tells that a folder was unpacked from this row, and would be again as it is: wheels are large."""
+    return "%s %r\n" % (row.sha256, wheel_members(row.file, row.part)) if row.kind == "wheel" else None
+
+
+def unpacked(row, folder):
+    with contextlib.suppress(OSError), open(os.path.join(folder, row.target, MADE_FROM), encoding="utf-8") as f:
+        return f.read() == origin(row)
+    return False
+
+
+def unpack(row, path, folder):
+    if row.kind != "wheel":
+        UNPACK[row.kind](path, folder)
+        return
+    unpack_wheel(path, folder, row.part)
+    with open(os.path.join(folder, MADE_FROM), "x", encoding="utf-8") as f:
+        f.write(origin(row))
 
 
 def install_folder(make, target):
@@ -498,14 +562,37 @@ def obtain(cache, rows):
     raise Unavailable("\n".join(reasons) or "tools/deps.lock has no file for %s" % platform.machine())
 
 
-def announce(targets, cache, engine):
+def to_download(targets, cache):
+    """The first alternative of each file that is not in the cache; parts of one file count once."""
+    rows = {alternatives[0].file: alternatives[0] for alternatives in targets.values() if alternatives
+            and not any(os.path.isfile(cache.path(r)) for r in alternatives)}
+    return list(rows.values())
+
+
+def amount(rows):
+    """How many files, and their size."""
+    return "%d file%s to download, %s%s" % (
+        len(rows), "" if len(rows) == 1 else "s", size_text(sum(r.bytes or 0 for r in rows)),
+        "" if all(r.bytes for r in rows) else " or more")
+
+
+def whose(engine):
+    return "the base" if engine == "-" else "engine " + engine
+
+
+def announce(rows, engine):
     """How much there is to download, before any of it is."""
-    rows = [alternatives[0] for alternatives in targets.values() if alternatives
-            and not any(os.path.isfile(cache.path(r)) for r in alternatives)]
     if len(rows) > 1 or (rows and engine != "-"):
-        say("assay: %s: %d file%s to download, %s%s" % (
-            "the base" if engine == "-" else "engine " + engine, len(rows), "s" if len(rows) > 1 else "",
-            size_text(sum(r.bytes or 0 for r in rows)), "" if all(r.bytes for r in rows) else " or more"))
+        say("assay: %s: %s" % (whose(engine), amount(rows)))
+
+
+def dry_run(rows, cache, engine):
+    """The result that was asked for: on stdout."""
+    print("%s: %s" % (whose(engine), amount(rows) if rows else "nothing to download"))
+    for row in rows:
+        print("  %-9s %s" % (size_text(row.bytes), row.file))
+    print("kept in %s" % cache.folder)
+    return 0
 
 
 def report(missing, cache):
@@ -526,10 +613,11 @@ def main():
     parser.add_argument("cache")
     parser.add_argument("target")
     parser.add_argument("--engine", default="-", help="what this engine needs besides")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be downloaded")
     parser.add_argument("--ort-include", help="a folder with ONNX Runtime's C headers, instead of a download")
     args = parser.parse_args()
     targets = {}
-    lock = [row for row in read_lock(args.lock) if row.engine == args.engine]
+    lock = [row for row in read_lock(args.lock) if args.engine in row.engines]
     if not lock:
         say("assay: tools/deps.lock has nothing for an engine '%s'" % args.engine)
         return 2
@@ -539,7 +627,16 @@ def main():
     os.makedirs(folder, exist_ok=True)
     with only_one(cache.folder), only_one(folder):
         got = {}
-        announce(targets, cache, args.engine)
+        targets = {t: rows for t, rows in targets.items() if not any(unpacked(r, folder) for r in rows)}
+        rows = to_download(targets, cache)
+        if args.dry_run:
+            return dry_run(rows, cache, args.engine)
+        if rows and os.environ.get("ASSAY_OFFLINE"):
+            say("assay: offline, and %s has %s, that %s not in %s: %s" % (
+                whose(args.engine), amount(rows), "is" if len(rows) == 1 else "are", cache.folder,
+                ", ".join(r.file for r in rows)))
+            return 1
+        announce(rows, args.engine)
         for target, rows in targets.items():
             if target == "onnxruntime/include" and args.ort_include:
                 continue
@@ -551,7 +648,7 @@ def main():
             report(missing, cache)
             return 1
         for target, row in got.items():
-            install_folder(lambda fresh, r=row: UNPACK[r.kind](cache.path(r), fresh), os.path.join(folder, target))
+            install_folder(lambda fresh, r=row: unpack(r, cache.path(r), fresh), os.path.join(folder, target))
         if args.ort_include:
             install_folder(lambda fresh: copy_headers(args.ort_include, fresh), folder + "/onnxruntime/include")
     return 0

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assay/cuda.h"
 #include "assay/engine.h"
 #include "assay/graphs.h"
 #include "library.h"
@@ -193,11 +194,45 @@ static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
     return st;
 }
 
+/* Of CUDA what the provider is linked with or opens by name, and what that needs. */
+static const char *const cuda_libraries[] = {"libcudart.so.13", "libcublasLt.so.13",
+                                             "libcublas.so.13", "libcurand.so.10",
+                                             "libcufft.so.12",  "libnvrtc-builtins.so.13*",
+                                             "libnvrtc.so.13",  "libcudnn_graph.so.9",
+                                             "libcudnn.so.9",   NULL};
+
+/* The provider says which library it misses of those that it is linked with.  cuDNN and cuFFT it
+ * opens later, so they are looked for here: when CUDA is the version that the list is for. */
+static int find_cuda(const struct assay_engine_config *c, struct assay_err *err)
+{
+    const char *missing = NULL;
+    int rc = assay_cuda_open(c->runtime_dir, "cuda13", cuda_libraries, err);
+
+    if (!rc && dlopen(cuda_libraries[0], RTLD_LAZY | RTLD_NOLOAD))
+        missing = assay_cuda_missing(cuda_libraries);
+    return missing ? assay_fail(err, ASSAY_EUNSUPPORTED, "%s is missing", missing) : rc;
+}
+
+static int use_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_engine_config *c,
+                    struct assay_err *err)
+{
+    const char *number = strcmp(c->device, "cuda") == 0 ? "0" : c->device + 5;
+    struct assay_err words;
+    OrtStatus *st;
+    int rc = find_cuda(c, &words);
+
+    if (!rc && (st = add_cuda(s, o, c, number)))
+        rc = library_error(&s->lib, st, "the CUDA provider", &words);
+    if (!rc)
+        rc = assay_cuda_driver(&words);
+    else if (strstr(words.text, ASSAY_CUDA_DRIVER))
+        assay_cuda_driver(&words);
+    return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
+}
+
 static int set_device(struct engine *s, OrtSessionOptions *o, const struct assay_engine_config *c,
                       struct assay_err *err)
 {
-    const char *number = strcmp(c->device, "cuda") == 0 ? "0" : c->device + 5;
-    OrtStatus *st;
     char has[160];
 
     snprintf(s->device, sizeof(s->device), "%s", c->device);
@@ -209,12 +244,11 @@ static int set_device(struct engine *s, OrtSessionOptions *o, const struct assay
         library_providers(&s->lib, has, sizeof(has));
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "device %s: %.180s (version %s) has no " PROVIDER_CUDA
-                          ", only %.100s; put the "
-                          "libraries of the onnxruntime-gpu package in that folder",
+                          ", only %.100s; `assay engines install onnxruntime --device cuda` "
+                          "gets one that has it",
                           c->device, s->lib.path, s->lib.version, has);
     }
-    st = add_cuda(s, o, c, number);
-    return st ? library_error(&s->lib, st, c->device, err) : ASSAY_OK;
+    return use_cuda(s, o, c, err);
 }
 
 /* A status of CreateSession in words: what file, how long it is, and what ONNX Runtime says. */

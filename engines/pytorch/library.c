@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "assay/cuda.h"
+
 #define CPU_FILE  "libtorch_cpu.so"
 #define CUDA_FILE "libtorch_cuda.so"
 
@@ -121,16 +123,29 @@ bool library_has_cuda(const char *runtime_dir)
     return kept(runtime_dir, CUDA_FILE, path, sizeof(path));
 }
 
+/* Of CUDA what libtorch's part for it is linked with or opens by name, and what that needs. */
+static const char *const cuda_libraries[] = {
+    "libcudart.so.13",          "libcublasLt.so.13", "libcublas.so.13",      "libcufft.so.12",
+    "libnvJitLink.so.13",       "libcusparse.so.12", "libcusparseLt.so.0",   "libcusolver.so.12",
+    "libnvrtc-builtins.so.13*", "libnvrtc.so.13",    "libcudnn_graph.so.9",  "libcudnn.so.9",
+    "libcufile.so.0",           "libnccl.so.2",      "libnvshmem_host.so.3", NULL};
+
 int library_load_cuda(const char *runtime_dir, const struct library *lib, struct assay_err *err)
 {
     char path[600], why[300] = "";
+    int rc;
 
     if (!kept(runtime_dir, CUDA_FILE, path, sizeof(path)))
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "%s (version %s) computes on the CPU only: there is no " CUDA_FILE
-                          " in %s; build with cmake -DASSAY_TORCH=DIR of a libtorch with CUDA",
+                          " in %s; `assay engines install pytorch --device cuda` gets it, or build "
+                          "with cmake -DASSAY_TORCH=DIR of a libtorch with CUDA",
                           lib->path, lib->version, runtime_dir ? runtime_dir : "");
-    if (!open_file(path, why, sizeof(why)))
-        return assay_fail(err, ASSAY_EUNSUPPORTED, CUDA_FILE " cannot be loaded: %s", why);
-    return ASSAY_OK;
+    if ((rc = assay_cuda_open(runtime_dir, "cuda13", cuda_libraries, err)))
+        return rc;
+    if (open_file(path, why, sizeof(why)))
+        return assay_cuda_driver(err);
+    if (strstr(why, ASSAY_CUDA_DRIVER) && (rc = assay_cuda_driver(err)))
+        return rc;
+    return assay_fail(err, ASSAY_EUNSUPPORTED, CUDA_FILE " cannot be loaded: %s", why);
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/cuda.h"
+
 enum row { GRAPH, INTRA, INTER, ONEDNN, GPU_MEMORY, GPU_GROWTH };
 
 static const char *const rewrites[] = {"off", "basic", "all", NULL};
@@ -121,6 +123,22 @@ static void put_device(struct bytes *config, const struct assay_value *v, const 
     put_data(config, CONFIG_GPU, part.b, part.n);
 }
 
+/* What TensorFlow opens by these names when it first looks for GPUs, and what that needs. */
+static const char *const cuda_libraries[] = {
+    "libcudart.so.12",   "libcublasLt.so.12",   "libcublas.so.12",
+    "libcufft.so.11",    "libcurand.so.10",     "libnvJitLink.so.12",
+    "libcusparse.so.12", "libcusolver.so.11",   "libnvrtc-builtins.so.12*",
+    "libnvrtc.so.12",    "libcudnn_graph.so.9", "libcudnn.so.9",
+    "libcupti.so.12",    "libnccl.so.2",        NULL};
+
+static int open_cuda(const struct assay_engine_config *c, struct assay_err *err)
+{
+    struct assay_err words;
+    int rc = assay_cuda_open(c->runtime_dir, "cuda12", cuda_libraries, &words);
+
+    return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
+}
+
 /* *number: what stands behind "cuda:", NULL for the CPU. */
 static int parse_device(const struct library *lib, const char *device, const char **number,
                         struct assay_err *err)
@@ -133,8 +151,8 @@ static int parse_device(const struct library *lib, const char *device, const cha
     if (!library_has_gpu(lib))
         return assay_fail(
             err, ASSAY_EUNSUPPORTED,
-            "device %s: %.200s (version %s) is built for CPUs only; put the libraries "
-            "of the tensorflow package into that folder",
+            "device %s: %.200s (version %s) is built for CPUs only; `assay engines install "
+            "tensorflow --device cuda` gets one that is not",
             device, lib->path, lib->version);
     *number = device[4] ? device + 5 : "0";
     return ASSAY_OK;
@@ -148,6 +166,8 @@ int session_make_options(const struct library *lib, const struct assay_engine_co
     const char *number;
     int rc = parse_device(lib, c->device, &number, err);
 
+    if (!rc && number)
+        rc = open_cuda(c, err);
     if (rc)
         return rc;
     put_device(&config, c->values, number);
@@ -162,6 +182,24 @@ int session_make_options(const struct library *lib, const struct assay_engine_co
         rc = library_error(lib, status, "session options", err);
     lib->TF_DeleteStatus(status);
     return rc;
+}
+
+/* TensorFlow says only that it finds no GPU. */
+static int no_gpu(const struct library *lib, const char *device, struct assay_err *err)
+{
+    const char *missing = assay_cuda_missing(cuda_libraries);
+    struct assay_err words;
+
+    if (missing)
+        return assay_fail(err, ASSAY_EUNSUPPORTED,
+                          "device %s: TensorFlow %s finds no such GPU: %s is missing", device,
+                          lib->version, missing);
+    if (assay_cuda_driver(&words))
+        return assay_fail(err, ASSAY_EUNSUPPORTED, "device %s: %.450s", device, words.text);
+    return assay_fail(err, ASSAY_EUNSUPPORTED,
+                      "device %s: TensorFlow %s finds no such GPU, though the driver and CUDA's "
+                      "libraries are there (TF_CPP_MIN_LOG_LEVEL=0 has it say why)",
+                      device, lib->version);
 }
 
 int session_check_device(const struct library *lib, TF_Session *session, const char *device,
@@ -181,10 +219,5 @@ int session_check_device(const struct library *lib, TF_Session *session, const c
         found = type && strcmp(type, "GPU") == 0;
     }
     lib->TF_DeleteDeviceList(devices);
-    if (found)
-        return ASSAY_OK;
-    return assay_fail(err, ASSAY_EUNSUPPORTED,
-                      "device %s: TensorFlow %s finds no such GPU: the driver, CUDA's or cuDNN's "
-                      "libraries are missing (TF_CPP_MIN_LOG_LEVEL=0 has it say which)",
-                      device, lib->version);
+    return found ? ASSAY_OK : no_gpu(lib, device, err);
 }

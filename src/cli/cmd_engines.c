@@ -293,7 +293,9 @@ static int cmd_engines(struct cli_input *in)
 static const struct cli_verb verbs[] = {
     {"check", "ENGINE", "run the conformance suite on an engine; fails when a case fails",
      cli_check_engine},
-    {"install", "ENGINE", "fetch an engine's library and build its plugin, in Assay's source tree",
+    {"install", "ENGINE",
+     "fetch an engine's library, for the CPU or with --device cuda, and build its plugin, in "
+     "Assay's source tree",
      cli_engine_install},
     {NULL, NULL, NULL, NULL}};
 
@@ -306,9 +308,10 @@ static const struct cli_option options[] = {
      "check: one option of the engine; may be given again"},
     {"with", 0, "ENGINE", NULL, NULL,
      "check: the engine that its answers are compared with; default: every other one"},
+    {"offline", 0, NULL, NULL, NULL, "install: download nothing; name what is missing"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"device", "engine-options", "json", NULL};
+static const char *const settings[] = {"device", "engine-options", "json", "dry-run", NULL};
 
 const struct cli_command cli_cmd_engines = {
     .name = "engines",
@@ -324,6 +327,7 @@ const struct cli_command cli_cmd_engines = {
             "    assay engines\n"
             "    assay engines onnxruntime\n"
             "    assay engines install openvino\n"
+            "    assay engines install onnxruntime --device cuda --dry-run\n"
             "    assay engines check onnxruntime\n"
             "    assay engines check onnxruntime --with openvino --model model.onnx\n"
             "    assay engines check ./mine.so --model model.bin -o threads=1",

@@ -1,7 +1,9 @@
-/* assay engines install: what `make engine-NAME` does, from anywhere.
+/* assay engines install: what `make engine-NAME` does, from anywhere; with --device cuda, `make
+ * engine-NAME DEVICE=cuda`.
  *
  * Only the source tree can do it: the plugin is built there.  The download, its size said first and
- * its progress are tools/fetch.py's. */
+ * its progress are tools/fetch.py's; which engines have a library for CUDA says tools/deps.lock,
+ * where its rows belong to the engine NAME-cuda. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -19,6 +21,13 @@
 
 extern char **environ;
 
+struct wish {
+    const char *name;
+    bool cuda;
+    char *source; /* the source tree; NULL: this program is installed */
+    json_t *offer;
+};
+
 /* No offer: it is here, or it is unknown. */
 static int no_offer(const char *name, struct assay_err *err)
 {
@@ -31,67 +40,149 @@ static int no_offer(const char *name, struct assay_err *err)
     return assay_fail(err, ASSAY_EUSAGE, "the engine %s is here already: %s", name, path);
 }
 
-/* What make prints is no result: it goes to stderr.  *status is as waitpid tells it. */
-static int run_make(char *const *argv, int *status, struct assay_err *err)
+static int no_source(const struct wish *w, struct assay_err *err)
+{
+    char *prefix = file_prefix();
+    int rc;
+
+    if (!w->cuda)
+        rc = w->offer ? engine_offer_check(w->name, err) : ASSAY_OK;
+    else
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "`make engine-%s install DEVICE=cuda PREFIX=%s` in Assay's source tree "
+                        "gets %s for cuda",
+                        w->name, prefix ? prefix : "", w->name);
+    free(prefix);
+    return rc ? rc : no_offer(w->name, err);
+}
+
+/* Whether a row of the lock is for NAME-cuda; those of other engines are added to others. */
+static bool lock_has_cuda(char *lock, const char *name, struct text *others)
+{
+    char *rest = NULL, *more = NULL, *end;
+    bool found = false;
+
+    for (char *row = strtok_r(lock, "\n", &rest); row; row = strtok_r(NULL, "\n", &rest)) {
+        row[strcspn(row, " ")] = 0;
+        for (char *e = strtok_r(row, ",", &more); e; e = strtok_r(NULL, ",", &more)) {
+            if (!(end = strstr(e, "-cuda")) || end[5])
+                continue;
+            *end = 0;
+            if (!strcmp(e, name))
+                found = true;
+            else if (!others->len || !strstr(others->s, e))
+                text_addf(others, "%s%s", others->len ? ", " : "", e);
+        }
+    }
+    return found;
+}
+
+static int check_cuda(const struct wish *w, struct assay_err *err)
+{
+    const struct assay_engine *table;
+    char *path = file_join(w->source, "tools/deps.lock"), *lock = NULL, where[1024];
+    struct text others;
+    size_t len;
+    int rc = file_read(path, 1 << 20, &lock, &len, err);
+
+    text_init(&others, 400);
+    if (!rc && !lock_has_cuda(lock, w->name, &others)) {
+        rc = w->offer ? ASSAY_OK : engine_load(w->name, &table, where, err);
+        if (!rc)
+            rc = assay_fail(err, ASSAY_EUNSUPPORTED,
+                            "tools/deps.lock has no library of %s for cuda; it has one of: %s",
+                            w->name, others.len ? others.s : "no engine");
+    }
+    text_release(&others);
+    free(lock);
+    free(path);
+    return rc;
+}
+
+/* What make prints is no result: with quiet it goes to stderr.  *status is as waitpid tells it. */
+static int run(char *const *argv, bool quiet, int *status, struct assay_err *err)
 {
     posix_spawn_file_actions_t actions;
     pid_t pid;
     int rc;
 
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    if (quiet)
+        posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     rc = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (rc)
-        return assay_fail(err, ASSAY_EFAIL, "make cannot be started: %s", strerror(rc));
+        return assay_fail(err, ASSAY_EFAIL, "%s cannot be started: %s", argv[0], strerror(rc));
     while (waitpid(pid, status, 0) < 0)
         if (errno != EINTR)
-            return assay_fail(err, ASSAY_EFAIL, "make was lost: %s", strerror(errno));
+            return assay_fail(err, ASSAY_EFAIL, "%s was lost: %s", argv[0], strerror(errno));
+    if (WIFSIGNALED(*status) && WTERMSIG(*status) == SIGINT)
+        return assay_fail(err, ASSAY_ESTOP, "interrupted");
     return ASSAY_OK;
 }
 
-static int install(const char *name, const char *source, struct assay_err *err)
+static int install(const struct wish *w, struct assay_err *err)
 {
-    char *prefix = file_prefix(), *target = text_format("engine-%s", name);
+    char *prefix = file_prefix(), *target = text_format("engine-%s", w->name);
     char *preset = prefix ? text_format("PRESET=%s", file_base(prefix)) : NULL;
-    char *const argv[] = {(char *)"make", (char *)"-C", (char *)source, target, preset, NULL};
+    char *device = w->cuda ? (char *)"DEVICE=cuda" : NULL;
+    char *const argv[] = {(char *)"make", (char *)"-C", w->source, target, preset, device, NULL};
     int status = 0, rc;
 
     if (!target || !preset)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else
-        rc = run_make(argv, &status, err);
-    if (!rc && WIFSIGNALED(status) && WTERMSIG(status) == SIGINT)
-        rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
-    else if (!rc && status)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s is not installed: `make -C %s %s` failed", name,
-                        source, target);
+        rc = run(argv, true, &status, err);
+    if (!rc && status)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s is not installed: `make -C %s %s%s` failed", w->name,
+                        w->source, target, w->cuda ? " DEVICE=cuda" : "");
     free(prefix);
     free(preset);
     free(target);
     return rc;
 }
 
+/* What would be downloaded. */
+static int dry_run(const struct wish *w, struct assay_err *err)
+{
+    char *tool = file_join(w->source, "tools/bootstrap");
+    char *engine = text_format("engine:%s%s", w->name, w->cuda ? "-cuda" : "");
+    char *const argv[] = {tool, (char *)"--dry-run", engine, NULL};
+    int status = 0, rc;
+
+    if (!tool || !engine)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else
+        rc = run(argv, false, &status, err);
+    if (!rc && status)
+        rc = assay_fail(err, ASSAY_EFAIL, "`%s --dry-run %s` failed", tool, engine);
+    free(tool);
+    free(engine);
+    return rc;
+}
+
 int cli_engine_install(struct cli_input *in)
 {
-    const char *name = in->args[0];
-    json_t *offer = engine_offer(name);
-    char *source = engine_source_dir();
+    const char *device = in->settings.device;
+    struct wish w = {in->args[0], !strncmp(device, "cuda", 4), engine_source_dir(),
+                     engine_offer(in->args[0])};
     struct assay_err err;
-    int rc;
+    int rc = ASSAY_OK;
 
-    if (strncmp(in->settings.device, "cpu", 3))
+    if (cli_value(in, "offline"))
+        setenv("ASSAY_OFFLINE", "1", 1);
+    if (!w.cuda && strncmp(device, "cpu", 3))
         rc = assay_fail(&err, ASSAY_EUNSUPPORTED,
-                        "tools/deps.lock has libraries for the CPU only; engines/%s/README.md in "
-                        "Assay's source tree says how to use one for %s",
-                        name, in->settings.device);
-    else if (!offer)
-        rc = no_offer(name, &err);
-    else if (!source)
-        rc = engine_offer_check(name, &err);
-    else
-        rc = install(name, source, &err);
-    json_decref(offer);
-    free(source);
+                        "device '%s': libraries can be had for cpu and for cuda", device);
+    else if (!w.source)
+        rc = no_source(&w, &err);
+    else if (w.cuda)
+        rc = check_cuda(&w, &err);
+    else if (!w.offer)
+        rc = no_offer(w.name, &err);
+    if (!rc)
+        rc = in->settings.dry_run ? dry_run(&w, &err) : install(&w, &err);
+    json_decref(w.offer);
+    free(w.source);
     return rc ? cli_fail(&err) : EXIT_OK;
 }

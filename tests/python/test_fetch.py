@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 import io
 import os
+import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -22,6 +24,23 @@ def tar_of(path, *members):
             info = tarfile.TarInfo(name)
             info.size = len(body)
             archive.addfile(info, io.BytesIO(body))
+
+
+def wheel_of(path, *members):
+    """The row's last three columns; a member holds its own name."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in members:
+            archive.writestr(zipfile.ZipInfo(name), name)
+    with open(path, "rb") as f:
+        body = f.read()
+    return "%d %s %s" % (len(body), hashlib.sha256(body).hexdigest(), os.path.basename(path))
+
+
+def cublas(folder):
+    return wheel_of(folder + "/nvidia_cublas_cu12-1-py3-none-manylinux1_x86_64.whl",
+                    "nvidia/cublas/lib/libcublas.so.12", "nvidia/cublas/lib/libcublasLt.so.12",
+                    "nvidia/cublas/lib/libnvblas.so.12",
+                    "nvidia/cublas/include/cublas.h", "nvidia_cublas_cu12-1.dist-info/License.txt")
 
 
 def row(kind, name, sha256, target="thing"):
@@ -47,6 +66,9 @@ class FetchTest(unittest.TestCase):
         self.fetched.append(wanted.file)
         if self.body is None:
             raise fetch.Unavailable("no network")
+        if os.path.exists(self.dir + "/index/" + wanted.file):
+            shutil.copyfile(self.dir + "/index/" + wanted.file, path)
+            return
         with open(path, "wb") as f:
             f.write(self.body)
 
@@ -92,11 +114,12 @@ class FetchTest(unittest.TestCase):
         for word in ("cannot get 2 third-party files", "a.tar.gz", "1.0 MB", "b.whl", "2.0 MB", "What to do"):
             self.assertIn(word, self.err.getvalue())
 
-    def run_main(self, *lines, engine=None):
+    def run_main(self, *lines, engine=None, more=()):
         lock = self.dir + "/lock"
         with open(lock, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
         words = ["fetch.py", lock, self.cache.folder, self.dir + "/deps"] + (["--engine", engine] if engine else [])
+        words += more
         sys.argv, old = words, sys.argv
         try:
             return fetch.main()
@@ -136,6 +159,108 @@ class FetchTest(unittest.TestCase):
         said = self.err.getvalue().splitlines()
         self.assertEqual(said[0], "assay: engine mine: 2 files to download, 150.0 MB")
         self.assertEqual(said[1], "assay: fetching a.whl (100.0 MB)")
+
+    def index(self):
+        """A folder of wheels, and the rows of two engines for CUDA that share one of them."""
+        os.mkdir(self.dir + "/index")
+        torch = wheel_of(self.dir + "/index/torch-2-cp311-cp311-manylinux1_x86_64.whl",
+                         *["torch/lib/%s.so" % name for name in ("libtorch_cpu", "libc10", "libgomp-1", "libtorch_cuda",
+                                                                 "libtorch_cuda_linalg", "libtorch_nvshmem",
+                                                                 "libc10_cuda", "libcaffe2_nvrtc")],
+                         "torch/include/c10/a.h", "torch-2.dist-info/licenses/LICENSE")
+        tensorflow = wheel_of(self.dir + "/index/tensorflow-2-cp311-cp311-manylinux1_x86_64.whl",
+                              "tensorflow/libtensorflow_cc.so.2", "tensorflow/libtensorflow_framework.so.2",
+                              "tensorflow/include/tensorflow/c/c_api.h", "tensorflow/include/xla/tsl/c/tsl_status.h",
+                              "tensorflow/include/tsl/platform/ctstring.h", "tensorflow/include/LICENSE",
+                              "tensorflow/THIRD_PARTY_NOTICES.txt", "tensorflow/python/a.so")
+        return ("pytorch,pytorch-cuda torch/cpu wheel torch 2 any " + torch,
+                "pytorch-cuda torch/gpu wheel torch[cuda] 2 any " + torch,
+                "pytorch-cuda,tensorflow-cuda cuda12/cublas wheel nvidia-cublas-cu12 1 any " +
+                cublas(self.dir + "/index"),
+                "tensorflow-cuda tensorflow-gpu wheel tensorflow 2 any " + tensorflow)
+
+    def files(self, target):
+        return sorted(f for _, _, files in os.walk(self.dir + "/deps/" + target) for f in files)
+
+    def test_parts_of_one_wheel_are_fetched_once(self):
+        rows = self.index()
+        self.assertEqual(self.run_main(*rows, engine="pytorch-cuda"), 0)
+        self.assertEqual([f.split("-")[0] for f in self.fetched], ["torch", "nvidia_cublas_cu12"])
+        self.assertIn("engine pytorch-cuda: 2 files to download, 0.0 MB\n", self.err.getvalue())
+        self.assertEqual(self.files("torch/cpu"), [".made-from", "LICENSE", "a.h", "libc10.so", "libgomp-1.so",
+                                                   "libtorch_cpu.so"])
+        self.assertEqual(self.files("torch/gpu"), [".made-from", "libc10_cuda.so", "libcaffe2_nvrtc.so",
+                                                   "libtorch_cuda.so", "libtorch_cuda_linalg.so",
+                                                   "libtorch_nvshmem.so"])
+        self.assertEqual(self.files("cuda12"), [".made-from", "License.txt", "libcublas.so.12", "libcublasLt.so.12"])
+
+    def test_what_engines_share_is_fetched_and_unpacked_once(self):
+        rows = self.index()
+        self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 0)
+        shared = self.dir + "/deps/cuda12/cublas"
+        before = os.stat(shared).st_ino
+        self.fetched.clear()
+        self.assertEqual(self.run_main(*rows, engine="pytorch-cuda"), 0)
+        self.assertEqual([f.split("-")[0] for f in self.fetched], ["torch"])
+        self.assertEqual(os.stat(shared).st_ino, before)
+        # Not even from the cache; but what is gone, or was made otherwise, is made again.
+        shutil.rmtree(self.cache.folder)
+        self.fetched.clear()
+        self.assertEqual(self.run_main(*rows, engine="pytorch-cuda"), 0)
+        self.assertEqual(self.fetched, [])
+        with open(shared + "/.made-from", "a", encoding="utf-8") as f:
+            f.write("by hand")
+        self.assertEqual(self.run_main(*rows, engine="pytorch-cuda"), 0)
+        self.assertEqual([f.split("-")[0] for f in self.fetched], ["nvidia_cublas_cu12"])
+        self.assertNotEqual(os.stat(shared).st_ino, before)
+
+    def test_dry_run_tells_what_would_be_downloaded(self):
+        rows = self.index()
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda", more=["--dry-run"]), 0)
+        said = out.getvalue().splitlines()
+        self.assertEqual(said[0], "engine tensorflow-cuda: 2 files to download, 0.0 MB")
+        self.assertEqual([line.split()[2].split("-")[0] for line in said[1:3]], ["nvidia_cublas_cu12", "tensorflow"])
+        self.assertEqual((self.fetched, self.files(".")), ([], [".lock"]))
+        self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 0)
+        with contextlib.redirect_stdout(out):
+            self.run_main(*rows, engine="tensorflow-cuda", more=["--dry-run"])
+        self.assertIn("engine tensorflow-cuda: nothing to download\n", out.getvalue())
+
+    def test_offline_is_one_line(self):
+        rows = self.index()
+        self.addCleanup(os.environ.pop, "ASSAY_OFFLINE", None)
+        os.environ["ASSAY_OFFLINE"] = "1"
+        self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 1)
+        self.assertEqual(self.fetched, [])
+        self.assertRegex(self.err.getvalue(),
+                         "^assay: offline, and engine tensorflow-cuda has 2 files to download, 0.0 MB, that are not in "
+                         ".*/cache: nvidia_cublas_cu12.*, tensorflow-2.*whl\n$")
+        del os.environ["ASSAY_OFFLINE"]
+        self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 0)
+        os.environ["ASSAY_OFFLINE"] = "1"
+        self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 0)
+
+    def test_wheels_come_from_the_index_that_pip_is_told(self):
+        lines = [self.index()[2],
+                 "x-cuda gone wheel nvidia-curand 1 any 5 %s nvidia_curand-1-py3-none-any.whl" % ("0" * 64)]
+        with open(self.dir + "/lock", "w", encoding="utf-8") as f:
+            f.write("\n".join(lines) + "\n")
+        said = {}
+        for engine in ("tensorflow-cuda", "x-cuda"):
+            done = subprocess.run([sys.executable, ROOT + "/tools/fetch.py", self.dir + "/lock", self.cache.folder,
+                                   self.dir + "/deps", "--engine", engine], check=False, capture_output=True,
+                                  universal_newlines=True,
+                                  env=dict(os.environ, PIP_CONFIG_FILE=os.devnull, PIP_NO_INDEX="1",
+                                           PIP_FIND_LINKS=self.dir + "/index"))
+            said[engine] = (done.returncode, done.stderr)
+        if "has no pip" in said["tensorflow-cuda"][1]:
+            self.skipTest("this Python has no pip")
+        self.assertEqual(said["tensorflow-cuda"][0], 0, said)
+        self.assertEqual(self.files("cuda12"), [".made-from", "License.txt", "libcublas.so.12", "libcublasLt.so.12"])
+        self.assertEqual(said["x-cuda"][0], 1)
+        self.assertIn("pip finds no such file", said["x-cuda"][1])
 
     def test_progress_is_a_bar_on_a_terminal_only(self):
         progress = fetch.Progress(200000000)
@@ -185,6 +310,14 @@ class FetchTest(unittest.TestCase):
                          {"loadgen-6.0.17", "onnxruntime/lib", "onnxruntime/include"})
         for r in rows:
             self.assertRegex(r.sha256, "^([0-9a-f]{64}|first-seen)$")
+            if r.kind == "wheel":
+                self.assertTrue(fetch.wheel_members(r.file, r.part))
+                self.assertTrue(r.bytes)
+        # What is shared lies in one place for all, once; so does what an engine's own two parts come from.
+        self.assertEqual({e for r in rows for e in r.engines if e.endswith("-cuda")},
+                         {"onnxruntime-cuda", "pytorch-cuda", "tensorflow-cuda"})
+        wheels = [(r.target, r.file, r.part) for r in rows if r.kind == "wheel"]
+        self.assertEqual(len({target for target, _, _ in wheels}), len(wheels))
 
 
 if __name__ == "__main__":
