@@ -256,7 +256,10 @@ class Padding:
         """How many questions have the same answer, of how many, and the largest difference of a logit.  What the padded
         run says of places behind a sample's end, which the other has not, is left out."""
         own = self.answers(False)
-        padded = [row[:len(mine)] for row, mine in zip(self.answers(True), own)]
+        padded = self.answers(True)
+        if [len(row) for row in own] != self.lengths or {len(row) for row in padded} != {384}:
+            raise peers.Failed("bert: answers of other lengths than the questions' own, or 384 of the padded run")
+        padded = [row[:len(mine)] for row, mine in zip(padded, own)]
         worst = max(abs(x - y) for a, b in zip(own, padded) for p, q in zip(a, b) for x, y in zip(p, q))
         at, same, questions = 0, 0, squad_read(self.folder)
         for question in questions:
