@@ -102,25 +102,55 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
-static void offline(struct bare *b)
+static void *lane_jobs(void *arg)
+{
+    struct bare *b = arg;
+    long lane = atomic_fetch_add(&b->lane, 1), jobs = b->engine->jobs(), number;
+
+    while ((number = atomic_fetch_add(&b->next, 1)) < b->o.count)
+        b->engine->job(lane, number % jobs, false);
+    return NULL;
+}
+
+/* Every lane runs, the first in this thread: the seconds until all have ended. */
+static double run_lanes(struct bare *b, void *(*lane)(void *))
 {
     pthread_t *threads = calloc((size_t)b->o.lanes, sizeof(*threads));
-    int64_t t0;
+    int64_t t0 = clock_ns();
+    double seconds;
     long i;
 
     if (!threads)
         bare_die("not enough memory");
-    for (i = 0; i < WARM_RUNS * b->o.lanes; i++)
-        infer(b, i % b->o.lanes, 0, b->o.batch);
-    t0 = clock_ns();
     for (i = 1; i < b->o.lanes; i++)
-        if (pthread_create(&threads[i], NULL, lane_main, b))
+        if (pthread_create(&threads[i], NULL, lane, b))
             bare_die("no thread for lane %ld", i);
-    lane_main(b);
+    lane(b);
     for (i = 1; i < b->o.lanes; i++)
         pthread_join(threads[i], NULL);
-    printf("{\"rate\": %.6g}\n", (double)b->o.count / ((double)(clock_ns() - t0) * 1e-9));
+    seconds = (double)(clock_ns() - t0) * 1e-9;
     free(threads);
+    return seconds;
+}
+
+static void offline(struct bare *b)
+{
+    long i;
+
+    for (i = 0; i < WARM_RUNS * b->o.lanes; i++)
+        infer(b, i % b->o.lanes, 0, b->o.batch);
+    printf("{\"rate\": %.6g}\n", (double)b->o.count / run_lanes(b, lane_main));
+}
+
+static void run_jobs(struct bare *b)
+{
+    double seconds;
+    long i;
+
+    for (i = 0; i < b->o.lanes; i++)
+        b->engine->job(i, 0, true);
+    seconds = run_lanes(b, lane_jobs);
+    printf("{\"seconds\": %.9g, \"jobs\": %ld}\n", seconds, b->o.count);
 }
 
 static int by_value(const void *x, const void *y)
@@ -169,12 +199,17 @@ int bare_main(const struct bare_engine *engine, int argc, char **argv)
     program = engine->name;
     parse(&b.o, engine, argc, argv);
     b.sample_floats = engine->open(&b.o);
+    if (!strcmp(b.o.scenario, "Jobs") && engine->jobs) {
+        run_jobs(&b);
+        return 0;
+    }
     fill_pool(&b);
     if (!strcmp(b.o.scenario, "Offline"))
         offline(&b);
     else if (!strcmp(b.o.scenario, "SingleStream"))
         single_stream(&b);
     else
-        bare_die("--scenario is Offline or SingleStream, not '%s'", b.o.scenario);
+        bare_die("--scenario is Offline or SingleStream%s, not '%s'",
+                 engine->jobs ? " or Jobs" : "", b.o.scenario);
     return 0;
 }

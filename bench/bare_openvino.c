@@ -111,7 +111,7 @@ static bool openvino_option(const char *name, const char *value)
 int main(int argc, char **argv)
 {
     static const struct bare_engine engine = {"bare_openvino", openvino_open, openvino_infer,
-                                              openvino_option};
+                                              openvino_option, NULL,          NULL};
 
     return bare_main(&engine, argc, argv);
 }

@@ -162,8 +162,8 @@ static void tensorflow_infer(long lane, float *at, long n)
 
 int main(int argc, char **argv)
 {
-    static const struct bare_engine engine = {"bare_tensorflow", tensorflow_open, tensorflow_infer,
-                                              NULL};
+    static const struct bare_engine engine = {
+        "bare_tensorflow", tensorflow_open, tensorflow_infer, NULL, NULL, NULL};
 
     return bare_main(&engine, argc, argv);
 }

@@ -64,7 +64,7 @@ void infer(long, float *at, long n)
 
 int main(int argc, char **argv)
 {
-    const bare_engine engine = {"bare_torch", open, infer, nullptr};
+    const bare_engine engine = {"bare_torch", open, infer, nullptr, nullptr, nullptr};
 
     return bare_main(&engine, argc, argv);
 }

@@ -38,7 +38,7 @@ class Assay:
 
     def __init__(self, build, work):
         self.program = build / "bin" / "assay"
-        self.store = work / "store"
+        self.work, self.store = work, work / "store"
         self.cache = build / "bench" / "cache"
         self.performance_samples = {}
         if not self.program.exists():
@@ -47,18 +47,27 @@ class Assay:
     def versions(self):
         return call([self.program, "version"]).splitlines()[0]
 
-    def record(self, scenario, engine, settings):
+    def record(self, scenario, engine, settings, benchmark="resnet50", keep=False):
         # INVALID (exit 4) is a result too: the rows say it.
-        text = call([self.program, "run", "resnet50", "--engine", engine, "--scenario", scenario, "--warmup-s", "0.3",
+        text = call([self.program, "run", benchmark, "--engine", engine, "--scenario", scenario, "--warmup-s", "0.3",
                      "--store", self.store, "--cache", self.cache, "--progress", "none", "--json"] + settings,
                     good=(0, 4))
-        shutil.rmtree(self.store, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.store, ignore_errors=True)
         answer = json.loads(text)
         return answer.get("record", answer)
 
-    def run(self, scenario, engine, settings):
+    def accuracy(self, benchmark, engine, settings):
+        """The payload of each sample, in Offline, and the record."""
+        record = self.record("Offline", engine, settings + ["--mode", "accuracy"], benchmark, keep=True)
+        log = next(self.store.glob("runs/*/mlperf_log_accuracy.json"))
+        answers = {entry["qsl_idx"]: bytes.fromhex(entry["data"]) for entry in json.loads(log.read_text())}
+        shutil.rmtree(self.store, ignore_errors=True)
+        return answers, record
+
+    def run(self, scenario, engine, settings, benchmark="resnet50"):
         """LoadGen's own figures on both sides, so that both are read off the same clock."""
-        r = self.record(scenario, engine, settings)
+        r = self.record(scenario, engine, settings, benchmark)
         detail = r["performance"]["detail"]
         self.performance_samples[engine] = r["dataset"]["performance_samples"]
         return {"p50": detail["result_50.00_percentile_latency_ns"],
@@ -77,6 +86,12 @@ class Assay:
             self.cache.mkdir(parents=True, exist_ok=True)
             call([self.program, "net", "write", "resnet50", "--format", form, "--output", path])
         return path
+
+    def model_path(self, benchmark, engine):
+        """The net that a run of this benchmark writes and uses."""
+        plan = json.loads(call([self.program, "run", benchmark, "--engine", engine, "--cache", self.cache, "--dry-run",
+                                "--json"]))
+        return plan["model"]["file"]
 
     def samples(self, engine):
         """How many different samples a performance run goes through."""

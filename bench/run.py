@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The performance suite: Assay against bare peers, side by side in one run.  See README.md here.
 
-    bench/run BUILD [--quick] [--only a|b|c] [--engine NAME] [--rounds N] [--json FILE]
+    bench/run BUILD [--quick] [--only a|b|c|d|e] [--engine NAME] [--rounds N] [--json FILE]
 
 (a) the null engine through the whole of Assay against a null SUT straight on LoadGen;
 (b) ResNet-50 on an engine (ONNX Runtime) under Assay against a loop straight on that engine's C API;
-(c) pre-processing against libjpeg-turbo's decoding alone and against OpenCV + numpy in Python.
+(c) pre-processing against libjpeg-turbo's decoding alone and against the official ways in Python;
+(d) the other benchmarks on ONNX Runtime against a loop on its C API that makes the same calls;
+(e) BERT with questions at their own lengths against all padded to 384.
 
 Every figure of Assay comes from a run as a user would make it.  A and B alternate as A B B A, so that a machine that
 gets slower or faster during the rounds does so for both.  Needs nothing but Python's own library.
@@ -29,6 +31,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(HERE))
 import peers  # noqa: E402
+import work  # noqa: E402
 
 RESAMPLES = 4000
 
@@ -154,6 +157,12 @@ class Suite:
                  f"{'':<44}{word}")
         for reason in sorted({reason for pairs in rounds for a, _ in pairs for reason in a["reasons"]}):
             self.note(f"  INVALID: {reason}")
+
+    def add_count(self, name, good, of):
+        """All of them are wanted."""
+        word = "ok" if good == of else "short"
+        self.results.append({"row": name, "assay": good, "bare": None, "of": of, "word": word})
+        self.say(f"{name:<32}{f'{good} of {of}':>11}{'':<55}{word}")
 
     def note(self, text):
         self.progress("")
@@ -317,6 +326,43 @@ def photo_rows(suite):
     suite.add([Row("RetinaNet: images/s / OpenCV + numpy", "/s", limit=1.5, below=False, key="rate")], rounds)
 
 
+# ---- (d) the other benchmarks on an engine ---------------------------------------------------------------------------
+
+def rounds_of(suite, usual):
+    """As was asked for; else few, where a run takes long."""
+    return suite.args.rounds_asked or (1 if suite.args.quick else usual)
+
+
+def part_d(suite, assay):
+    suite.section("(d) the other benchmarks on ONNX Runtime under Assay, against a bare loop that makes the same calls")
+    for kind in work.ALL:
+        suite.progress(f"{kind.title}: the list of calls")
+        one = kind(assay, suite.args.build, suite.args.quick)
+        rounds = suite.alternate(one.title, rounds_of(suite, one.usual_rounds), one.run, one.bare)
+        suite.note(f"  {one.title}: {one.describe()}")
+        suite.add([Row(f"{one.title} Offline", "/s", limit=0.98, below=False, key="rate"),
+                   Row("  lane time in engine / wall", "", "alone", key="busy")], rounds)
+
+
+# ---- (e) BERT without padding ----------------------------------------------------------------------------------------
+
+def part_e(suite, assay):
+    suite.section("(e) BERT Offline on ONNX Runtime, questions at their own length, against all padded to 384")
+    try:
+        both = work.Padding(assay, 8 if suite.args.quick else 24)
+    except peers.Missing as why:
+        suite.note(f"  skipped: {why}")
+        return
+    n = len(both.lengths)
+    suite.note(f"  {n} windows, {sum(both.lengths) / n:.0f} tokens on average")
+    rounds = suite.alternate("BERT, padding", rounds_of(suite, 2), lambda: both.run(False), lambda: both.run(True))
+    suite.add([Row("own length / padded to 384", "/s", limit=1.8, below=False, key="rate")], rounds)
+    suite.progress("BERT, padding: the answers")
+    same, of, worst = both.compare()
+    suite.add_count("answers that are the same", same, of)
+    suite.note(f"  (logits differ by {worst:.1e} at most)")
+
+
 # ---- the whole -------------------------------------------------------------------------------------------------------
 
 def machine():
@@ -334,12 +380,13 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("build", type=pathlib.Path, help="a finished build folder: build/release")
     p.add_argument("--quick", action="store_true", help="3 rounds and short blocks: a look, not a verdict")
-    p.add_argument("--only", choices="abc", help="one part")
+    p.add_argument("--only", choices="abcde", help="one part")
     p.add_argument("--engine", choices=sorted(peers.ENGINES), default="onnxruntime", help="of part b")
-    p.add_argument("--rounds", type=int, help="rounds of A B B A (default: 10)")
+    p.add_argument("--rounds", type=int, help="rounds of A B B A (default: 10; 2 or 4 in d and e)")
     p.add_argument("--json", metavar="FILE", help="also write everything that was measured")
     args = p.parse_args()
     args.build = args.build.resolve()
+    args.rounds_asked = args.rounds
     args.rounds = args.rounds or (3 if args.quick else 10)
     args.block = 2.0 if args.quick else 4.0
     return args
@@ -348,13 +395,13 @@ def arguments():
 def main():
     args = arguments()
     started = time.time()
-    work = pathlib.Path(tempfile.mkdtemp(prefix="assay-bench-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="assay-bench-"))
     suite = Suite(args)
     try:
-        assay = peers.Assay(args.build, work)
+        assay = peers.Assay(args.build, folder)
         head = f"{machine()}\n{assay.versions()}; {args.rounds} rounds of A B B A"
         suite.say(head)
-        for name, part in (("a", part_a), ("b", part_b), ("c", part_c)):
+        for name, part in (("a", part_a), ("b", part_b), ("c", part_c), ("d", part_d), ("e", part_e)):
             if args.only in (None, name):
                 part(suite, assay)
     except peers.Failed as why:
@@ -362,7 +409,7 @@ def main():
         print(f"bench: {why}", file=sys.stderr)
         return 3
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     bad = [r["row"] for r in suite.results if r["word"] == "short"]
     suite.say(f"\n{len(suite.results)} rows in {(time.time() - started) / 60:.1f} minutes; "
               + (f"short: {', '.join(bad)}" if bad else "none is short")

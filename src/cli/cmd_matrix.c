@@ -258,7 +258,7 @@ static const struct cli_option options[] = {
     {"benchmarks", 0, "A,B", NULL, NULL, "only these benchmarks; default: all"},
     {"engines", 0, "A,B", NULL, NULL, "only these engines; default: all that execute models"},
     {"devices", 0, "A,B", NULL, NULL, "these devices; default: cpu,cuda:0"},
-    {"precisions", 0, "A,B", NULL, NULL, "these precisions; default: fp32"},
+    {"precisions", 0, "A,B", NULL, NULL, "these precisions; default: the model's, fp32 as a rule"},
     {"scenarios", 0, "A,B", NULL, NULL, "only these; default: the benchmark's official ones"},
     {"modes", 0, "A,B", NULL, NULL, "these modes; default: performance,accuracy"},
     {"with", 0, "FILE", NULL, NULL,

@@ -21,7 +21,8 @@ enum frame_type {
     FRAME_MAP,
     FRAME_TEXTS,
     FRAME_NETS,
-    FRAME_SIZES
+    FRAME_SIZES,
+    FRAME_LIST
 };
 
 static const char *const frame_words[] = {
@@ -33,7 +34,8 @@ static const char *const frame_words[] = {
     "a mapping of keys to values",
     "a mapping of formats to texts (in quotes if they look like numbers)",
     "the name of a net, or a mapping of graphs to nets",
-    "a mapping of names to whole numbers from 1"};
+    "a mapping of names to whole numbers from 1",
+    "a list of texts"};
 
 /* What every manifest may have; what is below input and output is the benchmark's to check. */
 static const struct frame_key {
@@ -45,7 +47,8 @@ static const struct frame_key {
     {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},     {"sha256", FRAME_TEXTS},
     {"input", FRAME_MAP},      {"output", FRAME_MAP},    {"reference_accuracy", FRAME_NUMBER},
     {"target", FRAME_NUMBER},  {"source", FRAME_ANY},    {"licence", FRAME_ANY},
-    {"notes", FRAME_ANY},      {"recipes", FRAME_TEXTS}, {"sizes", FRAME_SIZES}};
+    {"notes", FRAME_ANY},      {"recipes", FRAME_TEXTS}, {"sizes", FRAME_SIZES},
+    {"precisions", FRAME_LIST}};
 #define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
 
 static bool is_manifest_name(const char *file)
@@ -60,6 +63,7 @@ static bool has_type(json_t *v, int type)
     const char *key;
     json_t *one;
     bool good = json_is_object(v);
+    size_t i;
 
     switch (type) {
     case FRAME_TEXT:
@@ -81,6 +85,10 @@ static bool has_type(json_t *v, int type)
         return good;
     case FRAME_SIZES:
         json_object_foreach(v, key, one) good = good && json_integer_value(one) > 0;
+        return good;
+    case FRAME_LIST:
+        good = json_array_size(v) > 0;
+        json_array_foreach(v, i, one) good = good && json_is_string(one);
         return good;
     default:
         return true;

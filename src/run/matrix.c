@@ -62,8 +62,6 @@ static json_t *axis(const struct matrix_ask *ask, const char *name)
         return all_engines();
     if (!strcmp(name, "devices"))
         return texts("cpu", "cuda:0");
-    if (!strcmp(name, "precisions"))
-        return texts("fp32", NULL);
     return texts("performance", "accuracy"); /* modes */
 }
 
@@ -272,8 +270,10 @@ static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct kn
 
 struct plan {
     const struct matrix_ask *ask;
-    json_t *cells, *evidence, *devices, *precisions, *modes;
-    json_t *model; /* of the benchmark that is planned */
+    json_t *cells, *evidence, *devices, *modes;
+    /* Of the benchmark that is planned: its model's name, and the precisions in which that is
+     * looked at. */
+    json_t *model, *wanted;
 };
 
 /* The scenarios of a benchmark, in its own order; those asked for that it has not, too. */
@@ -304,20 +304,30 @@ static bool wanted(const json_t *scenarios, const char *scenario, const char *mo
                : !strcmp(scenario, json_string_value(json_array_get(scenarios, 0)));
 }
 
-/* The name of the model that a benchmark's runs use; what was asked for, when that cannot be read.
- */
-static json_t *model_name(const struct matrix_ask *ask, const struct assay_benchmark *b)
+/* Those that were chosen, else those that the model's manifest names.  A new reference. */
+static json_t *precisions_of(const struct matrix_ask *ask, const json_t *manifest)
 {
+    json_t *chosen = json_object_get(ask->axes, "precisions"),
+           *listed = json_object_get(manifest, "precisions");
+
+    if (json_array_size(chosen))
+        return json_incref(chosen);
+    return json_array_size(listed) ? json_incref(listed)
+                                   : texts(tree_text(manifest, "precision", "fp32"), NULL);
+}
+
+/* What the benchmark's runs use; as it was asked for, when that cannot be read. */
+static void know_model(struct plan *p, const struct assay_benchmark *b)
+{
+    const struct matrix_ask *ask = p->ask;
     const char *own = tree_text(json_object_get(ask->own, b->name), "model", ask->base->model);
     const char *asked = own ? own : b->default_model;
     struct manifest m = {0};
-    json_t *name;
+    bool known = asked && !manifest_open(asked, &m, NULL);
 
-    if (!asked)
-        return json_string("?");
-    name = manifest_open(asked, &m, NULL) ? json_string(asked) : json_string(m.name);
+    p->model = json_string(known ? m.name : asked ? asked : "?");
+    p->wanted = precisions_of(ask, known ? m.tree : NULL);
     manifest_release(&m);
-    return name;
 }
 
 static int plan_setup(struct plan *p, const struct assay_benchmark *b, const struct known *k,
@@ -359,11 +369,11 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
 
     if (rc)
         return rc;
-    p->model = model_name(p->ask, b);
+    know_model(p, b);
     for (e = 0; !rc && e < n; e++) {
         json_array_foreach(p->devices, i, device)
         {
-            json_array_foreach(p->precisions, j, precision)
+            json_array_foreach(p->wanted, j, precision)
             {
                 if (!rc)
                     rc = plan_setup(p, b, &engines[e], json_string_value(device),
@@ -372,6 +382,7 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
         }
     }
     json_decref(p->model);
+    json_decref(p->wanted);
     return rc;
 }
 
@@ -398,7 +409,6 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
                    : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     p.devices = axis(ask, "devices");
-    p.precisions = axis(ask, "precisions");
     p.modes = axis(ask, "modes");
     for (i = 0; !rc && i < n; i++)
         rc = know_engine(json_string_value(json_array_get(engines, i)), &known[i], err);
@@ -411,7 +421,6 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     json_decref(engines);
     json_decref(benchmarks);
     json_decref(p.devices);
-    json_decref(p.precisions);
     json_decref(p.modes);
     json_decref(p.evidence);
     if (rc)

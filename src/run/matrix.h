@@ -16,8 +16,9 @@ enum matrix_again { AGAIN_NO = 0, AGAIN_FAILED, AGAIN_ALL };
 struct matrix_ask {
     const struct settings *base; /* of every run; its benchmark, engine … do not count */
     /* {"benchmarks": ["bert"], "engines", "devices", "precisions", "scenarios", "modes"}.  An axis
-     * that is missing has everything: what is installed or can be had, cpu and cuda:0, fp32, the
-     * benchmark's official scenarios, performance in each and accuracy in one. */
+     * that is missing has everything: what is installed or can be had, cpu and cuda:0, the
+     * precisions that the model's manifest names, the benchmark's official scenarios, performance
+     * in each and accuracy in one. */
     const json_t *axes;
     const json_t *own; /* {benchmark: {setting: value}}: of that benchmark's runs; NULL: none */
     enum matrix_again again;
