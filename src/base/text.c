@@ -119,6 +119,18 @@ void text_duration(char out[32], double seconds)
         snprintf(out, 32, "%.3g h", seconds / 3600);
 }
 
+void text_bytes(char out[32], double bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    int u = 0;
+
+    while (bytes >= 1000 && u < 5) {
+        bytes /= 1000;
+        u++;
+    }
+    snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", bytes, units[u]);
+}
+
 #define NEAREST_MAX 48
 
 static int least(int a, int b)

@@ -33,7 +33,5 @@ int cli_get(const char *request, const struct settings *s, bool offline);
 
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
-/* "1.34 GB" */
-void cli_bytes(double bytes, char out[32]);
 
 #endif

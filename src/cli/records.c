@@ -2,116 +2,27 @@
 #include "cli/cli.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/file.h"
-#include "base/text.h"
-#include "base/tree.h"
-#include "record/export.h"
-#include "record/record.h"
-
-/* Of a run's folder or a record.json, wherever it lies. */
-static int read_path(const char *path, json_t **record, struct assay_err *err)
-{
-    char *file = file_is_dir(path) ? file_join(path, "record.json") : strdup(path);
-    char *full = file ? file_absolute(file) : NULL, *slash;
-    int rc = full ? tree_read_json(full, record, err)
-                  : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to read it", path);
-
-    if (!rc && !json_is_object(*record)) {
-        json_decref(*record);
-        *record = NULL;
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: is not a record", path);
-    }
-    if (!rc && (slash = strrchr(full, '/'))) {
-        *slash = 0;
-        json_object_set_new(*record, "folder", json_string(full));
-    }
-    free(full);
-    free(file);
-    return rc;
-}
-
-static bool is_there(const json_t *records, const json_t *record)
-{
-    const char *id = tree_text(record, "id", "");
-    const json_t *r;
-    size_t i;
-
-    json_array_foreach(records, i, r)
-    {
-        if (!strcmp(tree_text(r, "id", "?"), id))
-            return true;
-    }
-    return false;
-}
-
-static int add_named(const char *store, const char *name, json_t *records, struct assay_err *err)
-{
-    json_t *record = NULL;
-    int rc = strchr(name, '/') ? read_path(name, &record, err)
-                               : record_find(store, name, NULL, &record, err);
-
-    if (!rc)
-        rc = export_check_record_schema(record, name, err);
-    if (!rc && !is_there(records, record))
-        json_array_append(records, record);
-    json_decref(record);
-    return rc;
-}
-
-/* One record that cannot be read does not hide the others. */
-static int add_all(const char *store, json_t *records, struct assay_err *err)
-{
-    json_t *rows = NULL, *row, *record;
-    struct assay_err why;
-    size_t i;
-    int rc = record_list(store, &rows, err);
-
-    json_array_foreach(rc ? NULL : rows, i, row)
-    {
-        char *path = text_format("%s/runs/%s", store, tree_text(row, "id", ""));
-
-        record = NULL;
-        if (!path || read_path(path, &record, &why) ||
-            export_check_record_schema(record, path, &why))
-            cli_warn("left out: %s", path ? why.text : "not enough memory");
-        else
-            json_array_append(records, record);
-        json_decref(record);
-        free(path);
-    }
-    json_decref(rows);
-    return rc;
-}
+#include "record/several.h"
 
 int cli_records(struct cli_input *in, json_t **records)
 {
     bool all = cli_value(in, "all") != NULL;
-    json_t *list;
+    json_t *left_out, *text;
     struct assay_err err;
     char *store;
-    int rc = ASSAY_OK;
+    size_t i;
+    int rc;
 
     if (all == (in->count > 0))
         return cli_usage(in->command, "`assay %s` wants runs (ids, `last`, folders) or --all%s",
                          in->command->name, all ? ", not both" : "");
-    list = json_array();
+    left_out = json_array();
     store = cli_store(&in->settings);
-    if (!store)
-        rc = assay_fail(&err, ASSAY_EFAIL, "not enough memory");
-    else if (all)
-        rc = add_all(store, list, &err);
-    for (int i = 0; !rc && i < in->count; i++)
-        rc = add_named(store, in->args[i], list, &err);
-    if (!rc && !json_array_size(list))
-        rc =
-            assay_fail(&err, ASSAY_EFAIL, "%s: no records yet; `assay run` makes the first", store);
+    rc = store ? record_several(store, all ? NULL : in->args, records, left_out, &err)
+               : assay_fail(&err, ASSAY_EFAIL, "not enough memory");
+    json_array_foreach(left_out, i, text) cli_warn("left out: %s", json_string_value(text));
+    json_decref(left_out);
     free(store);
-    if (rc) {
-        json_decref(list);
-        return cli_fail(&err);
-    }
-    *records = list;
-    return EXIT_OK;
+    return rc ? cli_fail(&err) : EXIT_OK;
 }

@@ -17,6 +17,7 @@
 #include "load/settings.h"
 #include "record/cell.h"
 #include "record/record.h"
+#include "run/chosen.h"
 #include "run/digest.h"
 #include "run/resolve.h"
 #include "run/words.h"
@@ -256,6 +257,15 @@ json_t *exploring_settings(const json_t *point)
             json_object_set_new(out, numbers[i],
                                 json_sprintf("%lld", (long long)tree_int(point, numbers[i], 0)));
     return out;
+}
+
+int exploring_apply(const struct settings *base, const json_t *point, struct assay_err *err)
+{
+    json_t *settings = exploring_settings(point);
+    int rc = chosen_keep(base->benchmark, settings_scenario_names[base->scenario], settings, err);
+
+    json_decref(settings);
+    return rc;
 }
 
 static int point_settings(const struct exploring *x, int kind, const json_t *point,

@@ -1,0 +1,102 @@
+/* Records by their names, or all; see several.h. */
+#include "record/several.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "record/export.h"
+#include "record/record.h"
+
+/* Of a run's folder or a record.json, wherever it lies. */
+static int read_path(const char *path, json_t **record, struct assay_err *err)
+{
+    char *file = file_is_dir(path) ? file_join(path, "record.json") : strdup(path);
+    char *full = file ? file_absolute(file) : NULL, *slash;
+    int rc = full ? tree_read_json(full, record, err)
+                  : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to read it", path);
+
+    if (!rc && !json_is_object(*record)) {
+        json_decref(*record);
+        *record = NULL;
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is not a record", path);
+    }
+    if (!rc && (slash = strrchr(full, '/'))) {
+        *slash = 0;
+        json_object_set_new(*record, "folder", json_string(full));
+    }
+    free(full);
+    free(file);
+    return rc;
+}
+
+static bool is_there(const json_t *records, const json_t *record)
+{
+    const char *id = tree_text(record, "id", "");
+    const json_t *r;
+    size_t i;
+
+    json_array_foreach(records, i, r)
+    {
+        if (!strcmp(tree_text(r, "id", "?"), id))
+            return true;
+    }
+    return false;
+}
+
+static int add_named(const char *store, const char *name, json_t *records, struct assay_err *err)
+{
+    json_t *record = NULL;
+    int rc = strchr(name, '/') ? read_path(name, &record, err)
+                               : record_find(store, name, NULL, &record, err);
+
+    if (!rc)
+        rc = export_check_record_schema(record, name, err);
+    if (!rc && !is_there(records, record))
+        json_array_append(records, record);
+    json_decref(record);
+    return rc;
+}
+
+static int add_all(const char *store, json_t *records, json_t *left_out, struct assay_err *err)
+{
+    json_t *rows = NULL, *row, *record;
+    struct assay_err why;
+    size_t i;
+    int rc = record_list(store, &rows, err);
+
+    json_array_foreach(rc ? NULL : rows, i, row)
+    {
+        char *path = text_format("%s/runs/%s", store, tree_text(row, "id", ""));
+
+        record = NULL;
+        if (path && !read_path(path, &record, &why) &&
+            !export_check_record_schema(record, path, &why))
+            json_array_append(records, record);
+        else if (left_out)
+            json_array_append_new(left_out, json_string(path ? why.text : "not enough memory"));
+        json_decref(record);
+        free(path);
+    }
+    json_decref(rows);
+    return rc;
+}
+
+int record_several(const char *store, const char *const *names, json_t **records, json_t *left_out,
+                   struct assay_err *err)
+{
+    json_t *list = json_array();
+    int rc = names ? ASSAY_OK : add_all(store, list, left_out, err);
+
+    for (; !rc && names && *names; names++)
+        rc = add_named(store, *names, list, err);
+    if (!rc && !json_array_size(list))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: no records yet; `assay run` makes the first", store);
+    if (rc)
+        json_decref(list);
+    else
+        *records = list;
+    return rc;
+}
