@@ -2,19 +2,25 @@
  *
  *     cc program.c $(pkg-config --cflags --libs assay)
  *
- * Whatever has structure goes over this border as JSON text, in the schemas of the command line's
- * --json, so that a program needs no header of Assay's besides, and a newer library only adds
- * members. A text that a function gives is the caller's: assay_free().  NUL-terminated UTF-8.
+ * Whatever has structure goes over this border as JSON text, in the schemas and the very bytes of
+ * the command line's --json (units are in the names: _ms, _bytes …), so that a program needs no
+ * header of Assay's besides, and a newer library only adds members.  A text that a function gives
+ * is the caller's: assay_free().  NUL-terminated UTF-8.
  *
+ * Lists are arrays of texts that end with NULL; NULL is an empty one unless said otherwise.
  * Settings are "name=value" with the names of `assay settings` ("benchmark=resnet50",
- * "scenario=Offline"), in an array that ends with NULL.  What is not given has the user file's
- * value
- * (~/.config/assay/config.yaml), else the default.
+ * "scenario=Offline"); so is what else a call is asked for, with the names of the command's
+ * options. A setting that is not given has the user file's value (~/.config/assay/config.yaml),
+ * else the default.  `store` is a folder of records, `cache` one of what was fetched; NULL: the
+ * user's.
  *
- * Errors: 0, or a negative assay_code and err->text in one line; texts are then not set.
- * Threads: assay_run, assay_matrix and assay_explore start processes and watch signals (SIGINT,
- * SIGTERM and SIGHUP end the run, and their handlers are put back): call one at a time.  All others
- * may be called from several threads at once. */
+ * Errors: 0, or a negative assay_code and err->text in one line; texts are then not set.  err may
+ * be NULL.  NULL for anything else that has no default is ASSAY_EUSAGE.
+ * Threads: assay_run, assay_matrix, assay_explore, assay_submit, assay_get, and assay_compare and
+ * assay_reproduce with repeats, start processes and watch signals (SIGINT, SIGTERM and SIGHUP end
+ * them with ASSAY_ESTOP, and their handlers are put back): call one at a time.  What was measured
+ * until then is in the store, and the same call goes on from there.  All others may be called from
+ * several threads at once. */
 #ifndef ASSAY_ASSAY_H
 #define ASSAY_ASSAY_H
 
@@ -40,25 +46,109 @@ ASSAY_API int assay_plan(const char *const *settings, char **plan, struct assay_
 /* One measured run; blocks until it is over.  *record (assay.record/1) is there also for a run that
  * failed or was interrupted: its "status" is then "error" or "interrupted".  A verdict of INVALID
  * is no error of the call.  Progress goes to stderr as the setting `progress` says; none is
- * "progress=none". */
+ * "progress=none".  Nothing is fetched: a model or data set that its recipe has to get first is in
+ * the plan's "get", for assay_get. */
 ASSAY_API int assay_run(const char *const *settings, char **record, struct assay_err *err);
 
-/* The records of a store (NULL: the user's), newest first: {"results": [{"id", "benchmark", …}]}.
- */
+/* ---- records ---- */
+
+/* The records of a store, newest first (assay.results/1). */
 ASSAY_API int assay_records(const char *store, char **records, struct assay_err *err);
-/* One of them: an id, the beginning of one, or "last". */
+/* One of them (assay.record/1): an id, the beginning of one, or "last". */
 ASSAY_API int assay_record(const char *store, const char *id, char **record, struct assay_err *err);
-/* A record, or a matrix, as people read it.  form: "text"; of a matrix also "markdown" or "html".
- */
+/* What another call gave, as people read it.  form: "text" of a record, a matrix, a comparison, an
+ * exploration; of a matrix also "markdown" or "html". */
 ASSAY_API int assay_render(const char *json, const char *form, char **text, struct assay_err *err);
 
-/* The matrix of what works: {"cells": […]}.  axes: "benchmarks=bert,resnet50", "engines=…",
- * "devices=…", "precisions=…", "scenarios=…", "modes=…", NULL-terminated, or NULL for all; settings
+/* Records as one page: form "html", "markdown" or "csv".  runs: as for assay_record, or paths (with
+ * a '/') of a run's folder or record.json; NULL: all of the store.  One of those that cannot be
+ * read is left out. */
+ASSAY_API int assay_report(const char *store, const char *const *runs, const char *form,
+                           char **page, struct assay_err *err);
+/* The same records for another machine (assay.export/1), without the names of people and hosts, and
+ * with every single latency where that is wanted.  "withheld" says what was left out. */
+ASSAY_API int assay_export(const char *store, const char *const *runs, bool latencies,
+                           char **exported, struct assay_err *err);
+/* A file of those into a store: *result (assay.import/1) has the ids of what became of each record.
+ * All of the file is checked before any of it is taken; nothing that is there is replaced, and what
+ * contradicts it is listed, which is no error of the call. */
+ASSAY_API int assay_import(const char *store, const char *file, char **result,
+                           struct assay_err *err);
+/* Any text to a file, which appears whole or not at all. */
+ASSAY_API int assay_write(const char *path, const char *text, struct assay_err *err);
+
+/* ---- comparing and repeating ---- */
+
+/* Whether run b is faster than run a (assay.compare/1; docs/compare.md).  Runs are named as for
+ * assay_report.  rules: "p99>+3%", "throughput<100/s" …; how many are broken is in "broken".
+ * repeats: 0 compares the two runs as they are; 2 to 100 makes so many further ones of each, in
+ * turn, and compares those.  settings: store, cache, progress, tag. */
+ASSAY_API int assay_compare(const char *a, const char *b, const char *const *rules, int repeats,
+                            const char *const *settings, char **comparison, struct assay_err *err);
+/* Makes a run's set-up again and tells whether the figures agree (assay.reproduce/1): "answer" is
+ * "same", "differs" or "cannot tell".  "changed" is what is not as it was; where one of it "stops",
+ * no run is made and that is an error, unless `anyway`.  repeats: so many runs, to 100; 0 only
+ * finds what changed, and has no answer.  settings: as for assay_compare, and model and dataset. */
+ASSAY_API int assay_reproduce(const char *run, int repeats, bool anyway,
+                              const char *const *settings, char **answer, struct assay_err *err);
+
+/* ---- many configurations ---- */
+
+/* The matrix of what works (assay.matrix/1).  axes: "benchmarks=bert,resnet50", "engines=…",
+ * "devices=…", "precisions=…", "scenarios=…", "modes=…"; what is not named is all of it.  settings
  * are those of every run.  run: first run the cells that nothing is known of. */
 ASSAY_API int assay_matrix(const char *const *axes, const char *const *settings, bool run,
                            char **matrix, struct assay_err *err);
+/* Searches the configurations of a benchmark (assay.explore/1; docs/explore.md): "points", the best
+ * first, each with "front": no other is better in everything; and "best", null where none keeps the
+ * constraints.  axes: "engines=…", "models=…", "devices=…", "precisions=…", "lanes=1,2",
+ * "threads=…", "batches=…", "constraint=accuracy>=99%,latency<=15ms", "budget=15m", "short=2s".
+ * Says a line on stderr for each run, also a known one.
+ * settings: benchmark, scenario and what else is common to all runs. */
+ASSAY_API int assay_explore(const char *const *axes, const char *const *settings,
+                            char **exploration, struct assay_err *err);
+/* Makes a point of an exploration, or the "best" of a whole one, what later runs of the settings'
+ * benchmark and scenario use on this machine (in the user's configuration folder). */
+ASSAY_API int assay_choose(const char *point, const char *const *settings, struct assay_err *err);
 
-/* The names of what can be used here: {"engines": […]}, {"benchmarks": […]}. */
+/* ---- submission ---- */
+
+/* From records of one system to a judged submission tree (assay.submit/1; docs/submission.md); what
+ * is missing is run first.  runs: as for assay_record.  ask: "division=closed|open|network",
+ * "category=edge|datacenter|both", "round=v6.1", "submitter=NAME", "system=FILE", "out=DIR" (must
+ * not be there; default: submission), "rehearsal=true", "min-duration-ms=N".  "findings" are no
+ * error of the call.  dry: only list the runs that would be made (assay.submit-plan/1).  settings:
+ * store, cache, progress. */
+ASSAY_API int assay_submit(const char *const *runs, const char *const *ask,
+                           const char *const *settings, bool dry, char **report,
+                           struct assay_err *err);
+/* Judges a submission tree, also one made by other tools (assay.check/1): "findings" is what would
+ * be refused, why, and what mends it.  round: NULL: by the logs' seeds, else the newest.
+ * min_duration_ms: of a rehearsal, in the place of the round's; 0: the round's. */
+ASSAY_API int assay_check(const char *tree, const char *round, int64_t min_duration_ms,
+                          char **report, struct assay_err *err);
+
+/* ---- recipes ---- */
+
+/* The recipes that are known, and the folders they are looked for in (assay.recipes/1). */
+ASSAY_API int assay_recipes(const char *cache, char **recipes, struct assay_err *err);
+/* Gets what recipes give: finds, fetches, builds, converts; *got (assay.get/1) says where it is.
+ * requests: names, or words parted by commas ("bert-onnx", "model,bert,int8", "loadgen@>=6").  ask,
+ * each may be repeated: "set=[RECIPE.]INPUT=VALUE", "have=RECIPE=PATH", "accept=RECIPE" (its
+ * licence; or "all"), "offline=true", "jobs=4".  dry: the plan of it (assay.recipe-plan/1), with
+ * what stands against it in "problems"; touches nothing.  settings: cache, progress. */
+ASSAY_API int assay_get(const char *const *requests, const char *const *ask,
+                        const char *const *settings, bool dry, char **got, struct assay_err *err);
+/* What was fetched and built, last used first (assay.cache/1). */
+ASSAY_API int assay_cache(const char *cache, char **entries, struct assay_err *err);
+/* Hashes the files of an entry, named by its recipe or the beginning of its key; NULL: of all
+ * (assay.cache-verify/1).  What is "damaged" is no error of the call. */
+ASSAY_API int assay_cache_verify(const char *cache, const char *entry, char **result,
+                                 struct assay_err *err);
+
+/* ---- what is here ---- */
+
+/* The names of what can be used: {"engines": […]}, {"benchmarks": […]}. */
 ASSAY_API int assay_engines(char **engines, struct assay_err *err);
 ASSAY_API int assay_benchmarks(char **benchmarks, struct assay_err *err);
 

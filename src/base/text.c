@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 void text_init(struct text *t, size_t max)
 {
@@ -120,6 +122,18 @@ void text_duration(char out[32], double seconds)
         snprintf(out, 32, "%.3g h", seconds / 3600);
 }
 
+void text_bytes(char out[32], double bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    int u = 0;
+
+    while (bytes >= 1000 && u < 5) {
+        bytes /= 1000;
+        u++;
+    }
+    snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", bytes, units[u]);
+}
+
 #define NEAREST_MAX 48
 
 static int least(int a, int b)
@@ -175,4 +189,18 @@ const char *text_nearest(const char *word, const void *names, size_t n, size_t s
         }
     }
     return best;
+}
+
+void text_fit_line(char *text)
+{
+    struct winsize size;
+    size_t columns = 0;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
+        return;
+    for (; *text; text++)
+        if (((unsigned char)*text & 0xc0) != 0x80 && ++columns == size.ws_col) {
+            *text = 0;
+            return;
+        }
 }

@@ -26,9 +26,16 @@ char *text_format(const char *fmt, ...) ASSAY_PRINTF(1, 2);
 /* A length of time as people say it: "40 s", "12 min", "3.2 h". */
 void text_duration(char out[32], double seconds);
 
+/* A number of bytes as people say it: "1.34 GB". */
+void text_bytes(char out[32], double bytes);
+
 /* The candidate nearest to `word` by edit distance (transpositions count one), or NULL when none is
  * near enough to be meant.  `names` are n strings, `stride` bytes apart (sizeof(char *) for an
  * array of them). */
 const char *text_nearest(const char *word, const void *names, size_t n, size_t stride);
+
+/* Cuts a text to what one line of the terminal on stderr holds: a line that was broken by the
+ * terminal could not be rewritten. */
+void text_fit_line(char *text);
 
 #endif

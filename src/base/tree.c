@@ -208,17 +208,30 @@ int tree_read_json(const char *path, json_t **out, struct assay_err *err)
     return ASSAY_OK;
 }
 
+char *tree_dump(const json_t *tree, int digits)
+{
+    char *text = json_dumps(tree, JSON_INDENT(2) | JSON_SORT_KEYS |
+                                      JSON_REAL_PRECISION((size_t)(unsigned)digits));
+    size_t len = text ? strlen(text) : 0;
+    char *longer = text ? realloc(text, len + 2) : NULL;
+
+    if (!longer) {
+        free(text);
+        return NULL;
+    }
+    longer[len] = '\n';
+    longer[len + 1] = 0;
+    return longer;
+}
+
 int tree_write_json(const char *path, const json_t *tree, struct assay_err *err)
 {
-    char *text = json_dumps(tree, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    size_t len;
+    char *text = tree_dump(tree, 17);
     int rc;
 
     if (!text)
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to write it", path);
-    len = strlen(text);
-    text[len] = '\n'; /* in the place of the NUL: the length is given */
-    rc = file_write_whole(path, text, len + 1, err);
+    rc = file_write_whole(path, text, strlen(text), err);
     free(text);
     return rc;
 }

@@ -22,7 +22,11 @@ int tree_read_json(const char *path, json_t **out, struct assay_err *err);
 /* The line of a YAML text (that tree_parse_yaml takes) in which the value at `path` begins: keys,
  * and numbers in lists, NULL-terminated.  Of a path that is there in part: that part's. */
 size_t tree_line(const char *text, size_t len, const char *const *path);
-/* Pretty-printed with sorted keys and a last newline, by file_write_whole. */
+/* The text of a result: indented, keys sorted, with a last newline; free() it.  Real numbers have
+ * so many digits: 15 for results, 17 where every bit counts.  NULL: not enough memory, or no JSON.
+ */
+char *tree_dump(const json_t *tree, int digits);
+/* The same with 17 digits, by file_write_whole. */
 int tree_write_json(const char *path, const json_t *tree, struct assay_err *err);
 
 /* Members of an object, with a default for a missing one. */

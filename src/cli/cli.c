@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 void cli_guard_streams(void)
 {
@@ -77,9 +79,15 @@ int cli_usage(const struct cli_command *command, const char *fmt, ...)
     return EXIT_USAGE;
 }
 
+char *cli_store(const struct settings *s)
+{
+    return file_store_at(s->store);
+}
+
 int cli_json(json_t *object, const char *thing)
 {
-    char schema[64];
+    char schema[64], *text;
+    int rc = EXIT_OK;
 
     if (!object) { /* jansson takes nothing else */
         cli_warn("the result cannot be written as JSON: a text in it is not UTF-8");
@@ -88,10 +96,14 @@ int cli_json(json_t *object, const char *thing)
     snprintf(schema, sizeof(schema), "assay.%s/1", thing);
     if (!json_object_get(object, "schema"))
         json_object_set_new(object, "schema", json_string(schema));
-    json_dumpf(object, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
-    putchar('\n');
+    text = tree_dump(object, 15);
+    if (text)
+        fputs(text, stdout); /* whether it could be written is seen at the end */
+    else
+        rc = (cli_warn("not enough memory for the result"), EXIT_COULD_NOT);
     json_decref(object);
-    return EXIT_OK;
+    free(text);
+    return rc;
 }
 
 bool cli_wants_json(const struct cli_input *in)

@@ -172,19 +172,6 @@ int cli_records(struct cli_input *in, json_t **records);
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */
 
-/* A benchmark opened with the model, data set, cache … of the settings. */
-struct cli_bench {
-    const struct assay_benchmark *table;
-    void *self;
-    struct assay_benchmark_desc desc;
-    struct manifest manifest;
-    char *manifest_text, *cache, *dataset;
-};
-/* Ctrl-C ends it with ASSAY_ESTOP while it prepares. */
-int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,
-                   struct assay_err *err);
-void cli_bench_close(struct cli_bench *b);
-
 /* check.c: `assay engines check ENGINE`. */
 int cli_check_engine(struct cli_input *in);
 

@@ -107,23 +107,6 @@ static int open_named(const struct cli_input *in, struct shelf *s, char key[65],
 
 /* ---- list ---- */
 
-/* Last used first; lets go of the list. */
-static json_t *by_use(json_t *list)
-{
-    json_t *sorted = json_array(), *row;
-    size_t i, at;
-
-    json_array_foreach(list, i, row)
-    {
-        for (at = 0; at < json_array_size(sorted); at++)
-            if (tree_int(json_array_get(sorted, at), "used_s", 0) < tree_int(row, "used_s", 0))
-                break;
-        json_array_insert(sorted, at, row);
-    }
-    json_decref(list);
-    return sorted;
-}
-
 static void print_row(struct cli_table *t, const json_t *row)
 {
     const char *damaged = tree_text(row, "damaged", NULL), *state;
@@ -165,24 +148,24 @@ static int list(struct cli_input *in)
 {
     struct assay_err err;
     struct shelf s;
-    json_t *all;
+    const json_t *all;
+    json_t *tree;
     char size[32];
 
     if (open_shelf(in, &s, &err))
         return cli_fail(&err);
-    all = by_use(shelf_list(&s));
+    tree = shelf_json(&s);
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:s, s:I, s:o}", "folder", s.dir, "bytes",
-                                  (json_int_t)total_of(all), "entries", all),
-                        "cache");
+        return cli_json(tree, "cache");
+    all = json_object_get(tree, "entries");
     if (json_array_size(all)) {
         print_list(all);
-        write_size(total_of(all), size);
+        write_size(tree_int(tree, "bytes", 0), size);
         fprintf(stderr, "%zu entries, %s in %s\n", json_array_size(all), size, s.dir);
     } else {
         fprintf(stderr, "There is nothing in %s yet.\n", s.dir);
     }
-    json_decref(all);
+    json_decref(tree);
     return EXIT_OK;
 }
 

@@ -1,108 +1,33 @@
 /* assay explore: measures configurations and shows which are worth having. */
 #include "cli/cli.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/list.h"
-#include "engine/host.h"
 #include "report/explore.h"
 #include "report/text.h"
-#include "run/chosen.h"
 #include "run/exploring.h"
-
-#define BUDGET_S 900
-#define SHORT_S  2
-
-/* "1,2,4" as numbers; none where the option was not given. */
-static int numbers_of(struct cli_input *in, const char *name, uint32_t values[], size_t *n)
-{
-    const char *text = cli_value(in, name);
-    char *end;
-
-    for (*n = 0; text && *text; text = end + (*end == ',')) {
-        unsigned long v = strtoul(text, &end, 10);
-
-        if (end == text || (*end && *end != ',') || !v || v > 65536 || *n == EXPLORE_VALUES_MAX)
-            return cli_usage(in->command, "--%s wants numbers from 1 to 65536, at most %d: 1,2,4",
-                             name, EXPLORE_VALUES_MAX);
-        values[(*n)++] = (uint32_t)v;
-    }
-    return EXIT_OK;
-}
-
-/* "90s", "15m", "2h", or seconds. */
-static int seconds_of(struct cli_input *in, const char *name, double otherwise, double *out)
-{
-    const char *text = cli_value(in, name);
-    char *end;
-
-    *out = otherwise;
-    if (!text)
-        return EXIT_OK;
-    *out = strtod(text, &end);
-    if (end != text && (!strcmp(end, "m") || !strcmp(end, "h")))
-        *out *= *end == 'm' ? 60 : 3600;
-    else if (end == text || (*end && strcmp(end, "s")))
-        *out = 0;
-    if (*out > 0 && *out < 1e7)
-        return EXIT_OK;
-    return cli_usage(in->command, "--%s wants a time: 90s, 15m, 2h", name);
-}
-
-static int read_constraints(struct cli_input *in, struct explore_ask *a)
-{
-    const char *text = cli_value(in, "constraint");
-    json_t *list = list_split(text), *item;
-    struct assay_err err;
-    size_t i;
-    int rc = EXIT_OK;
-
-    json_array_foreach(list, i, item)
-    {
-        if (rc)
-            continue;
-        if (a->constraint_count == FRONT_CONSTRAINTS_MAX)
-            rc = cli_usage(in->command, "--constraint: at most %d", FRONT_CONSTRAINTS_MAX);
-        else if (front_parse(json_string_value(item), &a->constraints[a->constraint_count], &err))
-            rc = cli_fail(&err);
-        else if (!strcmp(a->constraints[a->constraint_count++].figure, "accuracy"))
-            a->accuracy = true;
-    }
-    json_decref(list);
-    return rc;
-}
 
 static int read_ask(struct cli_input *in, struct exploring_ask *ask)
 {
-    struct explore_ask *a = &ask->search;
-    int rc = numbers_of(in, "lanes", a->lanes, &a->lane_count);
+    struct assay_err err;
 
-    if (!rc)
-        rc = numbers_of(in, "threads", a->threads, &a->thread_count);
-    if (!rc)
-        rc = numbers_of(in, "batches", a->batches, &a->batch_count);
-    if (!rc)
-        rc = seconds_of(in, "budget", BUDGET_S, &ask->budget_s);
-    if (!rc)
-        rc = seconds_of(in, "short", SHORT_S, &ask->short_s);
-    a->accuracy = in->settings.dataset != NULL; /* of made-up samples it says nothing */
-    return rc ? rc : read_constraints(in, a);
+    exploring_ask_init(ask, &in->settings);
+    for (const char *const *word = exploring_words; *word; word++) {
+        const char *text = cli_value(in, *word);
+
+        if (text && exploring_read(ask, *word, text, &err))
+            return cli_usage(in->command, "%s", err.text);
+    }
+    return EXIT_OK;
 }
 
 /* The chosen one becomes this machine's default. */
 static int apply(struct cli_input *in, const json_t *best)
 {
-    json_t *settings = exploring_settings(best);
-    const char *scenario = settings_scenario_names[in->settings.scenario];
     struct assay_err err;
-    int rc = chosen_keep(in->settings.benchmark, scenario, settings, &err);
 
-    json_decref(settings);
-    if (rc)
+    if (exploring_apply(&in->settings, best, &err))
         return cli_fail(&err);
     fprintf(stderr, "`assay run %s --scenario %s` uses it from now on; --no-tuned leaves it out.\n",
-            in->settings.benchmark, scenario);
+            in->settings.benchmark, settings_scenario_names[in->settings.scenario]);
     return EXIT_OK;
 }
 
@@ -138,40 +63,14 @@ static int print(struct cli_input *in, const json_t *points)
     return EXIT_OK;
 }
 
-/* A name that nobody knows is a slip; one that is not installed here is a line of the table. */
-static int check_engines(const json_t *names)
-{
-    const struct assay_engine *table;
-    const json_t *name;
-    struct assay_err err;
-    char path[1024];
-    size_t i;
-
-    json_array_foreach(names, i, name)
-    {
-        if (engine_load(json_string_value(name), &table, path, &err) == ASSAY_EUSAGE)
-            return cli_fail(&err);
-    }
-    return EXIT_OK;
-}
-
 static int explore(struct cli_input *in)
 {
     struct settings *s = &in->settings;
-    struct exploring_ask ask = {.base = s};
-    json_t *models = list_split(cli_value(in, "models")),
-           *engines = list_split(cli_value(in, "engines")),
-           *devices = list_split(cli_value(in, "devices")),
-           *precisions = list_split(cli_value(in, "precisions")), *points = NULL;
+    struct exploring_ask ask;
+    json_t *points = NULL;
     struct assay_err err;
     int rc = read_ask(in, &ask), printed = EXIT_OK;
 
-    if (!rc)
-        rc = check_engines(engines);
-    ask.models = models;
-    ask.engines = engines;
-    ask.devices = devices;
-    ask.precisions = precisions;
     if (!rc && settings_set(s, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err))
         rc = cli_fail(&err);
     if (!rc && exploring_run(&ask, &points, &err))
@@ -187,10 +86,7 @@ static int explore(struct cli_input *in)
     if (!rc && cli_value(in, "apply"))
         rc = apply(in, explore_best(points));
     json_decref(points);
-    json_decref(models);
-    json_decref(engines);
-    json_decref(devices);
-    json_decref(precisions);
+    exploring_ask_release(&ask);
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* assay export: records as one file for another machine. */
 #include "cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -9,10 +10,14 @@
 
 static int write_export(const char *output, const json_t *tree, struct assay_err *err)
 {
+    char *text;
+
     if (strcmp(output, "-"))
         return tree_write_json(output, tree, err);
-    json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    putchar('\n');
+    if (!(text = tree_dump(tree, 17)))
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory for the export");
+    fputs(text, stdout);
+    free(text);
     return ASSAY_OK;
 }
 

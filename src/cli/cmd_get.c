@@ -1,109 +1,14 @@
 /* assay get: carries out the plan of a request for recipes. */
 #include "cli/recipes.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/tree.h"
-#include "flow/make.h"
-#include "run/progress.h"
-
-#define EVERY_NS       1000000000
-#define EVERY_PLAIN_NS 10000000000
-
-static volatile int stop;
-
-static void on_signal(int number)
-{
-    (void)number;
-    stop = 1;
-}
-
-/* ---- progress ---- */
-
-enum style { STYLE_NONE, STYLE_LINE, STYLE_PLAIN, STYLE_JSON };
-
-struct shown {
-    enum style style;
-    int64_t last_ns;
-    bool open; /* an unfinished line is on the terminal */
-};
-
-static enum style style_of(const char *how)
-{
-    if (!strcmp(how, "none"))
-        return STYLE_NONE;
-    if (!strcmp(how, "json"))
-        return STYLE_JSON;
-    return strcmp(how, "plain") != 0 && isatty(STDERR_FILENO) ? STYLE_LINE : STYLE_PLAIN;
-}
-
-static void status_text(const struct make_progress *p, char out[160])
-{
-    char bytes[32], all[32];
-    int n = snprintf(out, 160, "%zu of %zu done", p->done, p->total);
-
-    cli_bytes((double)p->bytes, bytes);
-    cli_bytes((double)p->all_bytes, all);
-    if (p->all_bytes > 0)
-        n += snprintf(out + n, 160 - (size_t)n, "  %s of %s", bytes, all);
-    else if (p->bytes)
-        n += snprintf(out + n, 160 - (size_t)n, "  %s", bytes);
-    if (n < 79)
-        snprintf(out + n, (size_t)(80 - n), "  %s", p->running);
-}
-
-static void show_json(const struct make_progress *p)
-{
-    json_t *line = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:s, s:s*, s:s*}", "schema", "assay.get-progress/1", "done",
-        (json_int_t)p->done, "total", (json_int_t)p->total, "bytes", (json_int_t)p->bytes,
-        "all_bytes", (json_int_t)p->all_bytes, "running", p->running, "id", p->id, "what", p->what);
-
-    json_dumpf(line, stderr, JSON_COMPACT);
-    fputc('\n', stderr);
-    json_decref(line);
-}
-
-static void show(void *ctx, const struct make_progress *p)
-{
-    struct shown *s = ctx;
-    int64_t now = clock_ns(), every = s->style == STYLE_PLAIN ? EVERY_PLAIN_NS : EVERY_NS;
-    char text[160];
-
-    if (s->style == STYLE_NONE || (!p->id && now - s->last_ns < every))
-        return;
-    status_text(p, text);
-    if (s->style == STYLE_LINE)
-        progress_fit(text);
-    if (s->style == STYLE_JSON)
-        show_json(p);
-    else if (s->style == STYLE_LINE)
-        fprintf(stderr, "\r\033[K%s", text);
-    else if (p->id)
-        fprintf(stderr, "%s: %s\n", p->id, p->what);
-    else if (s->last_ns)
-        fprintf(stderr, "%s\n", text);
-    s->open = s->style == STYLE_LINE;
-    s->last_ns = now;
-    fflush(stderr);
-}
+#include "flow/get.h"
 
 /* ---- results ---- */
-
-static json_t *got_json(const struct plan *p, size_t root)
-{
-    const struct plan_node *n = &p->nodes[p->roots[root]];
-
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:O}", "request", p->ask.requests[root],
-                     "recipe", n->recipe->name, "version", n->version, "state",
-                     plan_state_names[n->state], "key", n->key, "path", n->root, "outputs",
-                     n->outputs);
-}
 
 /* One thing asked for that gives one thing is its path alone, for $(assay get …). */
 static void print_got(const struct plan *p)
@@ -132,16 +37,10 @@ static void print_got(const struct plan *p)
 
 static int give(struct cli_input *in, const struct plan *p)
 {
-    json_t *got = json_array();
-
-    if (!cli_wants_json(in)) {
-        json_decref(got);
-        print_got(p);
-        return EXIT_OK;
-    }
-    for (size_t i = 0; i < p->root_count; i++)
-        json_array_append_new(got, got_json(p, i));
-    return cli_json(json_pack("{s:o}", "got", got), "get");
+    if (cli_wants_json(in))
+        return cli_json(get_json(p), "get");
+    print_got(p);
+    return EXIT_OK;
 }
 
 /* ---- failures ---- */
@@ -171,42 +70,11 @@ static void explain(const struct make_failure *f)
         fprintf(stderr, "To repeat just this step: %s\n", f->repeat);
 }
 
-const volatile int *cli_listen(bool begin)
-{
-    static struct sigaction old[4];
-    const struct sigaction act = {.sa_handler = on_signal}, usual = {.sa_handler = SIG_DFL};
-    const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
-
-    /* Where a parent ignored SIGCHLD, no program's end would be told. */
-    for (int i = 0; i < 4; i++)
-        sigaction(signals[i],
-                  !begin                  ? &old[i]
-                  : signals[i] == SIGCHLD ? &usual
-                                          : &act,
-                  begin ? &old[i] : NULL);
-    return &stop;
-}
-
-int cli_make(struct plan *p, const char *progress, int jobs, struct make_failure *failure,
-             struct assay_err *err)
-{
-    struct shown shown = {style_of(progress), 0, false};
-    struct make_options o = {.jobs = jobs, .stop = &stop, .show = show, .ctx = &shown};
-    int rc;
-
-    cli_listen(true);
-    rc = make_plan(p, &o, failure, err);
-    cli_listen(false);
-    if (shown.open)
-        fprintf(stderr, "\r\033[K");
-    return rc;
-}
-
 static int carry_out(struct plan *p, const char *progress, int jobs)
 {
     struct make_failure failure;
     struct assay_err err;
-    int rc = cli_make(p, progress, jobs, &failure, &err);
+    int rc = get_carry_out(p, progress, jobs, &failure, &err);
 
     if (rc) {
         rc = cli_fail(&err);

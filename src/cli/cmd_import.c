@@ -2,59 +2,11 @@
 #include "cli/cli.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/file.h"
-#include "base/hash.h"
 #include "base/tree.h"
 #include "record/export.h"
 
 #define MOST_LINES 10 /* of one kind on the terminal; --json has all */
-
-/* Ids by what became of them, for one file. */
-static const char *const kinds[] = {"imported", "duplicates", "contradictions"};
-
-static json_t *empty_result(const char *file)
-{
-    json_t *result = json_pack("{s:s}", "file", file);
-
-    for (size_t i = 0; i < 3; i++)
-        json_object_set_new(result, kinds[i], json_array());
-    return result;
-}
-
-static int take_all(const char *store, const char *path, const json_t *export, json_t *result,
-                    struct assay_err *err)
-{
-    const json_t *records = json_object_get(export, "records");
-    char sha256[HASH_HEX];
-    size_t i;
-    int taken = 0, rc = hash_file(path, sha256, err);
-
-    for (i = 0; !rc && i < json_array_size(records); i++) {
-        rc = export_take(store, export, i, file_base(path), sha256, &taken, err);
-        if (!rc)
-            json_array_append(
-                json_object_get(result, kinds[taken]),
-                json_object_get(json_object_get(json_array_get(records, i), "record"), "id"));
-    }
-    return rc;
-}
-
-/* Everything in a file is checked before anything of it is taken. */
-static int import_file(const char *store, const char *path, json_t *files, struct assay_err *err)
-{
-    json_t *export = NULL, *result;
-    int rc = export_read(path, &export, err);
-
-    if (rc)
-        return rc;
-    result = empty_result(path);
-    json_array_append_new(files, result);
-    rc = take_all(store, path, export, result, err);
-    json_decref(export);
-    return rc;
-}
 
 static int say(const json_t *file)
 {
@@ -74,12 +26,10 @@ static int say(const json_t *file)
 
 static void print(const json_t *file)
 {
-    size_t n[3];
-
-    for (size_t i = 0; i < 3; i++)
-        n[i] = json_array_size(json_object_get(file, kinds[i]));
     printf("%s: %zu imported, %zu already there, %zu contradicting\n", tree_text(file, "file", "?"),
-           n[0], n[1], n[2]);
+           json_array_size(json_object_get(file, "imported")),
+           json_array_size(json_object_get(file, "duplicates")),
+           json_array_size(json_object_get(file, "contradictions")));
 }
 
 static int cmd_import(struct cli_input *in)
@@ -91,9 +41,12 @@ static int cmd_import(struct cli_input *in)
     int rc = store ? EXIT_OK : EXIT_COULD_NOT, one;
 
     /* A bad file does not keep the others out. */
-    for (int i = 0; store && i < in->count; i++)
-        if (import_file(store, in->args[i], files, &err))
+    for (int i = 0; store && i < in->count; i++) {
+        if (export_take_file(store, in->args[i], &file, &err))
             rc = cli_fail(&err);
+        if (file)
+            json_array_append_new(files, file);
+    }
     json_array_foreach(files, k, file)
     {
         one = say(file);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "run/bench.h"
 #include "run/observe.h"
 
 #define SAMPLES  64 /* when --samples is not given */
@@ -19,7 +20,7 @@ static void progress(void *ctx, uint64_t done, uint64_t total)
                 done == total ? "\n" : "");
 }
 
-static int report(struct cli_input *in, const struct cli_bench *b, const char *output,
+static int report(struct cli_input *in, const struct run_bench *b, const char *output,
                   uint64_t samples, const struct quantize_sum *sum)
 {
     fprintf(stderr,
@@ -37,7 +38,7 @@ static int report(struct cli_input *in, const struct cli_bench *b, const char *o
                     "quantized-file");
 }
 
-static int quantize_file(struct cli_input *in, struct cli_bench *b, uint64_t samples,
+static int quantize_file(struct cli_input *in, struct run_bench *b, uint64_t samples,
                          const char *output, struct quantize_sum *sum, struct assay_err *err)
 {
     const char *range = cli_value(in, "range");
@@ -68,13 +69,13 @@ static int quantize_file(struct cli_input *in, struct cli_bench *b, uint64_t sam
 }
 
 /* The benchmark is the one that the model's manifest names. */
-static int open_bench(struct cli_bench *b, const struct settings *s, struct assay_err *err)
+static int open_bench(struct run_bench *b, const struct settings *s, struct assay_err *err)
 {
     struct manifest m = {0};
     int rc = manifest_open(s->model, &m, err);
 
     if (!rc)
-        rc = cli_bench_open(b, m.benchmark, s, true, err);
+        rc = run_bench_open(b, m.benchmark, s, true, err);
     manifest_release(&m);
     return rc;
 }
@@ -83,7 +84,7 @@ static int cmd_quantize(struct cli_input *in)
 {
     const char *output = cli_value(in, "output");
     struct quantize_sum sum;
-    struct cli_bench b;
+    struct run_bench b;
     struct assay_err err;
     int64_t samples = SAMPLES;
     int rc;
@@ -103,7 +104,7 @@ static int cmd_quantize(struct cli_input *in)
         rc = cli_fail(&err);
     else
         rc = report(in, &b, output, (uint64_t)samples, &sum);
-    cli_bench_close(&b);
+    run_bench_close(&b);
     return rc;
 }
 

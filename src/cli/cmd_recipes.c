@@ -18,72 +18,47 @@ static int open_catalog(struct cli_input *in, struct catalog *c)
     return rc ? cli_fail(&err) : EXIT_OK;
 }
 
-/* ",a,b," as an array of texts. */
-static json_t *comma_list(const char *list)
-{
-    json_t *array = json_array();
-
-    for (size_t n; *list; list += n) {
-        list += *list == ',';
-        n = strcspn(list, ",");
-        if (n)
-            json_array_append_new(array, json_stringn(list, n));
-    }
-    return array;
-}
-
-static json_t *entry_json(const struct catalog_entry *e)
-{
-    if (*e->error)
-        return json_pack("{s:s, s:s}", "file", e->file, "error", e->error);
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s}", "name", e->name, "version", e->version,
-                     "summary", e->summary, "tags", comma_list(e->tags), "options",
-                     comma_list(e->options), "file", e->file);
-}
-
-static void print_row(struct cli_table *t, const struct catalog_entry *e)
+static void print_row(struct cli_table *t, const json_t *row)
 {
     char tags[256], options[256];
-    json_t *list = comma_list(e->tags);
 
-    cli_join(list, tags, sizeof(tags));
-    json_decref(list);
-    list = comma_list(e->options);
-    cli_join(list, options, sizeof(options));
-    json_decref(list);
-    cli_table_row(t, (const char *[]){e->name, e->version, tags, options, e->summary});
+    cli_join(json_object_get(row, "tags"), tags, sizeof(tags));
+    cli_join(json_object_get(row, "options"), options, sizeof(options));
+    cli_table_row(t, (const char *[]){tree_text(row, "name", ""), tree_text(row, "version", ""),
+                                      tags, options, tree_text(row, "summary", "")});
+}
+
+static void print_all(const json_t *all)
+{
+    static const char *const heading[] = {"NAME", "VERSION", "TAGS", "VARIATIONS", "WHAT", NULL};
+    struct cli_table t;
+    const json_t *row;
+    size_t i;
+
+    cli_table_init(&t, heading);
+    json_array_foreach(all, i, row) if (!tree_text(row, "error", NULL)) print_row(&t, row);
+    cli_table_print(&t, stdout);
 }
 
 static int list(struct cli_input *in)
 {
-    static const char *const heading[] = {"NAME", "VERSION", "TAGS", "VARIATIONS", "WHAT", NULL};
-    json_t *all = json_array();
-    struct cli_table t;
+    json_t *all, *row;
     struct catalog c = {0};
+    size_t i;
     int rc = open_catalog(in, &c);
 
-    if (rc) {
-        json_decref(all);
+    if (rc)
         return rc;
-    }
-    cli_table_init(&t, heading);
-    for (size_t i = 0; i < c.count; i++) {
-        json_array_append_new(all, entry_json(&c.entries[i]));
-        if (*c.entries[i].error)
-            cli_warn("%s", c.entries[i].error);
-        else
-            print_row(&t, &c.entries[i]);
-    }
-    if (cli_wants_json(in)) {
-        json_decref(t.rows);
-        rc = cli_json(json_pack("{s:o, s:o}", "recipes", all, "folders", catalog_folders()),
-                      "recipes");
-    } else {
-        cli_table_print(&t, stdout);
-        json_decref(all);
-    }
+    all = catalog_json(&c);
     catalog_close(&c);
-    return rc;
+    json_array_foreach(all, i, row) if (tree_text(row, "error", NULL))
+        cli_warn("%s", tree_text(row, "error", ""));
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:o, s:o}", "recipes", all, "folders", catalog_folders()),
+                        "recipes");
+    print_all(all);
+    json_decref(all);
+    return EXIT_OK;
 }
 
 /* The file of what is named: a path, or words; of several versions the highest. */

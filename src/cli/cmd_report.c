@@ -9,15 +9,6 @@
 #include "base/file.h"
 #include "report/pages.h"
 
-/* A form by its option, and by the end of the file's name. */
-static const struct form {
-    const char *option, *ends[2];
-    int (*write)(const json_t *records, FILE *out, struct assay_err *err);
-} forms[] = {{"html", {".html", ".htm"}, report_html},
-             {"markdown", {".md", ".markdown"}, report_markdown},
-             {"csv", {".csv", ".csv"}, report_csv}};
-#define FORMS (sizeof(forms) / sizeof(forms[0]))
-
 static bool ends_with(const char *s, const char *end)
 {
     size_t n = strlen(s), m = strlen(end);
@@ -26,34 +17,30 @@ static bool ends_with(const char *s, const char *end)
 }
 
 /* HTML unless something says otherwise; NULL when two forms are asked for. */
-static const struct form *find_form(const struct cli_input *in, const char *output)
+static const struct report_form *find_form(const struct cli_input *in, const char *output)
 {
-    const struct form *found = NULL;
+    const struct report_form *found = NULL, *f;
 
-    for (size_t i = 0; i < FORMS; i++) {
-        if (!cli_value(in, forms[i].option))
+    for (f = report_forms; f->name; f++) {
+        if (!cli_value(in, f->name))
             continue;
         if (found)
             return NULL;
-        found = &forms[i];
+        found = f;
     }
-    for (size_t i = 0; !found && output && i < FORMS; i++)
-        if (ends_with(output, forms[i].ends[0]) || ends_with(output, forms[i].ends[1]))
-            found = &forms[i];
-    return found ? found : &forms[0];
+    for (f = report_forms; !found && output && f->name; f++)
+        if (ends_with(output, f->ends[0]) || ends_with(output, f->ends[1]))
+            found = f;
+    return found ? found : &report_forms[0];
 }
 
-static int write_report(const struct form *form, const json_t *records, const char *output,
+static int write_report(const struct report_form *form, const json_t *records, const char *output,
                         struct assay_err *err)
 {
     char *page = NULL;
     size_t len = 0;
-    FILE *out = open_memstream(&page, &len);
-    int rc = out ? form->write(records, out, err)
-                 : assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
+    int rc = report_page(form, records, &page, &len, err);
 
-    if (out && fclose(out) && !rc)
-        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
     if (!rc && strcmp(output, "-"))
         rc = file_write_whole(output, page, len, err);
     else if (!rc)
@@ -65,14 +52,14 @@ static int write_report(const struct form *form, const json_t *records, const ch
 static int cmd_report(struct cli_input *in)
 {
     const char *output = cli_value(in, "output");
-    const struct form *form = find_form(in, output);
+    const struct report_form *form = find_form(in, output);
     json_t *records = NULL;
     struct assay_err err;
     int rc;
 
     if (!form)
         return cli_usage(in->command, "one of --html, --markdown and --csv, not two");
-    if (!output && form == &forms[0] && isatty(1))
+    if (!output && form == &report_forms[0] && isatty(1))
         return cli_usage(in->command, "an HTML page is for a browser: name a file with --output "
                                       "FILE, or choose --markdown");
     if ((rc = cli_records(in, &records)))

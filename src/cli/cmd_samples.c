@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/npy.h"
+#include "run/bench.h"
 
 /* A .npy is written whole, as a file; standard output gets a copy of it. */
 static int npy_to_stdout(const struct assay_tensor *view, struct assay_err *err)
@@ -40,13 +41,13 @@ static int write_npy(const char *output, const struct assay_tensor *view, struct
 }
 
 /* The tensor's place in the table of inputs; without --input the first. */
-static int pick_input(const struct cli_input *in, const struct cli_bench *b, int64_t *input)
+static int pick_input(const struct cli_input *in, const struct run_bench *b, int64_t *input)
 {
     *input = 0;
     return cli_value_int(in, "input", 0, (int64_t)b->desc.input_count - 1, input);
 }
 
-static int write_sample(struct cli_input *in, struct cli_bench *b, int64_t index,
+static int write_sample(struct cli_input *in, struct run_bench *b, int64_t index,
                         const char *output)
 {
     struct assay_tensor view;
@@ -78,7 +79,7 @@ static int write_sample(struct cli_input *in, struct cli_bench *b, int64_t index
 static int cmd_samples(struct cli_input *in)
 {
     const char *output = cli_value(in, "output");
-    struct cli_bench b;
+    struct run_bench b;
     struct assay_err err;
     int64_t index = -1;
     int rc;
@@ -87,10 +88,10 @@ static int cmd_samples(struct cli_input *in)
         return cli_usage(in->command, "`assay samples` wants --index N and --output FILE");
     if ((rc = cli_value_int(in, "index", 0, INT64_MAX, &index)))
         return rc;
-    if (cli_bench_open(&b, in->args[0], &in->settings, true, &err))
+    if (run_bench_open(&b, in->args[0], &in->settings, true, &err))
         return cli_fail(&err);
     rc = write_sample(in, &b, index, output);
-    cli_bench_close(&b);
+    run_bench_close(&b);
     return rc;
 }
 

@@ -4,13 +4,14 @@
 #include <math.h>
 
 #include "load/detail.h"
+#include "run/bench.h"
 
 static void set_known(json_t *json, const char *key, double value)
 {
     json_object_set_new(json, key, isnan(value) ? json_null() : json_real(value));
 }
 
-static int print_score(const struct cli_input *in, const struct cli_bench *b,
+static int print_score(const struct cli_input *in, const struct run_bench *b,
                        const struct assay_score *score)
 {
     bool below = !isnan(score->target) && score->value < score->target;
@@ -38,7 +39,7 @@ static int cmd_score(struct cli_input *in)
 {
     struct assay_score score = {.size = sizeof(score), .reference = NAN, .target = NAN};
     struct accuracy_log log = {0};
-    struct cli_bench b = {0};
+    struct run_bench b = {0};
     struct assay_err err;
     int rc;
 
@@ -47,11 +48,11 @@ static int cmd_score(struct cli_input *in)
                          "`assay score` wants --log FILE (LoadGen's mlperf_log_accuracy.json)");
     rc = accuracy_log_read(cli_value(in, "log"), &log, &err);
     if (!rc)
-        rc = cli_bench_open(&b, in->args[0], &in->settings, false, &err);
+        rc = run_bench_open(&b, in->args[0], &in->settings, false, &err);
     if (!rc)
         rc = b.table->score(b.self, log.entries, log.n, &score, &err);
     rc = rc ? cli_fail(&err) : print_score(in, &b, &score);
-    cli_bench_close(&b);
+    run_bench_close(&b);
     accuracy_log_release(&log);
     return rc;
 }

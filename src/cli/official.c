@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "cli/recipes.h"
+#include "flow/get.h"
 #include "flow/tool.h"
 #include "submit/rounds.h"
 
@@ -85,7 +86,7 @@ static int obtain(struct official *o, const char *progress, struct assay_err *er
     if (json_array_size(problems))
         rc = assay_fail(err, ASSAY_EFAIL, "%s", json_string_value(json_array_get(problems, 0)));
     else
-        rc = cli_make(&p, progress, 0, &failure, err);
+        rc = get_carry_out(&p, progress, 0, &failure, err);
     if (!rc)
         rc = take_outputs(o, &p, err);
     make_failure_release(&failure);
@@ -175,9 +176,9 @@ static int run_in(struct official *o, const char *work, const char *csv, struct 
     int rc = ASSAY_EFAIL;
 
     if (env[0] && env[1]) {
-        t.stop = cli_listen(true);
+        t.stop = get_listen(true);
         rc = tool_run(&t, err);
-        cli_listen(false);
+        get_listen(false);
         end_line(h);
     }
     free(env[0]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "cli/recipes.h"
 
@@ -26,18 +27,6 @@ void cli_ask_release(struct cli_ask *a)
 {
     free(a->cache);
     a->cache = NULL;
-}
-
-void cli_bytes(double bytes, char out[32])
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    int u = 0;
-
-    while (bytes >= 1000 && u < 5) {
-        bytes /= 1000;
-        u++;
-    }
-    snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", bytes, units[u]);
 }
 
 static bool has_work(const json_t *step)
@@ -79,7 +68,7 @@ static void print_download(const json_t *d, FILE *out)
     json_t *url;
     size_t i;
 
-    cli_bytes(json_number_value(bytes ? bytes : about), size);
+    text_bytes(size, json_number_value(bytes ? bytes : about));
     fprintf(out, "       %s  %s%s%s%s\n", tree_text(d, "file", "?"),
             bytes   ? ""
             : about ? "about "
@@ -167,9 +156,9 @@ static void print_totals(const json_t *totals, FILE *out)
     int files = (int)tree_int(totals, "download_files", 0),
         unknown = (int)tree_int(totals, "unknown_sizes", 0);
 
-    cli_bytes(tree_real(totals, "download_bytes", 0), bytes);
-    cli_bytes(tree_real(totals, "disk_bytes", 0), disk);
-    cli_bytes(tree_real(totals, "disk_free_bytes", 0), is_free);
+    text_bytes(bytes, tree_real(totals, "download_bytes", 0));
+    text_bytes(disk, tree_real(totals, "disk_bytes", 0));
+    text_bytes(is_free, tree_real(totals, "disk_free_bytes", 0));
     fprintf(out, "In all: %d step%s; ", (int)tree_int(totals, "steps", 0),
             tree_int(totals, "steps", 0) == 1 ? "" : "s");
     if (files)

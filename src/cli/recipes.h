@@ -31,16 +31,7 @@ void cli_ask_release(struct cli_ask *a);
  * cache and progress. */
 int cli_get(const char *request, const struct settings *s, bool offline);
 
-/* Carries a plan out with progress on stderr; Ctrl-C ends it with ASSAY_ESTOP. */
-int cli_make(struct plan *p, const char *progress, int jobs, struct make_failure *failure,
-             struct assay_err *err);
-/* From now on Ctrl-C sets the flag that is returned, and programs' ends can be waited for; until
- * it is called with false. */
-const volatile int *cli_listen(bool begin);
-
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
-/* "1.34 GB" */
-void cli_bytes(double bytes, char out[32]);
 
 #endif

@@ -35,6 +35,10 @@ void catalog_close(struct catalog *c);
 /* Names of those folders: an array of texts. */
 json_t *catalog_folders(void);
 
+/* All of them as data: [{"name", "version", "summary", "tags", "options", "file"}], and {"file",
+ * "error"} of one that cannot be read. */
+json_t *catalog_json(const struct catalog *c);
+
 /* The entries of which every word is the name, a tag or an option: their indices to `at`, which has
  * room for all of them; returns how many. */
 size_t catalog_find(const struct catalog *c, const json_t *words, size_t *at);

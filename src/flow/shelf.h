@@ -68,6 +68,8 @@ void shelf_abandon(struct shelf_entry *e);
 /* Array, by key: key, recipe, why, bytes, files (how many), made, used, pinned; with `damaged` (a
  * text) what cannot be read. */
 json_t *shelf_list(const struct shelf *s);
+/* The same in whole, last used first: {"folder", "bytes", "entries"}. */
+json_t *shelf_json(const struct shelf *s);
 /* The files of an entry, by path: {path, bytes, sha256, executable} or {path, link}. */
 int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err);
 /* The key that begins with `name` (4 digits or more), or whose recipe is called so. */

@@ -40,5 +40,9 @@ enum export_taken {
  * {"file", "sha256" (of the file's bytes), "imported"}.  Never replaces a folder. */
 int export_take(const char *store, const json_t *export, size_t index, const char *file,
                 const char *sha256, int *taken, struct assay_err *err);
+/* A whole file of export_make: all of it is checked before any of it is taken.  *result: {"file",
+ * "imported", "duplicates", "contradictions"}, the latter three arrays of ids, for json_decref;
+ * also with an error that came while records were taken; NULL: none was. */
+int export_take_file(const char *store, const char *path, json_t **result, struct assay_err *err);
 
 #endif

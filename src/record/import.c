@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "record/canonical.h"
@@ -135,5 +136,38 @@ int export_take(const char *store, const json_t *export, size_t index, const cha
             rc = put_in_place(&d, record, place, file, taken, err);
     }
     record_abandon(&d); /* what was renamed is no longer a draft */
+    return rc;
+}
+
+/* By enum export_taken. */
+static const char *const kinds[] = {"imported", "duplicates", "contradictions"};
+
+static json_t *empty_result(const char *file)
+{
+    json_t *result = json_pack("{s:s}", "file", file);
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        json_object_set_new(result, kinds[i], json_array());
+    return result;
+}
+
+int export_take_file(const char *store, const char *path, json_t **result, struct assay_err *err)
+{
+    char sha256[HASH_HEX];
+    json_t *export = NULL, *entry;
+    size_t i;
+    int taken = 0, rc = export_read(path, &export, err);
+
+    *result = rc ? NULL : empty_result(path);
+    if (!rc)
+        rc = hash_file(path, sha256, err);
+    json_array_foreach(json_object_get(export, "records"), i, entry)
+    {
+        if (rc || (rc = export_take(store, export, i, file_base(path), sha256, &taken, err)))
+            continue;
+        json_array_append(json_object_get(*result, kinds[taken]),
+                          json_object_get(json_object_get(entry, "record"), "id"));
+    }
+    json_decref(export);
     return rc;
 }

@@ -21,4 +21,15 @@ int report_markdown(const json_t *records, FILE *out, struct assay_err *err);
 /* A line a record, a column a figure; the first line names the columns. */
 int report_csv(const json_t *records, FILE *out, struct assay_err *err);
 
+/* These forms by their names, and by the ends of files' names. */
+struct report_form {
+    const char *name, *ends[2];
+    int (*write)(const json_t *records, FILE *out, struct assay_err *err);
+};
+extern const struct report_form
+    report_forms[]; /* html, markdown, csv; ends with a row without name */
+/* A whole page; *page is malloc'ed. */
+int report_page(const struct report_form *form, const json_t *records, char **page, size_t *len,
+                struct assay_err *err);
+
 #endif

@@ -23,4 +23,17 @@ int again_settings(const json_t *record, const struct settings *own, struct sett
  * by differ_records.  An error: something is not there at all. */
 int again_now(const json_t *record, const struct settings *s, json_t **now, struct assay_err *err);
 
+/* A record that is at hand, and its folder. */
+struct again_made {
+    json_t *record;
+    char *dir;
+};
+/* Runs the record's set-up once more with again_settings; unless progress is "none" says `what` on
+ * stderr before.  argc and argv go into the record as its command.  A run that did not come to its
+ * end is an error (ASSAY_ESTOP: interrupted), with a record in *out all the same, which is released
+ * in any case. */
+int again_run(const json_t *record, const struct settings *own, const char *what, int argc,
+              char **argv, struct again_made *out, struct assay_err *err);
+void again_release(struct again_made *made);
+
 #endif

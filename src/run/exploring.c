@@ -18,6 +18,7 @@
 #include "record/cell.h"
 #include "record/energy.h"
 #include "record/record.h"
+#include "run/chosen.h"
 #include "run/digest.h"
 #include "run/resolve.h"
 #include "run/words.h"
@@ -257,6 +258,15 @@ json_t *exploring_settings(const json_t *point)
             json_object_set_new(out, numbers[i],
                                 json_sprintf("%lld", (long long)tree_int(point, numbers[i], 0)));
     return out;
+}
+
+int exploring_apply(const struct settings *base, const json_t *point, struct assay_err *err)
+{
+    json_t *settings = exploring_settings(point);
+    int rc = chosen_keep(base->benchmark, settings_scenario_names[base->scenario], settings, err);
+
+    json_decref(settings);
+    return rc;
 }
 
 static int point_settings(const struct exploring *x, int kind, const json_t *point,
@@ -502,6 +512,22 @@ static int check_energy(const struct exploring_ask *ask, struct assay_err *err)
     return rc;
 }
 
+/* A name that nobody knows is a slip; one that is not installed here is a line of the table. */
+static int check_engines(const struct exploring_ask *ask, struct assay_err *err)
+{
+    const struct assay_engine *table;
+    const json_t *name;
+    char path[1024];
+    size_t i;
+
+    json_array_foreach(ask->engines, i, name)
+    {
+        if (engine_load(json_string_value(name), &table, path, err) == ASSAY_EUSAGE)
+            return ASSAY_EUSAGE;
+    }
+    return ASSAY_OK;
+}
+
 int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err)
 {
     struct exploring x = {
@@ -513,6 +539,8 @@ int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *
     x.began = clock_ns();
     x.store = file_store_at(ask->base->store);
     rc = x.store ? check_energy(ask, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (!rc)
+        rc = check_engines(ask, err);
     if (!rc)
         rc = make_setups(&x, err);
     if (!rc) {

@@ -13,17 +13,29 @@
 struct settings;
 
 struct exploring_ask {
-    const struct settings *base;                           /* benchmark, scenario, data set … */
-    const json_t *models, *engines, *devices, *precisions; /* arrays of texts; empty: all */
+    const struct settings *base;                     /* benchmark, scenario, data set … */
+    json_t *models, *engines, *devices, *precisions; /* arrays of texts; NULL or empty: all */
     struct explore_ask
         search; /* setups, latency, cpus and full_s are filled in here; empty axes too */
     double budget_s, short_s;
 };
+/* `base` stays the caller's; whether accuracy is measured hangs on its data set, so set that
+ * before.
+ */
+void exploring_ask_init(struct exploring_ask *ask, const struct settings *base);
+void exploring_ask_release(struct exploring_ask *ask);
+/* One part as a user writes it: "engines" "null,onnxruntime", "lanes" "1,2", "constraint"
+ * "accuracy>=99%,latency<=15ms", "budget" "15m".  Usage errors name it. */
+int exploring_read(struct exploring_ask *ask, const char *name, const char *text,
+                   struct assay_err *err);
+extern const char *const exploring_words[]; /* those names; ends with NULL */
 
 /* Points as explore_search gives them, with "id" (of the record) and "metric", "unit"; setups that
  * cannot be are points with "out".  ASSAY_ESTOP: interrupted, *points is what there is. */
 int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err);
 /* {setting: text} of a point: what makes a run that is configured like it; a new reference. */
 json_t *exploring_settings(const json_t *point);
+/* Makes a point this machine's default for the benchmark and scenario of `base` (run/chosen.h). */
+int exploring_apply(const struct settings *base, const json_t *point, struct assay_err *err);
 
 #endif

@@ -2,10 +2,10 @@
 #include "run/progress.h"
 
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define EVERY_NS       1000000000
 #define EVERY_PLAIN_NS 10000000000
@@ -19,20 +19,6 @@ void progress_begin(struct progress *p, const char *how)
                : !strcmp(how, "plain") ? PROGRESS_PLAIN
                : isatty(STDERR_FILENO) ? PROGRESS_LINE
                                        : PROGRESS_PLAIN;
-}
-
-void progress_fit(char *text)
-{
-    struct winsize size;
-    size_t columns = 0;
-
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col < 2)
-        return;
-    for (; *text; text++)
-        if (((unsigned char)*text & 0xc0) != 0x80 && ++columns == size.ws_col) {
-            *text = 0;
-            return;
-        }
 }
 
 /* "run SingleStream  12 of 60 s  1234 samples, 45.6/s" */
@@ -91,7 +77,7 @@ void progress_show(struct progress *p, const struct run_shared *s)
         describe(p, s, now, text, sizeof(text));
         p->open = p->style == PROGRESS_LINE;
         if (p->open)
-            progress_fit(text);
+            text_fit_line(text);
         fprintf(stderr, p->open ? "\r\033[K%s" : "%s\n", text);
     }
     fflush(stderr);

@@ -20,8 +20,5 @@ void progress_begin(struct progress *p, const char *how); /* auto|plain|json|non
 /* Cheap; shows at most once a second. */
 void progress_show(struct progress *p, const struct run_shared *s);
 void progress_end(struct progress *p);
-/* Cuts a text to what one line of the terminal on stderr holds: a line that was broken by the
- * terminal could not be rewritten. */
-void progress_fit(char *text);
 
 #endif

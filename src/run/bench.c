@@ -1,5 +1,5 @@
-/* A benchmark without an engine: what `samples` and `score` open. */
-#include "cli/cli.h"
+/* A benchmark without an engine; see bench.h. */
+#include "run/bench.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -18,20 +18,22 @@ static void on_interrupt(int number)
     stop = 1;
 }
 
-static void catch_interrupts(void (*handler)(int))
+static void catch_interrupts(struct sigaction old[2])
 {
-    struct sigaction action = {.sa_handler = handler};
+    const struct sigaction action = {.sa_handler = on_interrupt};
 
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    stop = 0;
+    sigaction(SIGINT, &action, &old[0]);
+    sigaction(SIGTERM, &action, &old[1]);
 }
 
-char *cli_store(const struct settings *s)
+static void let_interrupts_go(const struct sigaction old[2])
 {
-    return file_store_at(s->store);
+    sigaction(SIGINT, &old[0], NULL);
+    sigaction(SIGTERM, &old[1], NULL);
 }
 
-static int open_manifest(struct cli_bench *b, const struct settings *s, struct assay_err *err)
+static int open_manifest(struct run_bench *b, const struct settings *s, struct assay_err *err)
 {
     const char *model = s->model;
     int rc;
@@ -53,7 +55,7 @@ static int open_manifest(struct cli_bench *b, const struct settings *s, struct a
     return ASSAY_OK;
 }
 
-static int open_self(struct cli_bench *b, const struct settings *s, bool prepare,
+static int open_self(struct run_bench *b, const struct settings *s, bool prepare,
                      struct assay_err *err)
 {
     struct assay_benchmark_config config = {.size = sizeof(config),
@@ -65,20 +67,21 @@ static int open_self(struct cli_bench *b, const struct settings *s, bool prepare
                                             .count = (uint64_t)s->count,
                                             .seed = (uint64_t)s->seed,
                                             .stop = &stop};
+    struct sigaction old[2];
     int rc;
 
-    catch_interrupts(on_interrupt);
+    catch_interrupts(old);
     rc = b->table->open(&config, &b->self, err);
     if (!rc)
         rc = bench_describe(b->table, b->self, &b->desc, err);
     if (!rc && prepare)
         rc = b->table->prepare(b->self, err);
-    catch_interrupts(SIG_DFL);
+    let_interrupts_go(old);
     return rc;
 }
 
 /* A folder, or the name of a recipe that has been got. */
-static int find_dataset(struct cli_bench *b, const struct settings *s, struct assay_err *err)
+static int find_dataset(struct run_bench *b, const struct settings *s, struct assay_err *err)
 {
     json_t *plan = NULL;
     int rc = ASSAY_OK;
@@ -98,7 +101,7 @@ static int find_dataset(struct cli_bench *b, const struct settings *s, struct as
     return rc;
 }
 
-int cli_bench_open(struct cli_bench *b, const char *name, const struct settings *s, bool prepare,
+int run_bench_open(struct run_bench *b, const char *name, const struct settings *s, bool prepare,
                    struct assay_err *err)
 {
     char path[1024];
@@ -114,11 +117,11 @@ int cli_bench_open(struct cli_bench *b, const char *name, const struct settings 
     if (!rc)
         rc = open_self(b, s, prepare, err);
     if (rc)
-        cli_bench_close(b);
+        run_bench_close(b);
     return rc;
 }
 
-void cli_bench_close(struct cli_bench *b)
+void run_bench_close(struct run_bench *b)
 {
     if (b->self)
         b->table->close(b->self);

@@ -1,0 +1,262 @@
+/* Comparisons of records and of runs made again; see compare.h. */
+#include "lib/compare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "record/record.h"
+#include "report/compare.h"
+#include "report/differ.h"
+
+#define RULES_MAX 16
+
+static int open_record(const char *name, const struct settings *own, struct again_made *out,
+                       struct assay_err *err)
+{
+    char *store = file_store_at(own->store);
+    int rc = store ? record_open(store, name, &out->dir, &out->record, err)
+                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    free(store);
+    return rc;
+}
+
+static struct compare_run as_run(const struct again_made *a)
+{
+    return (struct compare_run){a->record, a->dir};
+}
+
+/* ---- compare ---- */
+
+static int read_rules(const char *const *texts, struct rule rules[], size_t *n,
+                      struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+
+    for (*n = 0; !rc && texts && texts[*n]; (*n)++)
+        rc = *n == RULES_MAX ? assay_fail(err, ASSAY_EUSAGE, "at most %d rules", RULES_MAX)
+                             : rule_parse(texts[*n], &rules[*n], err);
+    return rc;
+}
+
+/* Runs of both sides, made again. */
+struct repeats {
+    struct again_made *made[2];
+    size_t count;
+};
+
+/* A B, B A, A B …: what drifts slowly falls on both alike. */
+static int run_all(size_t n, const struct again_made side[2], const struct lib_runner *with,
+                   struct repeats *r, struct assay_err *err)
+{
+    char what[80];
+    int rc = ASSAY_OK;
+
+    for (size_t k = 0; k < 2; k++)
+        r->made[k] = calloc(n, sizeof(*r->made[k]));
+    if (!r->made[0] || !r->made[1])
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory to compare");
+    for (size_t i = 0; i < n && !rc; i++) {
+        r->count = i + 1;
+        for (size_t k = 0; k < 2 && !rc; k++) {
+            size_t which = (i + k) % 2;
+
+            snprintf(what, sizeof(what), "repeat %zu of %zu: %s", i + 1, n, which ? "B" : "A");
+            rc = again_run(side[which].record, with->own, what, with->argc, with->argv,
+                           &r->made[which][i], err);
+        }
+    }
+    return rc;
+}
+
+static void release_repeats(struct repeats *r)
+{
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; r->made[k] && i < r->count; i++)
+            again_release(&r->made[k][i]);
+        free(r->made[k]);
+    }
+}
+
+/* What a run made again no longer has in common with its record, but for the machine. */
+static void add_changed(const char *side, const json_t *record, const json_t *again, json_t *out)
+{
+    json_t *list = differ_records(record, again), *d;
+    size_t i;
+
+    json_array_foreach(list, i, d)
+    {
+        if (strcmp(tree_text(d, "kind", ""), "machine") != 0)
+            json_array_append_new(out, json_sprintf("%s made again differs from its record in %s",
+                                                    side, tree_text(d, "what", "?")));
+    }
+    json_decref(list);
+}
+
+static int compare(const struct again_made side[2], const struct repeats *r,
+                   const struct rule *rules, size_t rule_count, json_t **result,
+                   struct assay_err *err)
+{
+    struct compare_run *runs[2] = {NULL, NULL};
+    struct compare_side sides[2];
+    size_t n = r->count ? r->count : 1;
+    int rc = ASSAY_OK;
+
+    for (size_t k = 0; k < 2; k++) {
+        runs[k] = calloc(n, sizeof(*runs[k]));
+        for (size_t i = 0; runs[k] && i < n; i++)
+            runs[k][i] = as_run(r->count ? &r->made[k][i] : &side[k]);
+        sides[k] = (struct compare_side){as_run(&side[k]), runs[k], n};
+    }
+    if (!runs[0] || !runs[1])
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory to compare");
+    if (!rc)
+        rc = compare_records(&sides[0], &sides[1], rules, rule_count, result, err);
+    free(runs[0]);
+    free(runs[1]);
+    return rc;
+}
+
+/* Both sides are open. */
+static int repeat_and_compare(const struct lib_compare_ask *ask, const struct lib_runner *with,
+                              const struct again_made side[2], const struct rule *rules,
+                              size_t rule_count, json_t **result, struct assay_err *err)
+{
+    json_t *changed = json_array();
+    struct repeats r = {{NULL, NULL}, 0};
+    int rc = ask->repeats ? run_all(ask->repeats, side, with, &r, err) : ASSAY_OK;
+
+    for (size_t k = 0; k < 2 && !rc && r.count; k++)
+        add_changed(k ? "B" : "A", side[k].record, r.made[k][0].record, changed);
+    if (!rc)
+        rc = compare(side, &r, rules, rule_count, result, err);
+    if (!rc && r.count)
+        json_object_set(*result, "changed", changed);
+    json_decref(changed);
+    release_repeats(&r);
+    return rc;
+}
+
+int lib_compare(const struct lib_compare_ask *ask, const struct lib_runner *with, json_t **result,
+                struct assay_err *err)
+{
+    struct again_made side[2] = {{NULL, NULL}, {NULL, NULL}};
+    struct rule rules[RULES_MAX];
+    size_t n;
+    int rc = read_rules(ask->rules, rules, &n, err);
+
+    if (!rc && ask->repeats && (ask->repeats < 2 || ask->repeats > LIB_REPEATS_MAX))
+        rc = assay_fail(err, ASSAY_EUSAGE, "repeats: 2 to %d", LIB_REPEATS_MAX);
+    if (!rc)
+        rc = open_record(ask->a, with->own, &side[0], err);
+    if (!rc)
+        rc = open_record(ask->b, with->own, &side[1], err);
+    if (!rc)
+        rc = compare_check(side[0].record, side[1].record, rules, n, err);
+    if (!rc)
+        rc = repeat_and_compare(ask, with, side, rules, n, result, err);
+    again_release(&side[0]);
+    again_release(&side[1]);
+    return rc;
+}
+
+/* ---- reproduce ---- */
+
+/* Of what differs before the run: what makes it another run.  Our own program and the machine may
+ * be others. */
+static bool stops(const json_t *difference)
+{
+    const char *what = tree_text(difference, "what", ""), *kind = tree_text(difference, "kind", "");
+
+    if (!strcmp(kind, "software"))
+        return !strcmp(what, "engine.version") || !strcmp(what, "engine.library_sha256") ||
+               !strncmp(what, "loadgen.", 8);
+    return strcmp(kind, "machine") != 0;
+}
+
+static int find_changed(const json_t *record, const struct settings *own, json_t **changed,
+                        struct assay_err *err)
+{
+    struct assay_err why = {0};
+    json_t *now = NULL, *d;
+    struct settings s;
+    size_t i;
+    int rc = again_settings(record, own, &s, err);
+
+    if (rc)
+        return rc;
+    rc = again_now(record, &s, &now, &why);
+    settings_release(&s);
+    if (rc)
+        return assay_fail(
+            err, rc, "the run %.16s cannot be had again here: %.350s%s",
+            tree_text(record, "id", "?"), why.text,
+            own->model && own->dataset ? "" : " (--model and --dataset say where yours are)");
+    *changed = differ_records(record, now);
+    json_decref(now);
+    json_array_foreach(*changed, i, d) json_object_set_new(d, "stops", json_boolean(stops(d)));
+    return ASSAY_OK;
+}
+
+int lib_reproduce_look(const char *name, const struct settings *own, struct again_made *original,
+                       json_t **changed, struct assay_err *err)
+{
+    int rc;
+
+    *original = (struct again_made){NULL, NULL};
+    *changed = NULL;
+    rc = open_record(name, own, original, err);
+    if (!rc)
+        rc = compare_check(original->record, original->record, NULL, 0, err);
+    return rc ? rc : find_changed(original->record, own, changed, err);
+}
+
+size_t lib_reproduce_stops(const json_t *changed)
+{
+    const json_t *d;
+    size_t i, n = 0;
+
+    json_array_foreach(changed, i, d) n += tree_bool(d, "stops", false);
+    return n;
+}
+
+/* The comparison's word as an answer. */
+static const char *answer_of(const json_t *comparison)
+{
+    const char *word = tree_text(comparison, "verdict", "");
+
+    return !strcmp(word, COMPARE_SAME)     ? LIB_SAME
+           : !strcmp(word, COMPARE_UNSURE) ? LIB_UNSURE
+                                           : LIB_DIFFERS;
+}
+
+int lib_reproduce(const struct again_made *original, const json_t *changed, size_t n,
+                  const struct lib_runner *with, json_t **result, struct assay_err *err)
+{
+    struct again_made *made = calloc(n, sizeof(*made));
+    struct compare_run *runs = calloc(n, sizeof(*runs)), first = as_run(original);
+    struct compare_side a = {first, &first, 1};
+    json_t *comparison = NULL;
+    char what[80];
+    int rc = made && runs ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    for (size_t i = 0; i < n && !rc; i++) {
+        snprintf(what, sizeof(what), "run %zu of %zu", i + 1, n);
+        rc = again_run(original->record, with->own, what, with->argc, with->argv, &made[i], err);
+        runs[i] = as_run(&made[i]);
+    }
+    if (!rc)
+        rc = compare_records(&a, &(struct compare_side){runs[0], runs, n}, NULL, 0, &comparison,
+                             err);
+    if (!rc)
+        *result = json_pack("{s:s, s:O, s:O}", "answer", answer_of(comparison), "comparison",
+                            comparison, "changed", changed);
+    json_decref(comparison);
+    for (size_t i = 0; made && i < n; i++)
+        again_release(&made[i]);
+    free(made);
+    free(runs);
+    return rc;
+}

@@ -1,0 +1,356 @@
+/* A submission from beginning to end; see submit.h. */
+#include "lib/submit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "record/record.h"
+#include "record/system.h"
+#include "run/bench.h"
+#include "run/run.h"
+#include "submit/build.h"
+#include "submit/check.h"
+#include "submit/system.h"
+
+struct job {
+    const struct lib_submit_ask *ask;
+    const struct lib_runner *with;
+    struct submit_plan plan;
+    json_t *facts;
+    const char *out;
+    char *store;
+    char *folder; /* of audit.config files: in the store, so that a record can be repeated */
+    struct assay_err *err;
+};
+
+/* ---- what was asked for ---- */
+
+static int check_word(const char *name, const char *value, const char *const *words,
+                      struct assay_err *err)
+{
+    char list[80] = "";
+
+    if (!value || !*value)
+        return assay_fail(err, ASSAY_EUSAGE, "a submission wants --%s", name);
+    for (const char *const *w = words; w && *w; w++) {
+        size_t n = strlen(list);
+
+        if (!strcmp(*w, value))
+            return ASSAY_OK;
+        snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", *w);
+    }
+    if (!words)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE, "--%s cannot be '%.60s'; it is one of: %s", name, value,
+                      list);
+}
+
+int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err)
+{
+    static const char *const divisions[] = {"closed", "open", "network", NULL};
+    static const char *const categories[] = {"edge", "datacenter", "both", NULL};
+    const struct submit_request *r = &ask->request;
+    char slug[61];
+    int rc = check_word("division", r->division, divisions, err);
+
+    if (!rc)
+        rc = check_word("category", r->category, categories, err);
+    if (!rc)
+        rc = check_word("round", r->round, NULL, err);
+    if (!rc)
+        rc = check_word("submitter", r->submitter, NULL, err);
+    if (rc)
+        return rc;
+    if (!submit_round_find(r->round))
+        return assay_fail(err, ASSAY_EUSAGE, "--round: '%.40s' is not known here", r->round);
+    submit_slug(r->submitter, slug, sizeof(slug));
+    if (strcmp(slug, r->submitter))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "--submitter '%.100s': it names a folder, so at most 60 letters, digits, "
+                          "'.', '_', '+' and '-'",
+                          r->submitter);
+    if (r->min_duration_ms < 0 || r->min_duration_ms > 3600000)
+        return assay_fail(err, ASSAY_EUSAGE, "--min-duration-ms: 1 to 3600000");
+    if (r->min_duration_ms && !r->rehearsal)
+        return assay_fail(err, ASSAY_EUSAGE, "--min-duration-ms goes with --rehearsal only");
+    return ASSAY_OK;
+}
+
+static int read_records(const struct job *j, json_t *records)
+{
+    json_t *record;
+    int rc;
+
+    for (const char *const *name = j->ask->runs; name && *name; name++) {
+        if ((rc = record_find(j->store, *name, NULL, &record, j->err)))
+            return rc;
+        json_array_append_new(records, record);
+    }
+    return json_array_size(records)
+               ? ASSAY_OK
+               : assay_fail(j->err, ASSAY_EUSAGE, "a submission wants records: name at least one");
+}
+
+/* Of the machine that ran the records, and what is declared now. */
+static int read_facts(struct job *j)
+{
+    const json_t *system = json_object_get(json_array_get(j->plan.records, 0), "system");
+    const char *file = j->ask->system;
+    char *dir = file_config_dir(), *own = dir ? file_join(dir, "system.yaml") : NULL;
+    int rc = ASSAY_OK;
+
+    j->facts = json_is_object(system) ? json_deep_copy(system) : json_object();
+    if (!file && own && file_exists(own))
+        file = own;
+    if (file)
+        rc = system_declare(j->facts, file, j->err);
+    free(own);
+    free(dir);
+    return rc;
+}
+
+/* ---- what is missing ---- */
+
+static size_t missing(const struct job *j)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < j->plan.count; i++)
+        n += !j->plan.slots[i].record;
+    return n;
+}
+
+static int add_step(const struct job *j, const struct submit_slot *slot, json_t *steps)
+{
+    struct settings s;
+    struct text command;
+    char name[100];
+    int rc;
+
+    submit_slot_name(slot, name, sizeof(name));
+    if (slot->record) {
+        json_array_append_new(steps, json_pack("{s:s, s:s}", "run", name, "record",
+                                               tree_text(slot->record, "id", "?")));
+        return ASSAY_OK;
+    }
+    if ((rc = submit_slot_settings(&j->plan, slot, NULL, &s, j->err)))
+        return rc;
+    text_init(&command, 1u << 16);
+    submit_settings_command(&s, &command);
+    json_array_append_new(
+        steps, json_pack("{s:s, s:n, s:s}", "run", name, "record", "command", command.s));
+    text_release(&command);
+    settings_release(&s);
+    return ASSAY_OK;
+}
+
+static int list_steps(const struct job *j, json_t **steps)
+{
+    int rc = ASSAY_OK;
+
+    *steps = json_array();
+    for (size_t i = 0; i < j->plan.count && !rc; i++)
+        rc = add_step(j, &j->plan.slots[i], *steps);
+    if (rc) {
+        json_decref(*steps);
+        *steps = NULL;
+    }
+    return rc;
+}
+
+/* The settings of a slot's run, kept and shown as the caller's are. */
+static int settings_for(const struct job *j, const struct submit_slot *slot, struct settings *s)
+{
+    const struct settings *mine = j->with->own;
+    const struct {
+        const char *name, *value;
+    } own[] = {{"store", j->store},
+               {"cache", mine->cache},
+               {"progress", mine->progress},
+               {"tag", "submit"}};
+    int rc = submit_slot_settings(&j->plan, slot, j->folder, s, j->err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && !rc; i++)
+        if (own[i].value)
+            rc = settings_set(s, own[i].name, own[i].value, SETTINGS_CLI, own[i].name, j->err);
+    if (rc)
+        settings_release(s);
+    return rc;
+}
+
+/* One run, which is a record whatever becomes of it. */
+static int run_once(const struct job *j, const struct submit_slot *slot, json_t **record)
+{
+    struct settings s;
+    int rc = settings_for(j, slot, &s);
+
+    if (rc)
+        return rc;
+    rc = run_job(&s, j->with->argc, j->with->argv, record, j->err);
+    settings_release(&s);
+    if (!rc && !strcmp(tree_text(*record, "status", ""), "interrupted"))
+        rc = assay_fail(j->err, ASSAY_ESTOP, "interrupted; record %s is kept",
+                        tree_text(*record, "id", "?"));
+    return rc;
+}
+
+static void tell(const struct job *j, const char *name, const json_t *record, const char *why)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "%s, record %s: %s", name, tree_text(record, "id", "?"), why);
+    if (j->ask->warn)
+        j->ask->warn(line);
+}
+
+/* A compliance test whose figure does not fit is run once more: machines have bad moments. */
+static int run_slot(struct job *j, struct submit_slot *slot, size_t number)
+{
+    const char *progress = j->with->own->progress;
+    json_t *record = NULL;
+    char name[100], words[300];
+    int rc = ASSAY_OK;
+
+    submit_slot_name(slot, name, sizeof(name));
+    for (int tries = 0; tries < 2 && !rc; tries++) {
+        if (!progress || strcmp(progress, "none") != 0)
+            fprintf(stderr, "run %zu of %zu: %s%s\n", number, j->plan.count, name,
+                    tries ? ", once more" : "");
+        json_decref(record);
+        record = NULL;
+        rc = run_once(j, slot, &record);
+        if (rc || submit_slot_fits(&j->plan, slot, record, words, sizeof(words)))
+            break;
+        tell(j, name, record, words);
+    }
+    if (!rc)
+        rc = submit_slot_take(&j->plan, slot, record, j->err);
+    json_decref(record);
+    return rc;
+}
+
+static int run_missing(struct job *j, json_t **records)
+{
+    int rc = ASSAY_OK;
+
+    if (!missing(j))
+        return ASSAY_OK;
+    j->folder = file_join(j->store, "audit");
+    if (!j->folder)
+        return assay_fail(j->err, ASSAY_EFAIL, "not enough memory");
+    if ((rc = file_make_dirs(j->folder, j->err)))
+        return rc;
+    for (size_t i = 0; i < j->plan.count && !rc; i++)
+        if (!j->plan.slots[i].record)
+            rc = run_slot(j, &j->plan.slots[i], i + 1);
+    if (rc)
+        *records = json_incref(j->plan.records);
+    /* Nothing that was asked for was wrong: it could not be done. */
+    return rc == ASSAY_EUSAGE ? (j->err->code = ASSAY_EFAIL) : rc;
+}
+
+/* ---- the end ---- */
+
+/* With the data set and model of the slot's own record. */
+static int score(void *ctx, const struct submit_slot *slot, const struct accuracy_log *log,
+                 char line[256], struct assay_err *err)
+{
+    const struct settings *own = ((const struct job *)ctx)->with->own;
+    struct assay_score score = {.size = sizeof(score)};
+    struct settings s;
+    struct run_bench b;
+    int rc = settings_from_json(&s, json_object_get(slot->record, "settings"), err);
+
+    if (rc)
+        return rc;
+    if (own->cache)
+        rc = settings_set(&s, "cache", own->cache, SETTINGS_CLI, "--cache", err);
+    if (!rc)
+        rc = run_bench_open(&b, slot->benchmark, &s, false, err);
+    if (!rc) {
+        rc = b.table->score(b.self, log->entries, log->n, &score, err);
+        snprintf(line, 256, "%s", score.line);
+        run_bench_close(&b);
+    }
+    settings_release(&s);
+    return rc;
+}
+
+static int judge(struct job *j, json_t **result)
+{
+    struct submit_check_ask ask = {.round = j->plan.ask.round,
+                                   .min_duration_ms = (double)j->plan.ask.min_duration_ms};
+    json_t *report = NULL, *steps = NULL;
+    int rc = submit_check(j->out, &ask, &report, j->err);
+
+    if (!rc)
+        rc = list_steps(j, &steps);
+    if (rc) {
+        json_decref(report);
+        return rc;
+    }
+    json_object_set_new(report, "runs", steps);
+    json_object_set_new(report, "rehearsal", json_boolean(j->plan.ask.rehearsal));
+    *result = report;
+    return ASSAY_OK;
+}
+
+static int make(struct job *j, json_t **result, json_t **records)
+{
+    json_t *steps = NULL;
+    int rc = read_facts(j);
+
+    if (!rc && j->ask->dry) {
+        rc = list_steps(j, &steps);
+        if (!rc)
+            *result = json_pack("{s:s, s:o}", "out", j->out, "runs", steps);
+        return rc;
+    }
+    if (!rc && file_exists(j->out))
+        rc = assay_fail(j->err, ASSAY_EUSAGE,
+                        "--out: %s is there already; remove it, or choose another folder", j->out);
+    if (!rc)
+        rc = run_missing(j, records);
+    if (!rc)
+        rc = submit_build(&j->plan, j->facts, &(struct submit_scorer){score, j}, j->out, j->err);
+    return rc ? rc : judge(j, result);
+}
+
+int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, json_t **result,
+               json_t **records, struct assay_err *err)
+{
+    struct assay_err why = {0};
+    struct submit_request request = ask->request;
+    struct job j = {.ask = ask,
+                    .with = with,
+                    .out = ask->out ? ask->out : LIB_SUBMIT_OUT,
+                    .store = file_store_at(with->own->store),
+                    .err = &why};
+    json_t *given = json_array();
+    int rc = lib_submit_check(ask, &why);
+
+    *result = *records = NULL;
+    if (!rc && !j.store)
+        rc = assay_fail(&why, ASSAY_EFAIL, "not enough memory");
+    if (!rc && !strcmp(request.category, "both"))
+        request.category = "datacenter,edge";
+    if (!rc)
+        rc = read_records(&j, given);
+    if (!rc)
+        rc = submit_plan_create(&request, given, &j.plan, &why);
+    if (!rc)
+        rc = make(&j, result, records);
+    if (rc)
+        assay_fail(err, rc, "%s", why.text);
+    submit_plan_release(&j.plan);
+    json_decref(j.facts);
+    json_decref(given);
+    free(j.folder);
+    free(j.store);
+    return rc;
+}

@@ -1,0 +1,23 @@
+/* A benchmark opened without an engine, with the model, data set, cache … of the settings: what
+ * looks at samples or scores responses. */
+#ifndef RUN_BENCH_H
+#define RUN_BENCH_H
+
+#include "assay/benchmark.h"
+#include "data/manifest.h"
+#include "load/settings.h"
+
+struct run_bench {
+    const struct assay_benchmark *table;
+    void *self;
+    struct assay_benchmark_desc desc;
+    struct manifest manifest;
+    char *manifest_text, *cache, *dataset;
+};
+/* Ctrl-C ends it with ASSAY_ESTOP while it prepares; the handlers are put back.  One at a time in a
+ * process. */
+int run_bench_open(struct run_bench *b, const char *name, const struct settings *s, bool prepare,
+                   struct assay_err *err);
+void run_bench_close(struct run_bench *b);
+
+#endif
