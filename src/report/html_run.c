@@ -258,6 +258,7 @@ static void say_energy(FILE *out, const struct view *v)
 static void say_issued(FILE *out, const struct view *v)
 {
     const json_t *p = at(v->record, "performance");
+    long long queries = tree_int(p, "queries", 0);
     char samples[80] = "", seconds[80] = "";
 
     if (!json_is_integer(at(p, "queries")))
@@ -266,7 +267,8 @@ static void say_issued(FILE *out, const struct view *v)
         snprintf(samples, sizeof(samples), ", %lld samples", (long long)tree_int(p, "samples", 0));
     if (json_is_number(at(p, "duration_s")))
         snprintf(seconds, sizeof(seconds), ", %.5g s", tree_real(p, "duration_s", 0));
-    fact(out, "issued", "%lld queries%s%s", (long long)tree_int(p, "queries", 0), samples, seconds);
+    fact(out, "issued", "%lld %s%s%s", queries, queries == 1 ? "query" : "queries", samples,
+         seconds);
 }
 
 static void say_options(FILE *out, const json_t *options)

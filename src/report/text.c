@@ -221,10 +221,12 @@ static void say_accuracy(struct page *p, const json_t *acc)
 
 static void say_counts(struct page *p, const json_t *perf)
 {
+    long long queries = tree_int(perf, "queries", 0);
+
     if (!json_is_number(at(perf, "queries")) && !json_is_number(at(perf, "duration_s")))
         return;
     begin(p, "Issued");
-    item(p, "", "%lld queries", (long long)tree_int(perf, "queries", 0));
+    item(p, "", "%lld %s", queries, queries == 1 ? "query" : "queries");
     if (json_is_number(at(perf, "samples")))
         item(p, ", ", "%lld samples", (long long)tree_int(perf, "samples", 0));
     if (json_is_number(at(perf, "duration_s")))

@@ -349,7 +349,7 @@ static void stands_still(void **state)
     nap(0.01);
     out = finish(e, 1);
     assert_string_equal(tree_text(out, "from", ""), "unknown");
-    assert_non_null(strstr(tree_text(out, "reason", ""), "its counter did not move in 0.01"));
+    assert_non_null(strstr(tree_text(out, "reason", ""), "its counter did not move in "));
     json_decref(out);
 }
 
