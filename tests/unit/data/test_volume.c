@@ -179,8 +179,9 @@ static void put(struct file *f, size_t at, const void *value, size_t bytes, bool
     const uint8_t *from = value;
     size_t i;
 
-    for (i = 0; i < bytes; i++)
-        f->bytes[at + i] = from[swapped ? bytes - 1 - i : i];
+    memcpy(f->bytes + at, value, bytes);
+    for (i = 0; swapped && i < bytes; i++)
+        f->bytes[at + i] = from[bytes - 1 - i];
     if (at + bytes > f->len)
         f->len = at + bytes;
 }
