@@ -33,6 +33,15 @@ class Place:
                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.base = "http://127.0.0.1:%s/" % self.server.stdout.readline().strip()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stdin.close()
+        self.server.wait()
+        if os.path.exists(self.folder + "/cache"):
+            subprocess.run(["chmod", "-R", "u+w", self.folder + "/cache"], check=True)
+
     def serve(self, name, data):
         with open(os.path.join(self.folder, "served", name), "wb") as f:
             f.write(data)
@@ -266,17 +275,10 @@ def killed(p):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="assay-get-") as folder:
-        p = Place(folder)
-        try:
-            for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, killed):
-                part(p)
-                print(part.__name__, "good")
-        finally:
-            p.server.stdin.close()
-            p.server.wait()
-            if os.path.exists(folder + "/cache"):
-                subprocess.run(["chmod", "-R", "u+w", folder + "/cache"], check=True)
+    with tempfile.TemporaryDirectory(prefix="assay-get-") as folder, Place(folder) as p:
+        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, killed):
+            part(p)
+            print(part.__name__, "good")
 
 
 if __name__ == "__main__":

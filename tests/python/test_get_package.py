@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile
@@ -131,22 +130,15 @@ def main():
     for name in list(os.environ):
         if name.startswith("PIP_") or name in ("VIRTUAL_ENV", "CONDA_PREFIX", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS"):
             del os.environ[name]
-    with tempfile.TemporaryDirectory(prefix="assay-package-") as folder:
-        os.environ["HOME"] = folder
-        p = Place(folder)
+    with tempfile.TemporaryDirectory(prefix="assay-package-") as folder, Place(folder) as p:
+        os.environ["HOME"] = p.env["HOME"] = folder
         digest = hashlib.sha256(wheel()).hexdigest()
         p.serve(WHEEL, wheel())
         p.recipe("demo", fetch=[{"file": WHEEL, "pypi": "demo_pack", "bytes": len(wheel()), "sha256": digest, "unpack": "."}],
                  outputs={"library": "demo/lib/libdemo.so"})
-        try:
-            for part, words in ((good_pages, (p, digest)), (secrets, (p,)), (refused, (p, digest)), (without_index, (p,))):
-                part(*words)
-                print(part.__name__, "good")
-        finally:
-            p.server.stdin.close()
-            p.server.wait()
-            if os.path.exists(folder + "/cache"):
-                subprocess.run(["chmod", "-R", "u+w", folder + "/cache"], check=True)
+        for part, words in ((good_pages, (p, digest)), (secrets, (p,)), (refused, (p, digest)), (without_index, (p,))):
+            part(*words)
+            print(part.__name__, "good")
 
 
 if __name__ == "__main__":

@@ -99,8 +99,7 @@ def verdicts(p, own):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="assay-official-") as folder:
-        p = Place(folder)
+    with tempfile.TemporaryDirectory(prefix="assay-official-") as folder, Place(folder) as p:
         # An installation without the official recipes: a second recipe of a name and version is refused.
         os.makedirs(folder + "/prefix/share/assay")
         for name in ("lib", "libexec"):
@@ -115,26 +114,20 @@ def main():
         os.makedirs(folder + "/tree/closed")
         own = subprocess.run([os.path.join(os.environ["ASSAY_PREFIX"], "bin", "assay"), "check", "tree"], cwd=folder, env=p.env,
                              capture_output=True, check=False).returncode
-        try:
-            unavailable(p, own)
-            p.recipe("checker-python", **python)
-            p.recipe("mlperf-inference", fetch=rows[1], **recipe)
-            p.serve("inference.tar.gz", archive(CHECKER))
-            verdicts(p, own)
-            # The same from the user's own copy.
-            p.forget()
-            p.assay("get", "mlperf-inference@==6.1", "--have", "mlperf-inference=" + folder + "/own", code=2)
-            os.makedirs(folder + "/own/inference/checker")
-            with open(folder + "/own/inference/checker/main.py", "wb") as f:
-                f.write(CHECKER)
-            p.assay("get", "mlperf-inference@==6.1", "--have", "mlperf-inference=" + folder + "/own")
-            check(p, "accept", "--official", "--offline", code=own, has=["accepts the tree"])
-            print("good; our own exit code was", own)
-        finally:
-            p.server.stdin.close()
-            p.server.wait()
-            if os.path.exists(folder + "/cache"):
-                subprocess.run(["chmod", "-R", "u+w", folder + "/cache"], check=True)
+        unavailable(p, own)
+        p.recipe("checker-python", **python)
+        p.recipe("mlperf-inference", fetch=rows[1], **recipe)
+        p.serve("inference.tar.gz", archive(CHECKER))
+        verdicts(p, own)
+        # The same from the user's own copy.
+        p.forget()
+        p.assay("get", "mlperf-inference@==6.1", "--have", "mlperf-inference=" + folder + "/own", code=2)
+        os.makedirs(folder + "/own/inference/checker")
+        with open(folder + "/own/inference/checker/main.py", "wb") as f:
+            f.write(CHECKER)
+        p.assay("get", "mlperf-inference@==6.1", "--have", "mlperf-inference=" + folder + "/own")
+        check(p, "accept", "--official", "--offline", code=own, has=["accepts the tree"])
+        print("good; our own exit code was", own)
 
 
 if __name__ == "__main__":
