@@ -76,8 +76,9 @@ static int say_new(struct cli_input *in, const char *benchmark, const char *to, 
     json_t *tree;
 
     if (to)
-        fprintf(stderr, "%s: look at the lines with \"guess\", then: assay run %s --model %s\n", to,
-                benchmark, to);
+        fprintf(stderr, "%s: %stry it: assay run %s --model %s\n", to,
+                strstr(yaml, STARTER_GUESS) ? "look at the lines with \"guess\"; " : "", benchmark,
+                to);
     if (!cli_wants_json(in)) {
         if (!to)
             fputs(yaml, stdout);
@@ -113,12 +114,13 @@ static int new_model(struct cli_input *in)
 }
 
 static const struct cli_verb verbs[] = {
-    {"new", "FILE", "a manifest to begin with, for an image classifier of your own", new_model},
+    {"new", "FILE", "write a manifest to begin with for an ONNX file of your own", new_model},
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
     {"benchmark", 0, "BENCHMARK", NULL, NULL,
-     "new: what the model is for; default: resnet50, the only one so far"},
+     "new: what the model is for: resnet50 (any image classifier), bert, 3d-unet; default: "
+     "resnet50"},
     {"output", 'o', "FILE", NULL, NULL,
      "new: the manifest to write; default: print it. One that is there is not replaced"},
     {NULL, 0, NULL, NULL, NULL, NULL}};

@@ -12,13 +12,16 @@
 #include "base/file.h"
 #include "data/bench_host.h"
 #include "data/manifest.h"
+#include "engine/open.h"
 
 #define MAX_YAML 65536
+#define MAX_NAME 127 /* of a tensor, in a manifest */
 
 static const struct {
     const char *benchmark;
     starter_blocks *blocks;
-} known[] = {{"resnet50", starter_classifier}};
+} known[] = {
+    {"resnet50", starter_classifier}, {"bert", starter_questions}, {"3d-unet", starter_volumes}};
 
 void starter_quoted(struct text *t, const char *s)
 {
@@ -28,6 +31,44 @@ void starter_quoted(struct text *t, const char *s)
     text_add(t, dumped ? dumped : "\"?\"");
     free(dumped);
     json_decref(j);
+}
+
+int starter_refuse(const struct starter *s, const char *what, const struct onnx_value *v,
+                   const char *why, struct assay_err *err)
+{
+    char shape[160];
+
+    engine_shape_text(v->dims, v->rank, shape, sizeof(shape));
+    return assay_fail(err, ASSAY_EUNSUPPORTED, "%s: %s '%.100s' is %s %s: %s", s->file, what,
+                      v->name ? v->name : "?", assay_dtype_name(onnx_dtype(v->elem_type)), shape,
+                      why);
+}
+
+int starter_check_batch(const struct starter *s, const struct onnx_value *in, struct assay_err *err)
+{
+    if (!in->rank || in->dims[0] < 2)
+        return ASSAY_OK;
+    return starter_refuse(s, "input", in,
+                          "engines take it with a free batch dimension (the first), or with 1; "
+                          "export it so",
+                          err);
+}
+
+void starter_batch_comment(const struct onnx_value *in, struct text *yaml)
+{
+    if (in->rank && in->dims[0] == 1)
+        text_add(yaml, "  # batch 1 is fixed in the file; larger ones want it exported with a "
+                       "free batch dimension\n");
+}
+
+int starter_check_name(const struct starter *s, const char *name, struct assay_err *err)
+{
+    if (strlen(name) <= MAX_NAME)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUNSUPPORTED,
+                      "%s: the tensor's name '%.40s…' is longer than the %d bytes that a manifest "
+                      "takes; rename it",
+                      s->file, name, MAX_NAME);
 }
 
 static int find(const char *benchmark, starter_blocks **blocks, struct assay_err *err)
@@ -45,8 +86,8 @@ static int find(const char *benchmark, starter_blocks **blocks, struct assay_err
     if ((rc = bench_load(benchmark, &table, path, err)))
         return rc;
     return assay_fail(err, ASSAY_EUSAGE,
-                      "`assay models new` makes manifests of image classifiers (resnet50) only; "
-                      "for %s copy one that `assay models` lists, and change it",
+                      "`assay models new` makes manifests for resnet50, bert and 3d-unet; for %s "
+                      "copy one that `assay models` lists, and change it",
                       benchmark);
 }
 
@@ -123,17 +164,20 @@ static void add_file(const struct starter *s, const char *to, struct text *t)
     free(full);
 }
 
-static int write_all(const struct starter *s, const char *benchmark, const char *to,
-                     starter_blocks *blocks, struct text *t, struct assay_err *err)
+/* What stands above the blocks. */
+static void add_frame(const struct starter *s, const char *benchmark, const char *to, bool guesses,
+                      struct text *t)
 {
     const char *base = file_base(s->file), *dot = strrchr(base, '.');
     char *name =
         text_format("%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
 
-    text_add(t,
-             "# Made by `assay models new` of what the ONNX file says. Behind \"guess\" stands "
-             "what it does not say: a wrong\n# one runs too, and shows as a poor accuracy. Every "
-             "key is told in docs/models.md.\nschema: 1\nname: ");
+    text_add(t, "# Made by `assay models new` of what the ONNX file says; every key is told in "
+                "docs/models.md.\n");
+    if (guesses)
+        text_add(t, "# Behind \"guess\" stands what it does not say: a wrong one runs too, and "
+                    "shows as a poor accuracy.\n");
+    text_add(t, "schema: 1\nname: ");
     starter_quoted(t, name ? name : base);
     text_addf(t, "\nbenchmark: %s\n", benchmark);
     if (is_synthetic(s->model))
@@ -142,7 +186,23 @@ static int write_all(const struct starter *s, const char *benchmark, const char 
         text_add(t, "precision: int8\n");
     add_file(s, to, t);
     free(name);
-    return blocks(s, t, err);
+}
+
+static int add_all(const struct starter *s, const char *benchmark, const char *to,
+                   starter_blocks *blocks, struct text *t, struct assay_err *err)
+{
+    struct text below;
+    int rc;
+
+    text_init(&below, MAX_YAML);
+    rc = blocks(s, &below, err);
+    if (!rc) {
+        add_frame(s, benchmark, to, strstr(below.s, STARTER_GUESS), t);
+        text_add(t, below.s);
+        t->cut |= below.cut;
+    }
+    text_release(&below);
+    return rc;
 }
 
 static int take_text(struct text *t, const char *file, char **yaml, struct assay_err *err)
@@ -177,7 +237,7 @@ int starter_make(const char *net, const char *benchmark, const char *to, char **
     if (!rc)
         rc = list_inputs(&s, err);
     if (!rc)
-        rc = write_all(&s, benchmark, to, blocks, &t, err);
+        rc = add_all(&s, benchmark, to, blocks, &t, err);
     if (!rc)
         rc = take_text(&t, net, yaml, err);
     text_release(&t);

@@ -8,10 +8,8 @@
 
 #include "cli/starter.h"
 #include "data/image.h"
-#include "engine/open.h"
 
 #define MAX_CLASSES (1 << 20)
-#define MAX_NAME    127 /* of a tensor, in a manifest */
 #define USUAL_SIZE  224
 
 struct classifier {
@@ -19,15 +17,6 @@ struct classifier {
     bool nhwc, argmax;
     int64_t size, classes; /* -1: any, or not said */
 };
-
-/* "float32 [-1,3,224,224]" */
-static void value_text(const struct onnx_value *v, char out[200])
-{
-    char shape[160];
-
-    engine_shape_text(v->dims, v->rank, shape, sizeof(shape));
-    snprintf(out, 200, "%s %s", assay_dtype_name(onnx_dtype(v->elem_type)), shape);
-}
 
 static int find_input(const struct starter *s, struct classifier *c, struct assay_err *err)
 {
@@ -42,40 +31,31 @@ static int find_input(const struct starter *s, struct classifier *c, struct assa
     return ASSAY_OK;
 }
 
-static int bad_input(const struct starter *s, const struct onnx_value *in, const char *why,
-                     struct assay_err *err)
-{
-    char text[200];
-
-    value_text(in, text);
-    return assay_fail(err, ASSAY_EUNSUPPORTED, "%s: input '%.100s' is %s: %s", s->file, in->name,
-                      text, why);
-}
-
 /* Batch, and a square of three channels. */
 static int read_input(const struct starter *s, struct classifier *c, struct assay_err *err)
 {
     const struct onnx_value *in = c->in;
     const int64_t *d = in->dims;
     int64_t h, w;
+    int rc;
 
     if (in->rank != 4 || (d[1] != 3 && d[3] != 3))
-        return bad_input(s, in,
-                         "an image classifier takes [batch,3,size,size] or [batch,size,size,3]; "
-                         "no other shape is known here",
-                         err);
+        return starter_refuse(
+            s, "input", in,
+            "an image classifier takes [batch,3,size,size] or [batch,size,size,3]; "
+            "no other shape is known here",
+            err);
     if (onnx_dtype(in->elem_type) != ASSAY_F32)
-        return bad_input(s, in, "the benchmark feeds float32; export the model with that", err);
-    if (d[0] > 1)
-        return bad_input(s, in,
-                         "engines take it with a free batch dimension (the first), or with 1; "
-                         "export it so",
-                         err);
+        return starter_refuse(s, "input", in,
+                              "the benchmark feeds float32; export the model with that", err);
+    if ((rc = starter_check_batch(s, in, err)))
+        return rc;
     c->nhwc = d[1] != 3;
     h = d[c->nhwc ? 1 : 2];
     w = d[c->nhwc ? 2 : 3];
     if ((h >= 0 && w >= 0 && h != w) || h > IMAGE_MAX_SIDE || w > IMAGE_MAX_SIDE || !h || !w)
-        return bad_input(s, in, "the benchmark cuts a square of 1 to 4096 pixels a side", err);
+        return starter_refuse(s, "input", in,
+                              "the benchmark cuts a square of 1 to 4096 pixels a side", err);
     c->size = h >= 0 ? h : w;
     return ASSAY_OK;
 }
@@ -98,7 +78,6 @@ static int read_output(const struct starter *s, struct classifier *c, struct ass
 {
     const struct onnx_model *m = s->model;
     const struct onnx_value *scores = NULL;
-    char text[200];
 
     for (size_t i = 0; i < m->output_count; i++) {
         const struct onnx_value *v = &m->outputs[i];
@@ -109,27 +88,15 @@ static int read_output(const struct starter *s, struct classifier *c, struct ass
             scores = v;
     }
     if (!c->out) {
-        value_text(&m->outputs[0], text);
-        return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "%s: output '%.100s' is %s: an image classifier gives float32 "
-                          "[batch,classes] or int64 or int32 [batch]; is it one?",
-                          s->file, m->outputs[0].name ? m->outputs[0].name : "?", text);
+        starter_refuse(s, "output", &m->outputs[0],
+                       "an image classifier gives float32 [batch,classes] or int64 or "
+                       "int32 [batch]; is it one?",
+                       err);
+        return ASSAY_EUNSUPPORTED;
     }
     c->argmax = is_label(c->out);
     c->classes = scores ? scores->dims[1] : -1;
     return ASSAY_OK;
-}
-
-static int check_names(const struct starter *s, const struct classifier *c, struct assay_err *err)
-{
-    const char *name = strlen(c->in->name) > MAX_NAME ? c->in->name : c->out->name;
-
-    if (strlen(name) <= MAX_NAME)
-        return ASSAY_OK;
-    return assay_fail(err, ASSAY_EUNSUPPORTED,
-                      "%s: the tensor's name '%.40s…' is longer than the %d bytes that a manifest "
-                      "takes; rename it",
-                      s->file, name, MAX_NAME);
 }
 
 static void write_input(const struct classifier *c, bool vgg, struct text *t)
@@ -137,9 +104,7 @@ static void write_input(const struct classifier *c, bool vgg, struct text *t)
     int64_t size = c->size > 0 ? c->size : USUAL_SIZE, resize = (size * 256 + 112) / 224;
 
     text_add(t, "input:\n");
-    if (c->in->dims[0] == 1)
-        text_add(t, "  # batch 1 is fixed in the file: faster with larger ones? export it with a "
-                    "free batch dimension\n");
+    starter_batch_comment(c->in, t);
     text_add(t, "  name: ");
     starter_quoted(t, c->in->name);
     text_addf(t, "\n  layout: %s\n  size: %lld%s\n", c->nhwc ? "NHWC" : "NCHW", (long long)size,
@@ -208,7 +173,9 @@ int starter_classifier(const struct starter *s, struct text *yaml, struct assay_
     if (!rc)
         rc = read_output(s, &c, err);
     if (!rc)
-        rc = check_names(s, &c, err);
+        rc = starter_check_name(s, c.in->name, err);
+    if (!rc)
+        rc = starter_check_name(s, c.out->name, err);
     if (rc)
         return rc;
     background = c.classes == 1001;
