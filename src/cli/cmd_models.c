@@ -1,10 +1,13 @@
-/* assay models: the manifests that are known, and one in full. */
+/* assay models: the manifests that are known, one in full, and one to begin with for an own model.
+ */
 #include "cli/cli.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "cli/starter.h"
 
 static int list(struct cli_input *in)
 {
@@ -59,14 +62,89 @@ static int cmd_models(struct cli_input *in)
     return rc;
 }
 
+/* Where --model looks for manifests, names of files end so. */
+static bool is_yaml(const char *file)
+{
+    const char *dot = strrchr(file_base(file), '.');
+
+    return dot && dot > file_base(file) && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
+static int say_new(struct cli_input *in, const char *benchmark, const char *to, const char *yaml)
+{
+    struct assay_err err;
+    json_t *tree;
+
+    if (to)
+        fprintf(stderr, "%s: %stry it: assay run %s --model %s\n", to,
+                strstr(yaml, STARTER_GUESS) ? "look at the lines with \"guess\"; " : "", benchmark,
+                to);
+    if (!cli_wants_json(in)) {
+        if (!to)
+            fputs(yaml, stdout);
+        return EXIT_OK;
+    }
+    if (tree_parse_yaml(yaml, strlen(yaml), to ? to : "manifest", &tree, &err))
+        return cli_fail(&err);
+    return cli_json(json_pack("{s:s?, s:s, s:s, s:o}", "file", to, "benchmark", benchmark, "text",
+                              yaml, "manifest", tree),
+                    "new-model");
+}
+
+static int new_model(struct cli_input *in)
+{
+    const char *benchmark = cli_value(in, "benchmark"), *to = cli_value(in, "output");
+    struct assay_err err;
+    char *yaml = NULL;
+    int rc;
+
+    if (!benchmark)
+        benchmark = "resnet50";
+    if (to && !is_yaml(to))
+        return cli_usage(in->command, "--output %s: a manifest's name ends in .yaml or .yml", to);
+    if (to && file_exists(to))
+        return cli_usage(in->command,
+                         "--output: %s is there already; remove it, or choose another name", to);
+    rc = starter_make(in->args[0], benchmark, to, &yaml, &err);
+    if (!rc && to)
+        rc = file_write_whole(to, yaml, strlen(yaml), &err);
+    rc = rc ? cli_fail(&err) : say_new(in, benchmark, to, yaml);
+    free(yaml);
+    return rc;
+}
+
+static const struct cli_verb verbs[] = {
+    {"new", "FILE", "write a manifest to begin with for an ONNX file of your own", new_model},
+    {NULL, NULL, NULL, NULL}};
+
+static const struct cli_option options[] = {
+    {"benchmark", 0, "BENCHMARK", NULL, NULL,
+     "new: what the model is for: resnet50 (any image classifier), bert, 3d-unet; default: "
+     "resnet50"},
+    {"output", 'o', "FILE", NULL, NULL,
+     "new: the manifest to write; default: print it. One that is there is not replaced"},
+    {NULL, 0, NULL, NULL, NULL, NULL}};
+
 static const char *const settings[] = {"json", NULL};
 
-const struct cli_command cli_cmd_models = {.name = "models",
-                                           .summary = "list model manifests, or show one",
-                                           .arguments = "[MODEL]",
-                                           .settings = settings,
-                                           .help = "Lists the models that are known: the installed "
-                                                   "ones and those in the folder `models` of the "
-                                                   "user's configuration (~/.config/assay/models). "
-                                                   "With a name or a file: that manifest, checked.",
-                                           .run = cmd_models};
+const struct cli_command cli_cmd_models = {
+    .name = "models",
+    .summary = "list model manifests, show one, or make one of an ONNX file",
+    .arguments = "[MODEL]",
+    .verbs = verbs,
+    .options = options,
+    .settings = settings,
+    .help =
+        "Lists the models that are known: the installed "
+        "ones and those in the folder `models` of the "
+        "user's configuration (~/.config/assay/models). "
+        "With a name or a file: that manifest, checked.\n"
+        "\n"
+        "`new` reads an ONNX file and writes a manifest that runs it: tensors, layout, size and "
+        "classes as the file says. What no file says (normalisation, colour order, what class "
+        "0 is) is set to what is most usual, with a comment that says so and names the other "
+        "choices.\n"
+        "\n"
+        "    assay models new net.onnx -o net.yaml\n"
+        "    assay run resnet50 --model net.yaml",
+    .run = cmd_models};

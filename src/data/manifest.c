@@ -361,7 +361,8 @@ int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
         json_decref(list);
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: a model is named by its manifest (a .yaml file that says how to "
-                          "feed it; docs/models.md has an example)",
+                          "feed it; `assay models new` makes one of an ONNX file, see "
+                          "docs/models.md)",
                           model);
     }
     rc = file ? read_manifest(file, m, err) : no_such_model(model, list, err);

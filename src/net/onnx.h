@@ -57,5 +57,7 @@ int onnx_read(const void *data, size_t len, const char *name, struct onnx_model 
               struct assay_err *err);
 int onnx_read_file(const char *path, struct onnx_model *m, struct assay_err *err);
 void onnx_release(struct onnx_model *m);
+/* enum assay_dtype of an elem_type; ASSAY_NONE: we have no such type. */
+int32_t onnx_dtype(int64_t elem_type);
 
 #endif

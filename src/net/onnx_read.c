@@ -451,6 +451,17 @@ static int take_model(struct reader *r, const struct field *f, const struct wind
 
 /* ---- the door ---- */
 
+int32_t onnx_dtype(int64_t elem_type)
+{
+    static const int32_t types[] = {
+        [1] = ASSAY_F32, [2] = ASSAY_U8,   [3] = ASSAY_I8,   [5] = ASSAY_I16,  [6] = ASSAY_I32,
+        [7] = ASSAY_I64, [9] = ASSAY_BOOL, [10] = ASSAY_F16, [11] = ASSAY_F64, [16] = ASSAY_BF16};
+
+    return elem_type >= 0 && elem_type < (int64_t)(sizeof(types) / sizeof(types[0]))
+               ? types[elem_type]
+               : ASSAY_NONE;
+}
+
 int onnx_read(const void *data, size_t len, const char *name, struct onnx_model *m,
               struct assay_err *err)
 {

@@ -4,23 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ONNX's numbers of types. */
-static int32_t dtype_of(int64_t elem_type)
-{
-    static const int32_t types[] = {
-        [1] = ASSAY_F32, [2] = ASSAY_U8,   [3] = ASSAY_I8,   [5] = ASSAY_I16,  [6] = ASSAY_I32,
-        [7] = ASSAY_I64, [9] = ASSAY_BOOL, [10] = ASSAY_F16, [11] = ASSAY_F64, [16] = ASSAY_BF16};
-
-    return elem_type >= 0 && elem_type < (int64_t)(sizeof(types) / sizeof(types[0]))
-               ? types[elem_type]
-               : ASSAY_NONE;
-}
-
 /* Those of types that no weight has, or with numbers one by one in fields of their own, are left
  * out: if the net wants one, it says that it is missing. */
 static int take(struct state *s, const struct onnx_value *v, struct assay_err *err)
 {
-    struct state_tensor t = {.dtype = dtype_of(v->elem_type), .rank = v->rank, .at = v->data_at};
+    struct state_tensor t = {.dtype = onnx_dtype(v->elem_type), .rank = v->rank, .at = v->data_at};
     int rc;
 
     if (!v->name)
