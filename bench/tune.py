@@ -51,7 +51,7 @@ class Runs:
     def length(self, config, seconds):
         if self.args.scenario in STREAMS:
             return ["--min-duration-ms", f"{seconds * 1000:.0f}"]
-        step = config.get("batch", 8) * config.get("lanes", 1)
+        step = int(config.get("batch", 8)) * int(config.get("lanes", 1))
         return ["--min-duration-ms", "100", "--target-qps", "1", "--min-query-count",
                 str(step * max(1, round(self.rate * seconds / step)))]
 
