@@ -23,14 +23,19 @@ void cli_guard_streams(void)
             _exit(EXIT_COULD_NOT);
 }
 
+static int
+    json_errno; /* why a result could not be written; nothing may be left for fclose to fail on */
+
 int cli_finish(int code)
 {
     int failed = ferror(stdout);
 
     errno = 0;
     if (fclose(stdout) || failed) {
+        int why = json_errno ? json_errno : errno;
+
         cli_warn("cannot write the result to standard output: %s",
-                 errno ? strerror(errno) : "an earlier write failed");
+                 why ? strerror(why) : "an earlier write failed");
         return EXIT_COULD_NOT;
     }
     return code;
@@ -98,7 +103,7 @@ int cli_json(json_t *object, const char *thing)
         json_object_set_new(object, "schema", json_string(schema));
     text = tree_dump(object, 15);
     if (text)
-        fputs(text, stdout); /* whether it could be written is seen at the end */
+        json_errno = fputs(text, stdout) < 0 || fflush(stdout) ? errno : 0; /* told at the end */
     else
         rc = (cli_warn("not enough memory for the result"), EXIT_COULD_NOT);
     json_decref(object);
