@@ -426,9 +426,15 @@ static bool look_at_folder(struct scan *s, const char *path, int depth, const st
 /* The row of a recipe folder itself: the few of them are found without a table. */
 static const struct record *root_row(const struct scan *s, const char *path)
 {
-    for (size_t i = 0; i<s->old.count; i = s->old.rows[i].end> i ? s->old.rows[i].end : i + 1)
-        if (s->old.rows[i].depth == 0 && !strcmp(s->old.rows[i].path, path))
-            return &s->old.rows[i];
+    size_t i = 0;
+
+    while (i < s->old.count) {
+        const struct record *r = &s->old.rows[i];
+
+        if (r->depth == 0 && !strcmp(r->path, path))
+            return r;
+        i = r->end > i ? r->end : i + 1;
+    }
     return NULL;
 }
 
@@ -439,6 +445,7 @@ static bool look_at_root(struct scan *s, const char *path)
     s->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     s->root_len = strlen(path);
     if (s->root >= 0) {
+        /* No leak: catalog_open frees the old rows. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
         good = look_at_folder(s, path, 0, root_row(s, path));
         close(s->root);
     } else if (root_row(s, path)) {

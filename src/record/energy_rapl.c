@@ -51,7 +51,7 @@ static int read_text(const char *path, char out[64])
 /* EINVAL: it is no number. */
 static int read_number(const char *path, uint64_t *out)
 {
-    char text[64], *end;
+    char text[64] = "", *end;
     int error = read_text(path, text);
 
     if (error)
