@@ -263,3 +263,13 @@ bool tree_bool(const json_t *object, const char *key, bool otherwise)
 
     return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
+
+void tree_add_quoted(struct text *t, const char *s)
+{
+    json_t *j = json_string(s);
+    char *dumped = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
+
+    text_add(t, dumped ? dumped : "\"?\"");
+    free(dumped);
+    json_decref(j);
+}

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "assay/types.h"
+#include "base/text.h"
 
 #define TREE_MAX_BYTES (16u << 20)
 
@@ -28,6 +29,9 @@ size_t tree_line(const char *text, size_t len, const char *const *path);
 char *tree_dump(const json_t *tree, int digits);
 /* The same with 17 digits, by file_write_whole. */
 int tree_write_json(const char *path, const json_t *tree, struct assay_err *err);
+
+/* Adds a text in double quotes, as JSON and YAML have it; "?" for one that is not UTF-8. */
+void tree_add_quoted(struct text *t, const char *s);
 
 /* Members of an object, with a default for a missing one. */
 const char *tree_text(const json_t *object, const char *key, const char *otherwise);

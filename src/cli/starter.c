@@ -5,11 +5,11 @@
  * a manifest: a file with names that no YAML can hold must not become a broken one. */
 #include "cli/starter.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "base/tree.h"
 #include "data/bench_host.h"
 #include "data/manifest.h"
 #include "engine/open.h"
@@ -22,16 +22,6 @@ static const struct {
     starter_blocks *blocks;
 } known[] = {
     {"resnet50", starter_classifier}, {"bert", starter_questions}, {"3d-unet", starter_volumes}};
-
-void starter_quoted(struct text *t, const char *s)
-{
-    json_t *j = json_string(s);
-    char *dumped = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
-
-    text_add(t, dumped ? dumped : "\"?\"");
-    free(dumped);
-    json_decref(j);
-}
 
 int starter_refuse(const struct starter *s, const char *what, const struct onnx_value *v,
                    const char *why, struct assay_err *err)
@@ -157,7 +147,7 @@ static void add_file(const struct starter *s, const char *to, struct text *t)
     bool beside = here && there && !strcmp(here, there);
 
     text_add(t, "files:\n  onnx: ");
-    starter_quoted(t, beside ? file_base(s->file) : full ? full : s->file);
+    tree_add_quoted(t, beside ? file_base(s->file) : full ? full : s->file);
     text_add(t, beside ? "  # beside this file\n" : "\n");
     free(here);
     free(there);
@@ -178,7 +168,7 @@ static void add_frame(const struct starter *s, const char *benchmark, const char
         text_add(t, "# Behind \"guess\" stands what it does not say: a wrong one runs too, and "
                     "shows as a poor accuracy.\n");
     text_add(t, "schema: 1\nname: ");
-    starter_quoted(t, name ? name : base);
+    tree_add_quoted(t, name ? name : base);
     text_addf(t, "\nbenchmark: %s\n", benchmark);
     if (is_synthetic(s->model))
         text_add(t, "synthetic: true  # the file says that its weights are made up\n");

@@ -36,7 +36,4 @@ void starter_batch_comment(const struct onnx_value *in, struct text *yaml);
 /* A name that is too long for a manifest is an error. */
 int starter_check_name(const struct starter *s, const char *name, struct assay_err *err);
 
-/* A text in double quotes, as JSON and YAML have it. */
-void starter_quoted(struct text *t, const char *s);
-
 #endif

@@ -6,6 +6,7 @@
  * others are mostly exported from PyTorch, with torchvision's mean and std. */
 #include <string.h>
 
+#include "base/tree.h"
 #include "cli/starter.h"
 #include "data/image.h"
 
@@ -106,7 +107,7 @@ static void write_input(const struct classifier *c, bool vgg, struct text *t)
     text_add(t, "input:\n");
     starter_batch_comment(c->in, t);
     text_add(t, "  name: ");
-    starter_quoted(t, c->in->name);
+    tree_add_quoted(t, c->in->name);
     text_addf(t, "\n  layout: %s\n  size: %lld%s\n", c->nhwc ? "NHWC" : "NCHW", (long long)size,
               c->size > 0 ? "" : "  # guess: the model takes any");
     text_addf(t,
@@ -146,14 +147,14 @@ static void write_output(const struct starter *s, const struct classifier *c, bo
     bool first = true;
 
     text_add(t, "output:\n  name: ");
-    starter_quoted(t, c->out->name);
+    tree_add_quoted(t, c->out->name);
     for (size_t i = 0; i < s->model->output_count; i++) {
         const struct onnx_value *v = &s->model->outputs[i];
 
         if (v == c->out || !v->name || t->len > 8192)
             continue;
         text_add(t, first ? "  # the model also gives " : ", ");
-        starter_quoted(t, v->name);
+        tree_add_quoted(t, v->name);
         first = false;
     }
     text_addf(t, "\n  kind: %s\n", c->argmax ? "argmax" : "logits");

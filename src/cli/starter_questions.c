@@ -2,6 +2,7 @@
  * file: three inputs and two outputs, told apart by what exporters call them. */
 #include <string.h>
 
+#include "base/tree.h"
 #include "cli/starter.h"
 
 #define LENGTH 384 /* the benchmark's */
@@ -98,7 +99,7 @@ static void write_inputs(const struct questions *q, struct text *t)
     starter_batch_comment(q->in[IDS], t);
     for (int r = 0; r < ROLES; r++) {
         text_addf(t, "  %s: ", role_names[r]);
-        starter_quoted(t, q->in[r]->name);
+        tree_add_quoted(t, q->in[r]->name);
         text_add(t, "\n");
         usual = usual && q->order[r] == (enum role)r;
     }
@@ -122,12 +123,12 @@ static int write_outputs(const struct starter *s, const struct questions *q, str
 
     text_addf(t, "output:\n  kind: %s\n  %s: ", first == q->joined ? "joined" : "split",
               first == q->joined ? "name" : "start");
-    starter_quoted(t, first->name);
+    tree_add_quoted(t, first->name);
     text_add(t, "\n");
     if (rc || first == q->joined)
         return rc;
     text_add(t, "  end: ");
-    starter_quoted(t, q->end->name);
+    tree_add_quoted(t, q->end->name);
     text_add(t, "\n");
     return starter_check_name(s, q->end->name, err);
 }

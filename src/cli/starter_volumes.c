@@ -2,6 +2,7 @@
  * file: a window of one channel in, three classes out.  Nothing is left to guess. */
 #include <string.h>
 
+#include "base/tree.h"
 #include "cli/starter.h"
 
 #define SIDE    128 /* the benchmark's window */
@@ -69,9 +70,9 @@ int starter_volumes(const struct starter *s, struct text *yaml, struct assay_err
     if (rc)
         return rc;
     text_add(yaml, "input:\n  name: ");
-    starter_quoted(yaml, s->inputs[0]->name);
+    tree_add_quoted(yaml, s->inputs[0]->name);
     text_addf(yaml, "\n  layout: %s\noutput:\n  name: ", last ? "NDHWC" : "NCDHW");
-    starter_quoted(yaml, out->name);
+    tree_add_quoted(yaml, out->name);
     text_add(yaml, "\n");
     return ASSAY_OK;
 }

@@ -266,24 +266,29 @@ static int judge(struct job *j, struct fetch_result *out, struct assay_err *err)
 
 /* ---- the tries for one source ---- */
 
+int fetch_wait(double seconds, const volatile int *stop, struct assay_err *err)
+{
+    const struct timespec slice = {0, 20000000};
+    int64_t end = clock_ns() + (int64_t)(seconds * 1e9);
+
+    while (clock_ns() < end) {
+        if (stop && *stop)
+            return assay_fail(err, ASSAY_ESTOP, "interrupted");
+        nanosleep(&slice, NULL);
+    }
+    return ASSAY_OK;
+}
+
 /* Each try doubles the wait; a quarter of it is chance, so that many clients don't come at once. */
 static int wait_before(const struct job *j, int tries, double asked_s, struct assay_err *err)
 {
     double wait_s = 0.5 * (double)(1 << (tries < 6 ? tries : 6));
-    const struct timespec slice = {0, 20000000};
-    int64_t end;
 
     wait_s = wait_s < MAX_WAIT_S ? wait_s : MAX_WAIT_S;
     wait_s *= 0.75 + 0.25 * (double)(clock_ns() % 1000) / 1000;
     if (asked_s > wait_s)
         wait_s = asked_s;
-    end = clock_ns() + (int64_t)(wait_s * 1e9);
-    while (clock_ns() < end) {
-        if (stopped(j))
-            return assay_fail(err, ASSAY_ESTOP, "interrupted");
-        nanosleep(&slice, NULL);
-    }
-    return ASSAY_OK;
+    return fetch_wait(wait_s, j->ask->stop, err);
 }
 
 static int from_source(struct job *j, struct fetch_result *out, struct assay_err *err)

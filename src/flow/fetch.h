@@ -44,4 +44,7 @@ int fetch_check(const char *path, int64_t bytes, const char *sha256, const char 
 /* A URL as it may be shown: no user, no password, and no value of what looks like a token. */
 void fetch_url_public(const char *url, char *out, size_t size);
 
+/* Sleeps, and looks every 20 ms whether it shall stop (NULL: never): then ASSAY_ESTOP. */
+int fetch_wait(double seconds, const volatile int *stop, struct assay_err *err);
+
 #endif

@@ -9,9 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "flow/fetch.h"
@@ -130,20 +128,6 @@ static int on_data(void *ctx, const void *data, size_t n, struct assay_err *err)
                        : ASSAY_OK;
 }
 
-/* A busy server or a broken connection may be better a moment later. */
-static int pause_a_moment(const volatile int *stop, int tries, struct assay_err *err)
-{
-    const struct timespec slice = {0, 20000000};
-    int64_t end = clock_ns() + 500000000LL * (tries + 1);
-
-    while (clock_ns() < end) {
-        if (stop && *stop)
-            return assay_fail(err, ASSAY_ESTOP, "interrupted");
-        nanosleep(&slice, NULL);
-    }
-    return ASSAY_OK;
-}
-
 static int page_get(const char *url, const char *cert, const volatile int *stop, struct page *p,
                     struct assay_err *err)
 {
@@ -163,7 +147,8 @@ static int page_get(const char *url, const char *cert, const volatile int *stop,
         rc = table->get(&get, &end, err);
         if (!rc || end.ours || tries >= end.again || tries + 1 == TRIES)
             return rc;
-        rc = pause_a_moment(stop, tries, err);
+        /* A busy server or a broken connection may be better a moment later. */
+        rc = fetch_wait(0.5 * (tries + 1), stop, err);
     }
     return rc;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/tree.h"
 #include "base/text.h"
 
 #define SHOWN 3 /* names in an error; the rest is counted */
@@ -255,17 +256,6 @@ static int choose(const char *name, const struct state *s, struct choice *best,
 
 /* ---- what is said about it ---- */
 
-/* A text in double quotes, as JSON and YAML have it. */
-static void quoted(struct text *t, const char *s)
-{
-    json_t *j = json_string(s);
-    char *dumped = j ? json_dumps(j, JSON_ENCODE_ANY) : NULL;
-
-    text_add(t, dumped ? dumped : "\"?\"");
-    free(dumped);
-    json_decref(j);
-}
-
 /* The manifest that `assay run` takes: how the written model is fed. */
 static char *manifest(const struct choice *c, const char *format, const char *path,
                       const char *sha256, const struct state *s)
@@ -278,9 +268,9 @@ static char *manifest(const struct choice *c, const char *format, const char *pa
 
     text_init(&t, 65536);
     text_add(&t, "schema: 1\nname: ");
-    quoted(&t, name ? name : file);
+    tree_add_quoted(&t, name ? name : file);
     text_addf(&t, "\nbenchmark: %s\nfiles:\n  %s: ", c->net->benchmark, format);
-    quoted(&t, full ? full : path);
+    tree_add_quoted(&t, full ? full : path);
     text_addf(&t, "\nsha256:\n  %s: \"%s\"\n%s", format, sha256, c->net->feeding);
     if (c->w->synthetic)
         text_add(&t, "synthetic: true\n");
