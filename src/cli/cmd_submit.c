@@ -159,7 +159,7 @@ const struct cli_command cli_cmd_submit = {
         "writes the tree, and judges it as `assay check` does: what would be refused, why, and the "
         "command that mends it. Last it runs the official checker, which is got by its recipe. "
         "With --dry-run it lists what it would run. A RUN is an id, the "
-        "beginning of one, or `last`.\n"
+        "beginning of one, `last`, or a run's folder.\n"
         "\n"
         "    assay run resnet50 --model resnet50.yaml --dataset imagenet --profile official:v6.1\n"
         "    assay submit --division closed --category edge --round v6.1 --submitter ACME last "

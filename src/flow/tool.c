@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/spawn.h"
 #include "base/text.h"
 
 #define TICK_MS     100
@@ -49,8 +49,6 @@ char *tool_find(const char *name, const char *path)
 static int spawn(const struct tool *t, const char *file, int out, pid_t *pid, struct assay_err *err)
 {
     posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, all;
     int rc;
 
     posix_spawn_file_actions_init(&files);
@@ -62,16 +60,8 @@ static int spawn(const struct tool *t, const char *file, int out, pid_t *pid, st
     else
         posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
     posix_spawn_file_actions_addchdir_np(&files, t->dir);
-    posix_spawnattr_init(&attr);
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                        POSIX_SPAWN_SETSIGDEF);
-    rc = posix_spawn(pid, file, &files, &attr, t->argv, t->env);
+    rc = spawn_group(pid, file, &files, t->argv, t->env);
     posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attr);
     return rc ? assay_fail(err, ASSAY_EFAIL, "%s cannot be started in %s: %s", file, t->dir,
                            strerror(rc))
               : ASSAY_OK;

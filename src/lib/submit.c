@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "record/record.h"
+#include "record/several.h"
 #include "record/system.h"
 #include "run/bench.h"
 #include "run/run.h"
@@ -28,22 +29,34 @@ struct job {
 
 /* ---- what was asked for ---- */
 
+/* ", --name" for what is missing; "" else. */
+static const char *or_missing(const char *value, const char *text)
+{
+    return value && *value ? "" : text;
+}
+
+static int check_all_there(const struct submit_request *r, struct assay_err *err)
+{
+    char list[160];
+
+    snprintf(list, sizeof(list), "%s%s%s%s", or_missing(r->division, ", --division"),
+             or_missing(r->category, ", --category"), or_missing(r->round, ", --round"),
+             or_missing(r->submitter, ", --submitter"));
+    return *list ? assay_fail(err, ASSAY_EUSAGE, "a submission wants %s", list + 2) : ASSAY_OK;
+}
+
 static int check_word(const char *name, const char *value, const char *const *words,
                       struct assay_err *err)
 {
     char list[80] = "";
 
-    if (!value || !*value)
-        return assay_fail(err, ASSAY_EUSAGE, "a submission wants --%s", name);
-    for (const char *const *w = words; w && *w; w++) {
+    for (const char *const *w = words; *w; w++) {
         size_t n = strlen(list);
 
         if (!strcmp(*w, value))
             return ASSAY_OK;
         snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", *w);
     }
-    if (!words)
-        return ASSAY_OK;
     return assay_fail(err, ASSAY_EUSAGE, "--%s cannot be '%.60s'; it is one of: %s", name, value,
                       list);
 }
@@ -54,14 +67,12 @@ int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err)
     static const char *const categories[] = {"edge", "datacenter", "both", NULL};
     const struct submit_request *r = &ask->request;
     char slug[61];
-    int rc = check_word("division", r->division, divisions, err);
+    int rc = check_all_there(r, err);
 
     if (!rc)
+        rc = check_word("division", r->division, divisions, err);
+    if (!rc)
         rc = check_word("category", r->category, categories, err);
-    if (!rc)
-        rc = check_word("round", r->round, NULL, err);
-    if (!rc)
-        rc = check_word("submitter", r->submitter, NULL, err);
     if (rc)
         return rc;
     if (!submit_round_find(r->round))
@@ -79,19 +90,11 @@ int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err)
     return ASSAY_OK;
 }
 
-static int read_records(const struct job *j, json_t *records)
+static int read_records(const struct job *j, json_t **records)
 {
-    json_t *record;
-    int rc;
-
-    for (const char *const *name = j->ask->runs; name && *name; name++) {
-        if ((rc = record_find(j->store, *name, NULL, &record, j->err)))
-            return rc;
-        json_array_append_new(records, record);
-    }
-    return json_array_size(records)
-               ? ASSAY_OK
-               : assay_fail(j->err, ASSAY_EUSAGE, "a submission wants records: name at least one");
+    if (!j->ask->runs || !*j->ask->runs)
+        return assay_fail(j->err, ASSAY_EUSAGE, "a submission wants records: name at least one");
+    return record_several(j->store, j->ask->runs, records, NULL, j->err);
 }
 
 /* Of the machine that ran the records, and what is declared now. */
@@ -331,7 +334,7 @@ int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, 
                     .out = ask->out ? ask->out : LIB_SUBMIT_OUT,
                     .store = file_store_at(with->own->store),
                     .err = &why};
-    json_t *given = json_array();
+    json_t *given = NULL;
     int rc = lib_submit_check(ask, &why);
 
     *result = *records = NULL;
@@ -340,7 +343,7 @@ int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, 
     if (!rc && !strcmp(request.category, "both"))
         request.category = "datacenter,edge";
     if (!rc)
-        rc = read_records(&j, given);
+        rc = read_records(&j, &given);
     if (!rc)
         rc = submit_plan_create(&request, given, &j.plan, &why);
     if (!rc)

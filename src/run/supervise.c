@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/spawn.h"
 #include "run/progress.h"
 
 extern char **environ;
@@ -58,8 +58,6 @@ static int spawn(const char *job, const char *dir, const struct supervised *s, p
     char *exe = file_prefix_join("libexec/assay/assay-child"), log[1200];
     char *argv[] = {exe, (char *)"run", (char *)job, NULL};
     posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t none, all;
     int rc;
 
     if (!exe || !file_exists(exe)) {
@@ -76,16 +74,8 @@ static int spawn(const char *job, const char *dir, const struct supervised *s, p
     posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&files, s->shared_fd, RUN_SHARED_FD);
     posix_spawn_file_actions_adddup2(&files, s->latencies_fd, RUN_LATENCIES_FD);
-    posix_spawnattr_init(&attr);
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setsigdefault(&attr, &all);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                        POSIX_SPAWN_SETSIGDEF);
-    rc = posix_spawn(pid, exe, &files, &attr, argv, environ);
+    rc = spawn_group(pid, exe, &files, argv, environ);
     posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attr);
     if (rc)
         rc = assay_fail(err, ASSAY_EFAIL, "%s cannot be started: %s", exe, strerror(rc));
     free(exe);

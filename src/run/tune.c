@@ -13,11 +13,13 @@
 #include <math.h>
 #include <string.h>
 
-#define PAIRS_AHEAD 0.875
-#define GAIN_LEAST  1.01
-#define GAIN_CLEAR  1.05
-#define FINALISTS   3
-#define OPENS       5
+#define PAIRS_AHEAD  0.875
+#define GAIN_LEAST   1.01
+#define GAIN_CLEAR   1.05
+#define FINALISTS    3
+#define AGAIN_ROUNDS 4
+#define OPENS        5
+#define LONG_OPEN_S  2.0
 /* Of the estimate: some trials take longer than those before. */
 #define TIME_MARGIN 1.25
 
@@ -86,8 +88,8 @@ static double reserve(const struct search *x)
 }
 
 /* The first one's files were cold, and perhaps had to be made: half of it is thought to be for
- * ever. Afterwards the second longest of the last few, so that one hiccup of the machine does not
- * end the search. */
+ * ever, until there is a second. Afterwards the second longest of the last few, so that one hiccup
+ * of the machine does not end the search. */
 static void note_open(struct search *x, double took)
 {
     double longest = 0, second = 0;
@@ -95,6 +97,8 @@ static void note_open(struct search *x, double took)
 
     if (!x->opens)
         took /= 2;
+    if (x->opens == 1)
+        x->open[0] = fmin(x->open[0], took);
     x->open[x->opens++ % OPENS] = took;
     for (i = 0; i < OPENS && i < x->opens; i++) {
         second = fmax(second, fmin(longest, x->open[i]));
@@ -146,6 +150,17 @@ static bool try_one(struct search *x, int step, const struct tune_config *config
     struct tune_point points[TUNE_BATCHES_MAX];
 
     return ask(x, &a, points) > 0;
+}
+
+/* Where it took long, once more: by what the first one took there may seem to be no time for
+ * anything else. */
+static void step_default(struct search *x)
+{
+    try_one(x, TUNE_DEFAULT, &none, x->space->seconds);
+    if (x->out->trials[0].error[0] || x->open_s < LONG_OPEN_S)
+        return;
+    x->reserve = 0;
+    try_one(x, TUNE_DEFAULT, &none, x->space->seconds);
 }
 
 /* ---- what is known so far ---- */
@@ -325,18 +340,21 @@ static void step_neighbours(struct search *x)
     }
 }
 
-/* The luckiest of many is not the fastest: those in front are measured again. */
+/* The luckiest of many is not the fastest: those in front are measured again, and again those that
+ * are in front then, for as long as there is time. */
 static void step_again(struct search *x)
 {
     struct tune_config best[FINALISTS];
-    size_t n = best_of(x, best, FINALISTS), i;
 
     x->exploring = x->over = false;
     x->reserve = reserve(x);
-    for (int round = 0; round < 2; round++) {
-        for (i = 0; i < n; i++)
+    for (int round = 0; round < AGAIN_ROUNDS; round++) {
+        size_t n = best_of(x, best, FINALISTS);
+
+        for (size_t i = 0; i < n; i++)
             try_one(x, TUNE_AGAIN, &best[i], x->space->seconds);
-        try_one(x, TUNE_AGAIN, &none, x->space->seconds);
+        if (round < 2)
+            try_one(x, TUNE_AGAIN, &none, x->space->seconds);
     }
 }
 
@@ -500,7 +518,7 @@ int tune_search(const struct tune_space *space, const struct tune_ops *ops, stru
 
     memset(out, 0, sizeof(*out));
     out->why = "interrupted";
-    try_one(&x, TUNE_DEFAULT, &none, space->seconds);
+    step_default(&x);
     step_shape(&x);
     step_batch(&x);
     step_options(&x);
