@@ -19,7 +19,9 @@
 #define FINALISTS    3
 #define AGAIN_ROUNDS 4
 #define OPENS        5
-#define LONG_OPEN_S  2.0
+/* Of the time for all. */
+#define AGAIN_SHARE 0.1
+#define COLD_SHARE  0.1
 /* Of the estimate: some trials take longer than those before. */
 #define TIME_MARGIN 1.25
 
@@ -33,6 +35,7 @@ struct search {
     struct assay_err *err;
     double open[OPENS]; /* what the last trials took beside their measuring */
     size_t opens;
+    double budget;
     double open_s;    /* of them: what is reckoned with */
     double default_s; /* what the default took, the whole */
     double reserve;
@@ -77,14 +80,15 @@ static double estimate(const struct search *x, size_t batches, double seconds)
 }
 
 /* Two of each finalist, longer than the trials before; the default also searches its batch.  And
- * before them, once more those from which the finalist is chosen. */
+ * before them, once more those from which the finalist is chosen, if that leaves time to explore.
+ */
 static double reserve(const struct search *x)
 {
-    double one = estimate(x, 1, 2 * x->space->seconds), extra = x->default_s - x->open_s;
+    double all = 4 * estimate(x, 1, 2 * x->space->seconds), extra = x->default_s - x->open_s;
 
     if (x->exploring)
-        one += estimate(x, 1, x->space->seconds) * FINALISTS / 4;
-    return 4 * one + (extra > 0 ? 2 * extra : 0);
+        all += fmin(FINALISTS * estimate(x, 1, x->space->seconds), x->budget * AGAIN_SHARE);
+    return all + (extra > 0 ? 2 * extra : 0);
 }
 
 /* The first one's files were cold, and perhaps had to be made: half of it is thought to be for
@@ -157,7 +161,7 @@ static bool try_one(struct search *x, int step, const struct tune_config *config
 static void step_default(struct search *x)
 {
     try_one(x, TUNE_DEFAULT, &none, x->space->seconds);
-    if (x->out->trials[0].error[0] || x->open_s < LONG_OPEN_S)
+    if (x->out->trials[0].error[0] || x->default_s < x->budget * COLD_SHARE)
         return;
     x->reserve = 0;
     try_one(x, TUNE_DEFAULT, &none, x->space->seconds);
@@ -518,6 +522,7 @@ int tune_search(const struct tune_space *space, const struct tune_ops *ops, stru
 
     memset(out, 0, sizeof(*out));
     out->why = "interrupted";
+    x.budget = ops->left(ops->ctx);
     step_default(&x);
     step_shape(&x);
     step_batch(&x);

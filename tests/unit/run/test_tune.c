@@ -1,5 +1,6 @@
 /* The search, on machines that are formulas: it must find their best configuration through noise,
  * keep the default where nothing is better, stay in its time, and live with failures. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -232,6 +233,33 @@ static void a_cold_start_leaves_time(void **state)
     }
 }
 
+/* Best: 2 lanes of 1 thread, and a larger batch. */
+static double two_lanes(const struct tune_config *c)
+{
+    double batch = c->batch ? c->batch : 1;
+
+    return 20 * (c->lanes == 2 && c->threads == 1 ? 1.15 : 1) * (1 + fmin(batch, 16) / 100);
+}
+
+/* An engine whose every open takes 4.5 s: there is time to see each way to share two CPUs. */
+static void slow_opens_leave_time(void **state)
+{
+    static const struct tune_space two = {
+        .cpus = 2, .cpu = true, .batches = {1, 2, 4, 8, 16, 32}, .batch_count = 6, .seconds = 0.8};
+    static struct tune_result out;
+    int good = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct machine m = {two_lanes, 0.03, 4.5, 0, 80, seed * 7, 0, 0, 3};
+
+        assert_int_equal(search(&m, &two, &out), 0);
+        good += out.found && out.best.lanes == 2 && out.best.threads == 1 && out.best.batch >= 8;
+    }
+    if (good < 45)
+        fail_msg("only %d of 50", good);
+}
+
 static void failures_are_lines(void **state)
 {
     static struct tune_result out;
@@ -299,6 +327,7 @@ int main(void)
         cmocka_unit_test(the_default_stays_on_a_tie),
         cmocka_unit_test(keeps_to_its_time),
         cmocka_unit_test(a_cold_start_leaves_time),
+        cmocka_unit_test(slow_opens_leave_time),
         cmocka_unit_test(failures_are_lines),
         cmocka_unit_test(an_interrupt_ends_it),
         cmocka_unit_test(what_is_fixed_stays),
