@@ -19,6 +19,10 @@ engine-%: ## fetch and build one more engine; DEVICE=cuda: its library for CUDA 
 	@tools/bootstrap engine:$*$(if $(filter cpu,$(DEVICE)),,-$(DEVICE))
 	@$(call BUILD,$(PRESET)) --configure-again -DASSAY_DEVICE_$*=$(DEVICE)
 
+loadgen-%: ## fetch and build the LoadGen of an older round: loadgen-6.0.15 (v6.0), 5.1.2 (v5.1), 5.0.20, 5.0.2
+	@tools/bootstrap loadgen:$*
+	@$(call BUILD,$(PRESET)) --configure-again
+
 demo: all ## build, then the main job: ResNet-50, Offline, on synthetic weights and images
 	@build/$(PRESET)/bin/assay run resnet50 --scenario Offline
 

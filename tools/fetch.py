@@ -4,7 +4,7 @@
     fetch.py LOCK CACHE TARGET [--engine NAME] [--dry-run] [--ort-include DIR]
 
 Without --engine: what every build needs.  With it: what that engine needs besides (NAME-cuda: its library for
-CUDA).  --dry-run says what would be downloaded.  ASSAY_OFFLINE set: nothing is downloaded.
+CUDA; loadgen-VERSION: that LoadGen).  --dry-run says what would be downloaded.  ASSAY_OFFLINE set: nothing is downloaded.
 
 CACHE/ holds the downloads as they were published; TARGET/ what is unpacked from them.  A file is used only when
 its SHA-256 is the one in the lock, whether it was just downloaded or lay in the cache: a bad one is fetched again.
@@ -577,6 +577,8 @@ def amount(rows):
 
 
 def whose(engine):
+    if engine.startswith("loadgen-"):
+        return "LoadGen " + engine[len("loadgen-"):]
     return "the base" if engine == "-" else "engine " + engine
 
 
@@ -619,7 +621,7 @@ def main():
     targets = {}
     lock = [row for row in read_lock(args.lock) if args.engine in row.engines]
     if not lock:
-        say("assay: tools/deps.lock has nothing for an engine '%s'" % args.engine)
+        say("assay: tools/deps.lock has nothing for %s" % whose(args.engine))
         return 2
     for row in lock:
         targets.setdefault(row.target, []).extend([row] if row.fits() else [])

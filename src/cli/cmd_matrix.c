@@ -180,6 +180,7 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     if (cli_wants_json(in))
         return cli_json(json_pack("{s:o}", "commands", runs), "plan");
     json_array_foreach(runs, i, words) report_command(words, stdout);
+    fflush(stdout);
     fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
             json_array_size(cells));
     json_decref(runs);

@@ -139,12 +139,25 @@ class SharpTimers
     const int before_;
 };
 
+/* FromConfig's word for the built-in configuration: a number, in 5.0.2 a truth. */
+using names = const std::string &;
+[[maybe_unused]] int builtin(int (mlperf::TestSettings::*)(names, names, names, int))
+{
+    return 0;
+}
+
+[[maybe_unused]] int builtin(int (mlperf::TestSettings::*)(names, names, names, bool))
+{
+    return true;
+}
+
 int from_builtin(mlperf::TestSettings &t, const char *model, int scenario, assay_err *err)
 {
     if (scenario < 0 || scenario >= SCENARIO_COUNT)
         return assay_fail(err, ASSAY_EFAIL, "LoadGen: there is no scenario number %d", scenario);
     t.token_latency_scaling_factor = 0; /* LoadGen leaves it uninitialised */
-    if (t.FromConfig("", model, scenario_names[scenario], 0))
+    if (t.FromConfig("", model, scenario_names[scenario],
+                     builtin(&mlperf::TestSettings::FromConfig)))
         return assay_fail(err, ASSAY_EFAIL, "LoadGen: its built-in configuration cannot be read");
     t.scenario = static_cast<mlperf::TestScenario>(scenario);
     return 0;
@@ -225,6 +238,20 @@ uint64_t at_most(int64_t count, size_t total)
     return static_cast<uint64_t>(count) < total ? static_cast<uint64_t>(count) : total;
 }
 
+/* LoadGens before 6.0.15 have no such field. */
+template <class Settings>
+auto set_accuracy_samples(Settings &t, uint64_t n, int)
+    -> decltype(t.accuracy_sample_count_override, true)
+{
+    t.accuracy_sample_count_override = n;
+    return true;
+}
+
+template <class Settings> bool set_accuracy_samples(Settings &, uint64_t n, ...)
+{
+    return n == 0;
+}
+
 int common_fields(mlperf::TestSettings &t, const settings &s, const load_sut &sut, assay_err *err)
 {
     switch (s.mode) {
@@ -247,7 +274,10 @@ int common_fields(mlperf::TestSettings &t, const settings &s, const load_sut &su
     t.max_query_count = static_cast<uint64_t>(s.max_query_count);
     t.sample_concatenate_permutation = s.sample_concatenate_permutation != 0;
     t.performance_sample_count_override = at_most(s.performance_sample_count, sut.total_samples);
-    t.accuracy_sample_count_override = at_most(s.accuracy_sample_count, sut.total_samples);
+    if (!set_accuracy_samples(t, at_most(s.accuracy_sample_count, sut.total_samples), 0))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "--accuracy-sample-count: LoadGen %s has no such setting; use --count",
+                          LOADGEN_VERSION);
     t.print_timestamps = s.print_timestamps != 0;
     t.performance_issue_unique = s.performance_issue_unique != 0;
     t.performance_issue_same = s.performance_issue_same != 0;

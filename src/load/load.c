@@ -68,8 +68,9 @@ int load_open(const char *round, const struct load_bridge **out, struct assay_er
         rc = assay_fail(err, ASSAY_EFAIL, "LoadGen: out of memory");
     else if (!file_exists(path))
         rc = assay_fail(err, ASSAY_EFAIL,
-                        "round %s needs LoadGen %s, which is not installed (no %s)", r->name,
-                        r->loadgen, path);
+                        "round %s needs LoadGen %s, which is not here (no %s): `make "
+                        "loadgen-%s` in Assay's source tree gets it",
+                        r->name, r->loadgen, path, r->loadgen);
     else
         rc = open_object(path, r->loadgen, out, err);
     free(path);

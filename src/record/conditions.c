@@ -25,7 +25,7 @@
 #include "record/facts.h"
 
 #define PROBE_REVISION 1
-#define REPEATS        8
+#define REPEATS        16
 #define COMPUTE_STEPS  3000000
 #define MEMORY_BYTES   ((size_t)64 << 20)
 #define LOOKED_AT      8 /* processors whose frequency is sampled */

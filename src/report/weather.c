@@ -1,16 +1,16 @@
 /* The machine's part in a difference; see weather.h.
  *
- * The reference kernel's times before and after each run say how fast the machine was at four
- * moments.  Between those of A and those of B lie four ratios; what the machine did to the runs
- * lies somewhere among them, as far as two looks can tell.  So the interval of a figure's ratio is
- * stretched by the largest and the smallest of the four, less a dead zone that two looks at an
- * unchanged machine may differ by.  For the compute part that is 2 %: undisturbed, its quickest
- * repetition repeats within 1 %.  For the memory part it is 10 %: it wanders more, with what other
- * processors have in the shared cache, and a run waits for memory only a part of its time.  Of the
- * two parts the one that says more counts, on either side.  Added is the difference in what others
- * took meanwhile: of the processors' work what a hypervisor gave to other machines (steal), and of
- * all processors what other programs used.  Neither need have touched the run, but both may; less
- * 2 %, since what is taken in small pieces shows in the run's own noise.
+ * The reference kernel's times before and after each run say how fast the machine was.  What lasts
+ * for a moment shows in the run itself, as its own noise, and so does what changes half-way; what
+ * cannot be seen there is a machine that was slower all through it.  So of a run's two looks the
+ * quicker counts, and the interval of a figure's ratio is stretched by the ratio of A's and B's,
+ * less a dead zone that two looks at an unchanged machine may differ by.  For the compute part that
+ * is 2 %: its quickest repetition repeats within 1 %.  For the memory part it is 10 %: it wanders
+ * more, with what other processors have in the shared cache, and a run waits for memory only a part
+ * of its time.  Of the two parts the one that says more counts, on either side.  Added is the
+ * difference in what others took meanwhile: of the processors' work what a hypervisor gave to other
+ * machines (steal), and of all processors what other programs used.  Neither need have touched the
+ * run, but both may; less 2 %, since what is taken in small pieces shows in the run's own noise.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -72,23 +72,10 @@ static bool throttled(const json_t *record)
     return tree_real(t, "thermal", 0) > 0 || tree_real(t, "quota", 0) > 0;
 }
 
-/* The logarithms of the extreme ratios of one part of the kernel. */
-static bool extremes(const json_t *a, const json_t *b, const char *what, double *least,
-                     double *most)
+/* The quicker of a run's two looks; NaN: there is none. */
+static double quickest(const json_t *record, const char *what)
 {
-    static const char *const when[] = {"before", "after"};
-
-    *least = INFINITY;
-    *most = -INFINITY;
-    for (int i = 0; i < 4; i++) {
-        double ratio = log(probe(b, when[i & 1], what) / probe(a, when[i >> 1], what));
-
-        if (!isfinite(ratio))
-            return false;
-        *least = fmin(*least, ratio);
-        *most = fmax(*most, ratio);
-    }
-    return true;
+    return fmin(probe(record, "before", what), probe(record, "after", what));
 }
 
 struct weather weather_between(const json_t *a, const json_t *b)
@@ -98,15 +85,17 @@ struct weather weather_between(const json_t *a, const json_t *b)
         double dead;
     } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
     struct weather w = {.slow = 1, .quick = 1};
-    double least, most, more = taken(b) - taken(a), beyond = fmax(0, fabs(more) - TAKEN_DEAD);
+    double more = taken(b) - taken(a), beyond = fmax(0, fabs(more) - TAKEN_DEAD);
 
     if (tree_int(part(a, "probe"), "revision", 0) == tree_int(part(b, "probe"), "revision", -1))
         for (int i = 0; i < 2; i++) {
-            if (!extremes(a, b, parts[i].name, &least, &most))
+            double ratio = log(quickest(b, parts[i].name) / quickest(a, parts[i].name));
+
+            if (!isfinite(ratio))
                 continue;
             w.known = true;
-            w.slow = fmax(w.slow, exp(fmax(0, most - parts[i].dead)));
-            w.quick = fmin(w.quick, exp(fmin(0, least + parts[i].dead)));
+            w.slow = fmax(w.slow, exp(fmax(0, ratio - parts[i].dead)));
+            w.quick = fmin(w.quick, exp(fmin(0, ratio + parts[i].dead)));
         }
     if (more > 0)
         w.slow /= 1 - beyond;

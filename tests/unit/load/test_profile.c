@@ -163,8 +163,13 @@ static void rounds(void **state)
     (void)state;
     assert_string_equal(load_round_find("v6.1")->loadgen, "6.0.17");
     assert_null(load_round_find("v1.0"));
-    assert_int_equal(load_open("v5.1", &b, &err), ASSAY_EFAIL);
-    assert_non_null(strstr(err.text, "round v5.1 needs LoadGen 5.1.2, which is not installed"));
+    /* `make loadgen-5.1.2` may have been run. */
+    if (load_open("v5.1", &b, &err)) {
+        assert_non_null(strstr(err.text, "round v5.1 needs LoadGen 5.1.2, which is not here"));
+        assert_non_null(strstr(err.text, "`make loadgen-5.1.2`"));
+    } else {
+        assert_string_equal(b->version, "5.1.2");
+    }
     assert_int_equal(load_open("v9", &b, &err), ASSAY_EUSAGE);
     assert_non_null(strstr(err.text, "v6.1"));
 }
