@@ -149,7 +149,7 @@ class FetchTest(unittest.TestCase):
         self.assertEqual(self.run_main(*lines, engine="mine"), 0)
         self.assertEqual(sorted(os.listdir(self.dir + "/deps")), [".lock", "base", "mine"])
         self.assertEqual(self.run_main(*lines, engine="yours"), 2)
-        self.assertIn("nothing for an engine 'yours'", self.err.getvalue())
+        self.assertIn("nothing for engine yours", self.err.getvalue())
 
     def test_the_size_comes_first(self):
         self.body = None
