@@ -116,9 +116,10 @@ ASSAY_API int assay_choose(const char *point, const char *const *settings, struc
 /* From records of one system to a judged submission tree (assay.submit/1; docs/submission.md); what
  * is missing is run first.  runs: as for assay_record.  ask: "division=closed|open|network",
  * "category=edge|datacenter|both", "round=v6.1", "submitter=NAME", "system=FILE", "out=DIR" (must
- * not be there; default: submission), "rehearsal=true", "min-duration-ms=N".  "findings" are no
- * error of the call.  dry: only list the runs that would be made (assay.submit-plan/1).  settings:
- * store, cache, progress. */
+ * not be there; default: submission), "rehearsal=true", "min-duration-ms=N", "offline=true"
+ * (fetches nothing). "findings" are no error of the call; "official" is what assay_check_official
+ * gives.  dry: only list the runs that would be made (assay.submit-plan/1).  settings: store,
+ * cache, progress. */
 ASSAY_API int assay_submit(const char *const *runs, const char *const *ask,
                            const char *const *settings, bool dry, char **report,
                            struct assay_err *err);
@@ -127,6 +128,13 @@ ASSAY_API int assay_submit(const char *const *runs, const char *const *ask,
  * min_duration_ms: of a rehearsal, in the place of the round's; 0: the round's. */
 ASSAY_API int assay_check(const char *tree, const char *round, int64_t min_duration_ms,
                           char **report, struct assay_err *err);
+/* Runs the submission checker that MLCommons publishes on a tree (assay.official/1): "verdict" is
+ * "accepted", "rejected" or "none" with "why"; "errors" and "last" are lines of it, "log" all of
+ * them.  It is got by its recipe where it is not here; where it cannot be, "ran" is false and "get"
+ * is the command: no error of the call.  Of the settings: cache, progress. */
+ASSAY_API int assay_check_official(const char *tree, const char *round, bool offline,
+                                   const char *const *settings, char **report,
+                                   struct assay_err *err);
 
 /* ---- recipes ---- */
 

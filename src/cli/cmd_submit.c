@@ -4,6 +4,7 @@
 
 #include "base/tree.h"
 #include "cli/submission.h"
+#include "lib/official.h"
 #include "lib/submit.h"
 
 /* Returns an exit code. */
@@ -50,7 +51,7 @@ static int print_plan(json_t *plan, const char *round)
     }
     printf("%zu of %zu runs are to be made; the tree goes to %s\n", missing, json_array_size(runs),
            tree_text(plan, "out", ""));
-    cli_official_request(round, request);
+    lib_official_request(round, request);
     printf("then the official checker runs: assay plan %s\n", request);
     json_decref(plan);
     return EXIT_OK;

@@ -6,6 +6,7 @@
 #include "base/tree.h"
 #include "lib/border.h"
 #include "lib/compare.h"
+#include "lib/official.h"
 #include "lib/submit.h"
 #include "run/exploring.h"
 #include "run/matrix.h"
@@ -228,9 +229,15 @@ int assay_choose(const char *point, const char *const *settings, struct assay_er
 
 /* ---- submission ---- */
 
-static int read_submit_word(struct lib_submit_ask *ask, const char *name, const char *value,
+struct submission {
+    struct lib_submit_ask ask;
+    bool offline;
+};
+
+static int read_submit_word(struct submission *x, const char *name, const char *value,
                             struct assay_err *err)
 {
+    struct lib_submit_ask *ask = &x->ask;
     struct submit_request *r = &ask->request;
     const struct {
         const char *name, **at;
@@ -242,16 +249,17 @@ static int read_submit_word(struct lib_submit_ask *ask, const char *name, const 
             return *texts[i].at = value, ASSAY_OK;
     if (!strcmp(name, "rehearsal"))
         return border_bool(name, value, &r->rehearsal, err);
+    if (!strcmp(name, "offline"))
+        return border_bool(name, value, &x->offline, err);
     if (!strcmp(name, "min-duration-ms"))
         return border_int(name, value, 1, 3600000, &r->min_duration_ms, err);
     return assay_fail(err, ASSAY_EUSAGE,
                       "'%.40s' is no part of a submission: division category round submitter "
-                      "system out rehearsal min-duration-ms",
+                      "system out rehearsal min-duration-ms offline",
                       name);
 }
 
-static int read_submit_ask(const char *const *words, struct lib_submit_ask *ask,
-                           struct assay_err *err)
+static int read_submit_ask(const char *const *words, struct submission *x, struct assay_err *err)
 {
     const char *value;
     char name[64];
@@ -259,7 +267,7 @@ static int read_submit_ask(const char *const *words, struct lib_submit_ask *ask,
 
     for (; !rc && words && *words; words++) {
         value = border_pair(*words, name, err);
-        rc = value ? read_submit_word(ask, name, value, err) : ASSAY_EUSAGE;
+        rc = value ? read_submit_word(x, name, value, err) : ASSAY_EUSAGE;
     }
     return rc;
 }
@@ -267,8 +275,8 @@ static int read_submit_ask(const char *const *words, struct lib_submit_ask *ask,
 int assay_submit(const char *const *runs, const char *const *ask, const char *const *settings,
                  bool dry, char **report, struct assay_err *err)
 {
-    struct lib_submit_ask wanted = {.runs = runs, .dry = dry};
-    json_t *tree = NULL, *left = NULL;
+    struct submission x = {.ask = {.runs = runs, .dry = dry}};
+    json_t *tree = NULL, *left = NULL, *official = NULL;
     struct settings s = {0};
     int rc;
     BORDER_ERR(err);
@@ -277,11 +285,18 @@ int assay_submit(const char *const *runs, const char *const *ask, const char *co
         return border_null("assay_submit", err);
     rc = border_settings(settings, &s, err);
     if (!rc)
-        rc = read_submit_ask(ask, &wanted, err);
+        rc = read_submit_ask(ask, &x, err);
     if (!rc)
-        rc = lib_submit(&wanted, &(struct lib_runner){&s, 1, border_argv}, &tree, &left, err);
+        rc = lib_submit(&x.ask, &(struct lib_runner){&s, 1, border_argv}, &tree, &left, err);
+    if (!rc && !dry)
+        rc = lib_official(x.ask.out ? x.ask.out : LIB_SUBMIT_OUT, x.ask.request.round, &s,
+                          x.offline, &official, err);
+    if (official)
+        json_object_set_new(tree, "official", official);
     json_decref(left);
     settings_release(&s);
+    if (rc)
+        json_decref(tree);
     return rc ? rc : border_give(tree, dry ? "submit-plan" : "submit", report, err);
 }
 
@@ -299,4 +314,21 @@ int assay_check(const char *tree, const char *round, int64_t min_duration_ms, ch
         return assay_fail(err, ASSAY_EUSAGE, "min_duration_ms: 0 to 3600000");
     rc = submit_check(tree, &ask, &found, err);
     return rc ? rc : border_give(found, "check", report, err);
+}
+
+int assay_check_official(const char *tree, const char *round, bool offline,
+                         const char *const *settings, char **report, struct assay_err *err)
+{
+    struct settings s = {0};
+    json_t *found = NULL;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!tree || !round || !report)
+        return border_null("assay_check_official", err);
+    rc = border_settings(settings, &s, err);
+    if (!rc)
+        rc = lib_official(tree, round, &s, offline, &found, err);
+    settings_release(&s);
+    return rc ? rc : border_give(found, "official", report, err);
 }

@@ -89,14 +89,16 @@ static void explore_errors(void **state)
 static void submit(void **state)
 {
     const char *const settings[] = {QUICK, NULL}, *const runs[] = {"last", NULL};
-    const char *const own[] = {store_setting, "progress=none", NULL};
-    char *text = NULL, *out = below("tree"), out_word[80];
-    const char *const ask[] = {"division=open",       WORDS,    "rehearsal=true",
-                               "min-duration-ms=200", out_word, NULL};
-    json_t *tree;
+    char *text = NULL, *out = below("tree"), *shelf = below("shelf"), out_word[80], cache_word[80];
+    const char *const own[] = {store_setting, cache_word, "progress=none", NULL};
+    const char *const ask[] = {
+        "division=open", WORDS, "rehearsal=true", "offline=true", "min-duration-ms=200",
+        out_word,        NULL};
+    json_t *tree, *official;
 
     (void)state;
     snprintf(out_word, sizeof(out_word), "out=%s", out);
+    snprintf(cache_word, sizeof(cache_word), "cache=%s", shelf);
     json_decref(good(assay_run(settings, &text, &err), &text, "assay.record/1"));
     tree = good(assay_submit(runs, ask, own, true, &text, &err), &text, "assay.submit-plan/1");
     assert_int_equal(json_array_size(json_object_get(tree, "runs")), 2);
@@ -108,12 +110,21 @@ static void submit(void **state)
     assert_true(tree_bool(tree, "rehearsal", false));
     assert_true(json_is_string(
         json_object_get(json_array_get(json_object_get(tree, "runs"), 1), "record")));
+    official = json_object_get(tree, "official");
+    assert_string_equal(tree_text(official, "verdict", ""), "none");
+    assert_false(tree_bool(official, "ran", true));
+    json_decref(tree);
+    tree =
+        good(assay_check_official(out, "v6.1", true, own, &text, &err), &text, "assay.official/1");
+    assert_string_equal(tree_text(tree, "get", ""),
+                        "assay get mlperf-inference@==6.1 checker-python");
     json_decref(tree);
     tree = good(assay_check(out, "v6.1", 200, &text, &err), &text, "assay.check/1");
     assert_true(json_array_size(json_object_get(tree, "findings")) > 0);
     json_decref(tree);
     bad(assay_check(out, "v4.0", 0, &text, &err), ASSAY_EUSAGE, "v4.0", &text);
     bad(assay_submit(runs, ask, own, false, &text, &err), ASSAY_EUSAGE, "is there already", &text);
+    free(shelf);
     free(out);
 }
 
