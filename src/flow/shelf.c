@@ -15,9 +15,10 @@
 #include "flow/entry.h"
 #include "flow/shelf_inside.h"
 
-#define DEAD        "dead-"
-#define PARTS_S     (7 * 24 * 3600) /* so long are unfinished downloads kept */
-#define TOUCH_AGE_S 60              /* the time of last use is no finer than this */
+#define DEAD           "dead-"
+#define PARTS_S        (7 * 24 * 3600) /* so long are unfinished downloads kept */
+#define TOUCH_AGE_S    60              /* the time of last use is no finer than this */
+#define LONGEST_NAP_NS 50000000
 
 void shelf_entry_dir(const struct shelf *s, const char *key, char out[SHELF_PATH])
 {
@@ -215,6 +216,41 @@ static int find_again(const struct shelf *s, struct shelf_entry *e, struct assay
     return ASSAY_OK;
 }
 
+static ino_t inode_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* The lock, or what another has made: he goes on holding it, shared, for as long as he uses it, and
+ * may himself wait for what we hold.  Each folder is looked at once: it may be large, and damaged.
+ */
+static int lock_or_find(const struct shelf *s, struct shelf_entry *e, const volatile int *stop,
+                        struct assay_err *err)
+{
+    struct timespec nap = {0, 1000000};
+    char dir[SHELF_PATH];
+    struct assay_err busy;
+    ino_t seen = 0, now;
+    int rc;
+
+    shelf_entry_dir(s, e->key, dir);
+    while ((rc = shelf_lock_take(s->dir, e->key, SHELF_LOCK_ALONE, false, NULL, &e->lock, &busy)) ==
+           ASSAY_EAGAIN) {
+        now = inode_of(dir);
+        if (now && now != seen && ((rc = find_again(s, e, err)) || e->found))
+            return rc;
+        seen = now;
+        if (stop && *stop)
+            return assay_fail(err, ASSAY_ESTOP, "interrupted");
+        nanosleep(&nap, NULL);
+        if (nap.tv_nsec < LONGEST_NAP_NS)
+            nap.tv_nsec *= 2;
+    }
+    return rc ? assay_fail(err, rc, "%s", busy.text) : find_again(s, e, err);
+}
+
 static int make_folders(const struct shelf *s, struct shelf_entry *e, struct assay_err *err)
 {
     snprintf(e->temp, sizeof(e->temp), "%s/tmp/%s-XXXXXX", s->dir, e->key);
@@ -241,9 +277,7 @@ int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop
     if (rc)
         return rc;
     snprintf(e->key, sizeof(e->key), "%s", key);
-    rc = shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, true, stop, &e->lock, err);
-    if (!rc)
-        rc = find_again(s, e, err);
+    rc = lock_or_find(s, e, stop, err);
     if (!rc && !e->found)
         rc = make_folders(s, e, err);
     if (rc)

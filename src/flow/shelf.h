@@ -55,7 +55,8 @@ int shelf_hold(const struct shelf *s, const char *key, int *hold, struct assay_e
 void shelf_let_go(const struct shelf *s, const char *key, int hold);
 
 /* Takes the key's lock; waits for another who makes it, until *stop != 0 (ASSAY_ESTOP; stop may be
- * NULL). e->found: it is there, made meanwhile; nothing is to be done, nothing to be let go. */
+ * NULL). e->found: it is there, made meanwhile, whoever holds it; nothing is to be done, nothing to
+ * be let go. */
 int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop,
                 struct shelf_entry *e, struct assay_err *err);
 /* Hashes the files, writes entry.json (meta's members {"recipe", "why", "inputs" …}, and how many
