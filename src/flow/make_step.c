@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/fetch.h"
+#include "flow/fetch_url.h"
 #include "flow/first_seen.h"
 #include "flow/have.h"
 #include "flow/index.h"
@@ -150,10 +151,14 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     struct fetch_result got = {.bytes = 0};
     char *path = part_of(e, i, row), *cert = NULL, known[HASH_HEX] = "";
     json_t *list = NULL, *v;
-    size_t n;
+    size_t n, count = 0;
     int rc = path ? urls_of(s, row, &list, &cert, err) : no_memory(err);
 
-    json_array_foreach(list, n, v) if (n < MAX_URLS) urls[n] = json_string_value(v);
+    json_array_foreach(list, n, v)
+    {
+        if (count < MAX_URLS && (!s->plan->ask.offline || fetch_url_is_file(json_string_value(v))))
+            urls[count++] = json_string_value(v);
+    }
     ask.urls = urls;
     ask.cert = cert;
     if (!rc && !ask.sha256 && first_seen_find(urls[0], known))
