@@ -274,7 +274,7 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
     return plan_set_outputs(p, n, NULL, err);
 }
 
-/* map: of the solution's indices to the plan's, and 1; 0: not there yet. */
+/* map: of the solution's indices to the plan's, and 1; 0: not there yet; SIZE_MAX: under way. */
 static int add_solved(struct plan *p, const struct solution *all, size_t at, size_t *map,
                       struct assay_err *err)
 {
@@ -282,8 +282,12 @@ static int add_solved(struct plan *p, const struct solution *all, size_t at, siz
     struct plan_node *n;
     int downloads = -1, rc = ASSAY_OK;
 
+    /* The solver sees a ring only along the way by which each came in first. */
+    if (map[at] == SIZE_MAX)
+        return assay_fail(err, ASSAY_EUSAGE, "recipes need each other in a cycle: %s", s->chain);
     if (map[at])
         return ASSAY_OK;
+    map[at] = SIZE_MAX;
     for (size_t i = 0; !rc && i < s->need_count; i++)
         rc = add_solved(p, all, s->needs[i].to, map, err);
     if (!rc && json_object_get(s->body, "fetch") &&
