@@ -234,12 +234,27 @@ static int check_inputs(const struct plan_node *n, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* Whether digests say of every file what is in it; that of an archive is none of what was in it. */
+static bool is_known_by_digests(const struct plan_node *n)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(n->body, "fetch"), i, row)
+    {
+        if (json_object_get(row, "unpack") ||
+            (!json_object_get(row, "sha256") && !json_object_get(row, "md5")))
+            return false;
+    }
+    return n->fetches;
+}
+
 /* The user's own place: where digests say what is in it, it stands for what would be fetched. */
 static int settle_users(struct plan *p, struct plan_node *n, struct assay_err *err)
 {
     char *stamps;
 
-    if (n->fetches) {
+    if (is_known_by_digests(n)) {
         n->key_of = plan_key_of_downloads(n->body);
         plan_key_from(n->key_of, n->key);
     } else {
