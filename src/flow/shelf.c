@@ -37,13 +37,17 @@ int shelf_check_key(const char *key, struct assay_err *err)
 int shelf_discard(const struct shelf *s, const char *path, struct assay_err *err)
 {
     char dead[SHELF_PATH], place[SHELF_PATH + 8];
+    int why;
 
-    snprintf(dead, sizeof(dead), "%s/tmp/" DEAD "XXXXXX", s->dir);
-    if (!mkdtemp(dead))
-        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", dead, strerror(errno));
-    snprintf(place, sizeof(place), "%s/it", dead);
-    if (rename(path, place) < 0 && errno != ENOENT) {
-        assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path, strerror(errno));
+    do { /* another process that opens the shelf may remove the new folder before it is used */
+        snprintf(dead, sizeof(dead), "%s/tmp/" DEAD "XXXXXX", s->dir);
+        if (!mkdtemp(dead))
+            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", dead, strerror(errno));
+        snprintf(place, sizeof(place), "%s/it", dead);
+        why = rename(path, place) < 0 ? errno : 0;
+    } while (why == ENOENT && file_exists(path));
+    if (why && why != ENOENT) {
+        assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path, strerror(why));
         rmdir(dead);
         return ASSAY_EFAIL;
     }
@@ -69,6 +73,24 @@ static bool older_than(const char *path, double seconds)
     return lstat(path, &st) == 0 && difftime(time(NULL), st.st_mtime) > seconds;
 }
 
+/* When something of a download was last written: the folders' own times are older. */
+static bool is_old_download(const char *path, int depth)
+{
+    char below[SHELF_PATH + 600];
+    bool old = older_than(path, PARTS_S);
+    DIR *d = old && depth ? opendir(path) : NULL;
+    struct dirent *e;
+
+    while (d && old && (e = readdir(d))) {
+        snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+            old = is_old_download(below, depth - 1);
+    }
+    if (d)
+        closedir(d);
+    return old;
+}
+
 static void clean_one(const struct shelf *s, const char *folder, const char *name)
 {
     bool parts = !strcmp(folder, "parts");
@@ -80,7 +102,7 @@ static void clean_one(const struct shelf *s, const char *folder, const char *nam
         file_remove_tree(path, NULL);
     else if (entry_is_key(key) && !strcmp(folder, "locks"))
         clean_locked(s, key, NULL);
-    else if (entry_is_key(key) && (!parts || older_than(path, PARTS_S)))
+    else if (entry_is_key(key) && (!parts || is_old_download(path, 2)))
         clean_locked(s, key, path);
 }
 
@@ -306,6 +328,19 @@ static void sync_folder(const char *path)
     }
 }
 
+/* What is made anew stays pinned. */
+static void keep_pin(const char *temp, const char *dir)
+{
+    char pinned[SHELF_PATH + 8], path[SHELF_PATH + 8];
+    int fd;
+
+    snprintf(pinned, sizeof(pinned), "%s/pinned", dir);
+    snprintf(path, sizeof(path), "%s/pinned", temp);
+    fd = file_exists(pinned) ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+    if (fd >= 0)
+        close(fd);
+}
+
 /* Renames what was made into its place; a damaged entry that is there goes first. */
 static int put_in_place(const struct shelf *s, const struct shelf_entry *e, struct assay_err *err)
 {
@@ -315,6 +350,7 @@ static int put_in_place(const struct shelf *s, const struct shelf_entry *e, stru
     snprintf(above, sizeof(above), "%s/%.2s", s->dir, e->key);
     if (mkdir(above, 0777) < 0 && errno != EEXIST)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", above, strerror(errno));
+    keep_pin(e->temp, dir);
     if (file_is_dir(dir) && shelf_discard(s, dir, err))
         return ASSAY_EFAIL;
     if (rename(e->temp, dir) < 0)

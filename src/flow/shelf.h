@@ -11,7 +11,8 @@
  *                   /pinned       there: never pruned
  *   <shelf>/locks/KEY.lock        held with flock by who makes, uses or removes the entry
  *   <shelf>/tmp/KEY-XXXXXX/       what grows; belongs to who holds the key's lock
- *   <shelf>/parts/KEY/            downloads under way: kept when their process dies, for a week
+ *   <shelf>/parts/KEY/            downloads under way: kept when their process dies, until
+ *                                 nothing was written to them for a week
  *
  * A lock goes with its process, so a crash leaves none; what dead processes left under tmp/ is
  * removed when the shelf is next opened.  All functions may be called from any thread and from

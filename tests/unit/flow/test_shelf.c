@@ -503,6 +503,10 @@ static void test_after_the_dead(void **state)
     snprintf(path, sizeof(path), "%s/parts/%.64s", dir, key_of(1));
     utimensat(AT_FDCWD, path, (struct timespec[]){{1000, 0}, {1000, 0}}, 0);
     assert_int_equal(shelf_open(dir, &other, &err), 0);
+    assert_int_equal(names_in("parts"), 1); /* what grows in it is young */
+    snprintf(path, sizeof(path), "%s/parts/%.64s/x.part", dir, key_of(1));
+    utimensat(AT_FDCWD, path, (struct timespec[]){{1000, 0}, {1000, 0}}, 0);
+    assert_int_equal(shelf_open(dir, &other, &err), 0);
     assert_int_equal(names_in("parts") + names_in("tmp"), 0); /* old enough */
 }
 
@@ -592,6 +596,18 @@ static void test_prune(void **state)
     assert_int_equal(prune(-1, 0, false), 3);
     assert_int_equal(prune(-1, 0, false), 0);
     assert_int_equal(names_in("tmp") + names_in("locks"), 0);
+}
+
+static void test_made_anew_it_stays_pinned(void **state)
+{
+    (void)state;
+    make(1, 100);
+    assert_int_equal(shelf_pin(&shelf, key_of(1), true, &err), 0);
+    write_into(1, "a/one.txt", "y", false);
+    make(1, 100);
+    assert_int_equal(prune(-1, 0, false), 0);
+    assert_true(is_there(1));
+    assert_int_equal(bad_count(), 0);
 }
 
 static void test_find_counts_as_use(void **state)
@@ -764,6 +780,7 @@ int main(void)
                                        CASE(test_after_the_dead),
                                        CASE(test_twenty_processes_build_once),
                                        CASE(test_prune),
+                                       CASE(test_made_anew_it_stays_pinned),
                                        CASE(test_find_counts_as_use),
                                        CASE(test_remove_wants_it_free),
                                        CASE(test_full_disk),
