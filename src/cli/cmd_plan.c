@@ -39,7 +39,7 @@ const struct cli_command cli_cmd_plan = {
     .settings = settings,
     .help = "Resolves the recipes and all that they need, and prints the plan: each step, address, "
             "size, digest, licence, command, and the disk that it takes. Nothing is fetched or "
-            "run.\n"
+            "built; a program that a recipe finds is asked for its version.\n"
             "\n"
             "A RECIPE is its name, or words parted by commas that are its name, its tags and its "
             "variations; behind an @ a range of versions.\n"

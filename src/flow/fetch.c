@@ -77,7 +77,7 @@ static int begin_rest(struct job *j, const struct transfer_head *head, struct as
 {
     if (head->range_from == j->part.have)
         return ASSAY_OK;
-    j->anew = true;
+    j->anew = j->part.have > 0; /* else it would be the same again, for ever */
     if (fatal(j, part_restart(&j->part, err)))
         return ASSAY_EFAIL;
     return assay_fail(err, ASSAY_EFAIL, "sends another part of the file than was asked for");
@@ -347,7 +347,7 @@ static int check_ask(const struct fetch_ask *ask, const char *path, struct assay
 }
 
 int fetch_check(const char *path, int64_t bytes, const char *sha256, const char *md5,
-                struct fetch_result *out, struct assay_err *err)
+                const volatile int *stop, struct fetch_result *out, struct assay_err *err)
 {
     struct fetch_result got = {.first_seen = !sha256};
     char md5_hex[HASH_HEX] = "";
@@ -357,7 +357,7 @@ int fetch_check(const char *path, int64_t bytes, const char *sha256, const char 
     if (bytes >= 0 && size >= 0 && size != bytes)
         return assay_fail(err, ASSAY_EFAIL, "%s: has %lld bytes instead of %lld", path,
                           (long long)size, (long long)bytes);
-    rc = part_read_digests(path, md5 != NULL, &got.bytes, got.sha256, md5_hex, err);
+    rc = part_read_digests(path, md5 != NULL, stop, &got.bytes, got.sha256, md5_hex, err);
     if (!rc && sha256 && strcasecmp(sha256, got.sha256))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: has SHA-256 %s instead of %.64s", path, got.sha256,
                         sha256);
@@ -438,14 +438,14 @@ int fetch_file(const struct fetch_ask *ask, const char *path, struct fetch_resul
     if (rc)
         return rc;
     if (before.st_ino && has_digest(ask) &&
-        !fetch_check(path, ask->bytes, ask->sha256, ask->md5, out, NULL))
+        !fetch_check(path, ask->bytes, ask->sha256, ask->md5, ask->stop, out, NULL))
         return ASSAY_OK;
     rc = part_open(&j.part, path, ask->md5 != NULL, ask->stop, err);
     if (rc)
         return rc;
     now = look(path);
     if (is_other(&before, &now) &&
-        !fetch_check(path, ask->bytes, ask->sha256, ask->md5, &got, NULL)) {
+        !fetch_check(path, ask->bytes, ask->sha256, ask->md5, ask->stop, &got, NULL)) {
         /* another process fetched it while we waited */
     } else {
         rc = fetch_locked(&j, path, &got, err);

@@ -39,7 +39,7 @@ int fetch_file(const struct fetch_ask *ask, const char *path, struct fetch_resul
 
 /* For what the user has already: compares size and digests, copies nothing. */
 int fetch_check(const char *path, int64_t bytes, const char *sha256, const char *md5,
-                struct fetch_result *out, struct assay_err *err);
+                const volatile int *stop, struct fetch_result *out, struct assay_err *err);
 
 /* A URL as it may be shown: no user, no password, and no value of what looks like a token. */
 void fetch_url_public(const char *url, char *out, size_t size);

@@ -46,18 +46,20 @@ static void digests_add(struct fetch_part *p, const void *data, size_t n)
     p->have += (int64_t)n;
 }
 
-static int read_what_is_there(struct fetch_part *p, struct assay_err *err)
+static int read_what_is_there(struct fetch_part *p, const volatile int *stop, struct assay_err *err)
 {
     size_t cap = 1 << 18;
     char *buf = malloc(cap);
-    ssize_t n;
+    ssize_t n = 0;
 
     if (!buf)
         return no_memory(p, err);
-    while ((n = read(p->fd, buf, cap)) > 0 || (n < 0 && errno == EINTR))
+    while (!(stop && *stop) && ((n = read(p->fd, buf, cap)) > 0 || (n < 0 && errno == EINTR)))
         if (n > 0)
             digests_add(p, buf, (size_t)n);
     free(buf);
+    if (stop && *stop)
+        return assay_fail(err, ASSAY_ESTOP, "interrupted");
     if (n < 0)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", p->path, strerror(errno));
     p->resumed = p->have > 0;
@@ -123,7 +125,7 @@ int part_open(struct fetch_part *p, const char *path, bool md5, const volatile i
     if (!rc)
         rc = digests_begin(p, md5, err);
     if (!rc)
-        rc = read_what_is_there(p, err);
+        rc = read_what_is_there(p, stop, err);
     if (!rc && p->have)
         read_note(p);
     if (rc)
@@ -220,8 +222,8 @@ void part_digests(struct fetch_part *p, char sha256[HASH_HEX], char md5[HASH_HEX
     }
 }
 
-int part_read_digests(const char *path, bool md5, int64_t *bytes, char sha256[HASH_HEX],
-                      char md5_hex[HASH_HEX], struct assay_err *err)
+int part_read_digests(const char *path, bool md5, const volatile int *stop, int64_t *bytes,
+                      char sha256[HASH_HEX], char md5_hex[HASH_HEX], struct assay_err *err)
 {
     struct fetch_part p = {.fd = open(path, O_RDONLY | O_CLOEXEC), .final = path};
     struct stat st;
@@ -232,7 +234,7 @@ int part_read_digests(const char *path, bool md5, int64_t *bytes, char sha256[HA
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
     else if (!S_ISREG(st.st_mode))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: is not a file", path);
-    else if (!(rc = digests_begin(&p, md5, err)) && !(rc = read_what_is_there(&p, err)))
+    else if (!(rc = digests_begin(&p, md5, err)) && !(rc = read_what_is_there(&p, stop, err)))
         part_digests(&p, sha256, md5_hex);
     *bytes = p.have;
     p.have = 1; /* nothing of it is to be removed */
@@ -265,9 +267,10 @@ int part_commit(struct fetch_part *p, struct assay_err *err)
 void part_close(struct fetch_part *p)
 {
     char hex[HASH_HEX];
+    struct stat st;
 
     if (p->fd >= 0) {
-        if (!p->have) {
+        if (!p->have && !fstat(p->fd, &st) && !st.st_size) { /* not one that is yet to be read */
             unlink(p->path);
             unlink(p->note);
         }

@@ -35,7 +35,7 @@ void part_close(struct fetch_part *p);
 int part_check_room(const struct fetch_part *p, int64_t more, struct assay_err *err);
 
 /* Size and digests of any file. */
-int part_read_digests(const char *path, bool md5, int64_t *bytes, char sha256[HASH_HEX],
-                      char md5_hex[HASH_HEX], struct assay_err *err);
+int part_read_digests(const char *path, bool md5, const volatile int *stop, int64_t *bytes,
+                      char sha256[HASH_HEX], char md5_hex[HASH_HEX], struct assay_err *err);
 
 #endif

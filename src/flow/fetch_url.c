@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "flow/fetch.h"
 
@@ -60,6 +61,17 @@ void fetch_url_public(const char *url, char *out, size_t size)
         if ((unsigned char)*p < 32 || *p == 127)
             *p = '?';
     text_release(&t);
+}
+
+char *fetch_url_name(const char *url)
+{
+    char shown[MAX_URL + 1], hex[HASH_HEX];
+
+    fetch_url_public(url, shown, sizeof(shown));
+    if (!strcmp(shown, url))
+        return strdup(url);
+    hash_bytes(url, strlen(url), hex);
+    return text_format("%s#%s", shown, hex);
 }
 
 bool fetch_url_is_file(const char *url)

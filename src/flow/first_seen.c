@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "flow/fetch_url.h"
 
 static char *seen_file(void)
 {
@@ -20,20 +21,21 @@ static char *seen_file(void)
 
 bool first_seen_find(const char *url, char sha256[HASH_HEX])
 {
-    char *file = seen_file(), *text = NULL, *line, *end;
+    char *file = seen_file(), *name = fetch_url_name(url), *text = NULL, *line, *end;
     bool found = false;
 
-    if (file && !file_read(file, 64 << 20, &text, NULL, NULL)) {
+    if (file && name && !file_read(file, 64 << 20, &text, NULL, NULL)) {
         for (line = text; !found && (end = strchr(line, '\n')); line = end + 1) {
             *end = 0;
             if (end - line > HASH_HEX && line[HASH_HEX - 1] == ' ' &&
-                !strcmp(line + HASH_HEX, url)) {
+                (!strcmp(line + HASH_HEX, name) || !strcmp(line + HASH_HEX, url))) {
                 snprintf(sha256, HASH_HEX, "%.64s", line);
                 found = true;
             }
         }
     }
     free(text);
+    free(name);
     free(file);
     return found;
 }
@@ -41,7 +43,7 @@ bool first_seen_find(const char *url, char sha256[HASH_HEX])
 int first_seen_add(const char *url, const char *sha256, struct assay_err *err)
 {
     char *config = file_config_dir(), *file = seen_file(), known[HASH_HEX];
-    char *line = text_format("%s %s\n", sha256, url);
+    char *name = fetch_url_name(url), *line = name ? text_format("%s %s\n", sha256, name) : NULL;
     int fd = -1, rc = ASSAY_OK;
 
     if (!config || !file || !line)
@@ -54,6 +56,7 @@ int first_seen_add(const char *url, const char *sha256, struct assay_err *err)
             close(fd);
     }
     free(line);
+    free(name);
     free(file);
     free(config);
     return rc;

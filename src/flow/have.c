@@ -137,16 +137,17 @@ static void add_stamp(struct text *t, const char *root, const char *name)
 {
     char stamp[96], *path = place(root, name);
 
-    if (path) {
+    if (path)
         digest_stamp(path, stamp);
+    if (path && *stamp) /* an archive need not be there, only what was in it */
         text_addf(t, "%s %s\n", name, stamp);
-    }
     free(path);
 }
 
 char *have_stamps(const json_t *body, const char *root)
 {
     static const char *const lists[] = {"fetch", "check"};
+    const char *key;
     struct text t;
     json_t *v;
     size_t i;
@@ -162,6 +163,8 @@ char *have_stamps(const json_t *body, const char *root)
                 add_stamp(&t, root, name);
         }
     }
+    json_object_foreach(json_object_get(body, "outputs"), key, v)
+        add_stamp(&t, root, json_string_value(v));
     return text_take(&t);
 }
 
@@ -179,14 +182,14 @@ static bool as_it_was(const char *root, const char *stamps)
         space = line + strlen(line);
         for (int words = 0; space > line && words < 4;)
             words += *--space == ' ';
-        if (*space != ' ')
-            break;
-        *space = 0;
+        good = *space == ' ';
+        if (good)
+            *space = 0;
         path = place(root, line);
         stamp[0] = 0;
         if (path)
             digest_stamp(path, stamp);
-        good = *stamp && !strcmp(stamp, space + 1);
+        good = good && *stamp && !strcmp(stamp, space + 1);
         free(path);
     }
     free(copy);

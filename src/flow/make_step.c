@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/fetch.h"
+#include "flow/fetch_url.h"
 #include "flow/first_seen.h"
 #include "flow/have.h"
 #include "flow/index.h"
@@ -43,12 +44,33 @@ static void leave_work(char *work)
     free(work);
 }
 
+static int check_outputs(const struct plan_node *n, const char *folder, const char *shown,
+                         struct assay_err *err)
+{
+    const char *key;
+    int rc = ASSAY_OK;
+    json_t *v;
+
+    json_object_foreach(json_object_get(n->body, "outputs"), key, v)
+    {
+        char *path = file_join(folder, json_string_value(v));
+
+        if (!rc && (!path || !file_exists(path)))
+            rc = assay_fail(err, ASSAY_EFAIL, "%s: its output '%s' is missing: no %.200s in %s",
+                            n->id, key, json_string_value(v), shown);
+        free(path);
+    }
+    return rc;
+}
+
 static int verify(struct step *s, struct assay_err *err)
 {
     struct plan_node *n = s->node;
     char *work = NULL;
     int rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
 
+    if (!rc && file_is_dir(n->root)) /* a file stands for the only one */
+        rc = check_outputs(n, n->root, n->root, err);
     if (!rc)
         rc = enter_work(s, &work, err);
     if (!rc)
@@ -150,10 +172,14 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     struct fetch_result got = {.bytes = 0};
     char *path = part_of(e, i, row), *cert = NULL, known[HASH_HEX] = "";
     json_t *list = NULL, *v;
-    size_t n;
+    size_t n, count = 0;
     int rc = path ? urls_of(s, row, &list, &cert, err) : no_memory(err);
 
-    json_array_foreach(list, n, v) if (n < MAX_URLS) urls[n] = json_string_value(v);
+    json_array_foreach(list, n, v)
+    {
+        if (count < MAX_URLS && (!s->plan->ask.offline || fetch_url_is_file(json_string_value(v))))
+            urls[count++] = json_string_value(v);
+    }
     ask.urls = urls;
     ask.cert = cert;
     if (!rc && !ask.sha256 && first_seen_find(urls[0], known))
@@ -211,24 +237,6 @@ static int fetch_all(struct step *s, const struct shelf_entry *e, json_t *downlo
 
 /* Making. */
 
-static int check_outputs(const struct plan_node *n, const char *out, struct assay_err *err)
-{
-    const char *key;
-    int rc = ASSAY_OK;
-    json_t *v;
-
-    json_object_foreach(json_object_get(n->body, "outputs"), key, v)
-    {
-        char *path = file_join(out, json_string_value(v));
-
-        if (!rc && (!path || !file_exists(path)))
-            rc = assay_fail(err, ASSAY_EFAIL, "%s: its output '%s' is missing: no %.200s was made",
-                            n->id, key, json_string_value(v));
-        free(path);
-    }
-    return rc;
-}
-
 static int run_parts(struct step *s, const char *out, const char *work, struct assay_err *err)
 {
     static const char *const parts[] = {"build", "convert"};
@@ -254,7 +262,7 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
     if (!rc)
         rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work, err);
     if (!rc && !only_downloads) {
-        rc = check_outputs(n, e->dir, err);
+        rc = check_outputs(n, e->dir, "what was made", err);
         if (!rc)
             rc = have_check(n->body, e->dir, false, s->stop, err);
         if (!rc)

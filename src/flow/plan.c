@@ -234,12 +234,27 @@ static int check_inputs(const struct plan_node *n, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* Whether digests say of every file what is in it; that of an archive is none of what was in it. */
+static bool is_known_by_digests(const struct plan_node *n)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(n->body, "fetch"), i, row)
+    {
+        if (json_object_get(row, "unpack") ||
+            (!json_object_get(row, "sha256") && !json_object_get(row, "md5")))
+            return false;
+    }
+    return n->fetches;
+}
+
 /* The user's own place: where digests say what is in it, it stands for what would be fetched. */
 static int settle_users(struct plan *p, struct plan_node *n, struct assay_err *err)
 {
     char *stamps;
 
-    if (n->fetches) {
+    if (is_known_by_digests(n)) {
         n->key_of = plan_key_of_downloads(n->body);
         plan_key_from(n->key_of, n->key);
     } else {
@@ -274,7 +289,7 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
     return plan_set_outputs(p, n, NULL, err);
 }
 
-/* map: of the solution's indices to the plan's, and 1; 0: not there yet. */
+/* map: of the solution's indices to the plan's, and 1; 0: not there yet; SIZE_MAX: under way. */
 static int add_solved(struct plan *p, const struct solution *all, size_t at, size_t *map,
                       struct assay_err *err)
 {
@@ -282,8 +297,12 @@ static int add_solved(struct plan *p, const struct solution *all, size_t at, siz
     struct plan_node *n;
     int downloads = -1, rc = ASSAY_OK;
 
+    /* The solver sees a ring only along the way by which each came in first. */
+    if (map[at] == SIZE_MAX)
+        return assay_fail(err, ASSAY_EUSAGE, "recipes need each other in a cycle: %s", s->chain);
     if (map[at])
         return ASSAY_OK;
+    map[at] = SIZE_MAX;
     for (size_t i = 0; !rc && i < s->need_count; i++)
         rc = add_solved(p, all, s->needs[i].to, map, err);
     if (!rc && json_object_get(s->body, "fetch") &&

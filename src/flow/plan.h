@@ -70,7 +70,8 @@ struct plan {
     bool any_haves; /* some place of the user's is remembered */
 };
 
-/* Touches nothing but the cache's own indexes. */
+/* Touches nothing but the cache's own indexes; runs the programs that recipes find, for their
+ * versions. */
 int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err);
 void plan_release(struct plan *p);
 

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/tree.h"
 #include "flow/digest.h"
+#include "flow/fetch_url.h"
 #include "flow/fill.h"
 
 extern char **environ;
@@ -200,7 +201,8 @@ json_t *plan_key_of_downloads(const json_t *body)
     json_array_foreach(json_object_get(body, "fetch"), i, row)
     {
         const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
-        const char *url = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+        const char *first = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+        char *url = first ? fetch_url_name(first) : NULL;
 
         json_array_append_new(list,
                               json_pack("{s:s, s:s, s:s*}", "file", tree_text(row, "file", ""),
@@ -211,6 +213,7 @@ json_t *plan_key_of_downloads(const json_t *body)
                                         : md5 ? md5
                                               : url,
                                         "unpack", tree_text(row, "unpack", NULL)));
+        free(url);
     }
     return json_pack("{s:i, s:o}", "format", 1, "downloads", list);
 }

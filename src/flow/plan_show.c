@@ -241,11 +241,12 @@ static void machine(const struct plan_node *n, json_t *problems)
                     (double)info.totalram * (double)info.mem_unit / 1e9);
 }
 
-/* What a node takes on the disk: its downloads twice where they are unpacked, and what it says. */
+/* What a node takes on the disk: its downloads twice where they are unpacked, and what it says; of
+ * a recipe that also builds, the downloads are one node's and what it says is the other's. */
 static int64_t disk_of(const struct plan_node *n)
 {
     int64_t own = recipe_size(json_object_get(json_object_get(n->body, "resources"), "disk"));
-    bool unpacks = false;
+    bool unpacks = false, of_builder = strchr(n->id, ':') != NULL;
     int unknown;
     json_t *row;
     size_t i;
@@ -254,9 +255,11 @@ static int64_t disk_of(const struct plan_node *n)
         return 0;
     json_array_foreach(json_object_get(n->body, "fetch"), i, row) unpacks =
         unpacks || json_object_get(row, "unpack");
-    if (own < 0)
+    if (!n->fetches)
+        return own > 0 ? own : 0;
+    if (own < 0 || of_builder)
         own = unpacks ? plan_bytes(n, &unknown) : 0;
-    return n->fetches ? plan_bytes(n, &unknown) + (n->downloads < 0 ? own : 0) : own;
+    return plan_bytes(n, &unknown) + own;
 }
 
 /* Bytes free where the shelf is; -1: unknown. */

@@ -15,9 +15,10 @@
 #include "flow/entry.h"
 #include "flow/shelf_inside.h"
 
-#define DEAD        "dead-"
-#define PARTS_S     (7 * 24 * 3600) /* so long are unfinished downloads kept */
-#define TOUCH_AGE_S 60              /* the time of last use is no finer than this */
+#define DEAD           "dead-"
+#define PARTS_S        (7 * 24 * 3600) /* so long are unfinished downloads kept */
+#define TOUCH_AGE_S    60              /* the time of last use is no finer than this */
+#define LONGEST_NAP_NS 50000000
 
 void shelf_entry_dir(const struct shelf *s, const char *key, char out[SHELF_PATH])
 {
@@ -36,13 +37,17 @@ int shelf_check_key(const char *key, struct assay_err *err)
 int shelf_discard(const struct shelf *s, const char *path, struct assay_err *err)
 {
     char dead[SHELF_PATH], place[SHELF_PATH + 8];
+    int why;
 
-    snprintf(dead, sizeof(dead), "%s/tmp/" DEAD "XXXXXX", s->dir);
-    if (!mkdtemp(dead))
-        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", dead, strerror(errno));
-    snprintf(place, sizeof(place), "%s/it", dead);
-    if (rename(path, place) < 0 && errno != ENOENT) {
-        assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path, strerror(errno));
+    do { /* another process that opens the shelf may remove the new folder before it is used */
+        snprintf(dead, sizeof(dead), "%s/tmp/" DEAD "XXXXXX", s->dir);
+        if (!mkdtemp(dead))
+            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", dead, strerror(errno));
+        snprintf(place, sizeof(place), "%s/it", dead);
+        why = rename(path, place) < 0 ? errno : 0;
+    } while (why == ENOENT && file_exists(path));
+    if (why && why != ENOENT) {
+        assay_fail(err, ASSAY_EFAIL, "%s: cannot be removed: %s", path, strerror(why));
         rmdir(dead);
         return ASSAY_EFAIL;
     }
@@ -68,6 +73,24 @@ static bool older_than(const char *path, double seconds)
     return lstat(path, &st) == 0 && difftime(time(NULL), st.st_mtime) > seconds;
 }
 
+/* When something of a download was last written: the folders' own times are older. */
+static bool is_old_download(const char *path, int depth)
+{
+    char below[SHELF_PATH + 600];
+    bool old = older_than(path, PARTS_S);
+    DIR *d = old && depth ? opendir(path) : NULL;
+    struct dirent *e;
+
+    while (d && old && (e = readdir(d))) {
+        snprintf(below, sizeof(below), "%s/%s", path, e->d_name);
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+            old = is_old_download(below, depth - 1);
+    }
+    if (d)
+        closedir(d);
+    return old;
+}
+
 static void clean_one(const struct shelf *s, const char *folder, const char *name)
 {
     bool parts = !strcmp(folder, "parts");
@@ -79,7 +102,7 @@ static void clean_one(const struct shelf *s, const char *folder, const char *nam
         file_remove_tree(path, NULL);
     else if (entry_is_key(key) && !strcmp(folder, "locks"))
         clean_locked(s, key, NULL);
-    else if (entry_is_key(key) && (!parts || older_than(path, PARTS_S)))
+    else if (entry_is_key(key) && (!parts || is_old_download(path, 2)))
         clean_locked(s, key, path);
 }
 
@@ -215,6 +238,41 @@ static int find_again(const struct shelf *s, struct shelf_entry *e, struct assay
     return ASSAY_OK;
 }
 
+static ino_t inode_of(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* The lock, or what another has made: he goes on holding it, shared, for as long as he uses it, and
+ * may himself wait for what we hold.  Each folder is looked at once: it may be large, and damaged.
+ */
+static int lock_or_find(const struct shelf *s, struct shelf_entry *e, const volatile int *stop,
+                        struct assay_err *err)
+{
+    struct timespec nap = {0, 1000000};
+    char dir[SHELF_PATH];
+    struct assay_err busy;
+    ino_t seen = 0, now;
+    int rc;
+
+    shelf_entry_dir(s, e->key, dir);
+    while ((rc = shelf_lock_take(s->dir, e->key, SHELF_LOCK_ALONE, false, NULL, &e->lock, &busy)) ==
+           ASSAY_EAGAIN) {
+        now = inode_of(dir);
+        if (now && now != seen && ((rc = find_again(s, e, err)) || e->found))
+            return rc;
+        seen = now;
+        if (stop && *stop)
+            return assay_fail(err, ASSAY_ESTOP, "interrupted");
+        nanosleep(&nap, NULL);
+        if (nap.tv_nsec < LONGEST_NAP_NS)
+            nap.tv_nsec *= 2;
+    }
+    return rc ? assay_fail(err, rc, "%s", busy.text) : find_again(s, e, err);
+}
+
 static int make_folders(const struct shelf *s, struct shelf_entry *e, struct assay_err *err)
 {
     snprintf(e->temp, sizeof(e->temp), "%s/tmp/%s-XXXXXX", s->dir, e->key);
@@ -241,9 +299,7 @@ int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop
     if (rc)
         return rc;
     snprintf(e->key, sizeof(e->key), "%s", key);
-    rc = shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, true, stop, &e->lock, err);
-    if (!rc)
-        rc = find_again(s, e, err);
+    rc = lock_or_find(s, e, stop, err);
     if (!rc && !e->found)
         rc = make_folders(s, e, err);
     if (rc)
@@ -272,6 +328,19 @@ static void sync_folder(const char *path)
     }
 }
 
+/* What is made anew stays pinned. */
+static void keep_pin(const char *temp, const char *dir)
+{
+    char pinned[SHELF_PATH + 8], path[SHELF_PATH + 8];
+    int fd;
+
+    snprintf(pinned, sizeof(pinned), "%s/pinned", dir);
+    snprintf(path, sizeof(path), "%s/pinned", temp);
+    fd = file_exists(pinned) ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+    if (fd >= 0)
+        close(fd);
+}
+
 /* Renames what was made into its place; a damaged entry that is there goes first. */
 static int put_in_place(const struct shelf *s, const struct shelf_entry *e, struct assay_err *err)
 {
@@ -281,6 +350,7 @@ static int put_in_place(const struct shelf *s, const struct shelf_entry *e, stru
     snprintf(above, sizeof(above), "%s/%.2s", s->dir, e->key);
     if (mkdir(above, 0777) < 0 && errno != EEXIST)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", above, strerror(errno));
+    keep_pin(e->temp, dir);
     if (file_is_dir(dir) && shelf_discard(s, dir, err))
         return ASSAY_EFAIL;
     if (rename(e->temp, dir) < 0)

@@ -11,7 +11,8 @@
  *                   /pinned       there: never pruned
  *   <shelf>/locks/KEY.lock        held with flock by who makes, uses or removes the entry
  *   <shelf>/tmp/KEY-XXXXXX/       what grows; belongs to who holds the key's lock
- *   <shelf>/parts/KEY/            downloads under way: kept when their process dies, for a week
+ *   <shelf>/parts/KEY/            downloads under way: kept when their process dies, until
+ *                                 nothing was written to them for a week
  *
  * A lock goes with its process, so a crash leaves none; what dead processes left under tmp/ is
  * removed when the shelf is next opened.  All functions may be called from any thread and from
@@ -55,7 +56,8 @@ int shelf_hold(const struct shelf *s, const char *key, int *hold, struct assay_e
 void shelf_let_go(const struct shelf *s, const char *key, int hold);
 
 /* Takes the key's lock; waits for another who makes it, until *stop != 0 (ASSAY_ESTOP; stop may be
- * NULL). e->found: it is there, made meanwhile; nothing is to be done, nothing to be let go. */
+ * NULL). e->found: it is there, made meanwhile, whoever holds it; nothing is to be done, nothing to
+ * be let go. */
 int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop,
                 struct shelf_entry *e, struct assay_err *err);
 /* Hashes the files, writes entry.json (meta's members {"recipe", "why", "inputs" …}, and how many

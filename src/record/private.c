@@ -15,9 +15,11 @@ static const char *const kept[] = {"schema",  "id",       "created", "committed"
 
 void private_names_get(struct private_names *names)
 {
-    const struct passwd *who = getpwuid(geteuid());
+    struct passwd row, *who = NULL;
+    char buf[16384]; /* getpwuid's own is any thread's */
     const char *home = getenv("HOME"), *user = getenv("USER");
 
+    getpwuid_r(geteuid(), &row, buf, sizeof(buf), &who);
     memset(names, 0, sizeof(*names));
     if (!home || home[0] != '/')
         home = who ? who->pw_dir : "";

@@ -8,7 +8,6 @@
 #include "base/cpus.h"
 #include "base/file.h"
 #include "data/bench_host.h"
-#include "run/supply.h"
 
 static volatile int stop;
 
@@ -91,7 +90,7 @@ static int find_dataset(struct run_bench *b, const struct settings *s, struct as
     if (file_is_dir(s->dataset))
         b->dataset = strdup(s->dataset);
     else
-        rc = supply_folder(b->cache, s->dataset, &b->dataset, &plan, err);
+        rc = supply_folder(b->cache, s->dataset, &b->dataset, &plan, &b->hold, err);
     if (!rc && !b->dataset)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (plan)
@@ -127,6 +126,7 @@ void run_bench_close(struct run_bench *b)
         b->table->close(b->self);
     manifest_release(&b->manifest);
     free(b->manifest_text);
+    supply_let_go(&b->hold);
     free(b->dataset);
     free(b->cache);
     memset(b, 0, sizeof(*b));

@@ -6,6 +6,7 @@
 #include "assay/benchmark.h"
 #include "data/manifest.h"
 #include "load/settings.h"
+#include "run/supply.h"
 
 struct run_bench {
     const struct assay_benchmark *table;
@@ -13,6 +14,7 @@ struct run_bench {
     struct assay_benchmark_desc desc;
     struct manifest manifest;
     char *manifest_text, *cache, *dataset;
+    struct supply_hold hold;
 };
 /* Ctrl-C ends it with ASSAY_ESTOP while it prepares; the handlers are put back.  One at a time in a
  * process. */

@@ -12,7 +12,6 @@
 #include "load/conf.h"
 #include "load/profile.h"
 #include "net/net.h"
-#include "run/supply.h"
 
 /* "dlrm:rows=1000" as a part of a file's name: "dlrm-rows1000". */
 static char *net_file_name(const char *net)
@@ -89,7 +88,7 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
     if (r->manifest.net)
         return net_file(r, err);
     if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe)) {
-        rc = supply_look(r->cache, recipe, "model", &r->model_path, &get, err);
+        rc = supply_look(r->cache, recipe, "model", &r->model_path, &get, &r->model_hold, err);
         if (get)
             json_array_append_new(r->get, get);
         return rc;
@@ -106,7 +105,7 @@ static int resolve_dataset(struct resolved *r, struct assay_err *err)
 
     if (!r->s.dataset || file_is_dir(r->s.dataset))
         return ASSAY_OK;
-    rc = supply_folder(r->cache, r->s.dataset, &path, &get, err);
+    rc = supply_folder(r->cache, r->s.dataset, &path, &get, &r->dataset_hold, err);
     if (!rc) {
         free(r->s.dataset);
         r->s.dataset = path;
@@ -212,6 +211,8 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
 
 void resolve_release(struct resolved *r)
 {
+    supply_let_go(&r->model_hold);
+    supply_let_go(&r->dataset_hold);
     settings_release(&r->s);
     manifest_release(&r->manifest);
     json_decref(r->get);

@@ -7,6 +7,7 @@
 #include "data/manifest.h"
 #include "load/bridge.h"
 #include "load/settings.h"
+#include "run/supply.h"
 
 struct resolved {
     struct settings s; /* with the profile's values */
@@ -24,6 +25,7 @@ struct resolved {
     struct load_official official;
     char *cache;
     char *store;
+    struct supply_hold model_hold, dataset_hold; /* so that nobody prunes them meanwhile */
 };
 
 /* Also checks what can be checked early: the scenario is one of the benchmark's, the engine's

@@ -60,8 +60,35 @@ static json_t *steps_of(const struct plan *p)
     return steps;
 }
 
+void supply_let_go(struct supply_hold *hold)
+{
+    if (hold->key[0])
+        shelf_let_go(&hold->shelf, hold->key, hold->lock);
+    hold->key[0] = 0;
+}
+
+/* Nobody shall remove it during the run; a shelf that cannot be locked is one that cannot be
+ * written either. */
+static int hold_node(const struct plan *p, const struct plan_node *n, struct supply_hold *hold,
+                     struct assay_err *err)
+{
+    char *files = NULL;
+    int rc;
+
+    if (n->state != PLAN_THERE || shelf_hold(&p->shelf, n->key, &hold->lock, NULL))
+        return ASSAY_OK;
+    hold->shelf = p->shelf;
+    snprintf(hold->key, sizeof(hold->key), "%s", n->key);
+    rc = shelf_find(&p->shelf, n->key, &files, NULL, err);
+    if (!rc && !files)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s was removed this moment; run the command again",
+                        n->id);
+    free(files);
+    return rc;
+}
+
 int supply_look(const char *cache, const char *recipe, const char *output, char **path,
-                json_t **plan, struct assay_err *err)
+                json_t **plan, struct supply_hold *hold, struct assay_err *err)
 {
     const char *requests[] = {recipe, NULL};
     struct plan_ask ask = {.requests = requests, .cache = cache};
@@ -81,19 +108,23 @@ int supply_look(const char *cache, const char *recipe, const char *output, char 
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_LACKING)
         *plan = json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p));
+    else if ((rc = hold_node(&p, n, hold, err))) {
+        free(*path);
+        *path = NULL;
+    }
     plan_release(&p);
     return rc;
 }
 
 int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
-                  struct assay_err *err)
+                  struct supply_hold *hold, struct assay_err *err)
 {
     struct assay_err e = {0};
     int rc;
 
     if (strchr(name, '/'))
         return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", name);
-    rc = supply_look(cache, name, "folder", path, plan, &e);
+    rc = supply_look(cache, name, "folder", path, plan, hold, &e);
     return rc ? assay_fail(err, rc, "--dataset: %.60s is not a folder; as a recipe: %.380s", name,
                            e.text)
               : ASSAY_OK;

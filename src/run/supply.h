@@ -6,14 +6,24 @@
 #include <jansson.h>
 
 #include "assay/types.h"
+#include "flow/shelf.h"
+
+/* Keeps what a run uses on the shelf; all zero: nothing. */
+struct supply_hold {
+    struct shelf shelf;
+    char key[65];
+    int lock;
+};
+void supply_let_go(struct supply_hold *hold);
 
 /* recipe: a request as `assay get` takes it, of a recipe with an output of this name ("model"), or
  * with one output.  *path: where that is, or will be; *plan: NULL when it is there, else
- * {"request", "steps": [texts]}.  The caller frees both.  Nothing is fetched. */
+ * {"request", "steps": [texts]}.  The caller frees both.  Nothing is fetched; what is on the shelf
+ * is held. */
 int supply_look(const char *cache, const char *recipe, const char *output, char **path,
-                json_t **plan, struct assay_err *err);
+                json_t **plan, struct supply_hold *hold, struct assay_err *err);
 /* The same for a data set that is named in the place of its folder. */
 int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
-                  struct assay_err *err);
+                  struct supply_hold *hold, struct assay_err *err);
 
 #endif

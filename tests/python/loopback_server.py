@@ -12,7 +12,7 @@ The URL is /HOW/FILE, FILE being one of FOLDER (a '/' behind it, as an index's p
     stall     ten bytes and then nothing; silent: not even a head; drip: a byte each tenth of a second
     loop      redirects to itself; away: to /good/FILE; to?URL: there
     busy      503 twice, then as good; later: 503 for an hour; missing: 404; refused: 403; broken: 500
-    wrong206  answers a range with another one
+    wrong206  answers a range with another one; only206: whatever is asked for with a 206 that names none
 Each request is a line in FOLDER/requests.log: PATH, Range, If-Range (or -).
 """
 import hashlib
@@ -172,6 +172,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.how_cut(name)
             return
         self.head(206, ("Content-Length", len(data)), ("Content-Range", "bytes 0-%d/%d" % (len(data) - 1, len(data))))
+        self.wfile.write(data)
+
+    def how_only206(self, name):
+        data = self.content(name)
+        self.head(206, ("Content-Length", len(data)))
         self.wfile.write(data)
 
 

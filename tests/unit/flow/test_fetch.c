@@ -285,10 +285,10 @@ static void test_check(void **state)
     char *data = file_join(folder, "data");
 
     (void)state;
-    assert_int_equal(fetch_check(data, BYTES, sha, NULL, &out, &err), 0);
-    assert_int_equal(fetch_check(data, 3, sha, NULL, &out, &err), ASSAY_EFAIL);
-    assert_int_equal(fetch_check(data, -1, other_sha, NULL, &out, &err), ASSAY_EFAIL);
-    assert_int_equal(fetch_check(folder, -1, sha, NULL, &out, &err), ASSAY_EFAIL);
+    assert_int_equal(fetch_check(data, BYTES, sha, NULL, NULL, &out, &err), 0);
+    assert_int_equal(fetch_check(data, 3, sha, NULL, NULL, &out, &err), ASSAY_EFAIL);
+    assert_int_equal(fetch_check(data, -1, other_sha, NULL, NULL, &out, &err), ASSAY_EFAIL);
+    assert_int_equal(fetch_check(folder, -1, sha, NULL, NULL, &out, &err), ASSAY_EFAIL);
     free(data);
 }
 
@@ -390,6 +390,26 @@ static void test_wrong_part_is_thrown_away(void **state)
     unlink(path);
     leave_part(100000, true);
     must_come(&ask, url("wrong206/data"), url("good/data"));
+    unlink(path);
+    must_come(&ask, url("only206/data"), url("good/data"));
+    unlink(path);
+    leave_part(100000, true);
+    must_come(&ask, url("only206/data"), url("good/data"));
+}
+
+/* What is here already may be large, and is read first. */
+static void test_interrupted_while_the_part_is_read(void **state)
+{
+    const volatile int stop = 1;
+    struct fetch_ask ask = asking(BYTES, sha);
+    struct fetch_result out;
+
+    (void)state;
+    ask.stop = &stop;
+    leave_part(BYTES, true);
+    assert_int_equal(fetch(&ask, url("missing/data"), NULL, &out), ASSAY_ESTOP);
+    ask.stop = NULL;
+    must_come(&ask, url("missing/data"), NULL); /* it is still there */
 }
 
 /* ---- what is not good ---- */
@@ -678,6 +698,7 @@ int main(void)
                                        CASE(test_same_url_without_digest_resumes_by_etag),
                                        CASE(test_file_changed_meanwhile),
                                        CASE(test_wrong_part_is_thrown_away),
+                                       CASE(test_interrupted_while_the_part_is_read),
                                        CASE(test_wrong_hash),
                                        CASE(test_wrong_size),
                                        CASE(test_statuses),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -420,6 +421,44 @@ static void test_lock_waits_until_stop(void **state)
     shelf_abandon(&b);
 }
 
+static volatile int waited_enough;
+
+static void *begin_one(void *arg)
+{
+    struct assay_err e = {0};
+
+    return shelf_begin(&shelf, key_of(1), &waited_enough, arg, &e) ? &err : NULL;
+}
+
+/* Who has made it goes on holding it: who waited for it does not wait for that. */
+static void test_made_and_held_is_found(void **state)
+{
+    const struct timespec nap = {0, 100000000};
+    struct shelf_entry a, b = {.lock = -1};
+    struct timespec until;
+    pthread_t thread;
+    void *failed;
+    int hold;
+
+    (void)state;
+    waited_enough = 0;
+    assert_int_equal(shelf_begin(&shelf, key_of(1), NULL, &a, &err), 0);
+    assert_int_equal(pthread_create(&thread, NULL, begin_one, &b), 0);
+    nanosleep(&nap, NULL);
+    assert_int_equal(shelf_commit(&shelf, &a, NULL, &err), 0);
+    assert_int_equal(shelf_hold(&shelf, key_of(1), &hold, &err), 0);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 5;
+    if (pthread_timedjoin_np(thread, &failed, &until)) {
+        waited_enough = 1;
+        pthread_join(thread, &failed);
+    }
+    assert_null(failed);
+    assert_true(b.found);
+    shelf_abandon(&b);
+    shelf_let_go(&shelf, key_of(1), hold);
+}
+
 /* A child begins and is killed. */
 static void leave_dead(int number)
 {
@@ -462,6 +501,10 @@ static void test_after_the_dead(void **state)
     free(part);
     shelf_abandon(&e);
     snprintf(path, sizeof(path), "%s/parts/%.64s", dir, key_of(1));
+    utimensat(AT_FDCWD, path, (struct timespec[]){{1000, 0}, {1000, 0}}, 0);
+    assert_int_equal(shelf_open(dir, &other, &err), 0);
+    assert_int_equal(names_in("parts"), 1); /* what grows in it is young */
+    snprintf(path, sizeof(path), "%s/parts/%.64s/x.part", dir, key_of(1));
     utimensat(AT_FDCWD, path, (struct timespec[]){{1000, 0}, {1000, 0}}, 0);
     assert_int_equal(shelf_open(dir, &other, &err), 0);
     assert_int_equal(names_in("parts") + names_in("tmp"), 0); /* old enough */
@@ -553,6 +596,18 @@ static void test_prune(void **state)
     assert_int_equal(prune(-1, 0, false), 3);
     assert_int_equal(prune(-1, 0, false), 0);
     assert_int_equal(names_in("tmp") + names_in("locks"), 0);
+}
+
+static void test_made_anew_it_stays_pinned(void **state)
+{
+    (void)state;
+    make(1, 100);
+    assert_int_equal(shelf_pin(&shelf, key_of(1), true, &err), 0);
+    write_into(1, "a/one.txt", "y", false);
+    make(1, 100);
+    assert_int_equal(prune(-1, 0, false), 0);
+    assert_true(is_there(1));
+    assert_int_equal(bad_count(), 0);
 }
 
 static void test_find_counts_as_use(void **state)
@@ -721,9 +776,11 @@ int main(void)
                                        CASE(test_what_cannot_be_kept),
                                        CASE(test_keys),
                                        CASE(test_lock_waits_until_stop),
+                                       CASE(test_made_and_held_is_found),
                                        CASE(test_after_the_dead),
                                        CASE(test_twenty_processes_build_once),
                                        CASE(test_prune),
+                                       CASE(test_made_anew_it_stays_pinned),
                                        CASE(test_find_counts_as_use),
                                        CASE(test_remove_wants_it_free),
                                        CASE(test_full_disk),
