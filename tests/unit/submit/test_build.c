@@ -69,7 +69,8 @@ static json_t *make_record(const char *root, int scenario, int run, bool wrong)
     settings_set(&s, "target-latency-ms", "2", SETTINGS_MEASURED, "-", NULL);
     r = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:b, s:s, s:[]}, s:{s:s}, s:{s:s, "
-        "s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:{s:b, s:i}}, s:{s:s}, s:{s:s}, s:o, s:o, s:[s], "
+        "s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:{s:b, s:i}}, s:{s:s}, s:{s:s}, s:o, s:o, "
+        "s:[s,s,s], "
         "s:{s:s}}",
         "id", id, "folder", folder, "created", "2026-08-20T10:00:00Z", "status", "done",
         "benchmark", "resnet50", "scenario", tree_scenarios[scenario], "mode",
@@ -80,9 +81,12 @@ static json_t *make_record(const char *root, int scenario, int run, bool wrong)
         "detail", "effective_performance_issue_same", run == TREE_TEST04,
         "effective_accuracy_log_sampling_target", run == TREE_TEST01 ? 4096 : 0, "accuracy", "line",
         "accuracy=76.456%, good=38228, total=50000", "assay", "version", "0.1", "settings",
-        settings_to_json(&s), "files", files_of(folder), "command", "assay", "dataset", "name",
-        "imagenet2012");
+        settings_to_json(&s), "files", files_of(folder), "command", "assay", "--model", "a b.yaml",
+        "dataset", "name", "imagenet2012");
     json_object_set_new(r, "profile", json_string("official:v6.1"));
+    json_object_set_new(r, "system",
+                        json_pack("{s:{s:i}, s:{s:i}}", "sockets", "value", 1, "memory_bytes",
+                                  "value", 1000 + run));
     settings_release(&s);
     return r;
 }
@@ -271,12 +275,27 @@ static void what_cannot_be_submitted(void **state)
         {"synthetic", "weights", "true", "synthetic weights"},
         {"synthetic", "samples", "true", "synthetic samples"},
         {"verdict", "valid", "false", "INVALID"},
+        {"verdict", "word", "\"AUDIT-VALID\"", "ran with audit settings"},
         {NULL, "status", "\"error\"", "did not come to its end"},
         {NULL, "profile", "\"quick\"", "needs --profile official:v6.1"},
         {NULL, "mode", "\"submission\"", "one log"},
         {NULL, "benchmark", "\"rnnt\"", "round v6.1 has no rnnt"},
         {NULL, "scenario", "\"Server\"", "Server is no scenario"},
         {"loadgen", "version", "\"5.1.2\"", "not of round v6.1"},
+    };
+    static const struct {
+        const char *part, *key;
+        const char *value; /* as JSON */
+        const char *why;
+    } unlike[] = {
+        {"model", "sha256", "\"00\"", "of different systems (model sha256"},
+        {"model", "precision", "\"int8\"", "of different systems (model precision"},
+        {"engine", "precision", "\"bf16\"", "of different systems (engine precision"},
+        {"dataset", "hash", "\"00\"", "of different systems (dataset hash"},
+        {"system", "gpu_models", "{\"value\": \"H100\"}",
+         "of different machines (gpu_models: null and \"H100\")"},
+        {"system", "sockets", "{\"value\": 2}", "of different machines (sockets: 1 and 2)"},
+        {"system", "memory_bytes", "{\"value\": 1020}", "of different machines (memory_bytes"},
     };
     struct submit_request ask = official;
     char root[40];
@@ -310,6 +329,20 @@ static void what_cannot_be_submitted(void **state)
                             "engine-options",
                             json_pack("{s:s, s:s}", "value", "a=b", "origin", "command line"));
         refused(records, &official, "with other engine options ('' and 'a=b')");
+        json_decref(records);
+    }
+    for (size_t i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++) {
+        json_t *records = json_pack("[o, o, o]", make_record(root, 0, TREE_PERFORMANCE, false),
+                                    make_record(root, 2, TREE_PERFORMANCE, false),
+                                    make_record(root, 2, TREE_ACCURACY, false));
+        json_t *first = json_array_get(records, 0), *last = json_array_get(records, 2);
+
+        for (int other = 0; other < 2; other++) { /* the first says nothing of another benchmark */
+            json_object_set_new(first, "benchmark", json_string(other ? "bert" : "resnet50"));
+            json_object_set_new(json_object_get(last, unlike[i].part), unlike[i].key,
+                                json_loads(unlike[i].value, JSON_DECODE_ANY, NULL));
+            refused(records, &official, unlike[i].why);
+        }
         json_decref(records);
     }
     {
