@@ -123,24 +123,6 @@ void format_fill(char *text, size_t size, const char *pattern)
     free(value);
 }
 
-void format_quoted(struct text *t, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-+=./,:@%";
-
-    if (*word && word[strspn(word, plain)] == 0) {
-        text_add(t, word);
-        return;
-    }
-    text_add(t, "'");
-    for (; *word; word++)
-        if (*word == '\'')
-            text_add(t, "'\\''");
-        else
-            text_addn(t, word, 1);
-    text_add(t, "'");
-}
-
 void format_command(struct text *t, const json_t *words)
 {
     const json_t *word;
@@ -150,7 +132,7 @@ void format_command(struct text *t, const json_t *words)
     {
         if (i)
             text_add(t, " ");
-        format_quoted(t, json_is_string(word) ? json_string_value(word) : "?");
+        text_add_word(t, json_is_string(word) ? json_string_value(word) : "?");
     }
     if (t->s)
         format_clean(t->s);

@@ -21,8 +21,6 @@ void format_exact(char out[64], double value, const char *unit);
 void format_json(char *out, size_t size, const json_t *value);
 /* Puts text in the place of '#' in `pattern`. */
 void format_fill(char *text, size_t size, const char *pattern);
-/* Appends a word as a POSIX shell would read it back. */
-void format_quoted(struct text *t, const char *word);
 /* A whole command line of these words. */
 void format_command(struct text *t, const json_t *words);
 

@@ -252,7 +252,7 @@ char *view_command(const struct view *v)
     {
         if (i)
             text_add(&t, " ");
-        format_quoted(&t, json_is_string(word) ? json_string_value(word) : "?");
+        text_add_word(&t, json_is_string(word) ? json_string_value(word) : "?");
     }
     if (t.cut)
         text_clear(&t); /* half a command is worse than none */
