@@ -1,6 +1,7 @@
 /* Values as a reader wants them: see format.h. */
 #include "report/format.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,11 @@ static void digits(char *out, size_t size, double v)
         snprintf(out, size, "%.4g", v);
     else
         snprintf(out, size, "%.*f", before >= 4 ? 0 : 4 - before, v);
+}
+
+void format_plain(char out[40], double value)
+{
+    snprintf(out, 40, fabs(value) < 9999.5 || fabs(value) > 1e15 ? "%.4g" : "%.0f", value);
 }
 
 void format_value(char out[64], double value, const char *unit)

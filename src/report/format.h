@@ -11,6 +11,8 @@
 void format_clean(char *s);
 /* Columns on a terminal: one a UTF-8 character. */
 size_t format_columns(const char *s);
+/* Up to four significant digits, and more where an exponent would be needed. */
+void format_plain(char out[40], double value);
 /* Four significant digits; "ns" is scaled to ns, us, ms or s, "J" to J, mJ or uJ. */
 void format_value(char out[64], double value, const char *unit);
 /* Accuracies are compared in their last digits: six significant ones. */

@@ -427,7 +427,7 @@ static void fact(struct page *p, const json_t *facts, const char *name, const ch
     if (!v || !strcmp(how, "unknown"))
         return;
     if (json_is_number(v) && scale > 0)
-        snprintf(text, sizeof(text), "%.4g", json_number_value(v) / scale);
+        format_plain(text, json_number_value(v) / scale);
     else
         format_json(text, sizeof(text), v);
     format_fill(text, sizeof(text), fmt);
