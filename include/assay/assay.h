@@ -80,9 +80,10 @@ ASSAY_API int assay_write(const char *path, const char *text, struct assay_err *
 /* ---- comparing and repeating ---- */
 
 /* Whether run b is faster than run a (assay.compare/1; docs/compare.md).  Runs are named as for
- * assay_report.  rules: "p99>+3%", "throughput<100/s" …; how many are broken is in "broken".
- * repeats: 0 compares the two runs as they are; 2 to 100 makes so many further ones of each, in
- * turn, and compares those.  settings: store, cache, progress, tag. */
+ * assay_report.  rules: "p99>+3%", "throughput<100/s" …; how many are broken is in "broken",
+ * how many nothing tells of in "unjudged".  repeats: 0 compares the two runs as they are; 2 to 100
+ * makes so many further ones of each, in turn, and compares those.  settings: store, cache,
+ * progress, tag. */
 ASSAY_API int assay_compare(const char *a, const char *b, const char *const *rules, int repeats,
                             const char *const *settings, char **comparison, struct assay_err *err);
 /* Makes a run's set-up again and tells whether the figures agree (assay.reproduce/1): "answer" is

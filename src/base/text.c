@@ -84,6 +84,24 @@ void text_addf(struct text *t, const char *fmt, ...)
     va_end(again);
 }
 
+void text_add_word(struct text *t, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=./,:@%";
+
+    if (*word && !word[strspn(word, plain)]) {
+        text_add(t, word);
+        return;
+    }
+    text_add(t, "'");
+    for (; *word; word++)
+        if (*word == '\'')
+            text_add(t, "'\\''");
+        else
+            text_addn(t, word, 1);
+    text_add(t, "'");
+}
+
 char *text_take(struct text *t)
 {
     char *s = NULL;

@@ -17,6 +17,8 @@ void text_clear(struct text *t);
 void text_add(struct text *t, const char *s);
 void text_addn(struct text *t, const char *s, size_t n);
 void text_addf(struct text *t, const char *fmt, ...) ASSAY_PRINTF(2, 3);
+/* A word as a POSIX shell reads it back: in quotes where it must be. */
+void text_add_word(struct text *t, const char *word);
 /* The string, for free(); t is empty afterwards.  NULL when it was cut. */
 char *text_take(struct text *t);
 

@@ -48,16 +48,30 @@ bool cli_colour(FILE *f)
     return !(no && *no) && !(term && !strcmp(term, "dumb")) && isatty(fileno(f));
 }
 
+/* A message may quote a file of anybody's: a terminal must not obey it. */
+static void disarm(char *s)
+{
+    for (; *s; s++)
+        if (((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f ||
+            ((unsigned char)*s == 0xc2 && (s[1] & 0xe0) == 0x80 && (s[1] = '?'))) /* C1 */
+            *s = '?';
+}
+
 void cli_warn(const char *fmt, ...)
 {
     bool colour = cli_colour(stderr);
+    char *text = NULL;
     va_list ap;
 
-    fprintf(stderr, "%sassay:%s ", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "");
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    if (vasprintf(&text, fmt, ap) < 0)
+        text = NULL;
     va_end(ap);
-    fputc('\n', stderr);
+    if (text)
+        disarm(text);
+    fprintf(stderr, "%sassay:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
+            text ? text : "not enough memory for a message");
+    free(text);
 }
 
 int cli_fail(const struct assay_err *err)

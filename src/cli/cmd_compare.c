@@ -31,7 +31,10 @@ static int read_rules(const struct cli_input *in, const char *rules[RULES_MAX + 
 
 static int show(const struct cli_input *in, json_t *result)
 {
-    int code = tree_int(result, "broken", 0) ? EXIT_REGRESSION : EXIT_OK, rc = EXIT_OK;
+    int code = tree_int(result, "broken", 0)     ? EXIT_REGRESSION
+               : tree_int(result, "unjudged", 0) ? EXIT_UNSURE
+                                                 : EXIT_OK;
+    int rc = EXIT_OK;
     const json_t *text;
     size_t i;
 
@@ -92,7 +95,7 @@ const struct cli_command cli_cmd_compare = {
         "their records' settings, in turn, and the noise between runs is measured too.\n"
         "\n"
         "A rule of --fail-if is broken when the whole interval lies beyond it; then the exit "
-        "code is 6.\n"
+        "code is 6.  It is 7 when there is no interval that could tell.\n"
         "\n"
         "    assay compare 1f3a last\n"
         "    assay compare baseline/record.json last --fail-if 'p99>+3%' --fail-if "

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/official.h"
 
+#include "base/text.h"
 #include "base/tree.h"
 #include "cli/submission.h"
 #include "lib/official.h"
@@ -89,22 +90,27 @@ static int show_tree(const struct cli_input *in, const struct lib_submit_ask *as
 static void say_how_to_go_on(const struct cli_input *in, const json_t *records)
 {
     const json_t *record;
+    struct text line;
     size_t i;
 
-    fprintf(stderr, "go on with:");
+    text_init(&line, 1u << 20);
     for (int k = 0; k < in->argc; k++) {
         bool given = false;
 
         for (int a = 0; a < in->count; a++)
             given = given || in->argv[k] == in->args[a];
-        if (!given)
-            fprintf(stderr, " %s", in->argv[k]);
+        if (!given) {
+            text_add(&line, " ");
+            text_add_word(&line, in->argv[k]);
+        }
     }
     json_array_foreach(records, i, record)
     {
-        fprintf(stderr, " %.8s", tree_text(record, "id", ""));
+        text_addf(&line, " %.8s", tree_text(record, "id", ""));
     }
-    fputc('\n', stderr);
+    if (!line.cut)
+        fprintf(stderr, "go on with:%s\n", line.s);
+    text_release(&line);
 }
 
 static int cmd_submit(struct cli_input *in)

@@ -44,7 +44,8 @@ const struct cli_exit_row cli_exits[] = {
     {EXIT_INVALID, "The run was done, and its verdict is INVALID."},
     {EXIT_ACCURACY, "The accuracy is below the target."},
     {EXIT_REGRESSION, "A comparison found a regression, or a run was not reproduced."},
-    {EXIT_UNSURE, "A run was repeated, and noise hides whether it is the same."},
+    {EXIT_UNSURE,
+     "Noise hides whether a repeated run is the same, or nothing tells whether a rule is broken."},
     {EXIT_INTERRUPTED, "Interrupted (Ctrl-C); what was measured is kept."},
     {0, NULL}};
 

@@ -13,8 +13,6 @@
 #include "flow/index.h"
 #include "flow/plan.h"
 
-#define QUIET_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-"
-
 bool plan_has_work(const struct plan_node *n)
 {
     return n->wanted && (n->state == PLAN_MAKE || n->state == PLAN_VERIFY);
@@ -38,23 +36,6 @@ int64_t plan_bytes(const struct plan_node *n, int *unknown)
     return bytes;
 }
 
-/* Words that a shell would change are quoted; a newline is shown as one. */
-static void add_quoted(struct text *t, const char *s)
-{
-    if (*s && strspn(s, QUIET_CHARACTERS) == strlen(s)) {
-        text_add(t, s);
-        return;
-    }
-    text_add(t, "'");
-    for (; *s; s++) {
-        if (*s == '\'')
-            text_add(t, "'\\''");
-        else
-            text_addn(t, s, 1);
-    }
-    text_add(t, "'");
-}
-
 char *plan_command_text(const json_t *argv)
 {
     struct text t;
@@ -66,7 +47,7 @@ char *plan_command_text(const json_t *argv)
     {
         if (i)
             text_add(&t, " ");
-        add_quoted(&t, json_string_value(v) ? json_string_value(v) : "");
+        text_add_word(&t, json_string_value(v) ? json_string_value(v) : "");
     }
     return text_take(&t);
 }

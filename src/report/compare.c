@@ -17,6 +17,7 @@
 #include "base/tree.h"
 #include "record/energy.h"
 #include "record/record.h"
+#include "report/compare_accuracy.h"
 #include "report/differ.h"
 #include "report/weather.h"
 
@@ -259,66 +260,6 @@ static void unload_side(const struct compare_side *from, struct loaded *l)
     free(l->runs);
 }
 
-/* ---- accuracy ---- */
-
-static double accuracy_of(const json_t *record, const char *member)
-{
-    return tree_real(json_object_get(record, "accuracy"), member, NAN);
-}
-
-/* Relative variance of an accuracy that counts: good of total samples, each by itself (binomial).
- * NaN: it does not count. */
-static double counted_variance(const json_t *record)
-{
-    double good = accuracy_of(record, "good"), total = accuracy_of(record, "total");
-
-    return good > 0 && total >= good ? (total - good) / (good * total) : NAN;
-}
-
-static bool same_samples(const json_t *a, const json_t *b)
-{
-    const json_t *x = json_object_get(json_object_get(a, "dataset"), "hash");
-    const json_t *y = json_object_get(json_object_get(b, "dataset"), "hash");
-
-    return json_is_string(x) && json_equal(x, y) &&
-           accuracy_of(a, "total") == accuracy_of(b, "total");
-}
-
-/* Of the ratio.  Two runs over the same samples differ by those that they answer differently.  How
- * many these are is not kept, but at least as many as the counts differ by; each goes either way
- * (McNemar), so the difference's variance is their number.  Equal accuracies then are the same. */
-static double ratio_variance(const json_t *a, const json_t *b)
-{
-    double good = accuracy_of(a, "good"), other = accuracy_of(b, "good");
-
-    if (!same_samples(a, b))
-        return counted_variance(a) + counted_variance(b);
-    if (accuracy_of(a, "value") == accuracy_of(b, "value"))
-        return 0;
-    return good > 0 && other > 0 ? fabs(good - other) / (good * other) : NAN;
-}
-
-static struct spread around(double value, double variance, double z)
-{
-    double reach = z * sqrt(variance);
-
-    return isnan(reach) ? (struct spread){value, 0, INFINITY}
-                        : (struct spread){value, value * exp(-reach), value * exp(reach)};
-}
-
-static void pair_accuracy(const json_t *a, const json_t *b, struct spread_pair *p)
-{
-    double z = spread_quantile(1 - (1 - SPREAD_LEVEL) / 2, 0); /* beside figures of time */
-    double x = accuracy_of(a, "value"), y = accuracy_of(b, "value");
-
-    p->known = x > 0 && y > 0;
-    if (!p->known)
-        return;
-    p->a = around(x, counted_variance(a), z);
-    p->b = around(y, counted_variance(b), z);
-    p->ratio = around(y / x, ratio_variance(a, b), z);
-}
-
 /* ---- energy ---- */
 
 /* Of a side's runs, as logarithms: their mean, and the sum of squares about it. */
@@ -481,16 +422,17 @@ static json_t *side_json(const struct compare_side *s)
 }
 
 static json_t *rules_json(const struct rule *rules, size_t n,
-                          const struct spread_pair pairs[FIGURE_COUNT], int *broken)
+                          const struct spread_pair pairs[FIGURE_COUNT], int *broken, int *unjudged)
 {
     json_t *list = json_array();
 
-    for (*broken = 0; n--; rules++) {
-        bool is = rule_broken(rules, pairs);
+    for (*broken = *unjudged = 0; n--; rules++) {
+        bool is = rule_broken(rules, pairs), judged = rule_judged(rules, pairs);
 
         *broken += is;
-        json_array_append_new(list,
-                              json_pack("{s:s, s:b}", "rule", rules->text, "broken", (int)is));
+        *unjudged += !judged;
+        json_array_append_new(list, json_pack("{s:s, s:b, s:b}", "rule", rules->text, "broken",
+                                              (int)is, "judged", (int)judged));
     }
     return list;
 }
@@ -509,12 +451,25 @@ static void note_sides(const struct loaded *a, const struct loaded *b, json_t *n
         json_array_append_new(notes, json_string(text));
 }
 
-static void note_verdicts(const char *name, const json_t *r, json_t *notes)
+/* Of the runs that the figures are of. */
+static void note_verdicts(const char *name, const struct compare_side *s, json_t *notes)
 {
-    if (json_is_false(json_object_get(json_object_get(r, "verdict"), "valid")))
+    const char *word = "INVALID";
+    size_t invalid = 0;
+
+    for (size_t i = 0; i < s->count; i++) {
+        const json_t *verdict = json_object_get(s->runs[i].record, "verdict");
+
+        if (!json_is_false(json_object_get(verdict, "valid")))
+            continue;
+        word = tree_text(verdict, "word", "INVALID");
+        invalid++;
+    }
+    if (invalid && s->count == 1)
+        json_array_append_new(notes, json_sprintf("%s's verdict is %s", name, word));
+    else if (invalid)
         json_array_append_new(
-            notes, json_sprintf("%s's verdict is %s", name,
-                                tree_text(json_object_get(r, "verdict"), "word", "INVALID")));
+            notes, json_sprintf("%zu of %zu runs of %s are %s", invalid, s->count, name, word));
 }
 
 /* Between A and B's runs: the mean of what each may have had, throttled where any was. */
@@ -571,7 +526,7 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
     struct spread_pair pairs[FIGURE_COUNT];
     struct loaded x = {0}, y = {0};
     json_t *notes = json_array(), *broken_rules;
-    int broken, chief, rc = load_side(a, &x, err);
+    int broken, unjudged, chief, rc = load_side(a, &x, err);
 
     if (!rc)
         rc = load_side(b, &y, err);
@@ -579,23 +534,27 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
         rc = spread_pair(&x.side, &y.side, pairs, err);
     if (rc)
         goto out;
-    pair_accuracy(a->of.record, b->of.record, &pairs[FIGURE_ACCURACY]);
-    note_verdicts("A", a->of.record, notes);
-    note_verdicts("B", b->of.record, notes);
+    compare_accuracy(a, b, &pairs[FIGURE_ACCURACY]);
+    note_verdicts("A", a, notes);
+    note_verdicts("B", b, notes);
     if (has_figures_of_time(a->of.record) && has_figures_of_time(b->of.record))
         note_sides(&x, &y, notes);
     allow_for_machine(a, b, pairs, notes);
     pair_energy(a, b, &pairs[FIGURE_ENERGY], notes);
+    for (size_t i = 0; !rc && i < rule_count; i++) /* too few latencies for a percentile, … */
+        rc = rule_check(&rules[i], pairs, err);
+    if (rc)
+        goto out;
     chief = headline(a->of.record);
-    broken_rules = rules_json(rules, rule_count, pairs, &broken);
-    *out =
-        json_pack("{s:s, s:s, s:f, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:O}", "benchmark",
-                  tree_text(a->of.record, "benchmark", "?"), "scenario", scenario_of(a->of.record),
-                  "level", SPREAD_LEVEL, "method", method_json(a->of.record, a->count, b->count),
-                  "headline", figure_names[chief], "verdict", verdict_of(pairs, chief), "a",
-                  side_json(a), "b", side_json(b), "figures", figures_json(a->of.record, pairs),
-                  "differences", differ_records(a->of.record, b->of.record), "rules", broken_rules,
-                  "broken", broken, "notes", notes);
+    broken_rules = rules_json(rules, rule_count, pairs, &broken, &unjudged);
+    *out = json_pack("{s:s, s:s, s:f, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:O}",
+                     "benchmark", tree_text(a->of.record, "benchmark", "?"), "scenario",
+                     scenario_of(a->of.record), "level", SPREAD_LEVEL, "method",
+                     method_json(a->of.record, a->count, b->count), "headline", figure_names[chief],
+                     "verdict", verdict_of(pairs, chief), "a", side_json(a), "b", side_json(b),
+                     "figures", figures_json(a->of.record, pairs), "differences",
+                     differ_records(a->of.record, b->of.record), "rules", broken_rules, "broken",
+                     broken, "unjudged", unjudged, "notes", notes);
     if (!*out)
         rc = assay_fail(err, ASSAY_EFAIL, "the comparison cannot be put together (not UTF-8?)");
 out:

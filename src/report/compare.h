@@ -24,7 +24,8 @@ int compare_check(const json_t *a, const json_t *b, const struct rule *rules, si
                   struct assay_err *err);
 
 /* The result of a comparison, for the caller to json_decref(); docs/compare.md tells its members.
- * Members "verdict" and "broken" (rules that were broken) are what a caller acts on. */
+ * Members "verdict", "broken" and "unjudged" (rules that were, and that cannot be told) are what a
+ * caller acts on. */
 int compare_records(const struct compare_side *a, const struct compare_side *b,
                     const struct rule *rules, size_t rule_count, json_t **out,
                     struct assay_err *err);

@@ -84,26 +84,36 @@ static void say_rules(const json_t *list, FILE *out)
     json_array_foreach((json_t *)(uintptr_t)list, i, r)
     {
         fprintf(out, "%s%s: %s\n", i ? "" : "\n", tree_text(r, "rule", "?"),
-                tree_bool(r, "broken", false) ? "BROKEN, the whole interval lies beyond"
-                                              : "not seen");
+                tree_bool(r, "broken", false)  ? "BROKEN, the whole interval lies beyond"
+                : tree_bool(r, "judged", true) ? "not seen"
+                                               : "cannot be judged, the interval is not bounded");
     }
 }
 
 static void say_notes(const json_t *list, FILE *out)
 {
+    char line[600];
     const json_t *n;
     size_t i;
 
-    json_array_foreach((json_t *)(uintptr_t)list, i, n) fprintf(
-        out, "%snote: %s\n", i ? "" : "\n", json_string_value(n) ? json_string_value(n) : "");
+    json_array_foreach((json_t *)(uintptr_t)list, i, n)
+    {
+        snprintf(line, sizeof(line), "note: %s", json_string_value(n) ? json_string_value(n) : "");
+        format_clean(line);
+        fprintf(out, "%s%s\n", i ? "" : "\n", line);
+    }
 }
 
 int compare_text(const json_t *c, FILE *out)
 {
     const json_t *f;
+    char title[200];
     size_t i;
 
-    fprintf(out, "%s, %s\n", tree_text(c, "benchmark", "?"), tree_text(c, "scenario", "?"));
+    snprintf(title, sizeof(title), "%.90s, %.90s", tree_text(c, "benchmark", "?"),
+             tree_text(c, "scenario", "?"));
+    format_clean(title);
+    fprintf(out, "%s\n", title);
     say_side("A", json_object_get(c, "a"), out);
     say_side("B", json_object_get(c, "b"), out);
     fprintf(out, "\n%-10s  %12s  %12s  %7s  %-18s\n", "FIGURE", "A", "B", "B / A", "INTERVAL");

@@ -9,7 +9,7 @@
 #include "report/pages.h"
 #include "report/view.h"
 
-enum kind { TEXT, NUMBER, BOOLEAN, VERDICT, SYNTHETIC };
+enum kind { TEXT, NUMBER, BOUND, BOOLEAN, VERDICT, SYNTHETIC };
 
 static const struct column {
     const char *name;
@@ -51,7 +51,7 @@ static const struct column {
     {"p99_ns", NUMBER, "performance/latency_ns/p99"},
     {"p99.9_ns", NUMBER, "performance/latency_ns/p99.9"},
     {"max_ns", NUMBER, "performance/latency_ns/max"},
-    {"bound_ms", NUMBER, "settings/target-latency-ms/value"},
+    {"bound_ms", BOUND, "settings/target-latency-ms/value"},
     {"queries", NUMBER, "performance/queries"},
     {"samples", NUMBER, "performance/samples"},
     {"duration_s", NUMBER, "performance/duration_s"},
@@ -100,8 +100,11 @@ static void field(FILE *out, const struct column *c, const struct view *v)
 {
     const json_t *value = c->path ? member(v->record, c->path) : NULL;
 
+    if (c->kind == BOUND && !(v->bound_ns > 0)) /* the setting is an expected latency here */
+        return;
     switch (c->kind) {
     case NUMBER:
+    case BOUND:
         if (json_is_integer(value))
             fprintf(out, "%lld", (long long)json_integer_value(value));
         else if (json_is_real(value))

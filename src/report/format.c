@@ -1,6 +1,7 @@
 /* Values as a reader wants them: see format.h. */
 #include "report/format.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,11 @@ static void digits(char *out, size_t size, double v)
         snprintf(out, size, "%.4g", v);
     else
         snprintf(out, size, "%.*f", before >= 4 ? 0 : 4 - before, v);
+}
+
+void format_plain(char out[40], double value)
+{
+    snprintf(out, 40, fabs(value) < 9999.5 || fabs(value) > 1e15 ? "%.4g" : "%.0f", value);
 }
 
 void format_value(char out[64], double value, const char *unit)
@@ -123,24 +129,6 @@ void format_fill(char *text, size_t size, const char *pattern)
     free(value);
 }
 
-void format_quoted(struct text *t, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "_-+=./,:@%";
-
-    if (*word && word[strspn(word, plain)] == 0) {
-        text_add(t, word);
-        return;
-    }
-    text_add(t, "'");
-    for (; *word; word++)
-        if (*word == '\'')
-            text_add(t, "'\\''");
-        else
-            text_addn(t, word, 1);
-    text_add(t, "'");
-}
-
 void format_command(struct text *t, const json_t *words)
 {
     const json_t *word;
@@ -150,7 +138,7 @@ void format_command(struct text *t, const json_t *words)
     {
         if (i)
             text_add(t, " ");
-        format_quoted(t, json_is_string(word) ? json_string_value(word) : "?");
+        text_add_word(t, json_is_string(word) ? json_string_value(word) : "?");
     }
     if (t->s)
         format_clean(t->s);

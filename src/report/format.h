@@ -11,6 +11,8 @@
 void format_clean(char *s);
 /* Columns on a terminal: one a UTF-8 character. */
 size_t format_columns(const char *s);
+/* Up to four significant digits, and more where an exponent would be needed. */
+void format_plain(char out[40], double value);
 /* Four significant digits; "ns" is scaled to ns, us, ms or s, "J" to J, mJ or uJ. */
 void format_value(char out[64], double value, const char *unit);
 /* Accuracies are compared in their last digits: six significant ones. */
@@ -21,8 +23,6 @@ void format_exact(char out[64], double value, const char *unit);
 void format_json(char *out, size_t size, const json_t *value);
 /* Puts text in the place of '#' in `pattern`. */
 void format_fill(char *text, size_t size, const char *pattern);
-/* Appends a word as a POSIX shell would read it back. */
-void format_quoted(struct text *t, const char *word);
 /* A whole command line of these words. */
 void format_command(struct text *t, const json_t *words);
 

@@ -61,8 +61,16 @@ static json_t *place(json_t *list, const json_t *cell, const char *const *key, c
     return item;
 }
 
+/* Figures of different profiles, or of synthetic data and of real ones, are of different runs. */
+static bool same_kind(const json_t *a, const json_t *b)
+{
+    return !strcmp(tree_text(a, "profile", ""), tree_text(b, "profile", "")) &&
+           tree_bool(a, "synthetic", false) == tree_bool(b, "synthetic", false);
+}
+
 /* The first cell of a place that was run stands for it; the others, older or of other machines, are
- * in its "others", and "contradicts" says that one that was tried ended otherwise. */
+ * in its "others", and "contradicts" says that one of its kind that was tried ended otherwise,
+ * "mixed" that one is of another kind. */
 static void enter(json_t *row, const char *column, const json_t *cell)
 {
     json_t *first = json_object_get(row, column), *others;
@@ -82,7 +90,9 @@ static void enter(json_t *row, const char *column, const json_t *cell)
         json_array_append(others, (json_t *)(uintptr_t)cell);
     }
     json_object_set_new(first, "others", others);
-    if (grid_state(first) + grid_state(cell) == GRID_OK + GRID_FAILED)
+    if (!same_kind(first, cell))
+        json_object_set_new(first, "mixed", json_true());
+    else if (grid_state(first) + grid_state(cell) == GRID_OK + GRID_FAILED)
         json_object_set_new(first, "contradicts", json_true());
 }
 
@@ -202,14 +212,31 @@ void grid_figure(const json_t *cell, char out[64])
     format_clean(out);
 }
 
-void grid_others(const json_t *cell, char out[48])
+/* A model's own name may say it already. */
+static bool to_be_marked(const json_t *cell)
 {
-    size_t n = json_array_size(json_object_get(cell, "others"));
+    return tree_bool(cell, "synthetic", false) &&
+           !strstr(tree_text(cell, "model", ""), "-synthetic");
+}
 
-    out[0] = 0;
+void grid_others(const json_t *cell, char out[GRID_OTHERS])
+{
+    size_t n = json_array_size(json_object_get(cell, "others")), len;
+    char records[40] = "";
+
     if (n)
-        snprintf(out, 48, " (%zu records%s)", n + 1,
-                 tree_bool(cell, "contradicts", false) ? ", contradictory" : "");
+        snprintf(records, sizeof(records), ", %zu records", n + 1);
+    snprintf(out, GRID_OTHERS, "%s%s%s%s%s", records,
+             tree_bool(cell, "mixed", false) ? " of different kinds" : "",
+             tree_bool(cell, "contradicts", false) ? ", contradictory" : "",
+             to_be_marked(cell) ? ", synthetic" : "",
+             tree_bool(cell, "foreign", false) ? ", imported" : "");
+    len = strlen(out);
+    if (!len)
+        return;
+    out[0] = ' '; /* in the place of the first comma */
+    out[1] = '(';
+    memcpy(out + len, ")", 2);
 }
 
 void grid_id(const json_t *cell, char out[9])

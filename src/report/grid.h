@@ -28,8 +28,10 @@ enum grid_state { GRID_OK, GRID_FAILED, GRID_UNKNOWN, GRID_NONE };
 enum grid_state grid_state(const json_t *cell);
 extern const char *const grid_marks[]; /* by state */
 
-/* What stands beside a cell's mark: " (3 records)", " (3 records, contradictory)"; "" for one. */
-void grid_others(const json_t *cell, char out[48]);
+/* What stands beside a cell's mark: " (3 records, contradictory)", " (2 records of different
+ * kinds)", " (synthetic)", " (imported)"; "" for one run here on real weights and samples. */
+#define GRID_OTHERS 120
+void grid_others(const json_t *cell, char out[GRID_OTHERS]);
 /* A row in a few words: "✓ 5", "✗ 1 of 5", "not tested". */
 enum grid_state grid_summary(const json_t *row, char out[32]);
 /* A cell's figure: "24.1 /s", "41.2 ms", "76.5 %", "" where there is none. */

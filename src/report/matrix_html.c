@@ -9,8 +9,6 @@
 #include "report/grid.h"
 #include "report/matrix.h"
 
-#define WORDS 600
-
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -67,11 +65,11 @@ static void put_command(const json_t *cell, FILE *out)
 {
     struct text line;
 
-    text_init(&line, WORDS);
+    text_init(&line, 1 << 14);
     format_command(&line, json_object_get(cell, "command"));
-    if (line.len) {
+    if (line.len && !line.cut) { /* half a command is worse than none */
         fputs("<br><code>", out);
-        escape_html(out, line.s);
+        escape_html_whole(out, line.s);
         fputs("</code>", out);
     }
     text_release(&line);
@@ -90,6 +88,7 @@ static void put_details(const json_t *cell, FILE *out)
     escape_html(out, tree_text(cell, "reason", tree_text(cell, "verdict", "")));
     if (tree_bool(cell, "synthetic", false))
         fputs("<br>synthetic weights or samples", out);
+    put_line("profile", tree_text(cell, "profile", NULL), out);
     put_line("record", tree_text(cell, "id", NULL), out);
     put_line("made", tree_text(cell, "created", NULL), out);
     put_line("machine", tree_text(cell, "machine", NULL), out);
@@ -102,7 +101,7 @@ static void put_details(const json_t *cell, FILE *out)
 static void put_cell(const json_t *cell, FILE *out)
 {
     enum grid_state state = grid_state(cell);
-    char figure[64], others[48];
+    char figure[64], others[GRID_OTHERS];
     const json_t *other;
     size_t i;
 

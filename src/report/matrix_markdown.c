@@ -7,8 +7,6 @@
 #include "report/grid.h"
 #include "report/matrix.h"
 
-#define WORDS 600
-
 static void rule(FILE *out, size_t columns)
 {
     fputs("\n|", out);
@@ -52,7 +50,7 @@ static void overview(const json_t *grid, FILE *out)
 static void put_cell(const json_t *cell, FILE *out)
 {
     enum grid_state state = grid_state(cell);
-    char figure[64], id[9], others[48];
+    char figure[64], id[9], others[GRID_OTHERS];
 
     grid_figure(cell, figure);
     grid_id(cell, id);

@@ -8,7 +8,7 @@
 #include "report/matrix.h"
 
 #define SETUP_CELL 120
-#define CELL       100
+#define CELL       180
 #define LINE       400
 
 struct notes {
@@ -35,7 +35,7 @@ static void fill_cell(char out[CELL], const json_t *cell, struct notes *notes, c
                       const char *column)
 {
     enum grid_state state = grid_state(cell);
-    char figure[64], others[48];
+    char figure[64], others[GRID_OTHERS];
 
     out[0] = 0;
     if (!cell)

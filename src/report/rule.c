@@ -120,13 +120,30 @@ int rule_check(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT
                       r->text, figure_names[r->figure]);
 }
 
-bool rule_broken(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT])
+/* The end of the interval that must lie beyond the limit; not finite, or 0 below: it is not known.
+ */
+static double end_of(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT])
 {
     const struct spread_pair *p = &pairs[r->figure];
     const struct spread *s = r->relative ? &p->ratio : &p->b;
-    double limit = r->relative ? 1 + r->limit : r->limit;
 
     if (!p->known)
-        return false;
-    return r->above ? s->low > limit : s->high < limit;
+        return NAN;
+    if (s->low <= 0 && !isfinite(s->high) && (r->relative ? p->ratio_exact : p->b_exact))
+        return s->value;
+    if (r->above)
+        return s->low > 0 ? s->low : NAN;
+    return isfinite(s->high) ? s->high : NAN;
+}
+
+bool rule_judged(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT])
+{
+    return !isnan(end_of(r, pairs));
+}
+
+bool rule_broken(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT])
+{
+    double limit = r->relative ? 1 + r->limit : r->limit, end = end_of(r, pairs);
+
+    return r->above ? end > limit : end < limit; /* NaN is neither */
 }

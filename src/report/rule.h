@@ -4,7 +4,8 @@
  *   FIGURE>VALUE FIGURE<VALUE   B alone; a latency with its unit (ns, us, ms, s), a throughput with
  *                               or without /s, an accuracy in its own unit
  *
- * A rule is broken when the whole interval lies beyond: noise breaks none. */
+ * A rule is broken when the whole interval lies beyond: noise breaks none.  Where the end that
+ * would have to lie beyond is not bounded, the rule cannot be judged. */
 #ifndef REPORT_RULE_H
 #define REPORT_RULE_H
 
@@ -24,5 +25,7 @@ int rule_parse(const char *text, struct rule *out, struct assay_err *err);
 int rule_check(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT],
                struct assay_err *err);
 bool rule_broken(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT]);
+/* Whether "not broken" says anything. */
+bool rule_judged(const struct rule *r, const struct spread_pair pairs[FIGURE_COUNT]);
 
 #endif

@@ -63,6 +63,9 @@ struct spread {
 struct spread_pair {
     bool known;                /* both sides have the figure */
     struct spread a, b, ratio; /* ratio: b / a */
+    /* Without an interval the value itself is good enough for a rule (an accuracy whose metric does
+     * not count has no noise of its own over the same samples).  The caller's, as accuracy is. */
+    bool b_exact, ratio_exact;
 };
 
 /* Confidence with which all intervals of a comparison hold together. */

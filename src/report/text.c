@@ -262,7 +262,7 @@ static void say_energy(struct page *p, const json_t *r)
 /* The stages are sums over all lanes: shares of their sum say where a sample's time goes. */
 static void say_stages(struct page *p, const json_t *r)
 {
-    static const char *const names[] = {"wait", "pack", "engine", "respond"};
+    static const char *const names[] = {"wait", "pack", "engine", "respond", "complete"};
     const json_t *stages = at(r, "stages"), *faults = at(r, "faults");
     char key[16], value[64];
     double sum = 0;
@@ -271,12 +271,14 @@ static void say_stages(struct page *p, const json_t *r)
     if (!json_is_object(stages))
         return;
     begin(p, "Stages");
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(key, sizeof(key), "%s_ns", names[i]);
         sum += tree_real(stages, key, 0);
     }
-    for (i = 0; i < 4 && sum > 0; i++) {
+    for (i = 0; i < sizeof(names) / sizeof(names[0]) && sum > 0; i++) {
         snprintf(key, sizeof(key), "%s_ns", names[i]);
+        if (!at(stages, key)) /* an older record's */
+            continue;
         format_value(value, tree_real(stages, key, 0), "ns");
         item(p, "   ", "%s %s (%.1f %%)", names[i], value, 100 * tree_real(stages, key, 0) / sum);
     }
@@ -427,7 +429,7 @@ static void fact(struct page *p, const json_t *facts, const char *name, const ch
     if (!v || !strcmp(how, "unknown"))
         return;
     if (json_is_number(v) && scale > 0)
-        snprintf(text, sizeof(text), "%.4g", json_number_value(v) / scale);
+        format_plain(text, json_number_value(v) / scale);
     else
         format_json(text, sizeof(text), v);
     format_fill(text, sizeof(text), fmt);

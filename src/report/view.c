@@ -252,7 +252,7 @@ char *view_command(const struct view *v)
     {
         if (i)
             text_add(&t, " ");
-        format_quoted(&t, json_is_string(word) ? json_string_value(word) : "?");
+        text_add_word(&t, json_is_string(word) ? json_string_value(word) : "?");
     }
     if (t.cut)
         text_clear(&t); /* half a command is worse than none */
@@ -278,8 +278,8 @@ void view_fact(const char *name, const json_t *value, char *out, size_t size)
         return;
     }
     if (json_is_integer(value) && ends_with(name, "_bytes")) {
-        snprintf(out, size, "%.4g GiB (%lld bytes)", json_number_value(value) / 1073741824,
-                 (long long)json_integer_value(value));
+        format_plain(one, json_number_value(value) / 1073741824);
+        snprintf(out, size, "%.40s GiB (%lld bytes)", one, (long long)json_integer_value(value));
         return;
     }
     if (!json_is_object(value)) {

@@ -52,22 +52,32 @@ const char *build_folder(const struct submit_model *m)
     return !strcmp(m->name, "resnet") ? "resnet50" : m->name;
 }
 
-static const char *fact(const json_t *facts, const char *name)
+#define NUMBER 32
+
+/* number: the place of the text of one, for YAML makes numbers of `4` and booleans of `false`. */
+static const char *fact(const json_t *facts, const char *name, char number[NUMBER])
 {
     const json_t *f = json_object_get(facts, name);
     const json_t *v = json_object_get(f, "declared");
 
-    return json_string_value(v ? v : json_object_get(f, "value"));
+    v = v ? v : json_object_get(f, "value");
+    if (json_is_boolean(v))
+        return json_is_true(v) ? "true" : "false";
+    if (!json_is_number(v))
+        return json_string_value(v);
+    snprintf(number, NUMBER, "%.15g", json_number_value(v));
+    return number;
 }
 
-static const char *said(const struct build *b, const char *benchmark, const char *field)
+static const char *said(const struct build *b, const char *benchmark, const char *field,
+                        char number[NUMBER])
 {
     char name[100];
     const char *own;
 
     snprintf(name, sizeof(name), "%s.%s", benchmark, field);
-    own = fact(b->facts, name);
-    return own ? own : fact(b->facts, field);
+    own = fact(b->facts, name, number);
+    return own ? own : fact(b->facts, field, number);
 }
 
 /* A field of the submitter's; of a rehearsal there is always something. */
@@ -101,19 +111,19 @@ static int write_measurements(const struct build *b, const struct submit_slot *s
 {
     static const char unknown[] = "not declared (rehearsal)";
     const json_t *model = json_object_get(slot->record, "model");
-    const char *types = said(b, slot->benchmark, "weight_data_types");
-    char name[400] = "measurements.json";
-    json_t *tree =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "input_data_types",
-                  or_placeholder(b, "input_data_types",
-                                 said(b, slot->benchmark, "input_data_types"), unknown),
-                  "retraining",
-                  or_placeholder(b, "retraining", said(b, slot->benchmark, "retraining"), unknown),
-                  "starting_weights_filename", weights_name(slot->record), "weight_data_types",
-                  types ? types : tree_text(model, "precision", ""), "weight_transformations",
-                  or_placeholder(b, "weight_transformations",
-                                 said(b, slot->benchmark, "weight_transformations"), unknown),
-                  "assay_record", tree_text(slot->record, "id", ""));
+    char name[400] = "measurements.json", number[4][NUMBER];
+    const char *types = said(b, slot->benchmark, "weight_data_types", number[0]);
+    json_t *tree = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s}", "input_data_types",
+        or_placeholder(b, "input_data_types",
+                       said(b, slot->benchmark, "input_data_types", number[1]), unknown),
+        "retraining",
+        or_placeholder(b, "retraining", said(b, slot->benchmark, "retraining", number[2]), unknown),
+        "starting_weights_filename", weights_name(slot->record), "weight_data_types",
+        types ? types : tree_text(model, "precision", ""), "weight_transformations",
+        or_placeholder(b, "weight_transformations",
+                       said(b, slot->benchmark, "weight_transformations", number[3]), unknown),
+        "assay_record", tree_text(slot->record, "id", ""));
     int rc;
 
     if (!b->p->round->in_results)
@@ -167,7 +177,8 @@ static int write_readme(const struct build *b, const struct submit_slot *slot, c
     text_add(&t, "\nThe command of the performance run:\n\n   ");
     json_array_foreach(command, i, word)
     {
-        text_addf(&t, " %s", json_string_value(word));
+        text_add(&t, " ");
+        text_add_word(&t, json_is_string(word) ? json_string_value(word) : "?");
     }
     if (!submit_slot_settings(b->p, slot, NULL, &s, b->err)) {
         text_add(&t, "\n\nThe same with every setting named:\n\n    ");
@@ -241,8 +252,9 @@ static void framework_of(const struct build *b, char out[300])
 void submit_system_name(const struct submit_plan *p, const json_t *facts, char out[200])
 {
     const json_t *engine = json_object_get(json_array_get(p->records, 0), "engine");
-    const char *name = fact(facts, "system_name"), *processor = fact(facts, "processor");
-    char text[400];
+    char text[400], number[2][NUMBER];
+    const char *name = fact(facts, "system_name", number[0]);
+    const char *processor = fact(facts, "processor", number[1]);
 
     if (name)
         snprintf(text, sizeof(text), "%s%.300s", p->ask.rehearsal ? REHEARSAL : "", name);
@@ -258,7 +270,8 @@ static const char *const placeholders[][2] = {
 
 static void fill_rehearsal(const struct build *b, json_t *description)
 {
-    char *list, name[300];
+    char *list, name[300], number[NUMBER];
+    const char *own = fact(b->facts, "system_name", number);
 
     for (const struct submit_field *f = submit_fields; f->name; f++) {
         const char *word = "not declared (rehearsal)";
@@ -272,9 +285,7 @@ static void fill_rehearsal(const struct build *b, json_t *description)
                 json_string(or_placeholder(
                     b, f->name, json_string_value(json_object_get(description, f->name)), word)));
     }
-    snprintf(name, sizeof(name), "REHEARSAL: %s",
-             fact(b->facts, "system_name") ? fact(b->facts, "system_name")
-                                           : b->system + strlen(REHEARSAL));
+    snprintf(name, sizeof(name), "REHEARSAL: %s", own ? own : b->system + strlen(REHEARSAL));
     json_object_set_new(description, "system_name", json_string(name));
     list = json_dumps(b->placeholders, JSON_COMPACT);
     json_object_set_new(description, "sw_notes",
@@ -282,6 +293,15 @@ static void fill_rehearsal(const struct build *b, json_t *description)
                                      "the fields %s.",
                                      list ? list : "?"));
     free(list);
+}
+
+/* What the records' device used of the machine's accelerators; NULL: that is not known. */
+static const char *accelerators_of(const struct build *b)
+{
+    const json_t *engine = json_object_get(json_array_get(b->p->records, 0), "engine");
+    const char *device = tree_text(engine, "device", "");
+
+    return !strcmp(device, "cpu") ? "0" : !strncmp(device, "cuda", 4) ? "1" : NULL;
 }
 
 static int write_system(const struct build *b)
@@ -292,6 +312,7 @@ static int write_system(const struct build *b)
                              .system_type = b->p->ask.category,
                              .framework = framework,
                              .nodes = b->p->network ? NULL : "1",
+                             .accelerators = accelerators_of(b),
                              .network = b->p->network};
     json_t *description, *sources;
     int rc;

@@ -1,6 +1,7 @@
 /* The plan of a submission; see plan.h. */
 #include "submit/plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,8 @@ static int check_record(const struct submit_plan *p, const json_t *record, struc
     const json_t *verdict = json_object_get(record, "verdict");
     const char *reason = json_string_value(json_array_get(json_object_get(verdict, "reasons"), 0));
     const char *version = tree_text(json_object_get(record, "loadgen"), "version", "?");
+    enum submit_kind kind;
+    int test, rc;
 
     if (strcmp(tree_text(record, "status", ""), "done"))
         return assay_fail(err, ASSAY_EUSAGE, "record %s: the run did not come to its end: %.200s",
@@ -101,23 +104,70 @@ static int check_record(const struct submit_plan *p, const json_t *record, struc
                           id_of(record), version, p->round->name);
     if (plan_scenario(record) < 0)
         return assay_fail(err, ASSAY_EUSAGE, "record %s: has no known scenario", id_of(record));
-    return check_honest(p, record, err);
+    rc = plan_classify(record, &kind, &test, err);
+    if (!rc && kind != SUBMIT_COMPLIANCE && !strcmp(tree_text(verdict, "word", ""), "AUDIT-VALID"))
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "record %s: ran with audit settings (--audit-config), but is no TEST01 or "
+                        "TEST04: no result can be made of it",
+                        id_of(record));
+    return rc ? rc : check_honest(p, record, err);
 }
 
-/* One system: one machine, engine and device; of a benchmark one model. */
+/* NULL is null: json_equal() holds NULL to be equal to nothing. */
+static const json_t *fact_of(const json_t *record, const char *name)
+{
+    const json_t *fact = json_object_get(json_object_get(record, "system"), name);
+    const json_t *value = json_object_get(fact, "value");
+
+    return value ? value : json_null();
+}
+
+/* Kernels keep more or less of the memory for themselves. */
+static bool same_fact(const json_t *x, const json_t *y, const char *name)
+{
+    if (json_is_number(x) && json_is_number(y) && !strcmp(name, "memory_bytes"))
+        return fabs(json_number_value(x) - json_number_value(y)) <= 0.01 * json_number_value(x);
+    return json_equal(x, y);
+}
+
+/* What of the machine bears on the figures, and stands in the description. */
+static int check_machine(const json_t *a, const json_t *b, struct assay_err *err)
+{
+    static const char *const facts[] = {"processor", "sockets", "threads", "memory_bytes",
+                                        "gpu_models"};
+
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        const json_t *x = fact_of(a, facts[i]), *y = fact_of(b, facts[i]);
+        char *s, *t;
+
+        if (same_fact(x, y, facts[i]))
+            continue;
+        s = json_dumps(x, JSON_ENCODE_ANY);
+        t = json_dumps(y, JSON_ENCODE_ANY);
+        assay_fail(err, ASSAY_EUSAGE,
+                   "records %s and %s are of different machines (%s: %.80s and %.80s); submit them "
+                   "one by one",
+                   id_of(a), id_of(b), facts[i], s ? s : "?", t ? t : "?");
+        free(s);
+        free(t);
+        return ASSAY_EUSAGE;
+    }
+    return ASSAY_OK;
+}
+
+/* One system: one machine, engine and device; of a benchmark one model, precision and data set. */
 static int check_alike(const json_t *a, const json_t *b, struct assay_err *err)
 {
-    static const char *const parts[][2] = {{"engine", "name"},
-                                           {"engine", "version"},
-                                           {"engine", "device"},
-                                           {"model", "sha256"},
-                                           {"model", "name"}};
+    static const char *const parts[][2] = {
+        {"engine", "name"}, {"engine", "version"}, {"engine", "device"},   {"engine", "precision"},
+        {"model", "name"},  {"model", "sha256"},   {"model", "precision"}, {"dataset", "hash"}};
+    const size_t of_benchmark = 3; /* and all behind it */
     bool same_benchmark = !strcmp(tree_text(a, "benchmark", ""), tree_text(b, "benchmark", ""));
     const char *x, *y;
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (!strcmp(parts[i][0], "model") && !same_benchmark)
-            continue;
+        if (i >= of_benchmark && !same_benchmark)
+            break;
         x = tree_text(json_object_get(a, parts[i][0]), parts[i][1], "");
         y = tree_text(json_object_get(b, parts[i][0]), parts[i][1], "");
         if (strcmp(x, y))
@@ -126,14 +176,22 @@ static int check_alike(const json_t *a, const json_t *b, struct assay_err *err)
                               "%.60s); submit them one by one",
                               id_of(a), id_of(b), parts[i][0], parts[i][1], x, y);
     }
-    x = tree_text(json_object_get(json_object_get(a, "system"), "processor"), "value", "");
-    y = tree_text(json_object_get(json_object_get(b, "system"), "processor"), "value", "");
-    if (strcmp(x, y))
-        return assay_fail(err, ASSAY_EUSAGE,
-                          "records %s and %s are of different machines (%.80s and %.80s); submit "
-                          "them one by one",
-                          id_of(a), id_of(b), x, y);
-    return ASSAY_OK;
+    return check_machine(a, b, err);
+}
+
+/* With every record that is in the plan: only those of its own benchmark show another model. */
+static int check_with_all(const struct submit_plan *p, const json_t *record, struct assay_err *err)
+{
+    const json_t *other;
+    size_t i;
+    int rc = ASSAY_OK;
+
+    json_array_foreach(p->records, i, other)
+    {
+        if (!rc)
+            rc = check_alike(other, record, err);
+    }
+    return rc;
 }
 
 /* ---- slots ---- */
@@ -309,8 +367,8 @@ int submit_plan_create(const struct submit_request *ask, const json_t *records,
     {
         if (!rc)
             rc = check_record(p, record, err);
-        if (!rc && i)
-            rc = check_alike(json_array_get(records, 0), record, err);
+        if (!rc)
+            rc = check_with_all(p, record, err);
         if (!rc)
             json_array_append(p->records, record);
     }
@@ -353,8 +411,8 @@ int submit_slot_take(struct submit_plan *p, struct submit_slot *slot, json_t *re
     char name[100];
     int test, rc = check_record(p, record, err);
 
-    if (!rc && json_array_size(p->records))
-        rc = check_alike(json_array_get(p->records, 0), record, err);
+    if (!rc)
+        rc = check_with_all(p, record, err);
     if (!rc)
         rc = plan_classify(record, &kind, &test, err);
     if (rc)

@@ -155,24 +155,6 @@ int submit_slot_settings(const struct submit_plan *p, const struct submit_slot *
     return rc;
 }
 
-/* 'as a shell wants it', where it must be. */
-static void add_word(struct text *out, const char *word)
-{
-    if (*word && !word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                    "0123456789._+-/:=,@%")]) {
-        text_add(out, word);
-        return;
-    }
-    text_add(out, "'");
-    for (; *word; word++) {
-        if (*word == '\'')
-            text_add(out, "'\\''");
-        else
-            text_addn(out, word, 1);
-    }
-    text_add(out, "'");
-}
-
 void submit_settings_command(const struct settings *s, struct text *out)
 {
     size_t i, n;
@@ -180,7 +162,7 @@ void submit_settings_command(const struct settings *s, struct text *out)
     char value[4096];
 
     text_add(out, "assay run ");
-    add_word(out, s->benchmark ? s->benchmark : "");
+    text_add_word(out, s->benchmark ? s->benchmark : "");
     for (i = 0; i < n; i++) {
         if (settings_origin_of(s, rows[i].name) != SETTINGS_CLI ||
             !strcmp(rows[i].name, "benchmark"))
@@ -191,6 +173,6 @@ void submit_settings_command(const struct settings *s, struct text *out)
             continue;
         }
         text_addf(out, " --%s ", rows[i].name);
-        add_word(out, value);
+        text_add_word(out, value);
     }
 }

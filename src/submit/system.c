@@ -3,8 +3,8 @@
  *
  * A maker uses detected facts only, and finds nothing where one of them is missing.  Fields without
  * a maker (cooling, status, memory configuration …) are the submitter's to declare, under the
- * field's own name.  Where the kernel says that there is no accelerator, the fields about
- * accelerators are "N/A": that is an observation too. */
+ * field's own name.  Where the kernel says that there is no accelerator, or the caller that none
+ * took part, the fields about accelerators are "N/A": that is an observation too. */
 #include "submit/system.h"
 
 #include <ctype.h>
@@ -77,7 +77,10 @@ static char *bytes(const json_t *f, const char *name, double unit, const char *s
     double n = json_number_value(detected(f, name));
 
     *s = source_of(f, name);
-    return n > 0 ? text_format("%.4g %s", n / unit, suffix) : NULL;
+    if (n <= 0)
+        return NULL;
+    n /= unit;
+    return text_format(n < 9999.5 ? "%.4g %s" : "%.0f %s", n, suffix); /* no exponent */
 }
 
 static char *memory(const json_t *f, const char **s)
@@ -253,10 +256,38 @@ static char *declared(const json_t *facts, const char *name, const char **source
     return json_is_number(v) ? text_format("%.15g", json_number_value(v)) : NULL;
 }
 
-static char *made(const struct submit_field *f, const json_t *facts, const char **source)
+/* "A, A" is one model; "A, B" leaves open which of them took part. */
+static char *one_of(char *models)
+{
+    size_t n = models ? strcspn(models, ",") : 0;
+
+    for (const char *next = models; models && (next = strchr(next, ','));) {
+        next += strspn(next, ", ");
+        if (strncmp(next, models, n) || (next[n] && next[n] != ',')) {
+            free(models);
+            return NULL;
+        }
+    }
+    if (models)
+        models[n] = 0;
+    return models;
+}
+
+static char *made(const struct submit_field *f, const json_t *facts, const struct submit_who *who,
+                  const char **source)
 {
     const json_t *gpus = detected(facts, "gpus");
 
+    if (who->accelerators && f->make == gpu_count) {
+        *source = "the records' device";
+        return strdup(who->accelerators);
+    }
+    if (who->accelerators && f->make == gpu_models && strcmp(who->accelerators, "0"))
+        return one_of(gpu_models(facts, source));
+    if (f->accelerator && who->accelerators && !strcmp(who->accelerators, "0")) {
+        *source = "the records' device";
+        return strdup("N/A");
+    }
     if (f->accelerator && gpus && json_number_value(gpus) == 0) {
         *source = source_of(facts, "gpus");
         return strdup("N/A");
@@ -268,7 +299,7 @@ static int describe_field(const struct submit_field *f, const json_t *facts,
                           const struct submit_who *who, json_t *description, json_t *sources)
 {
     const char *said_in = "", *found_in = "", *fixed = given(who, f->name);
-    char *said = declared(facts, f->name, &said_in), *found = made(f, facts, &found_in);
+    char *said = declared(facts, f->name, &said_in), *found = made(f, facts, who, &found_in);
     const char *value = fixed ? fixed : said ? said : found;
     const char *from = fixed ? "given" : said ? "declared" : found ? "detected" : "unknown";
     json_t *source = json_pack("{s:s, s:s}", "from", from, "source",

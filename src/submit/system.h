@@ -11,7 +11,7 @@
 struct submit_field {
     const char *name;
     bool meaningful;  /* must not be empty */
-    bool accelerator; /* of accelerators: "N/A" on a machine that was seen to have none */
+    bool accelerator; /* of accelerators: "N/A" where none was seen, or took part */
     bool network;     /* only in the network division */
     char *(*make)(const json_t *facts, const char **source); /* malloc'ed; NULL: not found */
 };
@@ -20,6 +20,7 @@ extern const struct submit_field submit_fields[]; /* ends with a row without nam
 /* What is known beside the machine's facts; NULL: not known here. */
 struct submit_who {
     const char *division, *submitter, *system_type, *framework, *nodes;
+    const char *accelerators; /* that took part: "0", "1"; all others are left out */
     bool network;
 };
 

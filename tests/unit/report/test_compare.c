@@ -302,39 +302,129 @@ static void throttled(void **state)
     release(&b);
 }
 
-static struct made judged(const char *name, int good, const char *data)
+static struct made scored(const char *name, double value, int good, int total, const char *data)
 {
     struct made m = stream(name, 1);
 
     json_object_set_new(m.record, "performance", json_null());
     json_object_set_new(m.record, "accuracy",
-                        json_pack("{s:s, s:f, s:s, s:i, s:i}", "metric", "top1", "value",
-                                  good * 0.5, "unit", "%", "good", good, "total", 200));
+                        json_pack("{s:s, s:f, s:s, s:i, s:i}", "metric", "top1", "value", value,
+                                  "unit", "%", "good", good, "total", total));
     json_object_set_new(m.record, "dataset", json_pack("{s:s}", "hash", data));
     return m;
 }
 
-/* On the same samples 8 more wrong answers are worse; on others they may be chance. */
+static struct made judged(const char *name, int good, const char *data)
+{
+    return scored(name, good * 0.5, good, 200, data);
+}
+
+/* The run's log: of 200 samples those from `first` on, `good` many, are answered rightly. */
+static void answer(struct made *m, int good, int first)
+{
+    char *path = file_join(m->dir, "mlperf_log_accuracy.json"), hex[HASH_HEX];
+    struct text t;
+
+    text_init(&t, 1u << 16);
+    for (int i = 0; i < 200; i++)
+        text_addf(&t, "%s{ \"seq_id\" : %d, \"qsl_idx\" : %d, \"data\" : \"%s\" }\n", i ? "," : "[",
+                  i, i, (i - first + 200) % 200 < good ? "01" : "00");
+    text_add(&t, "]\n");
+    assert_int_equal(file_write_whole(path, t.s, t.len, NULL), 0);
+    hash_bytes(t.s, t.len, hex);
+    json_object_set_new(json_object_get(m->record, "files"), "mlperf_log_accuracy.json",
+                        json_pack("{s:s}", "sha256", hex));
+    text_release(&t);
+    free(path);
+}
+
+/* On the same samples 8 more wrong answers are worse, where all others are as they were; when most
+ * answers are others, when nothing tells, and on other samples they may be chance. */
 static void accuracies(void **state)
 {
-    struct made a = judged("r", 170, "d"), b = judged("s", 162, "d"), c = judged("t", 162, "e"),
-                d = judged("u", 163, "d");
-    const struct made *const other[] = {&a, &b, &c, &d};
-    static const char *const word[] = {COMPARE_SAME, COMPARE_WORSE, COMPARE_UNSURE, COMPARE_UNSURE};
+    struct made a = judged("r", 170, "d"), other[] = {a,
+                                                      judged("s", 162, "d"),
+                                                      judged("t", 162, "e"),
+                                                      judged("u", 163, "d"),
+                                                      judged("w", 162, "d"),
+                                                      judged("x", 162, "d"),
+                                                      judged("y", 0, "d")};
+    static const char *const word[] = {COMPARE_SAME,   COMPARE_WORSE,  COMPARE_UNSURE,
+                                       COMPARE_UNSURE, COMPARE_UNSURE, COMPARE_UNSURE,
+                                       COMPARE_WORSE};
 
     (void)state;
-    for (int i = 0; i < 4; i++) {
-        json_t *out = compare(&a, other[i], 0);
+    answer(&a, 170, 0);
+    answer(&other[1], 162, 0);
+    answer(&other[3], 163, 0);
+    answer(&other[4], 162, 90);
+    for (int i = 0; i < 7; i++) {
+        json_t *out = compare(&a, &other[i], 0);
 
         assert_string_equal(verdict(out), word[i]);
         assert_int_equal(json_array_size(json_object_get(out, "figures")), 1);
         assert_true(fabs(tree_real(figure(out, "accuracy"), "a", 0) - 85) < 1e-9);
         json_decref(out);
     }
+    for (int i = 0; i < 7; i++) /* the first is a itself */
+        release(&other[i]);
+}
+
+/* F1 is no share of the exact matches, which the record counts too: their number says nothing of
+ * its noise.  A rule takes the value as it is, over the same samples. */
+static void not_counted(void **state)
+{
+    struct made a = scored("z", 90.874, 8800, 10833, "d"), b = scored("b", 90.87, 8800, 10833, "d"),
+                c = scored("c", 85, 8800, 10833, "e");
+    struct compare_run x = {a.record, a.dir}, y = {b.record, b.dir}, z = {c.record, c.dir};
+    struct compare_side sa = {x, &x, 1}, sb = {y, &y, 1}, sc = {z, &z, 1};
+    struct rule rules[3];
+    json_t *out = compare(&a, &b, 0), *list;
+
+    (void)state;
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
+    assert_int_equal(rule_parse("accuracy<-1%", &rules[0], NULL), 0);
+    assert_int_equal(rule_parse("accuracy<-0.001%", &rules[1], NULL), 0);
+    assert_int_equal(rule_parse("accuracy<90", &rules[2], NULL), 0);
+    assert_int_equal(compare_records(&sa, &sb, rules, 3, &out, NULL), 0);
+    list = json_object_get(out, "rules");
+    assert_int_equal(tree_int(out, "unjudged", -1), 0);
+    assert_int_equal(tree_int(out, "broken", -1), 1);
+    assert_true(tree_bool(json_array_get(list, 1), "broken", false));
+    json_decref(out);
+    assert_int_equal(compare_records(&sa, &sc, rules, 3, &out, NULL), 0);
+    assert_int_equal(tree_int(out, "unjudged", -1), 2); /* other samples */
+    assert_int_equal(tree_int(out, "broken", -1), 1);
+    json_decref(out);
     release(&a);
     release(&b);
     release(&c);
-    release(&d);
+}
+
+static bool has_note(const json_t *result, const char *text);
+
+/* The figures, and what is said of the verdict, are of the runs, not of what they repeat. */
+static void runs_made_again(void **state)
+{
+    struct made of = judged("a", 100, "d"),
+                m[3] = {judged("e", 170, "d"), judged("f", 171, "d"), judged("g", 172, "d")};
+    struct compare_run x[3];
+    struct compare_side sa = {{of.record, of.dir}, x, 3};
+    json_t *out = NULL;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        x[i] = (struct compare_run){m[i].record, m[i].dir};
+    json_object_set_new(json_object_get(m[1].record, "verdict"), "valid", json_false());
+    json_object_set_new(json_object_get(m[1].record, "verdict"), "word", json_string("INVALID"));
+    assert_int_equal(compare_records(&sa, &sa, NULL, 0, &out, NULL), 0);
+    assert_float_equal(tree_real(figure(out, "accuracy"), "a", 0), 85.5, 1e-9);
+    assert_true(has_note(out, "1 of 3 runs of A are INVALID"));
+    json_decref(out);
+    release(&of);
+    for (int i = 0; i < 3; i++)
+        release(&m[i]);
 }
 
 /* A record against three runs: what one run cannot show stays, the noise within runs shrinks. */
@@ -514,6 +604,8 @@ int main(void)
                                        cmocka_unit_test(throttled),
                                        cmocka_unit_test(others_did_it),
                                        cmocka_unit_test(accuracies),
+                                       cmocka_unit_test(not_counted),
+                                       cmocka_unit_test(runs_made_again),
                                        cmocka_unit_test(one_against_many),
                                        cmocka_unit_test(differences),
                                        cmocka_unit_test(energies),

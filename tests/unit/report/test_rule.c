@@ -76,17 +76,32 @@ static void refused(void **state)
     bad("p99>+3% or throughput<-5% or anything else that somebody may want", "too long");
 }
 
+static void rule_of(const char *text, double low, double high, struct rule *r,
+                    struct spread_pair pairs[FIGURE_COUNT])
+{
+    memset(pairs, 0, FIGURE_COUNT * sizeof(*pairs));
+    assert_int_equal(rule_parse(text, r, NULL), 0);
+    pairs[r->figure] = (struct spread_pair){
+        .known = true, .b = {.low = low, .high = high}, .ratio = {.low = low, .high = high}};
+    assert_int_equal(rule_check(r, pairs, NULL), 0);
+}
+
 static bool broken(const char *text, double low, double high)
 {
     struct spread_pair pairs[FIGURE_COUNT];
     struct rule r;
 
-    memset(pairs, 0, sizeof(pairs));
-    assert_int_equal(rule_parse(text, &r, NULL), 0);
-    pairs[r.figure] = (struct spread_pair){
-        .known = true, .b = {.low = low, .high = high}, .ratio = {.low = low, .high = high}};
-    assert_int_equal(rule_check(&r, pairs, NULL), 0);
+    rule_of(text, low, high, &r, pairs);
     return rule_broken(&r, pairs);
+}
+
+static bool judged_at(const char *text, double low, double high)
+{
+    struct spread_pair pairs[FIGURE_COUNT];
+    struct rule r;
+
+    rule_of(text, low, high, &r, pairs);
+    return rule_judged(&r, pairs);
 }
 
 /* Only an interval that lies wholly beyond breaks a rule. */
@@ -102,10 +117,21 @@ static void judged(void **state)
     assert_false(broken("throughput<-5%", 0.9, 0.951));
     assert_true(broken("p99>15ms", 15.1e6, INFINITY));
     assert_false(broken("p99>15ms", 14.9e6, INFINITY));
+    assert_false(judged_at("p99>+3%", 0, 1.2));
+    assert_true(judged_at("p99>+3%", 0.5, INFINITY));
+    assert_false(judged_at("accuracy<70", 60, INFINITY));
+    assert_true(judged_at("accuracy<70", 0, 80));
     memset(none, 0, sizeof(none));
     assert_int_equal(rule_parse("p99>+3%", &r, NULL), 0);
     assert_int_equal(rule_check(&r, none, NULL), ASSAY_EUSAGE);
     assert_false(rule_broken(&r, none));
+    assert_false(rule_judged(&r, none));
+    assert_int_equal(rule_parse("accuracy<-1%", &r, NULL), 0);
+    none[FIGURE_ACCURACY] =
+        (struct spread_pair){.known = true, .ratio = {0.98, 0, INFINITY}, .b_exact = true};
+    assert_false(rule_judged(&r, none));
+    none[FIGURE_ACCURACY].ratio_exact = true;
+    assert_true(rule_judged(&r, none) && rule_broken(&r, none));
 }
 
 int main(void)

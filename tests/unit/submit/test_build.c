@@ -69,7 +69,8 @@ static json_t *make_record(const char *root, int scenario, int run, bool wrong)
     settings_set(&s, "target-latency-ms", "2", SETTINGS_MEASURED, "-", NULL);
     r = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:b, s:s, s:[]}, s:{s:s}, s:{s:s, "
-        "s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:{s:b, s:i}}, s:{s:s}, s:{s:s}, s:o, s:o, s:[s], "
+        "s:s, s:s}, s:{s:s, s:s, s:s, s:s}, s:{s:{s:b, s:i}}, s:{s:s}, s:{s:s}, s:o, s:o, "
+        "s:[s,s,s], "
         "s:{s:s}}",
         "id", id, "folder", folder, "created", "2026-08-20T10:00:00Z", "status", "done",
         "benchmark", "resnet50", "scenario", tree_scenarios[scenario], "mode",
@@ -80,9 +81,12 @@ static json_t *make_record(const char *root, int scenario, int run, bool wrong)
         "detail", "effective_performance_issue_same", run == TREE_TEST04,
         "effective_accuracy_log_sampling_target", run == TREE_TEST01 ? 4096 : 0, "accuracy", "line",
         "accuracy=76.456%, good=38228, total=50000", "assay", "version", "0.1", "settings",
-        settings_to_json(&s), "files", files_of(folder), "command", "assay", "dataset", "name",
-        "imagenet2012");
+        settings_to_json(&s), "files", files_of(folder), "command", "assay", "--model", "a b.yaml",
+        "dataset", "name", "imagenet2012");
     json_object_set_new(r, "profile", json_string("official:v6.1"));
+    json_object_set_new(r, "system",
+                        json_pack("{s:{s:i}, s:{s:i}}", "sockets", "value", 1, "memory_bytes",
+                                  "value", 1000 + run));
     settings_release(&s);
     return r;
 }
@@ -104,6 +108,13 @@ static json_t *declared_facts(void)
         json_object_set_new(facts, values[i][0],
                             json_pack("{s:s, s:s, s:s}", "value", values[i][1], "from", "declared",
                                       "source", "test"));
+    json_object_set_new(json_object_get(facts, "retraining"), "value", json_false());
+    json_object_set_new(facts, "gpus", json_pack("{s:i, s:s}", "value", 1, "from", "detected"));
+    json_object_set_new(facts, "gpu_models",
+                        json_pack("{s:s, s:s}", "value", "H100", "from", "detected"));
+    json_object_del(facts, "accelerators_per_node");
+    json_object_del(facts, "accelerator_model_name");
+    json_object_del(facts, "accelerator_interconnect");
     return facts;
 }
 
@@ -162,6 +173,30 @@ static json_t *build_and_check(const char *root, const json_t *records, const ch
     return report;
 }
 
+/* A machine with a GPU that took no part; facts that YAML does not take for texts; a command that
+ * a shell reads back. */
+static void check_written(const char *root)
+{
+    char path[300], *text = NULL;
+    json_t *tree = NULL;
+    size_t len;
+
+    snprintf(path, sizeof(path), "%s/tree/closed/ACME/systems/1.json", root);
+    assert_int_equal(tree_read_json(path, &tree, NULL), 0);
+    assert_string_equal(tree_text(tree, "accelerator_model_name", ""), "N/A");
+    assert_string_equal(tree_text(tree, "accelerator_interconnect", ""), "N/A");
+    json_decref(tree);
+    snprintf(path, sizeof(path), "%s/tree/closed/ACME/results/1/resnet50/Offline/measurements.json",
+             root);
+    assert_int_equal(tree_read_json(path, &tree, NULL), 0);
+    assert_string_equal(tree_text(tree, "retraining", ""), "false");
+    json_decref(tree);
+    snprintf(path, sizeof(path), "%s/tree/closed/ACME/results/1/resnet50/Offline/README.md", root);
+    assert_int_equal(file_read(path, 1 << 20, &text, &len, NULL), 0);
+    assert_non_null(strstr(text, " assay --model 'a b.yaml'"));
+    free(text);
+}
+
 static void a_whole_tree(void **state)
 {
     char root[40], *text;
@@ -176,6 +211,7 @@ static void a_whole_tree(void **state)
         fail_msg("%s", text);
     assert_int_equal(tree_int(report, "results", 0), 3);
     free(text);
+    check_written(root);
     json_decref(report);
     json_decref(records);
     file_remove_tree(root, NULL);
@@ -271,12 +307,27 @@ static void what_cannot_be_submitted(void **state)
         {"synthetic", "weights", "true", "synthetic weights"},
         {"synthetic", "samples", "true", "synthetic samples"},
         {"verdict", "valid", "false", "INVALID"},
+        {"verdict", "word", "\"AUDIT-VALID\"", "ran with audit settings"},
         {NULL, "status", "\"error\"", "did not come to its end"},
         {NULL, "profile", "\"quick\"", "needs --profile official:v6.1"},
         {NULL, "mode", "\"submission\"", "one log"},
         {NULL, "benchmark", "\"rnnt\"", "round v6.1 has no rnnt"},
         {NULL, "scenario", "\"Server\"", "Server is no scenario"},
         {"loadgen", "version", "\"5.1.2\"", "not of round v6.1"},
+    };
+    static const struct {
+        const char *part, *key;
+        const char *value; /* as JSON */
+        const char *why;
+    } unlike[] = {
+        {"model", "sha256", "\"00\"", "of different systems (model sha256"},
+        {"model", "precision", "\"int8\"", "of different systems (model precision"},
+        {"engine", "precision", "\"bf16\"", "of different systems (engine precision"},
+        {"dataset", "hash", "\"00\"", "of different systems (dataset hash"},
+        {"system", "gpu_models", "{\"value\": \"H100\"}",
+         "of different machines (gpu_models: null and \"H100\")"},
+        {"system", "sockets", "{\"value\": 2}", "of different machines (sockets: 1 and 2)"},
+        {"system", "memory_bytes", "{\"value\": 1020}", "of different machines (memory_bytes"},
     };
     struct submit_request ask = official;
     char root[40];
@@ -300,6 +351,20 @@ static void what_cannot_be_submitted(void **state)
         json_object_set_new(json_object_get(json_array_get(records, 1), "engine"), "device",
                             json_string("cuda:0"));
         refused(records, &official, "of different systems");
+        json_decref(records);
+    }
+    for (size_t i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++) {
+        json_t *records = json_pack("[o, o, o]", make_record(root, 0, TREE_PERFORMANCE, false),
+                                    make_record(root, 2, TREE_PERFORMANCE, false),
+                                    make_record(root, 2, TREE_ACCURACY, false));
+        json_t *first = json_array_get(records, 0), *last = json_array_get(records, 2);
+
+        for (int other = 0; other < 2; other++) { /* the first says nothing of another benchmark */
+            json_object_set_new(first, "benchmark", json_string(other ? "bert" : "resnet50"));
+            json_object_set_new(json_object_get(last, unlike[i].part), unlike[i].key,
+                                json_loads(unlike[i].value, JSON_DECODE_ANY, NULL));
+            refused(records, &official, unlike[i].why);
+        }
         json_decref(records);
     }
     {

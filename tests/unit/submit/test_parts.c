@@ -198,6 +198,9 @@ static void describe(void **state)
         "\"f\"},"
         " \"cooling\": {\"value\": \"water\", \"from\": \"declared\", \"source\": \"f\"}}",
         0, NULL);
+    static const struct {
+        const char *count, *models, *model;
+    } took_part[] = {{"0", "A, A", "N/A"}, {"1", "A", "A"}, {"1", "A, A", "A"}, {"1", "A, AB", ""}};
     const struct submit_who who = {.division = "closed", .submitter = "ACME"};
     json_t *d, *sources;
     struct assay_err err;
@@ -220,15 +223,32 @@ static void describe(void **state)
     json_decref(d);
     json_decref(sources);
     json_object_set_new(json_object_get(facts, "gpus"), "value", json_integer(2));
+    json_object_set_new(
+        facts, "storage_bytes",
+        json_pack("{s:I, s:s}", "value", (json_int_t)15362991415296, "from", "detected"));
     json_object_set_new(facts, "gpu_models",
                         json_pack("{s:s, s:s}", "value", "A, A", "from", "detected"));
     assert_int_equal(submit_describe(facts, &who, &d, &sources, &err), 0);
     assert_string_equal(tree_text(d, "accelerators_per_node", ""), "2");
+    assert_string_equal(tree_text(d, "host_storage_capacity", ""), "15363 GB");
     assert_string_equal(tree_text(d, "accelerator_model_name", ""), "A, A");
     assert_string_equal(tree_text(d, "accelerator_interconnect", "?"), "");
-    json_object_del(facts, "gpus"); /* not seen is not none */
     json_decref(d);
     json_decref(sources);
+    for (size_t i = 0; i < sizeof(took_part) / sizeof(took_part[0]); i++) {
+        const struct submit_who part = {.accelerators = took_part[i].count};
+
+        json_object_set_new(json_object_get(facts, "gpu_models"), "value",
+                            json_string(took_part[i].models));
+        assert_int_equal(submit_describe(facts, &part, &d, &sources, &err), 0);
+        assert_string_equal(tree_text(d, "accelerators_per_node", ""), took_part[i].count);
+        assert_string_equal(tree_text(d, "accelerator_model_name", "?"), took_part[i].model);
+        assert_string_equal(tree_text(d, "accelerator_interconnect", "?"),
+                            strcmp(took_part[i].count, "0") ? "" : "N/A");
+        json_decref(d);
+        json_decref(sources);
+    }
+    json_object_del(facts, "gpus"); /* not seen is not none */
     assert_int_equal(submit_describe(facts, &who, &d, &sources, &err), 0);
     assert_string_equal(tree_text(d, "accelerator_interconnect", "?"), "");
     json_decref(d);
