@@ -336,8 +336,9 @@ static int dlrm_respond(void *self, uint64_t index, const struct assay_tensor *o
 
 struct tally {
     float *pairs;
-    uint64_t n; /* pairs collected */
-    bool *seen; /* [samples] */
+    uint64_t n;       /* pairs collected */
+    uint64_t samples; /* that they are of */
+    bool *seen;       /* [samples] */
 };
 
 /* Predictions alone: the targets come from the data set. */
@@ -371,6 +372,7 @@ static int add_entry(struct dlrm *d, const struct assay_log_entry *e, struct tal
     if (t->seen[e->index]) /* the first counts, as in the official script */
         return ASSAY_OK;
     t->seen[e->index] = true;
+    t->samples++;
     n = d->pairs.start[e->index + 1] - d->pairs.start[e->index];
     if (e->bytes == n * PAIR_BYTES)
         memcpy(t->pairs + 2 * t->n, e->data, e->bytes);
@@ -426,7 +428,7 @@ static int dlrm_score(void *self, const struct assay_log_entry *entries, uint64_
     for (i = 0; i < n && !rc; i++)
         rc = add_entry(d, &entries[i], &t, err);
     if (!rc && !(rc = auc_compute(t.pairs, t.n, &auc, err)))
-        fill_score(d, &auc, n, score);
+        fill_score(d, &auc, t.samples, score);
     free(t.pairs);
     free(t.seen);
     return rc;
