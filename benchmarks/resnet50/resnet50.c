@@ -187,7 +187,7 @@ static int resnet50_score(void *self, const struct assay_log_entry *entries, uin
 
     if (!rc && r->config.dataset && !isnan(r->model.reference)) {
         score->reference = r->model.reference;
-        score->target = r->model.reference * 0.99;
+        score->target = r->model.target;
     }
     return rc;
 }

@@ -247,7 +247,7 @@ static int retinanet_score(void *self, const struct assay_log_entry *entries, ui
 
     if (!rc && r->config.dataset && !isnan(r->model.reference)) {
         score->reference = r->model.reference;
-        score->target = r->model.reference * 0.99;
+        score->target = r->model.target;
     }
     return rc;
 }

@@ -22,7 +22,7 @@ struct model {
     bool planes;   /* heads: NCHW */
     int32_t dtype; /* of labels */
     int32_t classes, most;
-    double reference; /* percent; NaN: none */
+    double reference, target; /* percent; NaN: none */
 };
 
 /* From the manifest's JSON text; errors name the key. */

@@ -21,7 +21,6 @@
 
 #define CODE_VERSION    1 /* another one: cached samples are made anew */
 #define SYNTHETIC_COUNT 256
-#define SCRIPT_SHARE    0.99 /* of the reference's accuracy is wanted */
 
 /* What one sample in the making needs; there are as many as there are lanes. */
 struct scratch {
@@ -539,7 +538,7 @@ static int rnnt_score(void *self, const struct assay_log_entry *entries, uint64_
     wer_score(&sum, n, score);
     if (b->config.dataset && !isnan(b->model.reference)) {
         score->reference = b->model.reference;
-        score->target = b->model.reference * SCRIPT_SHARE;
+        score->target = b->model.target;
     }
     return ASSAY_OK;
 }
