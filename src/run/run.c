@@ -387,7 +387,7 @@ static int write_files(struct job *j, struct assay_err *err)
     if (rc)
         return rc;
     text_init(&conf, 1 << 20);
-    conf_write(&j->final, j->r.benchmark->loadgen_model, &conf);
+    conf_write(&j->final, j->r.loadgen_model, &conf);
     in_draft(j, "user.conf", path);
     rc = file_write_whole(path, conf.s, conf.len, err);
     text_release(&conf);
