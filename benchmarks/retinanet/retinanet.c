@@ -1,9 +1,9 @@
 /* RetinaNet (object detection on Open Images): a folder of JPEGs with annotations in COCO's form,
  * or synthetic images.
  *
- * open reads the list; describe hashes the photos; prepare makes the cache of tensors, or maps it;
- * respond decodes what the model gives, if it ends at its heads (this is timed), and writes the
- * official payload: seven float32 a detection. */
+ * open reads the list; describe hashes it and the photos; prepare makes the cache of tensors, or
+ * maps it; respond decodes what the model gives, if it ends at its heads (this is timed), and
+ * writes the official payload: seven float32 a detection. */
 #include "retinanet.h"
 
 #include <math.h>
@@ -42,6 +42,7 @@ static void fill_specs(struct retinanet *r)
                                 .folder = r->truth.folder,
                                 .names = r->truth.files,
                                 .n = r->truth.n,
+                                .truth = r->truth.boxes,
                                 .rule = r->model.rule,
                                 .tensor = r->model.input};
     photos_init(&r->photos);

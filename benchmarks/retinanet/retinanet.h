@@ -37,6 +37,7 @@ struct truth {
     char *folder;       /* of the photos; NULL: made-up images */
     char **files;       /* [n], below folder */
     struct map_set set; /* points into what follows */
+    char *boxes;        /* the file that lists all; NULL: made-up images */
     uint32_t (*size)[2], *rank;
     bool *known;
     struct coco_truth *list;
