@@ -15,6 +15,7 @@
 #include "score/auc.h"
 
 #define SYNTHETIC_COUNT 1024
+#define OFFICIAL_COUNT  330067
 #define PAIR_BYTES      (2 * sizeof(float))
 
 static int no_memory(struct assay_err *err)
@@ -140,6 +141,7 @@ static int dlrm_describe(void *self, struct assay_benchmark_desc *desc, struct a
     desc->dataset_hash = d->rows.hash;
     desc->samples = d->pairs.n;
     desc->synthetic = !d->config.dataset;
+    desc->unofficial = d->config.dataset && desc->samples != OFFICIAL_COUNT;
     desc->input_count = m->tables ? 3 : 2;
     desc->output_count = 1;
     desc->inputs = d->inputs;

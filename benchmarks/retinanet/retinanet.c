@@ -92,6 +92,7 @@ static int retinanet_describe(void *self, struct assay_benchmark_desc *d, struct
     d->dataset_hash = r->photos.hash;
     d->samples = r->truth.n;
     d->synthetic = !r->config.dataset;
+    d->unofficial = r->config.dataset && d->samples != OFFICIAL_COUNT;
     d->input_count = 1;
     d->inputs = &r->photos.input;
     d->output_count = r->output_count;

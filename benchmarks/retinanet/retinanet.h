@@ -7,6 +7,7 @@
 #include "score/map.h"
 
 #define SYNTHETIC_COUNT 64 /* the official performance set */
+#define OFFICIAL_COUNT  24781
 #define OUTPUTS         10
 
 enum kind {
@@ -36,8 +37,8 @@ struct truth {
     uint64_t n;         /* samples */
     char *folder;       /* of the photos; NULL: made-up images */
     char **files;       /* [n], below folder */
-    struct map_set set; /* points into what follows */
     char *boxes;        /* the file that lists all; NULL: made-up images */
+    struct map_set set; /* points into what follows */
     uint32_t (*size)[2], *rank;
     bool *known;
     struct coco_truth *list;

@@ -270,6 +270,7 @@ static void what_cannot_be_submitted(void **state)
     } cases[] = {
         {"synthetic", "weights", "true", "synthetic weights"},
         {"synthetic", "samples", "true", "synthetic samples"},
+        {"dataset", "unofficial", "true", "a part of the official data set"},
         {"verdict", "valid", "false", "INVALID"},
         {NULL, "status", "\"error\"", "did not come to its end"},
         {NULL, "profile", "\"quick\"", "needs --profile official:v6.1"},
