@@ -48,14 +48,25 @@ static bool has_case(const char *folder, unsigned number)
     return there;
 }
 
-static bool has_official(const char *folder)
+/* How many of the benchmark's cases are not there, and the first of them. */
+static int missing_official(const char *folder, unsigned *first)
 {
-    int i;
+    int i, missing = 0;
 
     for (i = 0; i < OFFICIAL; i++)
         if (!has_case(folder, official[i]) && (official[i] != COPY || !has_case(folder, COPY_OF)))
-            return false;
-    return true;
+            *first = missing++ ? *first : official[i];
+    return missing;
+}
+
+/* A download that broke off would silently become a data set of all that is there. */
+static int incomplete(const char *folder, int missing, unsigned first, struct assay_err *err)
+{
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s: has %d of the benchmark's %d cases, and case_%05u/imaging.nii.gz is "
+                      "missing: get the rest, or take most of them out for a data set of other "
+                      "cases",
+                      folder, OFFICIAL - missing, OFFICIAL, first);
 }
 
 static int name_official(const char *folder, struct scans *s, struct assay_err *err)
@@ -139,12 +150,17 @@ static int open_folder(const struct assay_benchmark_config *config, struct scans
 {
     char *data = file_join(config->dataset, "data");
     const char *folder = data && file_is_dir(data) ? data : config->dataset;
+    unsigned first = 0;
     uint64_t i;
-    int rc;
+    int rc, missing;
 
     if (!data)
         return no_memory(err);
-    rc = has_official(folder) ? name_official(folder, s, err) : name_all(folder, s, err);
+    missing = missing_official(folder, &first);
+    if (missing && missing < OFFICIAL / 2)
+        rc = incomplete(folder, missing, first, err);
+    else
+        rc = missing ? name_all(folder, s, err) : name_official(folder, s, err);
     if (!rc)
         rc = limit(s, folder, config->count, err);
     for (i = 0; i < s->n && !rc; i++)

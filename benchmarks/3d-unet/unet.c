@@ -131,6 +131,7 @@ static int unet_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->dataset_hash = u->hash;
     d->samples = u->scans.n;
     d->synthetic = !u->config.dataset;
+    d->unofficial = u->config.dataset && (!u->scans.official || u->config.count);
     d->input_count = 1;
     d->inputs = &u->input;
     d->output_count = 1;

@@ -18,6 +18,7 @@
 
 #define CODE_VERSION    1 /* another one: cached samples are made anew */
 #define SYNTHETIC_COUNT 1024
+#define OFFICIAL_COUNT  10833 /* with the official vocabulary */
 #define PAIR_BYTES      (2 * sizeof(float))
 
 struct bert {
@@ -220,6 +221,7 @@ static int bert_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->dataset_hash = b->hash;
     d->samples = b->samples;
     d->synthetic = !b->config.dataset;
+    d->unofficial = b->config.dataset && d->samples != OFFICIAL_COUNT;
     d->input_count = ROLES;
     d->output_count = b->model.joined ? 1 : 2;
     d->inputs = b->inputs;

@@ -15,6 +15,7 @@
 #include "score/auc.h"
 
 #define SYNTHETIC_COUNT 1024
+#define OFFICIAL_COUNT  330067
 #define PAIR_BYTES      (2 * sizeof(float))
 
 static int no_memory(struct assay_err *err)
@@ -140,6 +141,7 @@ static int dlrm_describe(void *self, struct assay_benchmark_desc *desc, struct a
     desc->dataset_hash = d->rows.hash;
     desc->samples = d->pairs.n;
     desc->synthetic = !d->config.dataset;
+    desc->unofficial = d->config.dataset && desc->samples != OFFICIAL_COUNT;
     desc->input_count = m->tables ? 3 : 2;
     desc->output_count = 1;
     desc->inputs = d->inputs;
@@ -336,8 +338,9 @@ static int dlrm_respond(void *self, uint64_t index, const struct assay_tensor *o
 
 struct tally {
     float *pairs;
-    uint64_t n; /* pairs collected */
-    bool *seen; /* [samples] */
+    uint64_t n;       /* pairs collected */
+    uint64_t samples; /* that they are of */
+    bool *seen;       /* [samples] */
 };
 
 /* Predictions alone: the targets come from the data set. */
@@ -371,6 +374,7 @@ static int add_entry(struct dlrm *d, const struct assay_log_entry *e, struct tal
     if (t->seen[e->index]) /* the first counts, as in the official script */
         return ASSAY_OK;
     t->seen[e->index] = true;
+    t->samples++;
     n = d->pairs.start[e->index + 1] - d->pairs.start[e->index];
     if (e->bytes == n * PAIR_BYTES)
         memcpy(t->pairs + 2 * t->n, e->data, e->bytes);
@@ -426,7 +430,7 @@ static int dlrm_score(void *self, const struct assay_log_entry *entries, uint64_
     for (i = 0; i < n && !rc; i++)
         rc = add_entry(d, &entries[i], &t, err);
     if (!rc && !(rc = auc_compute(t.pairs, t.n, &auc, err)))
-        fill_score(d, &auc, n, score);
+        fill_score(d, &auc, t.samples, score);
     free(t.pairs);
     free(t.seen);
     return rc;

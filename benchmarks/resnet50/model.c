@@ -44,7 +44,7 @@ static int parse_output(const json_t *out, struct model *m, struct assay_err *er
 static int parse(const json_t *tree, void *model, struct assay_err *err)
 {
     struct model *m = model;
-    int rc = block_reference(tree, "percent", &m->reference, err);
+    int rc = block_target(tree, "percent", &m->reference, &m->target, err);
 
     if (!rc)
         rc = parse_input(json_object_get(tree, "input"), m, err);

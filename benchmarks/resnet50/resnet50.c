@@ -16,6 +16,7 @@
 #include "score/top1.h"
 
 #define SYNTHETIC_COUNT 1024
+#define OFFICIAL_COUNT  50000
 
 struct resnet50 {
     struct assay_benchmark_config config; /* texts are ours */
@@ -114,6 +115,7 @@ static int resnet50_describe(void *self, struct assay_benchmark_desc *d, struct 
     d->dataset_hash = r->photos.hash;
     d->samples = r->labels.n;
     d->synthetic = !r->config.dataset;
+    d->unofficial = r->config.dataset && d->samples != OFFICIAL_COUNT;
     d->input_count = d->output_count = 1;
     d->inputs = &r->photos.input;
     d->outputs = &r->output;
@@ -187,7 +189,7 @@ static int resnet50_score(void *self, const struct assay_log_entry *entries, uin
 
     if (!rc && r->config.dataset && !isnan(r->model.reference)) {
         score->reference = r->model.reference;
-        score->target = r->model.reference * 0.99;
+        score->target = r->model.target;
     }
     return rc;
 }

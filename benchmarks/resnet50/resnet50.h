@@ -11,7 +11,7 @@ struct model {
     bool argmax;                  /* else logits */
     int32_t dtype;                /* of the output */
     int32_t classes, offset;
-    double reference; /* percent; NaN: none */
+    double reference, target; /* percent; NaN: none */
 };
 
 /* From the manifest's JSON text; errors name the key. */

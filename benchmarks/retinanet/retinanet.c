@@ -1,9 +1,9 @@
 /* RetinaNet (object detection on Open Images): a folder of JPEGs with annotations in COCO's form,
  * or synthetic images.
  *
- * open reads the list; describe hashes the photos; prepare makes the cache of tensors, or maps it;
- * respond decodes what the model gives, if it ends at its heads (this is timed), and writes the
- * official payload: seven float32 a detection. */
+ * open reads the list; describe hashes it and the photos; prepare makes the cache of tensors, or
+ * maps it; respond decodes what the model gives, if it ends at its heads (this is timed), and
+ * writes the official payload: seven float32 a detection. */
 #include "retinanet.h"
 
 #include <math.h>
@@ -42,6 +42,7 @@ static void fill_specs(struct retinanet *r)
                                 .folder = r->truth.folder,
                                 .names = r->truth.files,
                                 .n = r->truth.n,
+                                .truth = r->truth.boxes,
                                 .rule = r->model.rule,
                                 .tensor = r->model.input};
     photos_init(&r->photos);
@@ -91,6 +92,7 @@ static int retinanet_describe(void *self, struct assay_benchmark_desc *d, struct
     d->dataset_hash = r->photos.hash;
     d->samples = r->truth.n;
     d->synthetic = !r->config.dataset;
+    d->unofficial = r->config.dataset && d->samples != OFFICIAL_COUNT;
     d->input_count = 1;
     d->inputs = &r->photos.input;
     d->output_count = r->output_count;
@@ -247,7 +249,7 @@ static int retinanet_score(void *self, const struct assay_log_entry *entries, ui
 
     if (!rc && r->config.dataset && !isnan(r->model.reference)) {
         score->reference = r->model.reference;
-        score->target = r->model.reference * 0.99;
+        score->target = r->model.target;
     }
     return rc;
 }

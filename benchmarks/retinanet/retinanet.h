@@ -7,6 +7,7 @@
 #include "score/map.h"
 
 #define SYNTHETIC_COUNT 64 /* the official performance set */
+#define OFFICIAL_COUNT  24781
 #define OUTPUTS         10
 
 enum kind {
@@ -22,7 +23,7 @@ struct model {
     bool planes;   /* heads: NCHW */
     int32_t dtype; /* of labels */
     int32_t classes, most;
-    double reference; /* percent; NaN: none */
+    double reference, target; /* percent; NaN: none */
 };
 
 /* From the manifest's JSON text; errors name the key. */
@@ -36,6 +37,7 @@ struct truth {
     uint64_t n;         /* samples */
     char *folder;       /* of the photos; NULL: made-up images */
     char **files;       /* [n], below folder */
+    char *boxes;        /* the file that lists all; NULL: made-up images */
     struct map_set set; /* points into what follows */
     uint32_t (*size)[2], *rank;
     bool *known;

@@ -20,6 +20,7 @@ void truth_release(struct truth *t)
         free(t->files[i]);
     free(t->files);
     free(t->folder);
+    free(t->boxes);
     free(t->size);
     free(t->rank);
     free(t->known);
@@ -111,7 +112,7 @@ static int open_folder(const struct assay_benchmark_config *config, int32_t clas
         rc = read_list(list, config->count, classes, t, err);
     if (!rc && !(t->folder = strdup(file_is_dir(files) ? files : config->dataset)))
         rc = no_memory(err);
-    free(list);
+    t->boxes = list;
     free(files);
     return rc;
 }

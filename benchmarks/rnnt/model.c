@@ -95,7 +95,7 @@ static void fill_graphs(struct model *m)
 static int parse(const json_t *tree, void *model, struct assay_err *err)
 {
     struct model *m = model;
-    int rc = block_reference(tree, "100 - WER, in percent", &m->reference, err);
+    int rc = block_target(tree, "100 - WER, in percent", &m->reference, &m->target, err);
 
     if (!rc)
         rc = parse_input(json_object_get(tree, "input"), m, err);

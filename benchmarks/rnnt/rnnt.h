@@ -20,7 +20,7 @@ struct model {
     uint32_t states;             /* twice the layers */
     int64_t start;               /* the label that stands for "none yet" */
     size_t symbol_bytes;         /* of a label in the log: 8 or 1 */
-    double reference;            /* percent; NaN: none */
+    double reference, target;    /* percent; NaN: none */
 
     char names[2 * MOST_STATES][24]; /* of states, then of the next ones */
     struct assay_tensor_spec inputs[GRAPHS][1 + MOST_STATES], outputs[GRAPHS][MOST_STATES];

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define ASSAY_BENCHMARK_ABI_MAJOR 1
-#define ASSAY_BENCHMARK_ABI_MINOR 3 /* grows when members are added at the end */
+#define ASSAY_BENCHMARK_ABI_MINOR 4 /* grows when members are added at the end */
 
 struct assay_benchmark_config {
     uint64_t size;
@@ -74,6 +74,9 @@ struct assay_benchmark_desc {
     /* Since ABI 1.3.  One line that stands beside the verdict: how the model is not the official
      * one, as far as its manifest says ("tables cut to 1000 rows").  NULL: nothing to say. */
     const char *note;
+    /* Since ABI 1.4.  1: real samples, but not the official data set, or a part of it: a run on
+     * them is not VALID under an official profile. */
+    uint32_t unofficial;
 };
 
 /* One entry of LoadGen's accuracy log. */

@@ -30,6 +30,22 @@ int block_check_keys(const json_t *block, const char *name, const char *const *k
     return ASSAY_OK;
 }
 
+/* "output.kind must be detections, heads or anchors" */
+static int not_among(const char *name, const char *key, const char *const *choices,
+                     struct assay_err *err)
+{
+    char all[256];
+    size_t n = 0;
+
+    for (int i = 0; choices[i] && n < sizeof(all); i++)
+        n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
+                              !i               ? ""
+                              : choices[i + 1] ? ", "
+                                               : " or ",
+                              choices[i]);
+    return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be %s", name, key, all);
+}
+
 int block_choice(const json_t *block, const char *name, const char *key, const char *const *choices,
                  int *out, struct assay_err *err)
 {
@@ -42,8 +58,7 @@ int block_choice(const json_t *block, const char *name, const char *key, const c
             *out = i;
             return ASSAY_OK;
         }
-    return assay_fail(err, ASSAY_EUSAGE, "%s.%s must be %s%s%s", name, key, choices[0],
-                      choices[1] ? " or " : "", choices[1] ? choices[1] : "");
+    return not_among(name, key, choices, err);
 }
 
 int block_integer(const json_t *block, const char *name, const char *key, int64_t low, int64_t high,
@@ -100,27 +115,19 @@ int block_read_manifest(const char *text,
     return rc;
 }
 
-int block_reference(const json_t *tree, const char *what, double *reference, struct assay_err *err)
-{
-    const json_t *v = json_object_get(tree, "reference_accuracy");
-
-    if (v && !json_is_number(v))
-        return assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (%s)", what);
-    *reference = v ? json_number_value(v) : NAN;
-    return ASSAY_OK;
-}
-
 int block_target(const json_t *tree, const char *what, double *reference, double *target,
                  struct assay_err *err)
 {
-    const json_t *v = json_object_get(tree, "target");
-    int rc = block_reference(tree, what, reference, err);
+    const json_t *v = json_object_get(tree, "reference_accuracy");
+    const json_t *share = json_object_get(tree, "target");
 
-    if (rc)
-        return rc;
-    if (v && (!json_is_number(v) || json_number_value(v) <= 0 || json_number_value(v) > 100))
+    if (v && !json_is_number(v))
+        return assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (%s)", what);
+    if (share &&
+        (!json_is_number(share) || json_number_value(share) <= 0 || json_number_value(share) > 100))
         return assay_fail(err, ASSAY_EUSAGE,
                           "target must be a share of reference_accuracy in percent: 99 or 99.9");
-    *target = *reference * (v ? json_number_value(v) : 99.0) / 100.0;
+    *reference = v ? json_number_value(v) : NAN;
+    *target = *reference * (share ? json_number_value(share) : 99.0) / 100.0;
     return ASSAY_OK;
 }

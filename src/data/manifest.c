@@ -42,13 +42,13 @@ static const struct frame_key {
     const char *name;
     int type;
 } frame_keys[] = {
-    {"schema", FRAME_WHOLE},   {"name", FRAME_TEXT},     {"benchmark", FRAME_TEXT},
-    {"files", FRAME_TEXTS},    {"net", FRAME_NETS},      {"synthetic", FRAME_FLAG},
-    {"precision", FRAME_TEXT}, {"md5", FRAME_TEXTS},     {"sha256", FRAME_TEXTS},
-    {"input", FRAME_MAP},      {"output", FRAME_MAP},    {"reference_accuracy", FRAME_NUMBER},
-    {"target", FRAME_NUMBER},  {"source", FRAME_ANY},    {"licence", FRAME_ANY},
-    {"notes", FRAME_ANY},      {"recipes", FRAME_TEXTS}, {"sizes", FRAME_SIZES},
-    {"precisions", FRAME_LIST}};
+    {"schema", FRAME_WHOLE},    {"name", FRAME_TEXT},         {"benchmark", FRAME_TEXT},
+    {"files", FRAME_TEXTS},     {"net", FRAME_NETS},          {"synthetic", FRAME_FLAG},
+    {"precision", FRAME_TEXT},  {"md5", FRAME_TEXTS},         {"sha256", FRAME_TEXTS},
+    {"input", FRAME_MAP},       {"output", FRAME_MAP},        {"reference_accuracy", FRAME_NUMBER},
+    {"target", FRAME_NUMBER},   {"source", FRAME_ANY},        {"licence", FRAME_ANY},
+    {"notes", FRAME_ANY},       {"recipes", FRAME_TEXTS},     {"sizes", FRAME_SIZES},
+    {"precisions", FRAME_LIST}, {"loadgen_model", FRAME_TEXT}};
 #define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
 
 static bool is_manifest_name(const char *file)

@@ -61,6 +61,18 @@ static int hash_files(struct photos *p, struct assay_err *err)
     return p->hashes ? workers_run(&w, err) : no_memory(p, err);
 }
 
+/* Boxes decide a run's accuracy, and not its samples: the cache of the tensors stays. */
+static int add_truth(struct photos *p, struct assay_err *err)
+{
+    char both[2 * HASH_HEX];
+    int n = snprintf(both, sizeof(both), "%s ", p->files_hash), rc;
+
+    if ((rc = hash_file(p->truth, both + n, err)))
+        return rc;
+    hash_bytes(both, strlen(both), p->hash);
+    return ASSAY_OK;
+}
+
 int photos_hash(struct photos *p, struct assay_err *err)
 {
     char line[160];
@@ -86,7 +98,10 @@ int photos_hash(struct photos *p, struct assay_err *err)
             snprintf(line, sizeof(line), " %s\n", p->hashes[i]);
         hash_add(h, line, strlen(line));
     }
-    hash_take(h, p->hash);
+    hash_take(h, p->files_hash);
+    if (p->truth)
+        return add_truth(p, err);
+    memcpy(p->hash, p->files_hash, sizeof(p->hash));
     return ASSAY_OK;
 }
 
@@ -164,7 +179,7 @@ int photos_prepare(struct photos *p, struct assay_err *err)
         return ASSAY_OK;
     if ((rc = photos_hash(p, err)))
         return rc;
-    snprintf(text, sizeof(text), "%d %s %s", IMAGE_CODE_VERSION, p->hash, p->preprocess);
+    snprintf(text, sizeof(text), "%d %s %s", IMAGE_CODE_VERSION, p->files_hash, p->preprocess);
     hash_bytes(text, strlen(text), key);
     return make_cache(p, key, err);
 }

@@ -5,8 +5,9 @@
  * asked for; the seeds are those of the round; durations, counts and percentile are those asked
  * for; early stopping is met where it applies; performance_sample_count is the official one (or
  * less only where the data set is smaller, which is said).  The words: "VALID", "QUICK-VALID"
- * (profile quick), "AUDIT-VALID" (a compliance test or any other setting that changes which samples
- * are issued or logged), "INVALID".  Only "VALID" may be exported. */
+ * (profile quick, and data that is not the official set, which the run sees), "AUDIT-VALID" (a
+ * compliance test or any other setting that changes which samples are issued or logged), "INVALID".
+ * Only "VALID" may be exported. */
 #ifndef LOAD_VERDICT_H
 #define LOAD_VERDICT_H
 

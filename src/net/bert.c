@@ -66,9 +66,12 @@ static int encoder(struct net *net, const struct size *z, int layer, int x, int 
 
 static void build(struct net *net, const struct size *z)
 {
+    /* In the official state dict; in those of some versions of transformers. */
+    static const char *const unused[] = {"bert.pooler.", "bert.embeddings.position_ids", NULL};
     int words, mask, kinds, x, i;
 
     net->analytic = true;
+    net->beside = unused;
     words = net_add_sequence(net, "input_ids", 384);
     mask = net_add_sequence(net, "input_mask", 384);
     kinds = net_add_sequence(net, "segment_ids", 384);

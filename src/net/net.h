@@ -158,7 +158,7 @@ struct net {
     /* How a benchmark feeds the model: its name, and a manifest's input and output blocks (YAML,
      * one a line).  NULL: not said. */
     const char *benchmark, *feeding;
-    /* A checkpoint that also has what is for other nets: beginnings of names, NULL-terminated.
+    /* What a checkpoint also has, for other nets or tasks: beginnings of names, NULL-terminated.
      * NULL: none. */
     const char *const *beside;
     /* How a checkpoint spells the beginning of names: ours, theirs.  NULL: alike. */

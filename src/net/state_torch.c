@@ -7,7 +7,7 @@
  * about the machine, the dict, a list of keys; then for each key of that list a count in 8 bytes
  * and so many numbers.
  *
- * A checkpoint that holds the dict under "state_dict" or "model" beside other things is fine. */
+ * A checkpoint that holds the dict under a key, beside other things, is fine. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,22 +130,24 @@ static int add_tensors(struct source *s, uint32_t dict)
     return rc;
 }
 
+/* At the top only where no dict lies below: a checkpoint's top may have tensors too (an accuracy).
+ */
 static int add_dict(struct source *s)
 {
-    static const char *const below[] = {"state_dict", "model"};
+    static const char *const below[] = {"state_dict", "model", "best_model_state_dict",
+                                        "model_state_dict"};
     const struct pickle *p = &s->pickle;
     uint32_t inner;
-    int rc;
+    int rc = ASSAY_OK;
 
     if (p->values[p->root].kind != PICKLE_DICT)
         return bad(s, "it holds something else than a state dict");
-    rc = add_tensors(s, p->root);
-    for (size_t i = 0; !rc && !s->state->count && i < 2; i++) {
+    for (size_t i = 0; !rc && !s->state->count && i < sizeof(below) / sizeof(below[0]); i++) {
         inner = pickle_get(p, p->root, below[i]);
         if (inner != PICKLE_NOTHING && p->values[inner].kind == PICKLE_DICT)
             rc = add_tensors(s, inner);
     }
-    return rc;
+    return rc || s->state->count ? rc : add_tensors(s, p->root);
 }
 
 static void release(struct source *s)
@@ -198,7 +200,9 @@ int state_read_torch_zip(struct state *state, struct assay_err *err)
     if (rc)
         return rc;
     pickle = find_pickle(&s);
-    rc = pickle ? check_byteorder(&s) : bad(&s, "the archive has no FOLDER/data.pkl");
+    rc = pickle ? check_byteorder(&s)
+                : bad(&s, "the archive has no FOLDER/data.pkl (is the "
+                          "file in it? then unpack it first)");
     if (!rc)
         rc = zip_check(state->data, pickle, state->name, err);
     if (!rc)

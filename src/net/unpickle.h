@@ -23,7 +23,8 @@ enum pickle_kind {
     PICKLE_DICT,   /* key, value, key, value … */
     PICKLE_GLOBAL, /* integer: its place in the table */
     PICKLE_STORAGE,
-    PICKLE_TENSOR
+    PICKLE_TENSOR,
+    PICKLE_OPAQUE /* a note beside the weights: known by its class, and dropped with its insides */
 };
 
 #define PICKLE_NOTHING  0xffffffffu

@@ -8,7 +8,8 @@ enum call {
     CALL_TENSOR,    /* (storage, offset, dims, strides, …) */
     CALL_PARAMETER, /* old: an empty one that is filled later, or of a tensor */
     CALL_EMPTY,     /* a tensor class of old: filled later */
-    CALL_NEVER      /* a storage class: only named */
+    CALL_NEVER,     /* a storage class: only named */
+    CALL_NOTE       /* what a checkpoint keeps beside its weights: nothing of it is made */
 };
 
 /* All that a pickle can "import". */
@@ -41,6 +42,11 @@ static const struct global {
     {"torch", "ShortTensor", CALL_EMPTY, 0},
     {"torch", "IntTensor", CALL_EMPTY, 0},
     {"torch", "LongTensor", CALL_EMPTY, 0},
+    {"argparse", "Namespace", CALL_NOTE, 0},
+    {"numpy", "dtype", CALL_NOTE, 0}, /* these and the next: a loss, an accuracy */
+    {"numpy.core.multiarray", "scalar", CALL_NOTE, 0},
+    {"numpy._core.multiarray", "scalar", CALL_NOTE, 0},
+    {"_codecs", "encode", CALL_NOTE, 0}, /* its bytes, before protocol 3 */
 };
 
 static int refuse_global(struct machine *m, const unsigned char *module, size_t n,
@@ -153,13 +159,15 @@ int machine_call(struct machine *m)
         return machine_items(m, args, arg, 1) ? machine_push(m, arg[0]) : make_tensor(m, NULL);
     case CALL_EMPTY:
         return make_tensor(m, NULL);
+    case CALL_NOTE:
+        return machine_make_kind(m, PICKLE_OPAQUE, 0);
     default:
         return machine_bad(m, "it calls a storage, which is only named");
     }
 }
 
-/* What is set behind the making: of a dict nothing that is needed here; of an old tensor (storage,
- * offset, dims, strides); of an old parameter its tensor and four more. */
+/* What is set behind the making: of a dict or a note nothing that is needed here; of an old tensor
+ * (storage, offset, dims, strides); of an old parameter its tensor and four more. */
 int machine_build(struct machine *m)
 {
     struct pickle_tensor *t;
@@ -167,7 +175,7 @@ int machine_build(struct machine *m)
 
     if (machine_pop(m, &state) || machine_pop(m, &of) || machine_push(m, of))
         return ASSAY_EFAIL;
-    if (machine_is(m, of, PICKLE_DICT))
+    if (machine_is(m, of, PICKLE_DICT) || machine_is(m, of, PICKLE_OPAQUE))
         return ASSAY_OK;
     if (!machine_is(m, of, PICKLE_TENSOR) || !machine_is(m, state, PICKLE_TUPLE))
         return machine_bad(m, "it sets the insides of something else than a dict or tensor");

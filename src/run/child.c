@@ -511,6 +511,8 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         json_pack("{s:I}", "peak_bytes", (json_int_t)use.ru_maxrss * 1024)); /* KiB, on Linux */
     if (c->energy)
         json_object_set_new(tree, "energy", energy_json(c->energy));
+    if (c->bench_desc.unofficial)
+        json_object_set_new(json_object_get(tree, "dataset"), "unofficial", json_true());
     if (c->bench_desc.note)
         json_object_set_new(tree, "note", json_string(c->bench_desc.note));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);

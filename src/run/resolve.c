@@ -77,6 +77,7 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
     if (strcmp(r->manifest.benchmark, r->benchmark->name))
         return assay_fail(err, ASSAY_EUSAGE, "%s: is a model for %s, not for %s", r->manifest.file,
                           r->manifest.benchmark, r->benchmark->name);
+    r->loadgen_model = tree_text(r->manifest.tree, "loadgen_model", r->benchmark->loadgen_model);
     if (r->s.sizes && (rc = manifest_set_sizes(&r->manifest, r->s.sizes, err)))
         return rc;
     precision = json_string_value(json_object_get(r->manifest.tree, "precision"));
@@ -160,10 +161,9 @@ static int resolve_load(struct resolved *r, struct assay_err *err)
         round = r->s.profile + 9;
     rc = load_open(round, &r->load, err);
     if (!rc)
-        rc = r->load->official(r->benchmark->loadgen_model, (int)r->s.scenario, &r->official,
-                               &known, err);
+        rc = r->load->official(r->loadgen_model, (int)r->s.scenario, &r->official, &known, err);
     if (!rc && r->s.user_conf)
-        rc = conf_read(r->s.user_conf, r->benchmark->loadgen_model, (int)r->s.scenario, &r->s, err);
+        rc = conf_read(r->s.user_conf, r->loadgen_model, (int)r->s.scenario, &r->s, err);
     if (!rc && r->s.audit_config && !file_exists(r->s.audit_config))
         rc = assay_fail(err, ASSAY_EUSAGE, "--audit-config: %s is not there", r->s.audit_config);
     if (!rc)

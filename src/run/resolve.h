@@ -19,8 +19,9 @@ struct resolved {
     char *model_path;   /* NULL: the engine needs none; of a net: where it is or will be written */
     const char *format; /* of model_path */
     char *precision;
-    bool write_net; /* model_path is not there yet */
-    json_t *get;    /* what recipes would get first: [{"request", "steps"}] */
+    bool write_net;            /* model_path is not there yet */
+    json_t *get;               /* what recipes would get first: [{"request", "steps"}] */
+    const char *loadgen_model; /* the manifest's, or the benchmark's */
     const struct load_bridge *load;
     struct load_official official;
     char *cache;

@@ -256,6 +256,20 @@ static json_t *detail_selection(const struct detail *d)
     return out;
 }
 
+/* Of a part of the official data set, or of another one, a round has no result. */
+static void judge_dataset(const struct job *j, struct verdict *v)
+{
+    const json_t *dataset = json_object_get(j->result, "dataset");
+
+    if (strcmp(v->word, "VALID") != 0 || !tree_bool(dataset, "unofficial", false))
+        return;
+    snprintf(v->word, sizeof(v->word), "QUICK-VALID");
+    json_array_append_new(v->notes,
+                          json_sprintf("the data set (%lld samples) is not the whole official one: "
+                                       "no result of the round",
+                                       (long long)tree_int(dataset, "samples", 0)));
+}
+
 static int put_performance(struct job *j, const struct detail *d, struct assay_err *err)
 {
     uint64_t samples = (uint64_t)tree_int(json_object_get(j->result, "dataset"), "samples", 0);
@@ -266,6 +280,7 @@ static int put_performance(struct job *j, const struct detail *d, struct assay_e
 
     if (rc)
         return rc;
+    judge_dataset(j, &v);
     if (tree_int(json_object_get(j->result, "faults"), "major", 0)) {
         v.valid = false;
         snprintf(v.word, sizeof(v.word), "INVALID");
@@ -302,6 +317,7 @@ static int put_accuracy_verdict(struct job *j, const struct detail *d, struct as
     rc = verdict_judge(d, &s, &j->r.official, samples, &v, err);
     if (rc)
         return rc;
+    judge_dataset(j, &v);
     put(j, "verdict",
         json_pack("{s:s, s:b, s:O, s:O}", "word", v.word, "valid", (int)v.valid, "reasons",
                   v.reasons, "notes", v.notes));
@@ -387,7 +403,7 @@ static int write_files(struct job *j, struct assay_err *err)
     if (rc)
         return rc;
     text_init(&conf, 1 << 20);
-    conf_write(&j->final, j->r.benchmark->loadgen_model, &conf);
+    conf_write(&j->final, j->r.loadgen_model, &conf);
     in_draft(j, "user.conf", path);
     rc = file_write_whole(path, conf.s, conf.len, err);
     text_release(&conf);

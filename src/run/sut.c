@@ -382,7 +382,7 @@ int sut_run(struct child *c, const struct settings *s, const char *outdir, struc
         narrow_affinity(c);
     prefault_latencies(c, s);
     c->part_begun = false;
-    rc = c->r.load->run(s, c->r.benchmark->loadgen_model, &sut, outdir, c->r.s.audit_config, err);
+    rc = c->r.load->run(s, c->r.loadgen_model, &sut, outdir, c->r.s.audit_config, err);
     atomic_store(&c->ending, 0);
     batch_stats_get(c->batcher, &c->stages);
     free(name);

@@ -75,6 +75,11 @@ static int check_honest(const struct submit_plan *p, const json_t *record, struc
                           "record %s: ran on synthetic %s, which is no submission; --rehearsal "
                           "builds the tree all the same, marked as one",
                           id_of(record), what);
+    if (tree_bool(json_object_get(record, "dataset"), "unofficial", false))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "record %s: ran on a part of the official data set, or on other data; "
+                          "a submission needs all of it (or --rehearsal)",
+                          id_of(record));
     if (strncmp(profile, "official:", 9) || strcmp(profile + 9, p->round->name))
         return assay_fail(err, ASSAY_EUSAGE,
                           "record %s: its profile is %s; a submission needs --profile official:%s "

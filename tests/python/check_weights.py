@@ -14,6 +14,7 @@ random images must lie within 1e-4 of the logits' range of those of a forward pa
 operations, or of the rounded weights' where they were rounded.  The same for ONNX, TorchScript and, where TensorFlow is
 there, GraphDef.
 """
+import argparse
 import json
 import os
 import struct
@@ -217,12 +218,16 @@ def main(folder):
     torch.save({k: torch.nn.Parameter(v, requires_grad=v.is_floating_point()) for k, v in d.items()},
                at("parameter.pth"))
     torch.save(d, at("protocol4.pth"), pickle_protocol=4)
+    beside = {"args": argparse.Namespace(lr=0.1, device="cuda"), "best_acc1": torch.tensor(0.7),
+              "loss": np.float64(2.5)}
+    torch.save({**beside, "model": d}, at("args.pth"))
+    torch.save({**beside, "best_model_state_dict": d}, at("best.pth"))
     save_safetensors(d, at("a.safetensors"))
     save_onnx(d, at("apart.onnx"), True)
     save_onnx(d, at("turned.onnx"), False)
     torch.save(rounded(d, torch.float64), at("double.pth"))
-    for name in ("old.pth", "strange.pth", "parameter.pth", "protocol4.pth", "a.safetensors", "apart.onnx",
-                 "turned.onnx", "a.onnx", "double.pth"):
+    for name in ("old.pth", "strange.pth", "parameter.pth", "protocol4.pth", "args.pth", "best.pth", "a.safetensors",
+                 "apart.onnx", "turned.onnx", "a.onnx", "double.pth"):
         compare(name, by_onnx(write(at(name), at("b.onnx")), x), want)
     for dtype in (torch.float16, torch.bfloat16):
         r = rounded(d, dtype)

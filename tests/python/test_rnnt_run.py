@@ -74,14 +74,14 @@ def check_score(folder, model, utterances):
     """A log with a lost word, a wrong one, an empty transcript, one listed twice, and one that is missing."""
     texts = {0: utterances[0][1].replace(" hurt", ""), 1: utterances[1][1].replace("tue", "two  "), 2: "",
              3: utterances[3][1] + " 's", 4: utterances[4][1]}
-    entries = [(4, "of another run")] + list(texts.items())
+    entries = [(4, "of another run")] + list(texts.items())  # each counts
     path = os.path.join(folder, "log.json")
     with open(path, "w", encoding="utf-8") as f:
         rows = [f'{{ "seq_id" : {n}, "qsl_idx" : {i}, "data" : "{pack(t, "q").hex().upper()}" }}'
                 for n, (i, t) in enumerate(entries)]
         f.write("[\n" + ",\n".join(rows) + "\n]\n")
-    errors = sum(distance(tuple(utterances[i][1].split()), tuple(t.split())) for i, t in texts.items())
-    wer = errors / sum(len(utterances[i][1].split()) for i in texts)
+    errors = sum(distance(tuple(utterances[i][1].split()), tuple(t.split())) for i, t in entries)
+    wer = errors / sum(len(utterances[i][1].split()) for i, _ in entries)
     want = f"Word Error Rate: {wer * 100}%, accuracy={(1 - wer) * 100}%"
     done = subprocess.run([ASSAY, "score", "rnnt", "--model", model, "--dataset", DATA, "--log", path],
                           capture_output=True, text=True, check=False)

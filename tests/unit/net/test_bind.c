@@ -201,6 +201,31 @@ static void one_of_a_checkpoint(void **state)
     }
 }
 
+/* What BERT's official state dict has beside what SQuAD needs. */
+static void pooler(void **state)
+{
+    static const char beside[] = F32("bert.pooler.dense.weight") F32("bert.pooler.dense.bias")
+        F32("bert.embeddings.position_ids");
+    struct made m = make(net_build_bert_small);
+    struct net_weights *w;
+    struct assay_err err;
+    struct text file;
+    size_t fit;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        save(&m, "", NULL, i ? F32("bert.extra") : beside, &file);
+        if (bind(&m, &file, &w, &fit, &err) != (i ? ASSAY_EFAIL : ASSAY_OK))
+            fail_msg("%s", err.text);
+        if (!i)
+            same_tensors(&m, w);
+        net_weights_destroy(w);
+        text_release(&file);
+    }
+    assert_non_null(strstr(err.text, "not wanted: bert.extra"));
+    drop(&m);
+}
+
 static void names_refused(void **state)
 {
 #define MORE(name, type, shape, to)                                                                \
@@ -526,6 +551,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(by_name),
                                        cmocka_unit_test(one_of_a_checkpoint),
+                                       cmocka_unit_test(pooler),
                                        cmocka_unit_test(names_refused),
                                        cmocka_unit_test(by_graph),
                                        cmocka_unit_test(impossible_numbers),

@@ -186,6 +186,46 @@ static void zip(void **state)
     free(data);
 }
 
+/* The dict of a checkpoint, whose top has a tensor too, an accuracy, in front or behind. */
+static void checkpoint(void **state)
+{
+    static const char *const keys[] = {"state_dict", "model", "best_model_state_dict",
+                                       "model_state_dict"};
+    struct text pickle, inner;
+    struct state *s;
+    char *data, *copy;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        text_init(&pickle, FILE_MAX);
+        ADD(&pickle, "\x80\2}(");
+        if (i % 2) {
+            add_name(&pickle, "best_acc1");
+            add_tensor(&pickle, "FloatStorage", '0', 6, 0, "", "");
+        }
+        add_name(&pickle, keys[i / 2]);
+        dict(&inner);
+        text_addn(&pickle, inner.s + 2, inner.len - 3); /* without protocol and end */
+        text_release(&inner);
+        add_name(&pickle, "loss");
+        add_tensor(&pickle, "FloatStorage", '0', 6, 0, "", "");
+        ADD(&pickle, "u.");
+        assert_int_equal(zip_file((const struct member[]){{"x/data.pkl", pickle.s, pickle.len},
+                                                          {"x/data/0", six, 24},
+                                                          {"x/data/1", "\7\0\0\0\0\0\0\0", 8},
+                                                          {NULL, NULL, 0}},
+                                  &data, &n),
+                         0);
+        assert_int_equal(read_copy(data, n, &s, &copy, NULL), ASSAY_OK);
+        check_dict(s);
+        state_close(s);
+        text_release(&pickle);
+        free(copy);
+        free(data);
+    }
+}
+
 static void legacy_file(struct text *t, size_t keys_and_numbers)
 {
     struct text pickle;
@@ -298,7 +338,7 @@ static void zip_refused(void **state)
     assert_int_equal(
         zip_file((const struct member[]){{"x/y/data.pkl", "}.", 2}, {NULL, NULL, 0}}, &data, &n),
         0);
-    must_fail(data, n, "no FOLDER/data.pkl");
+    must_fail(data, n, "no FOLDER/data.pkl (is the file in it? then unpack");
     free(data);
     assert_int_equal(
         zip_file((const struct member[]){{"x/data.pkl", "].", 2}, {NULL, NULL, 0}}, &data, &n), 0);
@@ -365,14 +405,12 @@ static void nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(safetensors),
-                                       cmocka_unit_test(safetensors_refused),
-                                       cmocka_unit_test(zip),
-                                       cmocka_unit_test(legacy),
-                                       cmocka_unit_test(legacy_refused),
-                                       cmocka_unit_test(zip_refused),
-                                       cmocka_unit_test(vast),
-                                       cmocka_unit_test(nothing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(safetensors), cmocka_unit_test(safetensors_refused),
+        cmocka_unit_test(zip),         cmocka_unit_test(checkpoint),
+        cmocka_unit_test(legacy),      cmocka_unit_test(legacy_refused),
+        cmocka_unit_test(zip_refused), cmocka_unit_test(vast),
+        cmocka_unit_test(nothing)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,11 @@ static void dicts(void **state)
              "N\x88\x89}tbs."),
         CASE("\x80\2}X\1\0\0\0wctorch._utils\n_rebuild_tensor\n(" STORAGE_ID
              "QK\1ctorch\nSize\n(K\2K\2t\x85RK\2K\1\x86tRs."),
+        /* a checkpoint's arguments, and an accuracy of numpy, beside: nothing of them is made */
+        CASE("\x80\2}(X\4\0\0\0argscargparse\nNamespace\n)\x81}X\2\0\0\0lrG\0\0\0\0\0\0\0\0sb"
+             "X\1\0\0\0w" TENSOR "X\3\0\0\0acccnumpy.core.multiarray\nscalar\n"
+             "(cnumpy\ndtype\n(X\2\0\0\0f8K\0K\1tR(K\3X\1\0\0\0<NNNJ\xff\xff\xff\xff"
+             "J\xff\xff\xff\xffK\0tbc_codecs\nencode\n(X\2\0\0\0\0?X\6\0\0\0latin1tRtRu."),
         /* the last one counts */
         CASE("\x80\2}(X\1\0\0\0wNX\1\0\0\0w" TENSOR "u."),
     };
@@ -185,6 +190,9 @@ static void refused(void **state)
         BAD("}(Ne.", "no list"),
         BAD("(Ne.", "no list"),
         BAD("NNb.", "sets the insides"),
+        BAD("cargparse\nNamespace\n)\x81K\1K\2s.", "no dict"),
+        BAD("cargparse\nNamespace\n)\x81)R.", "cannot be called"),
+        BAD("cargparse\nArgumentParser\n.", "argparse.ArgumentParser"),
         BAD("NQ.", "something else than a storage"),
         BAD("(X\7\0\0\0storagectorch\nFloatStorage\nU\1kU\3cputQ.", "else than a storage"),
         BAD("(X\7\0\0\0storaqectorch\nFloatStorage\nU\1kU\3cpuK\6tQ.", "else than a storage"),

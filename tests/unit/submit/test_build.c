@@ -306,6 +306,7 @@ static void what_cannot_be_submitted(void **state)
     } cases[] = {
         {"synthetic", "weights", "true", "synthetic weights"},
         {"synthetic", "samples", "true", "synthetic samples"},
+        {"dataset", "unofficial", "true", "a part of the official data set"},
         {"verdict", "valid", "false", "INVALID"},
         {"verdict", "word", "\"AUDIT-VALID\"", "ran with audit settings"},
         {NULL, "status", "\"error\"", "did not come to its end"},
