@@ -108,7 +108,7 @@ def check_scores(model, data, parts, folder):
         if why not in score(change, 3).stderr:
             sys.exit(f"not said: {why}")
     entries.append({"qsl_idx": entries[0]["qsl_idx"], "data": "00" * len(bytes.fromhex(entries[0]["data"]))})
-    if score(lambda d: d).stdout != want.replace(f"queries={len(parts)}", f"queries={len(parts) + 1}"):
+    if score(lambda d: d).stdout != want:
         sys.exit("of two entries of a sample the first counts")
 
 
