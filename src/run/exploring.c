@@ -50,7 +50,7 @@ static bool precision_fits(const struct manifest *m, const char *precision)
 static void add_impossible(struct exploring *x, json_t *setup, const char *why)
 {
     json_object_set_new(setup, "out", json_true());
-    json_object_set_new(setup, "reason", json_string(why));
+    json_object_set_new(setup, "reason", tree_string(why));
     json_array_append(x->impossible, setup);
 }
 
@@ -358,7 +358,7 @@ static int run_point(struct exploring *x, int kind, const json_t *point, json_t 
 static void put_out(json_t *point, const char *why)
 {
     json_object_set_new(point, "out", json_true());
-    json_object_set_new(point, "reason", json_string(why));
+    json_object_set_new(point, "reason", tree_string(why));
 }
 
 static void set_real(json_t *point, const char *name, double value)

@@ -123,15 +123,8 @@ static json_t *command_json(int argc, char **argv)
     json_t *list = json_array();
     int i;
 
-    for (i = 0; i < argc; i++) {
-        json_t *word = json_string(argv[i]);
-        char *plain = word ? NULL : strdup(argv[i]), *p;
-
-        for (p = plain; p && *p; p++) /* not UTF-8: JSON cannot hold it */
-            *p = *p & 0x80 ? '?' : *p;
-        json_array_append_new(list, word ? word : json_string(plain ? plain : "?"));
-        free(plain);
-    }
+    for (i = 0; i < argc; i++)
+        json_array_append_new(list, tree_string(argv[i]));
     return list;
 }
 
@@ -165,7 +158,8 @@ static void put_end(struct job *j)
                     : j->how.code == ASSAY_ESTOP ? "interrupted"
                                                  : "error"));
     put(j, "error",
-        j->how.code ? json_pack("{s:i, s:s}", "code", j->how.code, "text", j->how.text) : NULL);
+        j->how.code ? json_pack("{s:i, s:o}", "code", j->how.code, "text", tree_string(j->how.text))
+                    : NULL);
 }
 
 static void put_digest(struct job *j, const char *part, const char *key, const char *name)
@@ -434,8 +428,8 @@ static void put_failure(struct job *j)
                               (json_int_t)completed)
                   : NULL);
     put(j, "verdict",
-        json_pack("{s:s, s:b, s:[s], s:[]}", "word", "INVALID", "valid", 0, "reasons", j->how.text,
-                  "notes"));
+        json_pack("{s:s, s:b, s:[o], s:[]}", "word", "INVALID", "valid", 0, "reasons",
+                  tree_string(j->how.text), "notes"));
 }
 
 /* A log that cannot be judged makes an error of the run, but not a lost record. */

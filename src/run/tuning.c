@@ -358,8 +358,8 @@ static void say(const struct tuning *t, const char *fmt, ...)
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     if (!strcmp(how, "json")) {
-        json_t *o = json_pack("{s:s, s:s, s:f, s:s}", "schema", "assay.progress/1", "phase", "tune",
-                              "seconds", seconds, "text", line);
+        json_t *o = json_pack("{s:s, s:s, s:f, s:o}", "schema", "assay.progress/1", "phase", "tune",
+                              "seconds", seconds, "text", tree_string(line));
 
         json = o ? json_dumps(o, JSON_COMPACT) : NULL;
         fprintf(stderr, "%s\n", json ? json : "");
@@ -507,7 +507,7 @@ static json_t *trials_json(const struct tuning *t, const struct tune_result *out
                                 found_json(t, &trial->config));
 
         if (trial->error[0])
-            json_object_set_new(one, "error", json_string(trial->error));
+            json_object_set_new(one, "error", tree_string(trial->error));
         else
             json_object_set_new(one, "value", json_real(trial->point.value));
         if (!trial->error[0] && trial->point.batch)
