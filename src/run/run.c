@@ -450,7 +450,8 @@ static int put_record(struct job *j, int argc, char **argv, struct assay_err *er
     return rc;
 }
 
-/* A second Ctrl-C, after that which ended the run, must not throw away what was measured: it waits
+/* A Ctrl-C between two trials of a tuning, or a second one after that which ended the run, must not
+ * throw away what was measured: the one is heard by the next child's supervision, the other waits
  * until the record is whole. */
 static void hold_signals(bool hold, sigset_t *before)
 {
@@ -484,16 +485,18 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
 {
     struct assay_err why = {0};
     struct conditions *around = NULL;
-    sigset_t before, meanwhile;
+    sigset_t before;
     char path[1200];
-    int rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
+    int rc;
 
+    hold_signals(true, &before); /* while no child is supervised nobody hears them: they wait */
+    rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
     if (rc) {
         record_abandon(&j->draft);
+        hold_signals(false, &before);
         return rc;
     }
     in_draft(j, "job.json", path);
-    hold_signals(true, &before); /* until the child is supervised nobody hears them: they wait */
     if (!j->how.code)
         around = conditions_begin();
     while (!j->how.code) { /* a tuning may have ended it already */
@@ -505,7 +508,6 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         j->how = (struct assay_err){0};
         supervise_release(&j->sup);
     }
-    hold_signals(true, &meanwhile);
     j->conditions = conditions_end(around);
     rc = read_result(j, s, &why);
     if (!rc)
