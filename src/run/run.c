@@ -479,6 +479,18 @@ static double most_seconds(const struct settings *s)
     return s->time_limit_s > 0 ? 2 * s->time_limit_s + 600 : 0;
 }
 
+/* What a child that is to be started anew has left: the next one counts from 1 again. */
+static void forget_begun(const struct job *j)
+{
+    static const char *const names[] = {"trials", "attempts"};
+    char path[1200];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        in_draft(j, names[i], path);
+        file_remove_tree(path, NULL);
+    }
+}
+
 /* From the child's start to the record. */
 static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv,
                         struct assay_err *err)
@@ -507,6 +519,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         j->restarts++;
         j->how = (struct assay_err){0};
         supervise_release(&j->sup);
+        forget_begun(j);
     }
     j->conditions = conditions_end(around);
     rc = read_result(j, s, &why);
