@@ -58,6 +58,7 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
         n = 100;
     s.min_duration_ms = (int64_t)(n / qps * 1e3);
     s.min_query_count = (int64_t)n;
+    s.max_duration_ms = s.max_query_count = 0; /* those are of the full run */
     s.max_async_queries = (int64_t)ceil(4 * qps * bound_s) + 64;
     f->allowed_fraction = over_allowed(qps * f->full_s, s.target_latency_percentile);
     c->giveup.armed = true;
