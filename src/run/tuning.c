@@ -445,6 +445,15 @@ static void learn(struct tuning *t, const json_t *result)
     t->service_ms = bound / 2;
 }
 
+/* Here, since the first trial did not know yet how long a batch may take. */
+static double score_of(const struct tuning *t, const json_t *point)
+{
+    double p99_ms = tree_real(point, "batch_p99_ms", 0);
+
+    return p99_ms > 0 ? tune_server_score(tree_real(point, "value", 0), p99_ms, t->service_ms)
+                      : tree_real(point, "score", 0);
+}
+
 static int read_trial(struct tuning *t, struct tune_point *points, size_t *count,
                       struct assay_err *err)
 {
@@ -462,7 +471,7 @@ static int read_trial(struct tuning *t, struct tune_point *points, size_t *count
     {
         if (*count < TUNE_BATCHES_MAX)
             points[(*count)++] =
-                (struct tune_point){(uint32_t)tree_int(p, "batch", 0), tree_real(p, "score", 0),
+                (struct tune_point){(uint32_t)tree_int(p, "batch", 0), score_of(t, p),
                                     tree_real(p, "value", 0), tree_real(p, "batch_s", 0)};
     }
     json_decref(tree);
