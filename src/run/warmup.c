@@ -30,14 +30,20 @@ uint64_t warmup_index(const struct child *c, uint64_t k)
     return total - 1 - k % span * (child_pads(c) ? total / span : 1);
 }
 
-/* Runs n samples through the batcher and waits for them: seconds. */
+#define FEW  256
+#define MANY 65536 /* 1 MB of items; larger than any batch on all lanes */
+
+/* Runs n samples through the batcher and waits for them: seconds.  One lane makes its batches of
+ * what is issued at once, so that is as much as the run would. */
 double warmup_samples(struct child *c, size_t n, size_t *at)
 {
-    struct batch_item items[256];
+    struct batch_item few[FEW], *many = n > FEW ? malloc(MANY * sizeof(*many)) : NULL,
+                                *items = many ? many : few;
+    size_t most = many ? MANY : FEW;
     int64_t t0 = clock_ns();
 
     while (n) {
-        size_t part = n < 256 ? n : 256, i;
+        size_t part = n < most ? n : most, i;
 
         for (i = 0; i < part; i++)
             items[i] = (struct batch_item){0, warmup_index(c, (*at)++)};
@@ -46,7 +52,9 @@ double warmup_samples(struct child *c, size_t n, size_t *at)
     }
     batch_flush(c->batcher);
     batch_wait_idle(c->batcher);
-    return (double)(clock_ns() - t0) * 1e-9;
+    t0 = clock_ns() - t0;
+    free(many);
+    return (double)t0 * 1e-9;
 }
 
 static int by_value(const void *a, const void *b)
