@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "base/file.h"
+#include "base/unicode.h"
 
 #define MAX_DEPTH 64
 
@@ -262,6 +263,23 @@ bool tree_bool(const json_t *object, const char *key, bool otherwise)
     const json_t *v = json_object_get(object, key);
 
     return json_is_boolean(v) ? json_is_true(v) : otherwise;
+}
+
+json_t *tree_string(const char *s)
+{
+    json_t *out = json_string(s);
+    const char *end = s + strlen(s);
+    char one[4];
+    struct text t;
+
+    if (out)
+        return out;
+    text_init(&t, 3 * strlen(s) + 1);
+    while (s < end)
+        text_addn(&t, one, unicode_put(unicode_next(&s, end), one));
+    out = json_string(t.s);
+    text_release(&t);
+    return out;
 }
 
 void tree_add_quoted(struct text *t, const char *s)

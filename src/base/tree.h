@@ -30,6 +30,10 @@ char *tree_dump(const json_t *tree, int digits);
 /* The same with 17 digits, by file_write_whole. */
 int tree_write_json(const char *path, const json_t *tree, struct assay_err *err);
 
+/* A text that somebody else's code or files made: bytes that are not UTF-8, which json_string and
+ * json_pack's "s" refuse, become U+FFFD. */
+json_t *tree_string(const char *s);
+
 /* Adds a text in double quotes, as JSON and YAML have it; "?" for one that is not UTF-8. */
 void tree_add_quoted(struct text *t, const char *s);
 

@@ -221,7 +221,8 @@ static void sleep_until_called(struct queue *q, struct sleeper *me)
         pthread_cond_wait(&me->called, &q->lock);
 }
 
-/* Waits for a full batch; false: what is there has waited long enough. */
+/* Waits for a full batch; false: what is there has waited long enough.  Another lane may have taken
+ * it before this one, whose time was over, had its lock back: then there is nothing to take. */
 static bool fill(struct queue *q, struct sleeper *me)
 {
     bool late = false;
@@ -232,7 +233,7 @@ static bool fill(struct queue *q, struct sleeper *me)
     while (may_fill(q) && !late)
         late = pthread_cond_timedwait(&me->called, &q->lock, &until);
     q->filler = NULL;
-    return !late;
+    return !late || !waiting(q);
 }
 
 /* The oldest. */

@@ -184,6 +184,18 @@ int system_facts_at(const char *store, const char *declared, json_t **facts, str
     return rc;
 }
 
+double system_memory_limit(void)
+{
+    const struct fact f = {"cgroup_memory_bytes", facts_read_cgroup, NULL, "memory", 1};
+    const char *root = getenv("ASSAY_SYSROOT");
+    struct probe p = {.root = root ? root : ""};
+    json_t *limit = facts_read_cgroup(&p, &f);
+    double bytes = json_number_value(limit);
+
+    json_decref(limit);
+    return bytes;
+}
+
 int system_facts(const char *declared, json_t **facts, struct assay_err *err)
 {
     return system_facts_at(NULL, declared, facts, err);

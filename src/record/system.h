@@ -20,6 +20,8 @@ int system_facts(const char *declared, json_t **facts, struct assay_err *err);
 /* The same; the storage facts are those of the disk that holds `store` (NULL: the user's store
  * folder). */
 int system_facts_at(const char *store, const char *declared, json_t **facts, struct assay_err *err);
+/* The bytes that the control group lets this process have; 0: no limit is known.  Any thread. */
+double system_memory_limit(void);
 /* Adds what a user's file states to facts that were read before, by the same rule. */
 int system_declare(json_t *facts, const char *path, struct assay_err *err);
 

@@ -66,6 +66,8 @@ static double better_rate(const struct child *c, const struct settings *s, const
     }
     if (s->scenario == SERVER)
         return 0;
+    if (s->max_duration_ms || s->max_query_count) /* the user's, and it ended there */
+        return 0;
     return settings_origin_of(&c->r.s, "target-latency-ms") == SETTINGS_MEASURED ? 1 : 0;
 }
 

@@ -6,13 +6,16 @@
  * by _exit: LoadGen crashes in exit handlers and engine threads may be anywhere, so nothing is torn
  * down. */
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -183,26 +186,52 @@ static int write_net(const struct child *c, const char *net, const char *path,
     return net_write(net, c->r.format, (uint64_t)c->r.s.seed, path, err);
 }
 
+/* The folder beside, ours alone: one process at a time writes in it, and what one that was killed
+ * has left is written over.  *lock lasts until it is closed, or the process ends. */
+static int lock_part(const char *part, int *lock, struct assay_err *err)
+{
+    struct stat mine, there;
+    int rc;
+
+    while (!(rc = file_make_dirs(part, err))) {
+        *lock = open(part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (*lock < 0 && errno != ENOENT)
+            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be opened: %s", part, strerror(errno));
+        if (*lock < 0)
+            continue;
+        flock(*lock, LOCK_EX);
+        if (!fstat(*lock, &mine) && !stat(part, &there) && mine.st_ino == there.st_ino)
+            return ASSAY_OK;
+        close(*lock); /* meanwhile another process put it in its place */
+        *lock = -1;
+    }
+    return rc;
+}
+
 /* A folder with a file for each graph, which appears whole. */
 static int write_nets(const struct child *c, struct assay_err *err)
 {
-    char *part = text_format("%s.part-%d", c->r.model_path, (int)getpid()), *path;
+    char *part = text_format("%s.part", c->r.model_path), *path;
     const char *graph;
     json_t *net;
-    int rc = part ? file_make_dirs(part, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int lock = -1;
+    int rc = part ? lock_part(part, &lock, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    bool there = !rc && file_exists(c->r.model_path);
 
     json_object_foreach((json_t *)c->r.manifest.nets, graph, net)
     {
-        path = rc ? NULL : text_format("%s/%s.%s", part, graph, c->r.format);
+        path = rc || there ? NULL : text_format("%s/%s.%s", part, graph, c->r.format);
         if (path)
             rc = write_net(c, json_string_value(net), path, err);
         free(path);
     }
-    if (!rc && rename(part, c->r.model_path) && !file_exists(c->r.model_path))
+    if (!rc && !there && rename(part, c->r.model_path))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", c->r.model_path,
                         strerror(errno));
-    if (part)
+    if (lock >= 0)
         file_remove_tree(part, NULL);
+    if (lock >= 0)
+        close(lock);
     free(part);
     return rc;
 }

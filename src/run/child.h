@@ -104,7 +104,8 @@ double expected_samples(const struct child *c, const struct settings *s);
 int check_time(struct child *c, struct assay_err *err);
 /* Before a run: does LoadGen have the memory for what it will generate? */
 int check_memory(const struct settings *s, struct assay_err *err);
-/* Bytes that the kernel could give without swapping. */
+/* Bytes that the kernel could give without swapping, and the control group lets this process have.
+ */
 double memory_available(void);
 
 /* room.c: before anything is loaded: is there memory for the model and the samples? */
@@ -112,6 +113,11 @@ int check_room(const struct child *c, struct assay_err *err);
 
 /* server.c: finds the highest load that holds, then runs it in full. */
 int server_search(struct child *c, bool find_peak, struct assay_err *err);
+/* How long a trial of it takes, where that is not longer for SERVER_TRIAL_QUERIES; and one of the
+ * long ones that decide where the peak is wanted. */
+#define SERVER_TRIAL_QUERIES 100
+double server_trial_s(const struct settings *s);
+double server_settle_s(const struct settings *s);
 
 /* tune_child.c: one trial of a tuning instead of a run; writes result.json. */
 int tune_trial(struct child *c, struct assay_err *err);

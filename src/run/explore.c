@@ -178,10 +178,15 @@ static bool was_measured(const struct search *x, const json_t *p)
     return false;
 }
 
+double explore_reserve_s(const struct explore_ask *ask)
+{
+    return FULL_LEAST * ask->full_s;
+}
+
 /* Time for the finalists is kept free. */
 static double reserve(const struct search *x)
 {
-    return FULL_LEAST * x->ask->full_s + x->short_s;
+    return explore_reserve_s(x->ask) + x->short_s;
 }
 
 /* One short run; none where it was made, or the time is up.  The setup keeps its best. */

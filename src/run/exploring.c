@@ -14,6 +14,7 @@
 #include "data/bench_host.h"
 #include "data/manifest.h"
 #include "engine/host.h"
+#include "load/profile.h"
 #include "load/settings.h"
 #include "record/cell.h"
 #include "record/energy.h"
@@ -21,6 +22,7 @@
 #include "run/chosen.h"
 #include "run/digest.h"
 #include "run/resolve.h"
+#include "run/tuned.h"
 #include "run/words.h"
 
 #define SHORT_WARMUP_S "0.5"
@@ -50,7 +52,7 @@ static bool precision_fits(const struct manifest *m, const char *precision)
 static void add_impossible(struct exploring *x, json_t *setup, const char *why)
 {
     json_object_set_new(setup, "out", json_true());
-    json_object_set_new(setup, "reason", json_string(why));
+    json_object_set_new(setup, "reason", tree_string(why));
     json_array_append(x->impossible, setup);
 }
 
@@ -112,15 +114,30 @@ static int add_setup(struct exploring *x, const char *model, const char *engine,
     return rc;
 }
 
+/* Of an engine that cannot be loaded: one line of the table. */
+static int add_missing(struct exploring *x, const char *model, const struct manifest *m,
+                       const char *engine, const char *device, const char *why)
+{
+    json_t *setup = json_pack("{s:s, s:s, s:s, s:s}", "model", model, "engine", engine, "device",
+                              device, "precision", tree_text(m->tree, "precision", "fp32"));
+
+    add_impossible(x, setup, why);
+    json_decref(setup);
+    return ASSAY_OK;
+}
+
 static int add_engine(struct exploring *x, const char *model, const struct manifest *m,
                       const char *engine, const char *device, struct assay_err *err)
 {
     const json_t *wanted = x->ask->precisions;
     const struct assay_engine *table;
+    struct assay_err why = {0};
     char path[1024];
-    int rc = engine_load(engine, &table, path, err);
+    int rc = ASSAY_OK;
 
-    if (!rc && (!table->precisions || !table->precisions[0])) /* it takes any */
+    if (engine_load(engine, &table, path, &why))
+        return add_missing(x, model, m, engine, device, why.text);
+    if (!table->precisions || !table->precisions[0]) /* it takes any */
         return add_setup(x, model, engine, device, tree_text(m->tree, "precision", "fp32"), err);
     for (size_t i = 0; !rc && table->precisions[i]; i++) {
         const char *p = table->precisions[i];
@@ -238,7 +255,7 @@ static void fill_axes(struct exploring_ask *ask)
         a->batches[a->batch_count++] = 0;
     a->cpus = cpus_usable();
     /* The timed part, and a model opened and warmed up. */
-    a->full_s = fmax((double)ask->base->min_duration_ms * 1e-3, 60) + 10;
+    a->full_s = (profile_is_official(ask->base) ? 600 : 60) + 10;
     if (ask->base->min_duration_ms > 0)
         a->full_s = (double)ask->base->min_duration_ms * 1e-3 + 10;
 }
@@ -269,6 +286,23 @@ int exploring_apply(const struct settings *base, const json_t *point, struct ass
     return rc;
 }
 
+/* Short is what no official profile lets a run be; LoadGen stays that of its round. */
+static int short_settings(const struct exploring *x, struct settings *s, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+
+    if (profile_is_official(s)) {
+        rc = settings_set(s, "round", profile_round(s), SETTINGS_CLI, "explore", err);
+        if (!rc)
+            rc = settings_set(s, "profile", "quick", SETTINGS_CLI, "explore", err);
+    }
+    if (!rc)
+        rc = settings_set_real(s, "min-duration-ms", x->ask->short_s * 1e3, SETTINGS_CLI, err);
+    if (!rc)
+        rc = settings_set(s, "warmup-s", SHORT_WARMUP_S, SETTINGS_CLI, "explore", err);
+    return rc;
+}
+
 static int point_settings(const struct exploring *x, int kind, const json_t *point,
                           struct settings *s, struct assay_err *err)
 {
@@ -286,18 +320,15 @@ static int point_settings(const struct exploring *x, int kind, const json_t *poi
         rc = settings_set(s, "tuned", "false", SETTINGS_CLI, "explore", err);
     if (!rc && kind == EXPLORE_ACCURACY)
         rc = settings_set(s, "mode", "accuracy", SETTINGS_CLI, "explore", err);
-    if (!rc && kind == EXPLORE_SHORT)
-        rc = settings_set_real(s, "min-duration-ms", x->ask->short_s * 1e3, SETTINGS_CLI, err);
-    if (!rc && kind == EXPLORE_SHORT)
-        rc = settings_set(s, "warmup-s", SHORT_WARMUP_S, SETTINGS_CLI, "explore", err);
-    return rc;
+    return rc || kind != EXPLORE_SHORT ? rc : short_settings(x, s, err);
 }
 
-/* What would be run, with the engine's version and the model's content. */
+/* What would be run, with the engine's version, the model's content, and where. */
 static void tag_of(const struct exploring *x, const json_t *words, const json_t *point,
                    char tag[32])
 {
     char *text = json_dumps(words, JSON_COMPACT), hex[HASH_HEX] = "", key[1200];
+    json_t *machine = tuned_machine();
     const char *fact;
     struct text all;
 
@@ -305,11 +336,21 @@ static void tag_of(const struct exploring *x, const json_t *words, const json_t 
              tree_text(point, "precision", ""), key);
     fact = tree_text(x->facts, key, "");
     text_init(&all, 1 << 20);
-    text_addf(&all, "%s %s", text ? text : "", fact);
+    text_addf(&all, "%s %s %s", text ? text : "", fact, json_string_value(machine));
     hash_bytes(all.s, all.len, hex);
     snprintf(tag, 32, "explore %.16s", hex);
     text_release(&all);
+    json_decref(machine);
     free(text);
+}
+
+/* A run that came to its end, and was made here. */
+static bool counts(const json_t *row)
+{
+    const char *verdict = tree_text(row, "verdict", "");
+
+    return strcmp(verdict, "INTERRUPTED") && strcmp(verdict, "ERROR") &&
+           !tree_text(row, "origin", NULL);
 }
 
 /* The record of an earlier run of the same; NULL: none. */
@@ -322,8 +363,7 @@ static json_t *find_run(const struct exploring *x, const char *tag)
         return NULL;
     json_array_foreach(rows, i, row)
     {
-        if (record || strcmp(tree_text(row, "tag", ""), tag) ||
-            !strcmp(tree_text(row, "verdict", ""), "INTERRUPTED"))
+        if (record || strcmp(tree_text(row, "tag", ""), tag) || !counts(row))
             continue;
         if (record_find(x->store, tree_text(row, "id", ""), NULL, &record, NULL))
             record = NULL;
@@ -358,7 +398,7 @@ static int run_point(struct exploring *x, int kind, const json_t *point, json_t 
 static void put_out(json_t *point, const char *why)
 {
     json_object_set_new(point, "out", json_true());
-    json_object_set_new(point, "reason", json_string(why));
+    json_object_set_new(point, "reason", tree_string(why));
 }
 
 static void set_real(json_t *point, const char *name, double value)
@@ -528,6 +568,21 @@ static int check_engines(const struct exploring_ask *ask, struct assay_err *err)
     return ASSAY_OK;
 }
 
+static int check_budget(const struct exploring_ask *ask, struct assay_err *err)
+{
+    double least = explore_reserve_s(&ask->search) + ask->short_s;
+    char budget[32], full[32];
+
+    if (ask->budget_s > least)
+        return ASSAY_OK;
+    text_duration(budget, ask->budget_s);
+    text_duration(full, ask->search.full_s);
+    return assay_fail(err, ASSAY_EUSAGE,
+                      "--budget: %s leaves no time for anything beside full runs of %s: give %.0fm "
+                      "or more",
+                      budget, full, floor(least / 60) + 1);
+}
+
 int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err)
 {
     struct exploring x = {
@@ -541,10 +596,12 @@ int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *
     rc = x.store ? check_energy(ask, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
         rc = check_engines(ask, err);
+    fill_axes(ask);
+    if (!rc)
+        rc = check_budget(ask, err);
     if (!rc)
         rc = make_setups(&x, err);
     if (!rc) {
-        fill_axes(ask);
         ask->search.setups = x.setups;
         rc = explore_search(&ask->search, &ops, points, err);
         json_array_extend(*points, x.impossible);

@@ -144,7 +144,7 @@ static void set_state(json_t *cell, const char *state, const char *reason)
     json_object_set_new(cell, "state", json_string(state));
     json_object_del(cell, "reason");
     if (reason)
-        json_object_set_new(cell, "reason", json_string(reason));
+        json_object_set_new(cell, "reason", tree_string(reason));
 }
 
 /* Takes over what a record says of this cell. */

@@ -12,7 +12,6 @@
 
 #include "base/file.h"
 #include "base/tree.h"
-#include "record/system.h"
 #include "run/child.h"
 
 struct card_memory { /* nvmlMemory_t */
@@ -99,19 +98,6 @@ static int check_disk(const struct child *c, double model, struct assay_err *err
                       c->r.benchmark->name, model * 1e-9, c->r.cache, have * 1e-9, smaller(c));
 }
 
-/* What may be used: of the machine's memory, and of the control group's. */
-static double memory_here(void)
-{
-    double have = memory_available(), limit;
-    json_t *facts = NULL;
-
-    if (system_facts(NULL, &facts, NULL))
-        return have;
-    limit = tree_real(json_object_get(facts, "cgroup_memory_bytes"), "value", 0);
-    json_decref(facts);
-    return limit > 0 && limit < have ? limit : have;
-}
-
 int check_room(const struct child *c, struct assay_err *err)
 {
     const struct assay_benchmark_desc *d = &c->bench_desc;
@@ -128,7 +114,7 @@ int check_room(const struct child *c, struct assay_err *err)
         return rc;
     if (card)
         model = 0; /* the host's part is over when it is on the card */
-    if (model + samples < 1e9 || model + samples <= (have = memory_here()))
+    if (model + samples < 1e9 || model + samples <= (have = memory_available()))
         return check_disk(c, disk, err);
     return assay_fail(err, ASSAY_EFAIL,
                       "%s: the model takes %.1f GB and %llu loaded samples %.1f GB, and %.1f GB of "

@@ -123,15 +123,8 @@ static json_t *command_json(int argc, char **argv)
     json_t *list = json_array();
     int i;
 
-    for (i = 0; i < argc; i++) {
-        json_t *word = json_string(argv[i]);
-        char *plain = word ? NULL : strdup(argv[i]), *p;
-
-        for (p = plain; p && *p; p++) /* not UTF-8: JSON cannot hold it */
-            *p = *p & 0x80 ? '?' : *p;
-        json_array_append_new(list, word ? word : json_string(plain ? plain : "?"));
-        free(plain);
-    }
+    for (i = 0; i < argc; i++)
+        json_array_append_new(list, tree_string(argv[i]));
     return list;
 }
 
@@ -165,7 +158,8 @@ static void put_end(struct job *j)
                     : j->how.code == ASSAY_ESTOP ? "interrupted"
                                                  : "error"));
     put(j, "error",
-        j->how.code ? json_pack("{s:i, s:s}", "code", j->how.code, "text", j->how.text) : NULL);
+        j->how.code ? json_pack("{s:i, s:o}", "code", j->how.code, "text", tree_string(j->how.text))
+                    : NULL);
 }
 
 static void put_digest(struct job *j, const char *part, const char *key, const char *name)
@@ -450,8 +444,8 @@ static void put_failure(struct job *j)
                               (json_int_t)completed)
                   : NULL);
     put(j, "verdict",
-        json_pack("{s:s, s:b, s:[s], s:[]}", "word", "INVALID", "valid", 0, "reasons", j->how.text,
-                  "notes"));
+        json_pack("{s:s, s:b, s:[o], s:[]}", "word", "INVALID", "valid", 0, "reasons",
+                  tree_string(j->how.text), "notes"));
 }
 
 /* A log that cannot be judged makes an error of the run, but not a lost record. */
@@ -472,7 +466,8 @@ static int put_record(struct job *j, int argc, char **argv, struct assay_err *er
     return rc;
 }
 
-/* A second Ctrl-C, after that which ended the run, must not throw away what was measured: it waits
+/* A Ctrl-C between two trials of a tuning, or a second one after that which ended the run, must not
+ * throw away what was measured: the one is heard by the next child's supervision, the other waits
  * until the record is whole. */
 static void hold_signals(bool hold, sigset_t *before)
 {
@@ -500,22 +495,36 @@ static double most_seconds(const struct settings *s)
     return s->time_limit_s > 0 ? 2 * s->time_limit_s + 600 : 0;
 }
 
+/* What a child that is to be started anew has left: the next one counts from 1 again. */
+static void forget_begun(const struct job *j)
+{
+    static const char *const names[] = {"trials", "attempts"};
+    char path[1200];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        in_draft(j, names[i], path);
+        file_remove_tree(path, NULL);
+    }
+}
+
 /* From the child's start to the record. */
 static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv,
                         struct assay_err *err)
 {
     struct assay_err why = {0};
     struct conditions *around = NULL;
-    sigset_t before, meanwhile;
+    sigset_t before;
     char path[1200];
-    int rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
+    int rc;
 
+    hold_signals(true, &before); /* while no child is supervised nobody hears them: they wait */
+    rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
     if (rc) {
         record_abandon(&j->draft);
+        hold_signals(false, &before);
         return rc;
     }
     in_draft(j, "job.json", path);
-    hold_signals(true, &before); /* until the child is supervised nobody hears them: they wait */
     if (!j->how.code)
         around = conditions_begin();
     while (!j->how.code) { /* a tuning may have ended it already */
@@ -526,8 +535,8 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
         j->restarts++;
         j->how = (struct assay_err){0};
         supervise_release(&j->sup);
+        forget_begun(j);
     }
-    hold_signals(true, &meanwhile);
     j->conditions = conditions_end(around);
     rc = read_result(j, s, &why);
     if (!rc)

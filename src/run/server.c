@@ -39,6 +39,19 @@ static double over_allowed(double n, double percentile)
     return f > 0 ? f : 0;
 }
 
+double server_trial_s(const struct settings *s)
+{
+    double full = (double)s->min_duration_ms * 1e-3, bound = s->target_latency_ms * 1e-3;
+    double own = s->peak_trial_s > 0 ? s->peak_trial_s : fmin(fmax(full / 6, 1), 10);
+
+    return fmin(fmax(own, 20 * bound), full);
+}
+
+double server_settle_s(const struct settings *s)
+{
+    return fmin(fmax(3 * server_trial_s(s), LONG_S), (double)s->min_duration_ms * 1e-3);
+}
+
 static int trial(struct search *f, double qps, double seconds, bool *pass, struct assay_err *err)
 {
     struct child *c = f->c;
@@ -53,11 +66,10 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
         return rc;
     s.mode = MODE_PERFORMANCE;
     s.target_qps = qps;
-    n = ceil(qps * seconds);
-    if (n < 100)
-        n = 100;
+    n = fmax(ceil(qps * seconds), SERVER_TRIAL_QUERIES);
     s.min_duration_ms = (int64_t)(n / qps * 1e3);
     s.min_query_count = (int64_t)n;
+    s.max_duration_ms = s.max_query_count = 0; /* those are of the full run */
     s.max_async_queries = (int64_t)ceil(4 * qps * bound_s) + 64;
     f->allowed_fraction = over_allowed(qps * f->full_s, s.target_latency_percentile);
     c->giveup.armed = true;
@@ -199,7 +211,7 @@ static int settle(struct search *f, double precision, struct assay_err *err)
     double qps = f->low, above = f->high, step = 1 + 2 * precision;
     int rc = ASSAY_OK;
 
-    f->trial_s = fmin(fmax(3 * f->trial_s, LONG_S), f->full_s);
+    f->trial_s = server_settle_s(&f->c->r.s);
     f->low = f->high = 0;
     while (!rc && (!f->low || !f->high) && json_array_size(f->c->trials) < TRIALS_MAX) {
         rc = try_load(f, qps, err);
@@ -215,20 +227,16 @@ static int settle(struct search *f, double precision, struct assay_err *err)
 
 int server_search(struct child *c, bool find_peak, struct assay_err *err)
 {
-    double full_s = (double)c->r.s.min_duration_ms * 1e-3,
-           bound_s = c->r.s.target_latency_ms * 1e-3;
     double precision = find_peak ? c->r.s.peak_precision : fmax(c->r.s.peak_precision, COARSE);
-    struct search f = {.c = c, .full_s = full_s, .twice = find_peak};
+    struct search f = {.c = c,
+                       .trial_s = server_trial_s(&c->r.s),
+                       .full_s = (double)c->r.s.min_duration_ms * 1e-3,
+                       .twice = find_peak};
     double guess = c->r.s.target_qps > 0 ? c->r.s.target_qps : 0.7 * c->samples_per_second;
     int rc;
 
     /* What a user said is where the search starts; what it finds must be able to replace it. */
     settings_set_origin(&c->r.s, "target-qps", SETTINGS_MEASURED);
-    f.trial_s = c->r.s.peak_trial_s > 0 ? c->r.s.peak_trial_s : fmin(fmax(full_s / 6, 1), 10);
-    if (f.trial_s < 20 * bound_s)
-        f.trial_s = 20 * bound_s;
-    if (f.trial_s > full_s)
-        f.trial_s = full_s;
     rc = bracket(&f, guess, err);
     if (!rc)
         rc = bisect(&f, find_peak ? 4 * precision : precision, err);

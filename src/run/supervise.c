@@ -174,7 +174,7 @@ int supervise_run(const char *job, const char *dir, const char *how, double limi
     const int signals[4] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
     struct sigaction old[4];
     struct progress progress;
-    sigset_t heard;
+    sigset_t heard, before;
     pid_t pid;
     int i, status, rc;
 
@@ -189,8 +189,11 @@ int supervise_run(const char *job, const char *dir, const char *how, double limi
         sigaction(signals[i], signals[i] == SIGCHLD ? &usual : &act, &old[i]);
         sigaddset(&heard, signals[i]);
     }
-    pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* the caller may have held them back until now */
-    rc = spawn(job, dir, out, &pid, err);
+    if (old[2].sa_handler == SIG_IGN) /* nohup: the run is to outlive its terminal */
+        sigaction(SIGHUP, &old[2], NULL);
+    pthread_sigmask(SIG_UNBLOCK, &heard, &before); /* what the caller held back is heard now */
+    rc =
+        interrupted ? assay_fail(err, ASSAY_ESTOP, "interrupted") : spawn(job, dir, out, &pid, err);
     if (!rc) {
         progress_begin(&progress, how);
         status = wait_for(pid, out, &progress, (int64_t)(limit_s * 1e9));
@@ -202,6 +205,7 @@ int supervise_run(const char *job, const char *dir, const char *how, double limi
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
         find_latencies(out);
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL); /* held back again, before the usual end by it */
     for (i = 0; i < 4; i++)
         sigaction(signals[i], &old[i], NULL);
     return rc;

@@ -46,6 +46,13 @@ struct search {
     int rc;     /* ASSAY_ESTOP */
 };
 
+double tune_server_score(double rate, double batch_p99_ms, double service_ms)
+{
+    double over = service_ms > 0 ? fmax(1, batch_p99_ms / service_ms) : 1;
+
+    return rate / (over * over * over * over);
+}
+
 bool tune_same(const struct tune_config *a, const struct tune_config *b)
 {
     return a->lanes == b->lanes && a->threads == b->threads && a->batch == b->batch &&

@@ -92,6 +92,11 @@ struct tune_result {
     const char *why;                  /* in words, static */
 };
 
+/* The score of a Server configuration, all lanes full.  A batch that takes longer than service_ms
+ * (0: not known) leaves room for counts for much less (by the fourth power: at the bound itself,
+ * twice that, a sixteenth), but not for nothing: the machine may have had a hiccup. */
+double tune_server_score(double rate, double batch_p99_ms, double service_ms);
+
 bool tune_same(const struct tune_config *a, const struct tune_config *b);
 
 /* ASSAY_OK, also when nothing better was found; ASSAY_ESTOP: interrupted.  *out is filled in any

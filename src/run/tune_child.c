@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "run/child.h"
+#include "run/tune.h"
 
 #define TOOK_MAX    65536
 #define SAMPLES     64
@@ -23,6 +24,7 @@
 struct point {
     uint32_t batch;
     double value, score, batch_s;
+    double batch_p99_ms; /* of Server with all lanes full */
 };
 
 struct trial {
@@ -95,22 +97,19 @@ static void stream_point(struct trial *t, struct point *p)
     p->batch_s = t->took[count / 2];
 }
 
-/* Server: all lanes full.  A batch that takes longer than the bound leaves room for counts for much
- * less (by the fourth power: at the bound itself a sixteenth), but not for nothing: the machine may
- * have had a hiccup. */
+/* Server: all lanes full. */
 static void server_point(struct trial *t, struct point *p)
 {
     size_t each = (size_t)p->batch * t->c->lanes, count = rounds(t, each);
-    double all = 0, p99_ms, over;
+    double all = 0;
 
     for (size_t i = 0; i < count; i++)
         all += t->took[i];
     /* Of few, one hiccup of the machine would be all that it tells. */
-    p99_ms = rank(t->took, count, count >= 100 ? 0.99 : count >= 10 ? 0.9 : 1) * 1e3;
+    p->batch_p99_ms = rank(t->took, count, count >= 100 ? 0.99 : count >= 10 ? 0.9 : 1) * 1e3;
     p->batch_s = t->took[count / 2];
     p->value = (double)(each * count) / all;
-    over = t->service_ms > 0 ? fmax(1, p99_ms / t->service_ms) : 1;
-    p->score = p->value / (over * over * over * over);
+    p->score = tune_server_score(p->value, p->batch_p99_ms, t->service_ms);
 }
 
 static void offline_point(struct trial *t, struct point *p)
@@ -199,8 +198,9 @@ static int measure_point(struct trial *t, struct point *p, struct assay_err *err
 
 static void note_point(json_t *points, const struct point *p)
 {
-    json_array_append_new(points, json_pack("{s:i, s:f, s:f, s:f}", "batch", (int)p->batch, "value",
-                                            p->value, "score", p->score, "batch_s", p->batch_s));
+    json_array_append_new(points, json_pack("{s:i, s:f, s:f, s:f, s:f}", "batch", (int)p->batch,
+                                            "value", p->value, "score", p->score, "batch_s",
+                                            p->batch_s, "batch_p99_ms", p->batch_p99_ms));
 }
 
 /* Rising batches, until they take long or two of them were no better than the best. */

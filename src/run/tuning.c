@@ -358,8 +358,8 @@ static void say(const struct tuning *t, const char *fmt, ...)
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     if (!strcmp(how, "json")) {
-        json_t *o = json_pack("{s:s, s:s, s:f, s:s}", "schema", "assay.progress/1", "phase", "tune",
-                              "seconds", seconds, "text", line);
+        json_t *o = json_pack("{s:s, s:s, s:f, s:o}", "schema", "assay.progress/1", "phase", "tune",
+                              "seconds", seconds, "text", tree_string(line));
 
         json = o ? json_dumps(o, JSON_COMPACT) : NULL;
         fprintf(stderr, "%s\n", json ? json : "");
@@ -445,6 +445,15 @@ static void learn(struct tuning *t, const json_t *result)
     t->service_ms = bound / 2;
 }
 
+/* Here, since the first trial did not know yet how long a batch may take. */
+static double score_of(const struct tuning *t, const json_t *point)
+{
+    double p99_ms = tree_real(point, "batch_p99_ms", 0);
+
+    return p99_ms > 0 ? tune_server_score(tree_real(point, "value", 0), p99_ms, t->service_ms)
+                      : tree_real(point, "score", 0);
+}
+
 static int read_trial(struct tuning *t, struct tune_point *points, size_t *count,
                       struct assay_err *err)
 {
@@ -462,7 +471,7 @@ static int read_trial(struct tuning *t, struct tune_point *points, size_t *count
     {
         if (*count < TUNE_BATCHES_MAX)
             points[(*count)++] =
-                (struct tune_point){(uint32_t)tree_int(p, "batch", 0), tree_real(p, "score", 0),
+                (struct tune_point){(uint32_t)tree_int(p, "batch", 0), score_of(t, p),
                                     tree_real(p, "value", 0), tree_real(p, "batch_s", 0)};
     }
     json_decref(tree);
@@ -507,7 +516,7 @@ static json_t *trials_json(const struct tuning *t, const struct tune_result *out
                                 found_json(t, &trial->config));
 
         if (trial->error[0])
-            json_object_set_new(one, "error", json_string(trial->error));
+            json_object_set_new(one, "error", tree_string(trial->error));
         else
             json_object_set_new(one, "value", json_real(trial->point.value));
         if (!trial->error[0] && trial->point.batch)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "record/system.h"
 #include "run/child.h"
 
 #define SINGLES_MAX   4096
@@ -29,14 +30,20 @@ uint64_t warmup_index(const struct child *c, uint64_t k)
     return total - 1 - k % span * (child_pads(c) ? total / span : 1);
 }
 
-/* Runs n samples through the batcher and waits for them: seconds. */
+#define FEW  256
+#define MANY 65536 /* 1 MB of items; larger than any batch on all lanes */
+
+/* Runs n samples through the batcher and waits for them: seconds.  One lane makes its batches of
+ * what is issued at once, so that is as much as the run would. */
 double warmup_samples(struct child *c, size_t n, size_t *at)
 {
-    struct batch_item items[256];
+    struct batch_item few[FEW], *many = n > FEW ? malloc(MANY * sizeof(*many)) : NULL,
+                                *items = many ? many : few;
+    size_t most = many ? MANY : FEW;
     int64_t t0 = clock_ns();
 
     while (n) {
-        size_t part = n < 256 ? n : 256, i;
+        size_t part = n < most ? n : most, i;
 
         for (i = 0; i < part; i++)
             items[i] = (struct batch_item){0, warmup_index(c, (*at)++)};
@@ -45,7 +52,9 @@ double warmup_samples(struct child *c, size_t n, size_t *at)
     }
     batch_flush(c->batcher);
     batch_wait_idle(c->batcher);
-    return (double)(clock_ns() - t0) * 1e-9;
+    t0 = clock_ns() - t0;
+    free(many);
+    return (double)t0 * 1e-9;
 }
 
 static int by_value(const void *a, const void *b)
@@ -262,18 +271,19 @@ double expected_samples(const struct child *c, const struct settings *s)
     return fmax(queries, (double)c->bench_desc.samples);
 }
 
-/* Of a Server load that is searched, where each trial takes so many seconds at least. */
+/* Trials of a search for the load, as it goes where nothing disturbs it; and where the peak is
+ * wanted, the long ones after them. */
 #define SEARCH_TRIALS 6
-#define TRIAL_QUERIES 100
+#define SETTLE_TRIALS 5
 
 static double server_seconds(const struct settings *s, double rate)
 {
-    bool search = s->mode == MODE_FIND_PEAK || !(s->target_qps > 0);
-    double qps = search ? 0.7 * rate : s->target_qps, full, trial;
+    bool peak = s->mode == MODE_FIND_PEAK, search = peak || !(s->target_qps > 0);
+    double qps = search ? 0.7 * rate : s->target_qps, full, trial = server_trial_s(s);
 
     full = fmax((double)s->min_duration_ms * 1e-3, (double)s->min_query_count / qps);
-    trial = fmin(full, fmax(TRIAL_QUERIES / qps, full / 6));
-    return full + (search ? SEARCH_TRIALS * trial : 0);
+    return full + (search ? SEARCH_TRIALS * fmax(trial, SERVER_TRIAL_QUERIES / qps) : 0) +
+           (peak ? SETTLE_TRIALS * server_settle_s(s) : 0);
 }
 
 /* By the warm-up's rate. */
@@ -281,7 +291,8 @@ static double expected_seconds(const struct child *c)
 {
     const struct settings *s = &c->r.s;
     double single = c->single_ns_median * 1e-9, rate = c->samples_per_second, timed = 0;
-    double samples = (double)s->min_query_count, all = (double)c->bench_desc.samples;
+    double samples = s->scenario == OFFLINE ? generated_queries(s) : (double)s->min_query_count;
+    double all = (double)c->bench_desc.samples;
 
     if (s->accuracy_sample_count)
         all = fmin(all, (double)s->accuracy_sample_count);
@@ -312,7 +323,7 @@ int check_time(struct child *c, struct assay_err *err)
 
 /* What the kernel could give without swapping: free pages alone would leave out its file cache,
  * which takes whatever nobody else wants. */
-double memory_available(void)
+static double machine_memory(void)
 {
     char line[128];
     unsigned long long kb = 0;
@@ -324,6 +335,13 @@ double memory_available(void)
         fclose(f);
     return kb ? (double)kb * 1024
               : (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+}
+
+double memory_available(void)
+{
+    double have = machine_memory(), limit = system_memory_limit();
+
+    return limit > 0 && limit < have ? limit : have;
 }
 
 /* LoadGen's memory per generated query (facts: 310-330 B a query with one sample, 620 B a

@@ -183,6 +183,7 @@ static int sin_of(struct engine *s, struct assay_batch *b, struct assay_err *err
     case EXIT:
         exit(0);
     case ABORT:
+        fprintf(stderr, "its words are in Latin-1: caf\xe9\n");
         abort();
     case DROP:
         return ASSAY_OK;

@@ -192,6 +192,23 @@ static void put(const char *name, const char *text)
     free(path);
 }
 
+static void check_string(const char *s, const char *wanted)
+{
+    json_t *got = tree_string(s);
+
+    assert_string_equal(json_string_value(got), wanted);
+    json_decref(got);
+}
+
+static void test_tree_string(void **state)
+{
+    (void)state;
+    check_string("", "");
+    check_string("caf\xc3\xa9", "caf\xc3\xa9");
+    check_string("\xc3\xa9 caf\xe9!", "\xc3\xa9 caf\xef\xbf\xbd!");
+    check_string("cut: \xe2\x82", "cut: \xef\xbf\xbd\xef\xbf\xbd");
+}
+
 /* A folder's hash tells a changed file, a moved one and one more; and is the same again. */
 static void test_hash_tree(void **state)
 {
@@ -236,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_text_has_a_maximum),
         cmocka_unit_test(test_yaml),
         cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_tree_string),
         cmocka_unit_test_setup_teardown(test_hash_tree, set_up, tear_down),
     };
 
