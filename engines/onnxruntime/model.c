@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assay/graphs.h"
+
 /* Index: enum assay_dtype. */
 static const ONNXTensorElementDataType types[] = {
     ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
@@ -89,28 +91,6 @@ static int read_tensor(struct model *m, const struct library *lib, OrtSession *s
     return rc;
 }
 
-/* A batch dimension with a number is one that the model insists on; not so where a dimension behind
- * it is free (DLRM's [26, batch]): that is no batch, and only a benchmark that drives can use it.
- */
-static int find_batch(struct model *m, struct assay_err *err)
-{
-    for (uint32_t i = 0; i < m->graph.input_count; i++) {
-        const struct assay_tensor_spec *in = &m->specs[i];
-
-        if (in->rank == 2 && in->dims[0] > 1 && in->dims[1] < 0)
-            continue;
-        if (in->rank && in->dims[0] > 1)
-            return assay_fail(
-                err, ASSAY_EUNSUPPORTED,
-                "the model takes exactly %lld samples at a time (input '%.100s'); export it "
-                "with a free batch dimension, or with 1",
-                (long long)in->dims[0], in->name);
-        if (in->rank && in->dims[0] == 1)
-            m->max_batch = 1;
-    }
-    return ASSAY_OK;
-}
-
 /* Whether the file has an operator that computes with 8-bit integers.  In a NodeProto the
  * operator's type is field 4: tag 0x22, length, text; enough to find it without reading the whole
  * structure. */
@@ -174,7 +154,7 @@ int model_read(struct model *m, const struct library *lib, OrtSession *session, 
     for (uint32_t o = 0; o < out && !rc; o++)
         rc = read_tensor(m, lib, session, true, o, err);
     if (!rc)
-        rc = find_batch(m, err);
+        rc = assay_graphs_find_batch(&m->graph, &m->max_batch, err);
     if (!rc)
         m->precision = find_precision(m, path);
     return rc;
