@@ -194,6 +194,8 @@ static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
     return st;
 }
 
+#define CUDA_MAJOR 13 /* of the library that is fetched */
+
 /* Of CUDA what the provider is linked with or opens by name, and what that needs. */
 static const char *const cuda_libraries[] = {"libcudart.so.13", "libcublasLt.so.13",
                                              "libcublas.so.13", "libcurand.so.10",
@@ -206,7 +208,7 @@ static const char *const cuda_libraries[] = {"libcudart.so.13", "libcublasLt.so.
 static int find_cuda(const struct assay_engine_config *c, struct assay_err *err)
 {
     const char *missing = NULL;
-    int rc = assay_cuda_open(c->runtime_dir, "cuda13", cuda_libraries, err);
+    int rc = assay_cuda_open(c->runtime_dir, cuda_libraries, err);
 
     if (!rc && dlopen(cuda_libraries[0], RTLD_LAZY | RTLD_NOLOAD))
         missing = assay_cuda_missing(cuda_libraries);
@@ -219,14 +221,12 @@ static int use_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_e
     const char *number = strcmp(c->device, "cuda") == 0 ? "0" : c->device + 5;
     struct assay_err words;
     OrtStatus *st;
-    int rc = find_cuda(c, &words);
+    int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
+    if (!rc)
+        rc = find_cuda(c, &words);
     if (!rc && (st = add_cuda(s, o, c, number)))
         rc = library_error(&s->lib, st, "the CUDA provider", &words);
-    if (!rc)
-        rc = assay_cuda_driver(&words);
-    else if (strstr(words.text, ASSAY_CUDA_DRIVER))
-        assay_cuda_driver(&words);
     return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
 }
 
@@ -459,20 +459,10 @@ static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
     return rc;
 }
 
-static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
-{
-    if (p->device_count >= ASSAY_PROBE_DEVICES)
-        return;
-    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
-    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
-    p->device_count++;
-}
-
 static int onnx_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
     struct assay_err words;
     struct library lib;
-    char device[16], node[32];
 
     (void)err;
     if (library_load(runtime_dir, &lib, &words)) {
@@ -481,13 +471,11 @@ static int onnx_probe(const char *runtime_dir, struct assay_engine_probe *p, str
     }
     snprintf(p->version, sizeof(p->version), "%s", lib.version);
     snprintf(p->library, sizeof(p->library), "%s", lib.path);
-    add_device(p, "cpu", "CPU");
-    for (int i = 0; i < ASSAY_PROBE_DEVICES && library_has_provider(&lib, PROVIDER_CUDA); i++) {
-        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
-        snprintf(device, sizeof(device), "cuda:%d", i);
-        if (access(node, F_OK) == 0)
-            add_device(p, device, "NVIDIA GPU");
-    }
+    p->device_count = 1;
+    snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    snprintf(p->device_names[0], sizeof(p->device_names[0]), "CPU");
+    if (library_has_provider(&lib, PROVIDER_CUDA))
+        assay_cuda_probe(p);
     return ASSAY_OK;
 }
 

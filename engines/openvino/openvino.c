@@ -261,8 +261,7 @@ static bool runs_in_int8(struct engine *s, const struct graph *g,
     ov_profiling_info_list_t list = {NULL, 0};
     bool found = false;
 
-    if (set_batch(s, g, model, 1) == OK &&
-        compile(s, c, device, model, true, &compiled) == OK &&
+    if (set_batch(s, g, model, 1) == OK && compile(s, c, device, model, true, &compiled) == OK &&
         lib->ov_compiled_model_create_infer_request(compiled, &request) == OK &&
         lib->ov_infer_request_infer(request) == OK &&
         lib->ov_infer_request_get_profiling_info(request, &list) == OK) {
@@ -279,8 +278,8 @@ static bool runs_in_int8(struct engine *s, const struct graph *g,
     return found;
 }
 
-/* The precision that the compiled model has in force, by our names.  The model may change its shapes
- * here: its forms have been made. */
+/* The precision that the compiled model has in force, by our names.  The model may change its
+ * shapes here: its forms have been made. */
 static int read_precision(struct engine *s, struct graph *g, const struct assay_engine_config *c,
                           const char *device, const ov_model_t *model, struct assay_err *err)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "assay/cuda.h"
 #include "library.h"
 
 enum { FREEZE, OPTIMISE, CHANNELS_LAST };
@@ -107,20 +108,12 @@ static void pytorch_close(void *self)
     free(s);
 }
 
-static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
-{
-    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
-    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
-    p->device_count++;
-}
-
 static int pytorch_probe(const char *runtime_dir, struct assay_engine_probe *p,
                          struct assay_err *err)
 {
     const struct torch_shim *shim;
     struct assay_err words = {0};
     struct library lib;
-    char device[16], node[32];
 
     (void)err;
     if (library_load(runtime_dir, &lib, &words) ||
@@ -130,14 +123,11 @@ static int pytorch_probe(const char *runtime_dir, struct assay_engine_probe *p,
     }
     snprintf(p->version, sizeof(p->version), "%s", lib.version);
     snprintf(p->library, sizeof(p->library), "%s", lib.path);
-    add_device(p, "cpu", "CPU");
-    for (int i = 0; p->device_count < ASSAY_PROBE_DEVICES && library_has_cuda(runtime_dir); i++) {
-        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
-        snprintf(device, sizeof(device), "cuda:%d", i);
-        if (access(node, F_OK))
-            break;
-        add_device(p, device, "NVIDIA GPU");
-    }
+    p->device_count = 1;
+    snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    snprintf(p->device_names[0], sizeof(p->device_names[0]), "CPU");
+    if (library_has_cuda(runtime_dir))
+        assay_cuda_probe(p);
     return ASSAY_OK;
 }
 

@@ -70,8 +70,8 @@ int set_device(model &m, const assay_engine_config *c, assay_err *err)
         return assay_fail(err, ASSAY_EUNSUPPORTED, "device '%s': has cpu and cuda:N", c->device);
     if (!torch::cuda::is_available())
         return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "device %s: libtorch_cuda is there, but finds no NVIDIA GPU or no driver "
-                          "for one",
+                          "device %s: libtorch_cuda and a driver are there, but it finds no NVIDIA "
+                          "GPU (what it printed above may say why)",
                           c->device);
     if (number >= torch::cuda::device_count())
         return assay_fail(err, ASSAY_EUNSUPPORTED, "device %s: there are %d, from cuda:0 on",

@@ -123,6 +123,8 @@ static void put_device(struct bytes *config, const struct assay_value *v, const 
     put_data(config, CONFIG_GPU, part.b, part.n);
 }
 
+#define CUDA_MAJOR 12 /* of the library that is fetched */
+
 /* What TensorFlow opens by these names when it first looks for GPUs, and what that needs. */
 static const char *const cuda_libraries[] = {
     "libcudart.so.12",   "libcublasLt.so.12",   "libcublas.so.12",
@@ -134,8 +136,10 @@ static const char *const cuda_libraries[] = {
 static int open_cuda(const struct assay_engine_config *c, struct assay_err *err)
 {
     struct assay_err words;
-    int rc = assay_cuda_open(c->runtime_dir, "cuda12", cuda_libraries, &words);
+    int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
+    if (!rc)
+        rc = assay_cuda_open(c->runtime_dir, cuda_libraries, &words);
     return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
 }
 
@@ -188,14 +192,11 @@ int session_make_options(const struct library *lib, const struct assay_engine_co
 static int no_gpu(const struct library *lib, const char *device, struct assay_err *err)
 {
     const char *missing = assay_cuda_missing(cuda_libraries);
-    struct assay_err words;
 
     if (missing)
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "device %s: TensorFlow %s finds no such GPU: %s is missing", device,
                           lib->version, missing);
-    if (assay_cuda_driver(&words))
-        return assay_fail(err, ASSAY_EUNSUPPORTED, "device %s: %.450s", device, words.text);
     return assay_fail(err, ASSAY_EUNSUPPORTED,
                       "device %s: TensorFlow %s finds no such GPU, though the driver and CUDA's "
                       "libraries are there (TF_CPP_MIN_LOG_LEVEL=0 has it say why)",
