@@ -33,7 +33,8 @@ enum row {
     DETERMINISTIC,
     DENORMAL,
     CUDA_MEMORY,
-    CUDA_CONV
+    CUDA_CONV,
+    TF32
 };
 
 static const char *const optimizations[] = {"disable", "basic", "extended", "all", NULL};
@@ -53,6 +54,7 @@ static const struct assay_option options[] = {
     {"denormal_as_zero", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "tiny floats count as zero"},
     {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arena, in GiB; 0: no limit"},
     {"cuda_conv_search", ASSAY_OPTION_CHOICE, "exhaustive", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
+    {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
 /* clang-format on */
 /* Speed only: optimisation levels and denormals change results. */
@@ -71,6 +73,7 @@ struct engine {
     struct model *models; /* of each graph */
     struct assay_graph_desc *graphs;
     char device[32];
+    bool tf32; /* what fp32 is */
     void (*log)(void *log_ctx, int level, const char *text);
     void *log_ctx;
 };
@@ -178,15 +181,16 @@ static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
     static const char *const search[] = {"EXHAUSTIVE", "HEURISTIC", "DEFAULT"};
     const OrtApi *api = s->lib.api;
     char limit[32];
-    const char *keys[3] = {"device_id", "cudnn_conv_algo_search", "gpu_mem_limit"};
-    const char *values[3] = {number, search[c->values[CUDA_CONV].i], limit};
+    const char *keys[] = {"device_id", "cudnn_conv_algo_search", "use_tf32", "gpu_mem_limit"};
+    const char *values[] = {number, search[c->values[CUDA_CONV].i], c->values[TF32].i ? "1" : "0",
+                            limit};
     OrtCUDAProviderOptionsV2 *cuda = NULL;
     OrtStatus *st = api->CreateCUDAProviderOptions(&cuda);
 
     snprintf(limit, sizeof(limit), "%.0f", c->values[CUDA_MEMORY].f * 1073741824.0);
     if (!st)
         st = api->UpdateCUDAProviderOptions(cuda, keys, values,
-                                            c->values[CUDA_MEMORY].f > 0 ? 3 : 2);
+                                            c->values[CUDA_MEMORY].f > 0 ? 4 : 3);
     if (!st)
         st = api->SessionOptionsAppendExecutionProvider_CUDA_V2(o, cuda);
     if (cuda)
@@ -223,6 +227,9 @@ static int use_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_e
     OrtStatus *st;
     int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
+    if (!c->values[TF32].i) /* its convolutions look at nothing else */
+        setenv(ASSAY_CUDA_TF32, "0", 1);
+    s->tf32 = assay_cuda_tf32(c->device);
     if (!rc)
         rc = find_cuda(c, &words);
     if (!rc && (st = add_cuda(s, o, c, number)))
@@ -385,6 +392,8 @@ static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay
     desc->precision = NULL;
     for (uint32_t g = 0; g < s->files.count; g++)
         assay_graphs_join(desc, s->models[g].max_batch, s->models[g].precision);
+    if (s->tf32 && strcmp(desc->precision, "fp32") == 0)
+        desc->precision = "tf32";
     desc->device = s->device;
     return ASSAY_OK;
 }

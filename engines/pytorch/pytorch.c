@@ -10,13 +10,14 @@
 #include "assay/cuda.h"
 #include "library.h"
 
-enum { FREEZE, OPTIMISE, CHANNELS_LAST };
+enum { FREEZE, OPTIMISE, CHANNELS_LAST, TF32 };
 
 /* clang-format off */
 static const struct assay_option options[] = {
     {"freeze", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "weights become constants of the graph, which is then simplified"},
     {"optimise", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "the frozen graph is rewritten for inference: fused, weights laid out for the device; freezes too"},
     {"channels_last", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "weights and images are laid out with channels last"},
+    {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
 /* clang-format on */
 
@@ -38,13 +39,16 @@ static int pytorch_open(const struct assay_engine_config *c, void **self, struct
                                   .files = s ? &s->files : NULL,
                                   .freeze = c->values[FREEZE].i || c->values[OPTIMISE].i,
                                   .optimise = c->values[OPTIMISE].i,
-                                  .channels_last = c->values[CHANNELS_LAST].i};
+                                  .channels_last = c->values[CHANNELS_LAST].i,
+                                  .tf32 = c->values[TF32].i};
     struct assay_err words = {0};
     struct library lib;
     int rc;
 
     if (!s)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (strncmp(c->device, "cuda", 4) == 0 && !c->values[TF32].i)
+        setenv(ASSAY_CUDA_TF32, "0", 1);
     rc = library_load(c->runtime_dir, &lib, err);
     if (!rc)
         rc = library_load_shim(c->runtime_dir, &lib, &s->shim, err);

@@ -42,6 +42,7 @@ struct engine {
     TF_Status **status; /* of each lane */
     uint32_t lanes;
     char device[32];
+    bool tf32; /* what fp32 is */
 };
 
 /* ---- inference ---- */
@@ -406,6 +407,7 @@ static int do_open(void *ctx, struct assay_err *err)
         rc = session_make_options(lib, o->c, &o->options, err);
     if (!rc)
         rc = open_graphs(o, err);
+    o->s->tf32 = !rc && strcmp(o->c->device, "cpu") != 0 && assay_cuda_tf32(o->c->device);
     if (o->options)
         lib->TF_DeleteSessionOptions(o->options);
     return rc;
@@ -443,6 +445,8 @@ static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct
     desc->precision = NULL;
     for (uint32_t i = 0; i < s->files.count; i++)
         assay_graphs_join(desc, s->graphs[i].model.max_batch, s->graphs[i].model.precision);
+    if (s->tf32 && strcmp(desc->precision, "fp32") == 0)
+        desc->precision = "tf32";
     desc->device = s->device;
     return ASSAY_OK;
 }

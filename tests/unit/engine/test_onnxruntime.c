@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -240,6 +241,94 @@ static void cuda_is_refused_with_reasons(void **state)
     assert_non_null(strstr(err.text, "cuda:0"));
 }
 
+/* ---- CUDA, up to where a card is needed: the tests' own library and driver ---- */
+
+static const char *fake_settings, *(*fake_get_settings)(void);
+static int (*fake_sessions)(void);
+
+/* false: the machine has a driver, whose place the tests' own would take. */
+static bool fake_load(char **dir)
+{
+    char *driver = file_prefix_join("tests/engines/cuda/libcuda.so.1"), *library;
+    void *object, *symbol;
+    bool free_of_it =
+        !dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD) && !dlopen("libcuda.so.1", RTLD_LAZY);
+
+    *dir = file_prefix_join("tests/engines/onnxruntime");
+    library = file_join(*dir, "libonnxruntime.so.1");
+    if (free_of_it || fake_sessions) {
+        assert_non_null(dlopen(driver, RTLD_LAZY));
+        object = dlopen(library, RTLD_LAZY);
+        assert_non_null(object);
+        symbol = dlsym(object, "fake_ort_settings");
+        memcpy(&fake_get_settings, &symbol, sizeof(symbol));
+        symbol = dlsym(object, "fake_ort_sessions");
+        memcpy(&fake_sessions, &symbol, sizeof(symbol));
+        fake_settings = fake_get_settings();
+    }
+    free(driver);
+    free(library);
+    return fake_sessions != NULL;
+}
+
+/* Opens the model with two lanes of two threads on the fake and tells its precision. */
+static int open_on_cuda(const char *dir, const char *options, char precision[16],
+                        struct assay_err *err)
+{
+    struct assay_engine_config config = {.size = sizeof(config),
+                                         .model_path = model,
+                                         .format = "onnx",
+                                         .device = "cuda:0",
+                                         .precision = "fp32",
+                                         .runtime_dir = dir,
+                                         .lanes = 2,
+                                         .threads = 2,
+                                         .max_batch = 4};
+    struct assay_model_desc desc = {.size = sizeof(desc)};
+    struct assay_value *values;
+    char *storage;
+    void *self = NULL;
+    int rc;
+
+    assert_int_equal(
+        engine_parse_options(table, options, &values, &config.option_count, &storage, err), 0);
+    config.values = values;
+    rc = table->open(&config, &self, err);
+    if (!rc) {
+        for (uint32_t lane = 0; lane < config.lanes; lane++)
+            assert_int_equal(table->lane_open(self, lane, err), 0);
+        assert_int_equal(table->describe(self, &desc, err), 0);
+        snprintf(precision, 16, "%s", desc.precision);
+        table->close(self);
+    }
+    free(values);
+    free(storage);
+    return rc;
+}
+
+static void on_cuda_fp32_is_fp32(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    unsetenv("NVIDIA_TF32_OVERRIDE");
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        if (open_on_cuda(dir, "tf32=on", precision, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(precision, "tf32");
+        assert_non_null(strstr(fake_settings, "use_tf32=1 "));
+        assert_null(getenv("NVIDIA_TF32_OVERRIDE"));
+        if (open_on_cuda(dir, "", precision, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(precision, "fp32");
+        assert_non_null(strstr(fake_settings, "use_tf32=0 "));
+        assert_string_equal(getenv("NVIDIA_TF32_OVERRIDE"), "0");
+    }
+    free(dir);
+}
+
 static void without_library_it_explains_itself(void **state)
 {
     struct assay_engine_probe p = {.size = sizeof(p)};
@@ -306,6 +395,7 @@ int main(void)
                                        cmocka_unit_test(a_folder_is_a_model_of_several_graphs),
                                        cmocka_unit_test(a_lanes_threads_are_where_it_was_opened),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
+                                       cmocka_unit_test(on_cuda_fp32_is_fp32),
                                        cmocka_unit_test(without_library_it_explains_itself),
                                        cmocka_unit_test(it_conforms)};
     const struct assay_engine *probe;
