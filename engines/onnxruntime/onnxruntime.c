@@ -2,7 +2,8 @@
  *
  * Sessions: Run may be called from several threads, so with one compute thread a lane (the caller's
  * own) all lanes share one session and one copy of the weights.  With more, a session's thread pool
- * would be split between the lanes' calls, so each lane has a session of its own.
+ * would be split between the lanes' calls, so each lane has a session of its own.  On CUDA, where a
+ * call has a stream of its own, one session serves all lanes again.
  *
  * Graphs: a model that is a folder has a graph in each of its files; lanes then share, or have, a
  * session for each.
@@ -37,6 +38,7 @@ enum row {
     TF32
 };
 
+enum { EXTENDED = 2 }; /* from this level on, operators between quantisation and back are fused */
 static const char *const optimizations[] = {"disable", "basic", "extended", "all", NULL};
 static const char *const executions[] = {"sequential", "parallel", NULL};
 static const char *const autos[] = {"auto", "on", "off", NULL};
@@ -52,7 +54,7 @@ static const struct assay_option options[] = {
     {"memory_pattern", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "the arena is planned from the shapes seen first"},
     {"deterministic_compute", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "only kernels that give the same bits every time"},
     {"denormal_as_zero", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "tiny floats count as zero"},
-    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arena, in GiB; 0: no limit"},
+    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arenas of all graphs together, in GiB; 0: no limit"},
     {"cuda_conv_search", ASSAY_OPTION_CHOICE, "exhaustive", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
     {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
@@ -187,7 +189,9 @@ static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
     OrtCUDAProviderOptionsV2 *cuda = NULL;
     OrtStatus *st = api->CreateCUDAProviderOptions(&cuda);
 
-    snprintf(limit, sizeof(limit), "%.0f", c->values[CUDA_MEMORY].f * 1073741824.0);
+    /* A session has an arena of its own. */
+    snprintf(limit, sizeof(limit), "%.0f",
+             c->values[CUDA_MEMORY].f * 1073741824.0 / (s->set_count * s->files.count));
     if (!st)
         st = api->UpdateCUDAProviderOptions(cuda, keys, values,
                                             c->values[CUDA_MEMORY].f > 0 ? 4 : 3);
@@ -265,7 +269,9 @@ static int bad_model(struct engine *s, OrtStatus *st, const char *path, struct a
     struct stat file;
     char prefix[192];
 
-    if (!unread || stat(path, &file))
+    if (library_is_cuda_failure(&s->lib, st))
+        snprintf(prefix, sizeof(prefix), "device %s", s->device);
+    else if (!unread || stat(path, &file))
         snprintf(prefix, sizeof(prefix), "model %.160s", path);
     else
         snprintf(prefix, sizeof(prefix), "model %.110s (%lld bytes) is cut off or no ONNX file",
@@ -304,7 +310,7 @@ static int open_sessions(struct engine *s, const struct assay_engine_config *c,
         rc = make_sessions(s, 0, err);
     for (uint32_t g = 0; g < s->files.count && !rc; g++) {
         rc = model_read(&s->models[g], &s->lib, s->session[g], s->files.name[g], s->files.path[g],
-                        err);
+                        strcmp(c->device, "cpu") != 0, c->values[OPTIMIZATION].i >= EXTENDED, err);
         s->graphs[g] = s->models[g].graph;
         if (rc)
             assay_graphs_fail(&s->files, g, rc, err);
@@ -359,7 +365,7 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     }
     s->log = c->log;
     s->log_ctx = c->log_ctx;
-    s->set_count = c->threads > 1 ? c->lanes : 1;
+    s->set_count = c->threads > 1 && strcmp(c->device, "cpu") == 0 ? c->lanes : 1;
     if ((rc = assay_graphs_find(c, endings, &s->files, err))) {
         onnx_close(s);
         return rc;

@@ -329,6 +329,154 @@ static void on_cuda_fp32_is_fp32(void **state)
     free(dir);
 }
 
+/* ---- precision ---- */
+
+static void put_node(struct bytes *graph, const char *op, const char *const *in, const char *out,
+                     unsigned long to)
+{
+    struct bytes node = {0}, attribute = {0};
+
+    for (; *in; in++)
+        put_text(&node, 1, *in);
+    put_text(&node, 2, out);
+    put_text(&node, 4, op);
+    if (to) {
+        put_text(&attribute, 1, "to");
+        put_int(&attribute, 3, to);
+        put_int(&attribute, 20, 2); /* INT */
+        put_part(&node, 5, &attribute);
+    }
+    put_part(graph, 1, &node);
+}
+
+static void put_weights(struct bytes *graph, const char *name, unsigned long type, bool scalar,
+                        const void *data, size_t bytes)
+{
+    struct bytes weights = {0};
+
+    if (!scalar) {
+        put_int(&weights, 1, 4);
+        put_int(&weights, 1, 3);
+    }
+    put_int(&weights, 2, type);
+    put_text(&weights, 8, name);
+    put_data(&weights, 9, data, bytes);
+    put_part(graph, 5, &weights);
+}
+
+static void write_model(struct bytes *graph)
+{
+    struct bytes file = {0}, set = {0};
+
+    put_text(graph, 2, "tiny");
+    put_value(graph, 11, "x", 0, 4);
+    put_value(graph, 12, "y", 0, 3);
+    put_int(&file, 1, 7);
+    put_part(&file, 7, graph);
+    put_int(&set, 2, 13);
+    put_part(&file, 8, &set);
+    assert_int_equal(file_write_whole(model, file.b, file.n, NULL), 0);
+}
+
+/* As exporters write it: weights in half, inputs and outputs as they were. */
+static void write_half(void)
+{
+    struct bytes graph = {0};
+    uint16_t w[12] = {0};
+
+    put_node(&graph, "Cast", (const char *const[]){"x", NULL}, "h", 10);
+    put_node(&graph, "MatMul", (const char *const[]){"h", "w", NULL}, "z", 0);
+    put_node(&graph, "Cast", (const char *const[]){"z", NULL}, "y", 1);
+    put_weights(&graph, "w", 10, false, w, sizeof(w));
+    write_model(&graph);
+}
+
+/* A product between quantisation and back. */
+static void write_quantised(void)
+{
+    struct bytes graph = {0};
+    const signed char w[12] = {1, 2, 3};
+    const float scale = 0.1F;
+
+    put_node(&graph, "QuantizeLinear", (const char *const[]){"x", "s", NULL}, "q", 0);
+    put_node(&graph, "DequantizeLinear", (const char *const[]){"q", "s", NULL}, "d", 0);
+    put_node(&graph, "DequantizeLinear", (const char *const[]){"w", "s", NULL}, "v", 0);
+    put_node(&graph, "MatMul", (const char *const[]){"d", "v", NULL}, "y", 0);
+    put_weights(&graph, "w", 3, false, w, sizeof(w));
+    put_weights(&graph, "s", 1, true, &scale, sizeof(scale));
+    write_model(&graph);
+}
+
+static void precision_is(const char *options, const char *wanted)
+{
+    struct assay_err err = {0};
+    struct trial t;
+
+    if (open_model(&t, options, "cpu", &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(engine_desc(t.engine)->precision, wanted);
+    trial_close(&t, NULL);
+}
+
+static void precision_is_what_is_executed(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    write_half();
+    precision_is("", "fp16");
+    write_quantised();
+    precision_is("", "int8");
+    precision_is("graph_optimization=basic", "fp32"); /* nothing is fused */
+    if (fake_load(&dir)) {
+        if (open_on_cuda(dir, "", precision, &err)) /* nor on CUDA */
+            fail_msg("%s", err.text);
+        assert_string_equal(precision, "fp32");
+        assert_int_equal(tiny_onnx_write(model, 0, 13, "QLinearConv"), 0);
+        assert_int_equal(open_on_cuda(dir, "", precision, &err), ASSAY_EUNSUPPORTED);
+        assert_non_null(strstr(err.text, " has QLinearConv, which ONNX Runtime cannot compute on"));
+        assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMulInteger"), 0);
+        assert_int_equal(open_on_cuda(dir, "", precision, &err), 0);
+        assert_string_equal(precision, "int8");
+    }
+    free(dir);
+}
+
+static void on_cuda_lanes_share_a_session(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+    int before;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        before = fake_sessions();
+        assert_int_equal(open_on_cuda(dir, "cuda_memory_gb=4", precision, &err), 0);
+        assert_int_equal(fake_sessions() - before, 1);
+        assert_non_null(strstr(fake_settings, "gpu_mem_limit=4294967296 "));
+    }
+    free(dir);
+}
+
+static void a_card_that_fails_is_named(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        setenv("FAKE_ORT", "failure", 1);
+        assert_int_equal(open_on_cuda(dir, "", precision, &err), ASSAY_EFAIL);
+        assert_string_equal(err.text,
+                            "device cuda:0: CUDA failure 802: system not yet initialized ; GPU=0");
+        unsetenv("FAKE_ORT");
+    }
+    free(dir);
+}
+
 static void without_library_it_explains_itself(void **state)
 {
     struct assay_engine_probe p = {.size = sizeof(p)};
@@ -396,6 +544,9 @@ int main(void)
                                        cmocka_unit_test(a_lanes_threads_are_where_it_was_opened),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
                                        cmocka_unit_test(on_cuda_fp32_is_fp32),
+                                       cmocka_unit_test(precision_is_what_is_executed),
+                                       cmocka_unit_test(on_cuda_lanes_share_a_session),
+                                       cmocka_unit_test(a_card_that_fails_is_named),
                                        cmocka_unit_test(without_library_it_explains_itself),
                                        cmocka_unit_test(it_conforms)};
     const struct assay_engine *probe;
