@@ -35,7 +35,7 @@ struct model {
     std::deque<graph> graphs;
     std::vector<assay_graph_desc> descs;
     std::string device_name;
-    bool tf32 = false; // what fp32 is
+    bool tf32 = false;                               // what fp32 is
     std::vector<std::optional<c10::Stream>> streams; // of the lanes; CUDA only
     std::mutex mutex;                                // over pinned
     std::unordered_map<void *, at::DataPtr> pinned;

@@ -287,6 +287,7 @@ static void cuda_is_refused_with_reasons(void **state)
         skip(); /* a machine that has it */
     }
     refused(model, "tensorflow", "cuda:0", "cuda:0");
+    assert_string_equal(getenv("NVIDIA_TF32_OVERRIDE"), "0"); /* fp32 is fp32 */
     refused(model, "tensorflow", "tpu:0", "has cpu and cuda:N");
 }
 
