@@ -246,9 +246,9 @@ static inline int assay_graphs_fail(const struct assay_graphs *g, uint32_t i, in
     return assay_fail(err, code, "model %.200s: %.290s", g->path[i], words.text);
 }
 
-/* The most samples at a time, by the inputs' first dimension: a number is one that the model insists
- * on.  Not so where a dimension behind it is free (DLRM's [26, batch]): that is no batch, and only a
- * benchmark that drives can use it. */
+/* The most samples at a time, by the inputs' first dimension: a number is one that the model
+ * insists on.  Not so where a dimension behind it is free (DLRM's [26, batch]): that is no batch,
+ * and only a benchmark that drives can use it. */
 static inline int assay_graphs_find_batch(const struct assay_graph_desc *g, uint32_t *max_batch,
                                           struct assay_err *err)
 {

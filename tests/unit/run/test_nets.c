@@ -27,12 +27,10 @@ static const struct {
     const char *engine, *format;
     int (*write)(const struct net *net, const struct net_weights *w, uint64_t seed,
                  const char *path, struct assay_err *err);
-} engines[] = {{"onnxruntime", "onnx", onnx_write},
-               {"openvino", "onnx", onnx_write},
-               {"tensorflow", "tensorflow", graphdef_write},
-               {"pytorch", "torchscript", torchscript_write},
-               {"onnxruntime", "onnx", onnx_write_int8},
-               {"openvino", "onnx", onnx_write_int8}};
+} engines[] = {
+    {"onnxruntime", "onnx", onnx_write},          {"openvino", "onnx", onnx_write},
+    {"tensorflow", "tensorflow", graphdef_write}, {"pytorch", "torchscript", torchscript_write},
+    {"onnxruntime", "onnx", onnx_write_int8},     {"openvino", "onnx", onnx_write_int8}};
 enum { INT8 = 4, OPENVINO_INT8, ROWS }; /* those before it agree with each other */
 #define ENGINES INT8
 
