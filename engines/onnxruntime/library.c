@@ -2,6 +2,7 @@
  * none. */
 #include "library.h"
 
+#include <ctype.h>
 #include <dlfcn.h>
 #include <glob.h>
 #include <string.h>
@@ -101,10 +102,32 @@ static const char *behind_source(const char *p)
     return p + strspn(p, " ");
 }
 
+/* "CUDA failure 802: system not yet initialized ; GPU=0 ; hostname=…", "CUBLAS failure 3: …": a
+ * call that failed, which stands behind the source and a template's signature, more than once. */
+static char *cuda_failure(char *text)
+{
+    static const char word[] = " failure ";
+    char *at = strstr(text, word);
+
+    while (at && !isdigit((unsigned char)at[sizeof(word) - 1]))
+        at = strstr(at + 1, word);
+    while (at && at > text && at[-1] != ' ')
+        at--;
+    return at;
+}
+
+bool library_is_cuda_failure(const struct library *lib, const OrtStatus *status)
+{
+    char text[2048];
+
+    snprintf(text, sizeof(text), "%s", lib->api->GetErrorMessage(status));
+    return cuda_failure(text) != NULL;
+}
+
 /* One line without what the caller says itself and without places in ONNX Runtime's source. */
 static void shorten(char *text)
 {
-    char *source, *failed;
+    char *source, *failed, *cuda;
     const char *rest;
 
     for (char *p = text; *p; p++)
@@ -112,6 +135,11 @@ static void shorten(char *text)
             *p = ' ';
     if (strncmp(text, "Load model from ", 16) == 0 && (failed = strstr(text, "failed:")))
         memmove(text, failed + 7, strlen(failed + 7) + 1);
+    if ((cuda = cuda_failure(text))) {
+        memmove(text, cuda, strlen(cuda) + 1);
+        if ((cuda = strstr(text, " ; hostname=")))
+            *cuda = 0;
+    }
     source = strstr(text, "/onnxruntime");
     if (source && (strstr(source, ".h:") || strstr(source, ".cc:")) &&
         (rest = behind_source(source)))

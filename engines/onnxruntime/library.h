@@ -17,6 +17,8 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
 bool library_has_provider(const struct library *lib, const char *name);
 /* "CPUExecutionProvider, …" */
 void library_providers(const struct library *lib, char *out, size_t cap);
+/* Whether a call of CUDA's failed: then it says nothing of the model. */
+bool library_is_cuda_failure(const struct library *lib, const OrtStatus *status);
 /* Frees status and says what it says, in one line behind the prefix.  Returns ASSAY_EFAIL. */
 int library_error(const struct library *lib, OrtStatus *status, const char *prefix,
                   struct assay_err *err);

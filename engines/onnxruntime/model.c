@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assay/graphs.h"
+
 /* Index: enum assay_dtype. */
 static const ONNXTensorElementDataType types[] = {
     ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
@@ -89,71 +91,164 @@ static int read_tensor(struct model *m, const struct library *lib, OrtSession *s
     return rc;
 }
 
-/* A batch dimension with a number is one that the model insists on; not so where a dimension behind
- * it is free (DLRM's [26, batch]): that is no batch, and only a benchmark that drives can use it.
- */
-static int find_batch(struct model *m, struct assay_err *err)
-{
-    for (uint32_t i = 0; i < m->graph.input_count; i++) {
-        const struct assay_tensor_spec *in = &m->specs[i];
+/* ---- precision ---- */
 
-        if (in->rank == 2 && in->dims[0] > 1 && in->dims[1] < 0)
-            continue;
-        if (in->rank && in->dims[0] > 1)
-            return assay_fail(
-                err, ASSAY_EUNSUPPORTED,
-                "the model takes exactly %lld samples at a time (input '%.100s'); export it "
-                "with a free batch dimension, or with 1",
-                (long long)in->dims[0], in->name);
-        if (in->rank && in->dims[0] == 1)
-            m->max_batch = 1;
+/* In a NodeProto the operator's type is field 4: tag 0x22, length, text; enough to find it without
+ * reading the whole structure. */
+static bool has_op(const char *file, size_t bytes, const char *op)
+{
+    char node[40];
+    size_t n = (size_t)snprintf(node, sizeof(node), "\x22%c%s", (int)strlen(op), op);
+
+    return memmem(file, bytes, node, n) != NULL;
+}
+
+struct view {
+    const unsigned char *p, *end;
+};
+
+static bool varint(struct view *v, uint64_t *value)
+{
+    *value = 0;
+    for (unsigned shift = 0; v->p < v->end && shift < 64; shift += 7) {
+        unsigned char b = *v->p++;
+
+        *value |= (uint64_t)(b & 0x7f) << shift;
+        if (!(b & 0x80))
+            return true;
     }
-    return ASSAY_OK;
+    return false;
 }
 
-/* Whether the file has an operator that computes with 8-bit integers.  In a NodeProto the
- * operator's type is field 4: tag 0x22, length, text; enough to find it without reading the whole
- * structure. */
-static bool has_int8(const char *path)
+/* The next field of a message, a number or what is `inside`.  false: none, or not understood. */
+static bool next(struct view *v, uint64_t *field, uint64_t *number, struct view *inside)
 {
-    static const char *const ops[] = {"\x22\x10"
-                                      "DequantizeLinear",
-                                      "\x22\x0b"
-                                      "QLinearConv",
-                                      "\x22\x0d"
-                                      "QLinearMatMul",
-                                      "\x22\x0d"
-                                      "MatMulInteger",
-                                      "\x22\x0b"
-                                      "ConvInteger"};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    void *file = MAP_FAILED;
-    bool found = false;
+    uint64_t tag, n = 0;
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
-        file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]) && file != MAP_FAILED && !found; i++)
-        found = memmem(file, (size_t)st.st_size, ops[i], strlen(ops[i])) != NULL;
-    if (file != MAP_FAILED)
-        munmap(file, (size_t)st.st_size);
-    if (fd >= 0)
-        close(fd);
-    return found;
+    if (!varint(v, &tag))
+        return false;
+    *field = tag >> 3;
+    *inside = (struct view){v->p, v->p};
+    if ((tag & 7) == 0)
+        return varint(v, number);
+    if ((tag & 7) == 1 || (tag & 7) == 5)
+        n = (tag & 7) == 1 ? 8 : 4;
+    else if ((tag & 7) != 2 || !varint(v, &n))
+        return false;
+    if (n > (uint64_t)(v->end - v->p))
+        return false;
+    *inside = (struct view){v->p, v->p + n};
+    v->p += n;
+    return true;
 }
 
-static const char *find_precision(const struct model *m, const char *path)
+/* Field `wanted` of a message, once or each time that it is there: calls fn with it. */
+static void each(struct view v, uint64_t wanted, void (*fn)(struct view, double *), double *sums)
 {
-    if (has_int8(path))
-        return "int8";
-    for (uint32_t i = 0; i < m->graph.input_count; i++)
+    uint64_t field, number;
+    struct view inside;
+
+    while (next(&v, &field, &number, &inside))
+        if (field == wanted)
+            fn(inside, sums);
+}
+
+enum {
+    MODEL_GRAPH = 7,
+    GRAPH_INITIALIZER = 5,
+    TENSOR_DIMS = 1,
+    TENSOR_TYPE = 2,
+    TYPES_SUMMED = 32
+};
+
+/* Adds a TensorProto's numbers to those of its type. */
+static void add_tensor(struct view tensor, double *sums)
+{
+    uint64_t field, number, type = 0, dim;
+    double count = 1;
+    struct view inside;
+
+    while (next(&tensor, &field, &number, &inside)) {
+        if (field == TENSOR_TYPE)
+            type = number;
+        if (field == TENSOR_DIMS && inside.p == inside.end)
+            count *= (double)number;
+        while (field == TENSOR_DIMS && inside.p < inside.end && varint(&inside, &dim))
+            count *= (double)dim;
+    }
+    if (type < TYPES_SUMMED)
+        sums[type] += count;
+}
+
+static void add_graph(struct view graph, double *sums)
+{
+    each(graph, GRAPH_INITIALIZER, add_tensor, sums);
+}
+
+/* By the floating type that most of the weights have: inputs may well be of another. */
+static const char *weights_precision(const struct model *m, const char *file, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)file;
+    double sums[TYPES_SUMMED] = {0};
+    const double *fp32 = &sums[ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT],
+                 *fp16 = &sums[ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16],
+                 *bf16 = &sums[ONNX_TENSOR_ELEMENT_DATA_TYPE_BFLOAT16];
+
+    each((struct view){p, p + bytes}, MODEL_GRAPH, add_graph, sums);
+    if (*fp16 > *fp32 || *bf16 > *fp32)
+        return *fp16 > *bf16 ? "fp16" : "bf16";
+    for (uint32_t i = 0; i < m->graph.input_count && *fp32 == 0; i++)
         if (m->specs[i].dtype == ASSAY_F16)
             return "fp16";
     return "fp32";
 }
 
+/* Operators on 8-bit integers.  ONNX Runtime's CUDA provider (1.31) has the first alone: the others
+ * would be computed on the CPU.  And DequantizeLinear, which the CPU fuses with what is between it
+ * and QuantizeLinear, from a level of optimisation on; else that is computed in float. */
+static int read_precision(struct model *m, const char *path, const char *file, size_t bytes,
+                          bool cuda, bool fused, struct assay_err *err)
+{
+    static const char *const ops[] = {"MatMulInteger", "QLinearConv", "QLinearMatMul",
+                                      "ConvInteger"};
+    bool int8 = !cuda && fused && has_op(file, bytes, "DequantizeLinear");
+
+    for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+        if (!has_op(file, bytes, ops[i]))
+            continue;
+        if (cuda && i)
+            return assay_fail(
+                err, ASSAY_EUNSUPPORTED,
+                "model %.200s has %s, which ONNX Runtime cannot compute on CUDA, only "
+                "on the CPU",
+                path, ops[i]);
+        int8 = true;
+    }
+    m->precision = int8 ? "int8" : weights_precision(m, file, bytes);
+    return ASSAY_OK;
+}
+
+static int find_precision(struct model *m, const char *path, bool cuda, bool fused,
+                          struct assay_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), rc = ASSAY_OK;
+    struct stat st;
+    void *file = MAP_FAILED;
+
+    m->precision = "fp32";
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+        file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (file != MAP_FAILED) {
+        rc = read_precision(m, path, file, (size_t)st.st_size, cuda, fused, err);
+        munmap(file, (size_t)st.st_size);
+    }
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 int model_read(struct model *m, const struct library *lib, OrtSession *session, const char *name,
-               const char *path, struct assay_err *err)
+               const char *path, bool cuda, bool fused, struct assay_err *err)
 {
     size_t in = 0, out = 0;
     OrtStatus *st = lib->api->SessionGetInputCount(session, &in);
@@ -174,10 +269,8 @@ int model_read(struct model *m, const struct library *lib, OrtSession *session, 
     for (uint32_t o = 0; o < out && !rc; o++)
         rc = read_tensor(m, lib, session, true, o, err);
     if (!rc)
-        rc = find_batch(m, err);
-    if (!rc)
-        m->precision = find_precision(m, path);
-    return rc;
+        rc = assay_graphs_find_batch(&m->graph, &m->max_batch, err);
+    return rc ? rc : find_precision(m, path, cuda, fused, err);
 }
 
 void model_release(struct model *m)

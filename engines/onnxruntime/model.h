@@ -17,9 +17,10 @@ struct model {
 };
 
 /* name: the graph's, which lives as long as m.  Dimensions with a symbol instead of a number become
- * -1.  On failure m can be released all the same. */
+ * -1.  cuda, fused: how it is executed, which decides what precision that is.  On failure m can be
+ * released all the same. */
 int model_read(struct model *m, const struct library *lib, OrtSession *session, const char *name,
-               const char *path, struct assay_err *err);
+               const char *path, bool cuda, bool fused, struct assay_err *err);
 void model_release(struct model *m);
 
 int model_dtype(ONNXTensorElementDataType type); /* ASSAY_NONE: not supported */

@@ -2,7 +2,8 @@
  *
  * Sessions: Run may be called from several threads, so with one compute thread a lane (the caller's
  * own) all lanes share one session and one copy of the weights.  With more, a session's thread pool
- * would be split between the lanes' calls, so each lane has a session of its own.
+ * would be split between the lanes' calls, so each lane has a session of its own.  On CUDA, where a
+ * call has a stream of its own, one session serves all lanes again.
  *
  * Graphs: a model that is a folder has a graph in each of its files; lanes then share, or have, a
  * session for each.
@@ -33,9 +34,11 @@ enum row {
     DETERMINISTIC,
     DENORMAL,
     CUDA_MEMORY,
-    CUDA_CONV
+    CUDA_CONV,
+    TF32
 };
 
+enum { EXTENDED = 2 }; /* from this level on, operators between quantisation and back are fused */
 static const char *const optimizations[] = {"disable", "basic", "extended", "all", NULL};
 static const char *const executions[] = {"sequential", "parallel", NULL};
 static const char *const autos[] = {"auto", "on", "off", NULL};
@@ -51,8 +54,9 @@ static const struct assay_option options[] = {
     {"memory_pattern", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "the arena is planned from the shapes seen first"},
     {"deterministic_compute", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "only kernels that give the same bits every time"},
     {"denormal_as_zero", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "tiny floats count as zero"},
-    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arena, in GiB; 0: no limit"},
+    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arenas of all graphs together, in GiB; 0: no limit"},
     {"cuda_conv_search", ASSAY_OPTION_CHOICE, "exhaustive", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
+    {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
 /* clang-format on */
 /* Speed only: optimisation levels and denormals change results. */
@@ -71,6 +75,7 @@ struct engine {
     struct model *models; /* of each graph */
     struct assay_graph_desc *graphs;
     char device[32];
+    bool tf32; /* what fp32 is */
     void (*log)(void *log_ctx, int level, const char *text);
     void *log_ctx;
 };
@@ -178,21 +183,26 @@ static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
     static const char *const search[] = {"EXHAUSTIVE", "HEURISTIC", "DEFAULT"};
     const OrtApi *api = s->lib.api;
     char limit[32];
-    const char *keys[3] = {"device_id", "cudnn_conv_algo_search", "gpu_mem_limit"};
-    const char *values[3] = {number, search[c->values[CUDA_CONV].i], limit};
+    const char *keys[] = {"device_id", "cudnn_conv_algo_search", "use_tf32", "gpu_mem_limit"};
+    const char *values[] = {number, search[c->values[CUDA_CONV].i], c->values[TF32].i ? "1" : "0",
+                            limit};
     OrtCUDAProviderOptionsV2 *cuda = NULL;
     OrtStatus *st = api->CreateCUDAProviderOptions(&cuda);
 
-    snprintf(limit, sizeof(limit), "%.0f", c->values[CUDA_MEMORY].f * 1073741824.0);
+    /* A session has an arena of its own. */
+    snprintf(limit, sizeof(limit), "%.0f",
+             c->values[CUDA_MEMORY].f * 1073741824.0 / (s->set_count * s->files.count));
     if (!st)
         st = api->UpdateCUDAProviderOptions(cuda, keys, values,
-                                            c->values[CUDA_MEMORY].f > 0 ? 3 : 2);
+                                            c->values[CUDA_MEMORY].f > 0 ? 4 : 3);
     if (!st)
         st = api->SessionOptionsAppendExecutionProvider_CUDA_V2(o, cuda);
     if (cuda)
         api->ReleaseCUDAProviderOptions(cuda);
     return st;
 }
+
+#define CUDA_MAJOR 13 /* of the library that is fetched */
 
 /* Of CUDA what the provider is linked with or opens by name, and what that needs. */
 static const char *const cuda_libraries[] = {"libcudart.so.13", "libcublasLt.so.13",
@@ -206,7 +216,7 @@ static const char *const cuda_libraries[] = {"libcudart.so.13", "libcublasLt.so.
 static int find_cuda(const struct assay_engine_config *c, struct assay_err *err)
 {
     const char *missing = NULL;
-    int rc = assay_cuda_open(c->runtime_dir, "cuda13", cuda_libraries, err);
+    int rc = assay_cuda_open(c->runtime_dir, cuda_libraries, err);
 
     if (!rc && dlopen(cuda_libraries[0], RTLD_LAZY | RTLD_NOLOAD))
         missing = assay_cuda_missing(cuda_libraries);
@@ -219,14 +229,15 @@ static int use_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_e
     const char *number = strcmp(c->device, "cuda") == 0 ? "0" : c->device + 5;
     struct assay_err words;
     OrtStatus *st;
-    int rc = find_cuda(c, &words);
+    int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
+    if (!c->values[TF32].i) /* its convolutions look at nothing else */
+        setenv(ASSAY_CUDA_TF32, "0", 1);
+    s->tf32 = assay_cuda_tf32(c->device);
+    if (!rc)
+        rc = find_cuda(c, &words);
     if (!rc && (st = add_cuda(s, o, c, number)))
         rc = library_error(&s->lib, st, "the CUDA provider", &words);
-    if (!rc)
-        rc = assay_cuda_driver(&words);
-    else if (strstr(words.text, ASSAY_CUDA_DRIVER))
-        assay_cuda_driver(&words);
     return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
 }
 
@@ -258,7 +269,9 @@ static int bad_model(struct engine *s, OrtStatus *st, const char *path, struct a
     struct stat file;
     char prefix[192];
 
-    if (!unread || stat(path, &file))
+    if (library_is_cuda_failure(&s->lib, st))
+        snprintf(prefix, sizeof(prefix), "device %s", s->device);
+    else if (!unread || stat(path, &file))
         snprintf(prefix, sizeof(prefix), "model %.160s", path);
     else
         snprintf(prefix, sizeof(prefix), "model %.110s (%lld bytes) is cut off or no ONNX file",
@@ -297,7 +310,7 @@ static int open_sessions(struct engine *s, const struct assay_engine_config *c,
         rc = make_sessions(s, 0, err);
     for (uint32_t g = 0; g < s->files.count && !rc; g++) {
         rc = model_read(&s->models[g], &s->lib, s->session[g], s->files.name[g], s->files.path[g],
-                        err);
+                        strcmp(c->device, "cpu") != 0, c->values[OPTIMIZATION].i >= EXTENDED, err);
         s->graphs[g] = s->models[g].graph;
         if (rc)
             assay_graphs_fail(&s->files, g, rc, err);
@@ -352,7 +365,7 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     }
     s->log = c->log;
     s->log_ctx = c->log_ctx;
-    s->set_count = c->threads > 1 ? c->lanes : 1;
+    s->set_count = c->threads > 1 && strcmp(c->device, "cpu") == 0 ? c->lanes : 1;
     if ((rc = assay_graphs_find(c, endings, &s->files, err))) {
         onnx_close(s);
         return rc;
@@ -385,6 +398,8 @@ static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay
     desc->precision = NULL;
     for (uint32_t g = 0; g < s->files.count; g++)
         assay_graphs_join(desc, s->models[g].max_batch, s->models[g].precision);
+    if (s->tf32 && strcmp(desc->precision, "fp32") == 0)
+        desc->precision = "tf32";
     desc->device = s->device;
     return ASSAY_OK;
 }
@@ -459,20 +474,10 @@ static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
     return rc;
 }
 
-static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
-{
-    if (p->device_count >= ASSAY_PROBE_DEVICES)
-        return;
-    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
-    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
-    p->device_count++;
-}
-
 static int onnx_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
     struct assay_err words;
     struct library lib;
-    char device[16], node[32];
 
     (void)err;
     if (library_load(runtime_dir, &lib, &words)) {
@@ -481,13 +486,11 @@ static int onnx_probe(const char *runtime_dir, struct assay_engine_probe *p, str
     }
     snprintf(p->version, sizeof(p->version), "%s", lib.version);
     snprintf(p->library, sizeof(p->library), "%s", lib.path);
-    add_device(p, "cpu", "CPU");
-    for (int i = 0; i < ASSAY_PROBE_DEVICES && library_has_provider(&lib, PROVIDER_CUDA); i++) {
-        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
-        snprintf(device, sizeof(device), "cuda:%d", i);
-        if (access(node, F_OK) == 0)
-            add_device(p, device, "NVIDIA GPU");
-    }
+    p->device_count = 1;
+    snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    snprintf(p->device_names[0], sizeof(p->device_names[0]), "CPU");
+    if (library_has_provider(&lib, PROVIDER_CUDA))
+        assay_cuda_probe(p);
     return ASSAY_OK;
 }
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assay/graphs.h"
+
 /* Index: enum assay_dtype. */
 static const ov_element_type_e types[] = {DYNAMIC, F32, F16, BF16, F64,    I8,
                                           U8,      I16, I32, I64,  BOOLEAN};
@@ -83,25 +85,14 @@ out:
     return rc;
 }
 
-/* A batch dimension with a number is one that the model insists on. */
-static int find_batch(struct model *m, struct assay_err *err)
+/* Whether all dimensions behind the first have numbers. */
+static bool only_batch_free(const struct assay_graph_desc *g)
 {
-    m->only_batch_free = true;
-    for (uint32_t i = 0; i < m->graph.input_count; i++) {
-        const struct assay_tensor_spec *in = &m->specs[i];
-
-        if (in->rank && in->dims[0] > 1)
-            return assay_fail(
-                err, ASSAY_EUNSUPPORTED,
-                "the model takes exactly %lld samples at a time (input '%.100s'); export it "
-                "with a free batch dimension, or with 1",
-                (long long)in->dims[0], in->name);
-        if (in->rank && in->dims[0] == 1)
-            m->max_batch = 1;
-        for (uint32_t d = 1; d < in->rank; d++)
-            m->only_batch_free &= in->dims[d] >= 0;
-    }
-    return ASSAY_OK;
+    for (uint32_t i = 0; i < g->input_count; i++)
+        for (uint32_t d = 1; d < g->inputs[i].rank; d++)
+            if (g->inputs[i].dims[d] < 0)
+                return false;
+    return true;
 }
 
 int model_read(struct model *m, const struct library *lib, const ov_model_t *model,
@@ -125,7 +116,8 @@ int model_read(struct model *m, const struct library *lib, const ov_model_t *mod
         rc = read_tensor(m, lib, model, false, i, err);
     for (uint32_t o = 0; o < out && !rc; o++)
         rc = read_tensor(m, lib, model, true, o, err);
-    return rc ? rc : find_batch(m, err);
+    m->only_batch_free = only_batch_free(&m->graph);
+    return rc ? rc : assay_graphs_find_batch(&m->graph, &m->max_batch, err);
 }
 
 void model_release(struct model *m)

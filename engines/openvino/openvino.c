@@ -175,7 +175,10 @@ static ov_status_e compile(struct engine *s, const struct assay_engine_config *c
 
 /* ---- forms ---- */
 
-/* Makes the free batch dimension of every input a number. */
+/* What a free dimension behind the batch is for a sample of zeros: a length, mostly. */
+#define FREE_DIM 32
+
+/* Makes the free batch dimension of every input a number, and those behind it where there are. */
 static ov_status_e set_batch(struct engine *s, const struct graph *of, const ov_model_t *model,
                              uint32_t samples)
 {
@@ -190,7 +193,7 @@ static ov_status_e set_batch(struct engine *s, const struct graph *of, const ov_
         ov_dimension_t dims[ASSAY_MAX_RANK];
 
         for (uint32_t d = 0; d < in->rank; d++)
-            dims[d].min = dims[d].max = d || in->dims[0] > 0 ? in->dims[d] : samples;
+            dims[d].min = dims[d].max = in->dims[d] >= 0 ? in->dims[d] : d ? FREE_DIM : samples;
         index[made] = made;
         st = s->lib.ov_partial_shape_create(in->rank, dims, &shape[made]);
     }
@@ -258,8 +261,7 @@ static bool runs_in_int8(struct engine *s, const struct graph *g,
     ov_profiling_info_list_t list = {NULL, 0};
     bool found = false;
 
-    if ((g->model.max_batch == 1 || set_batch(s, g, model, 1) == OK) &&
-        compile(s, c, device, model, true, &compiled) == OK &&
+    if (set_batch(s, g, model, 1) == OK && compile(s, c, device, model, true, &compiled) == OK &&
         lib->ov_compiled_model_create_infer_request(compiled, &request) == OK &&
         lib->ov_infer_request_infer(request) == OK &&
         lib->ov_infer_request_get_profiling_info(request, &list) == OK) {
@@ -276,7 +278,8 @@ static bool runs_in_int8(struct engine *s, const struct graph *g,
     return found;
 }
 
-/* The precision that the compiled model has in force, by our names. */
+/* The precision that the compiled model has in force, by our names.  The model may change its
+ * shapes here: its forms have been made. */
 static int read_precision(struct engine *s, struct graph *g, const struct assay_engine_config *c,
                           const char *device, const ov_model_t *model, struct assay_err *err)
 {
@@ -291,7 +294,7 @@ static int read_precision(struct engine *s, struct graph *g, const struct assay_
                                                : "fp32";
     s->lib.ov_free(value);
     g->quantised = model_has_int8(c->model_path, c->format);
-    if (g->model.only_batch_free && g->quantised && runs_in_int8(s, g, c, device, model))
+    if (g->quantised && runs_in_int8(s, g, c, device, model))
         g->precision = "int8";
     return ASSAY_OK;
 }

@@ -7,12 +7,15 @@
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <sstream>
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <torch/csrc/jit/ir/alias_analysis.h>
+#include <torch/csrc/jit/passes/inliner.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 namespace assay_torch
@@ -141,8 +144,11 @@ std::vector<at::Tensor> graph_run(graph &g, std::vector<c10::IValue> inputs,
     use_threads(g.where.threads);
     if (stream)
         guard.reset_stream(*stream);
-    for (auto &v : inputs)
-        v = to_device(g, v.toTensor());
+    for (auto &v : inputs) {
+        at::Tensor given = v.toTensor(), t = to_device(g, given);
+
+        v = g.writes_input && t.is_alias_of(given) ? t.clone() : t;
+    }
     flatten(g.module.forward(std::move(inputs)), out);
     for (auto &t : out)
         t = from_device(g, t);
@@ -350,16 +356,66 @@ template <class F> void for_tensors(const torch::jit::Module &module, F f)
             f(v.toTensor());
 }
 
+// forward() with everything that it calls.
+std::shared_ptr<torch::jit::Graph> whole_graph(const graph &g)
+{
+    std::shared_ptr<torch::jit::Graph> whole = g.module.get_method("forward").graph()->copy();
+
+    torch::jit::Inline(*whole);
+    return whole;
+}
+
+// The host's memory is not to be written: it may be read-only, and is the sample itself.  What
+// cannot be analysed might do so.
+bool may_write_input(const graph &g)
+{
+    try {
+        std::shared_ptr<torch::jit::Graph> whole = whole_graph(g);
+        torch::jit::AliasDb aliases(whole);
+
+        for (size_t i = 1; i < whole->inputs().size(); i++) // behind the module itself
+            if (aliases.hasWriters(whole->inputs()[i]))
+                return true;
+        return false;
+    } catch (const std::exception &) {
+        return true;
+    }
+}
+
+bool has_quantised(torch::jit::Block *block)
+{
+    for (torch::jit::Node *node : block->nodes()) {
+        if (std::strncmp(node->kind().toQualString(), "quantized::", 11) == 0)
+            return true;
+        for (torch::jit::Block *inner : node->blocks())
+            if (has_quantised(inner))
+                return true;
+    }
+    return false;
+}
+
+// The floating type that most of the module's numbers have.
+std::optional<at::ScalarType> own_type(const graph &g)
+{
+    std::map<at::ScalarType, int64_t> numbers;
+    std::optional<at::ScalarType> own;
+
+    for_tensors(g.module, [&](const at::Tensor &t) {
+        if (at::isFloatingType(t.scalar_type()))
+            numbers[t.scalar_type()] += t.numel();
+    });
+    for (const auto &[type, count] : numbers)
+        if (!own || count > numbers[*own])
+            own = type;
+    return own;
+}
+
 void set_precision(graph &g, const char *asked)
 {
-    std::optional<at::ScalarType> own;
+    std::optional<at::ScalarType> own = own_type(g);
     std::string want = asked ? asked : "fp32";
     at::ScalarType to = want == "bf16" ? at::kBFloat16 : want == "fp16" ? at::kHalf : at::kFloat;
 
-    for_tensors(g.module, [&](at::Tensor t) {
-        if (!own && at::isFloatingType(t.scalar_type()))
-            own = t.scalar_type();
-    });
     TORCH_CHECK(own || to == at::kFloat, "precision ", want,
                 ": the file's weights are frozen; save it before it is frozen");
     g.compute = own.value_or(at::kFloat);
@@ -374,6 +430,8 @@ void set_precision(graph &g, const char *asked)
                   : g.compute == at::kHalf   ? "fp16"
                   : g.compute == at::kDouble ? "fp64"
                                              : "fp32";
+    if (to == at::kFloat && has_quantised(whole_graph(g)->block()))
+        g.precision = "int8";
 }
 
 void prepare(graph &g, const torch_ask &ask)
@@ -389,6 +447,7 @@ void prepare(graph &g, const torch_ask &ask)
         g.module = torch::jit::freeze(g.module);
     if (ask.optimise)
         g.module = torch::jit::optimize_for_inference(g.module);
+    g.writes_input = may_write_input(g);
 }
 
 // What libtorch says of a broken archive speaks of its own reader alone.

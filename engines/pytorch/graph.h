@@ -39,6 +39,7 @@ struct graph {
     assay_graph_desc desc = {};
     uint32_t max_batch = 0;
     const char *precision = "fp32";
+    bool writes_input = false; // forward() may write to what it is given
 };
 
 // own: the config as if this were the whole model; name lives as long as the graph.

@@ -123,6 +123,8 @@ bool library_has_cuda(const char *runtime_dir)
     return kept(runtime_dir, CUDA_FILE, path, sizeof(path));
 }
 
+#define CUDA_MAJOR 13 /* of the library that is fetched */
+
 /* Of CUDA what libtorch's part for it is linked with or opens by name, and what that needs. */
 static const char *const cuda_libraries[] = {
     "libcudart.so.13",          "libcublasLt.so.13", "libcublas.so.13",      "libcufft.so.12",
@@ -141,11 +143,10 @@ int library_load_cuda(const char *runtime_dir, const struct library *lib, struct
                           " in %s; `assay engines install pytorch --device cuda` gets it, or build "
                           "with cmake -DASSAY_TORCH=DIR of a libtorch with CUDA",
                           lib->path, lib->version, runtime_dir ? runtime_dir : "");
-    if ((rc = assay_cuda_open(runtime_dir, "cuda13", cuda_libraries, err)))
+    if ((rc = assay_cuda_driver(assay_cuda_here(runtime_dir) ? CUDA_MAJOR : 0, err)) ||
+        (rc = assay_cuda_open(runtime_dir, cuda_libraries, err)))
         return rc;
     if (open_file(path, why, sizeof(why)))
-        return assay_cuda_driver(err);
-    if (strstr(why, ASSAY_CUDA_DRIVER) && (rc = assay_cuda_driver(err)))
-        return rc;
+        return ASSAY_OK;
     return assay_fail(err, ASSAY_EUNSUPPORTED, CUDA_FILE " cannot be loaded: %s", why);
 }

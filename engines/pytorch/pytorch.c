@@ -7,15 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "assay/cuda.h"
 #include "library.h"
 
-enum { FREEZE, OPTIMISE, CHANNELS_LAST };
+enum { FREEZE, OPTIMISE, CHANNELS_LAST, TF32 };
 
 /* clang-format off */
 static const struct assay_option options[] = {
     {"freeze", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "weights become constants of the graph, which is then simplified"},
     {"optimise", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "the frozen graph is rewritten for inference: fused, weights laid out for the device; freezes too"},
     {"channels_last", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "weights and images are laid out with channels last"},
+    {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
 /* clang-format on */
 
@@ -37,13 +39,16 @@ static int pytorch_open(const struct assay_engine_config *c, void **self, struct
                                   .files = s ? &s->files : NULL,
                                   .freeze = c->values[FREEZE].i || c->values[OPTIMISE].i,
                                   .optimise = c->values[OPTIMISE].i,
-                                  .channels_last = c->values[CHANNELS_LAST].i};
+                                  .channels_last = c->values[CHANNELS_LAST].i,
+                                  .tf32 = c->values[TF32].i};
     struct assay_err words = {0};
     struct library lib;
     int rc;
 
     if (!s)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (strncmp(c->device, "cuda", 4) == 0 && !c->values[TF32].i)
+        setenv(ASSAY_CUDA_TF32, "0", 1);
     rc = library_load(c->runtime_dir, &lib, err);
     if (!rc)
         rc = library_load_shim(c->runtime_dir, &lib, &s->shim, err);
@@ -107,20 +112,12 @@ static void pytorch_close(void *self)
     free(s);
 }
 
-static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
-{
-    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
-    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
-    p->device_count++;
-}
-
 static int pytorch_probe(const char *runtime_dir, struct assay_engine_probe *p,
                          struct assay_err *err)
 {
     const struct torch_shim *shim;
     struct assay_err words = {0};
     struct library lib;
-    char device[16], node[32];
 
     (void)err;
     if (library_load(runtime_dir, &lib, &words) ||
@@ -130,14 +127,11 @@ static int pytorch_probe(const char *runtime_dir, struct assay_engine_probe *p,
     }
     snprintf(p->version, sizeof(p->version), "%s", lib.version);
     snprintf(p->library, sizeof(p->library), "%s", lib.path);
-    add_device(p, "cpu", "CPU");
-    for (int i = 0; p->device_count < ASSAY_PROBE_DEVICES && library_has_cuda(runtime_dir); i++) {
-        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
-        snprintf(device, sizeof(device), "cuda:%d", i);
-        if (access(node, F_OK))
-            break;
-        add_device(p, device, "NVIDIA GPU");
-    }
+    p->device_count = 1;
+    snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    snprintf(p->device_names[0], sizeof(p->device_names[0]), "CPU");
+    if (library_has_cuda(runtime_dir))
+        assay_cuda_probe(p);
     return ASSAY_OK;
 }
 

@@ -8,6 +8,8 @@
 // copies to and fro run on that stream.
 #include "graph.h"
 
+#include "assay/cuda.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -33,6 +35,7 @@ struct model {
     std::deque<graph> graphs;
     std::vector<assay_graph_desc> descs;
     std::string device_name;
+    bool tf32 = false;                               // what fp32 is
     std::vector<std::optional<c10::Stream>> streams; // of the lanes; CUDA only
     std::mutex mutex;                                // over pinned
     std::unordered_map<void *, at::DataPtr> pinned;
@@ -54,7 +57,7 @@ template <class F> int guarded(assay_err *err, const std::string &prefix, F f)
 
 // ---- opening ----
 
-int set_device(model &m, const assay_engine_config *c, assay_err *err)
+int set_device(model &m, const assay_engine_config *c, bool tf32, assay_err *err)
 {
     int number =
         std::strncmp(c->device, "cuda:", 5) == 0 ? (int)std::strtol(c->device + 5, nullptr, 10) : 0;
@@ -70,13 +73,17 @@ int set_device(model &m, const assay_engine_config *c, assay_err *err)
         return assay_fail(err, ASSAY_EUNSUPPORTED, "device '%s': has cpu and cuda:N", c->device);
     if (!torch::cuda::is_available())
         return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "device %s: libtorch_cuda is there, but finds no NVIDIA GPU or no driver "
-                          "for one",
+                          "device %s: libtorch_cuda and a driver are there, but it finds no NVIDIA "
+                          "GPU (what it printed above may say why)",
                           c->device);
     if (number >= torch::cuda::device_count())
         return assay_fail(err, ASSAY_EUNSUPPORTED, "device %s: there are %d, from cuda:0 on",
                           c->device, (int)torch::cuda::device_count());
     m.where.device = at::Device(at::kCUDA, (c10::DeviceIndex)number);
+    // libtorch's own defaults: convolutions in TF32, products not.
+    at::globalContext().setAllowTF32CuDNN(tf32);
+    at::globalContext().setAllowTF32CuBLAS(tf32);
+    m.tf32 = tf32 && assay_cuda_tf32(c->device);
     return ASSAY_OK;
 }
 
@@ -119,7 +126,7 @@ int load_graph(model &m, const torch_ask *ask, uint32_t i, assay_err *err)
 
 int load(model &m, const torch_ask *ask, assay_err *err)
 {
-    int rc = set_device(m, ask->config, err);
+    int rc = set_device(m, ask->config, ask->tf32, err);
 
     m.where.channels_last = ask->channels_last;
     m.where.threads = (int)ask->config->threads;
@@ -160,6 +167,8 @@ int shim_describe(void *self, assay_model_desc *desc, assay_err *)
     desc->precision = nullptr;
     for (const graph &g : m->graphs)
         assay_graphs_join(desc, g.max_batch, g.precision);
+    if (m->tf32 && std::strcmp(desc->precision, "fp32") == 0)
+        desc->precision = "tf32";
     desc->device = m->device_name.c_str();
     return ASSAY_OK;
 }

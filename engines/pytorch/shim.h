@@ -18,7 +18,7 @@
 struct torch_ask {
     const struct assay_engine_config *config;
     const struct assay_graphs *files; /* live until close */
-    bool freeze, optimise, channels_last;
+    bool freeze, optimise, channels_last, tf32;
 };
 
 /* Hooks as in struct assay_engine.  libtorch_cuda has been loaded when the device is one. */

@@ -60,6 +60,14 @@ static void find_path(void *object, struct library *lib)
         snprintf(lib->path, sizeof(lib->path), "%s", info.dli_fname);
 }
 
+/* The switch behind tf.config.experimental.enable_tensor_float_32_execution; the C API has none. */
+static void find_tf32(void *object, struct library *lib)
+{
+    void *symbol = dlsym(object, "_ZN3tsl32enable_tensor_float_32_executionEb");
+
+    memcpy(&lib->set_tf32, &symbol, sizeof(symbol));
+}
+
 int library_load(const char *runtime_dir, struct library *lib, struct assay_err *err)
 {
     char why[256] = "";
@@ -78,6 +86,7 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
                           "`make engine-tensorflow` gets it",
                           names[0], runtime_dir ? runtime_dir : "");
     find_path(object, lib);
+    find_tf32(object, lib);
     /* First the version: an old library lacks functions too, which says less. */
     if ((symbol = dlsym(object, "TF_Version"))) {
         memcpy(&lib->TF_Version, &symbol, sizeof(symbol));

@@ -12,6 +12,7 @@ struct library {
 #define MEMBER(name) __typeof__(name) *(name);
     TENSORFLOW_FUNCTIONS(MEMBER)
 #undef MEMBER
+    void (*set_tf32)(bool on); /* NULL: it has no such switch */
     char version[32];
     char path[512]; /* the file */
 };

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assay/graphs.h"
+
 /* Index: enum assay_dtype. */
 static const TF_DataType types[] = {0,        TF_FLOAT, TF_HALF,  TF_BFLOAT16, TF_DOUBLE, TF_INT8,
                                     TF_UINT8, TF_INT16, TF_INT32, TF_INT64,    TF_BOOL};
@@ -216,23 +218,6 @@ static int add_side(const struct reader *r, bool output, struct assay_err *err)
     return rc;
 }
 
-/* A batch dimension with a number is one that the model insists on. */
-static int find_batch(struct model *m, struct assay_err *err)
-{
-    for (uint32_t i = 0; i < m->graph.input_count; i++) {
-        const struct assay_tensor_spec *in = &m->inputs[i];
-
-        if (in->rank && in->dims[0] > 1)
-            return assay_fail(err, ASSAY_EUNSUPPORTED,
-                              "the model takes exactly %lld samples at a time (input '%.100s'); "
-                              "export it with a free batch dimension, or with 1",
-                              (long long)in->dims[0], in->name);
-        if (in->rank && in->dims[0] == 1)
-            m->max_batch = 1;
-    }
-    return ASSAY_OK;
-}
-
 /* By the nodes that compute most: what they give, or that they are the quantised ones. */
 static const char *find_precision(const struct reader *r)
 {
@@ -272,7 +257,7 @@ int model_read(struct model *m, const struct library *lib, TF_Graph *graph, cons
     if (!rc)
         rc = add_side(&r, true, err);
     if (!rc)
-        rc = find_batch(m, err);
+        rc = assay_graphs_find_batch(&m->graph, &m->max_batch, err);
     if (!rc)
         m->precision = find_precision(&r);
     return rc;

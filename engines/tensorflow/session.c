@@ -9,7 +9,7 @@
 
 #include "assay/cuda.h"
 
-enum row { GRAPH, INTRA, INTER, ONEDNN, GPU_MEMORY, GPU_GROWTH };
+enum row { GRAPH, INTRA, INTER, ONEDNN, GPU_MEMORY, GPU_GROWTH, TF32 };
 
 static const char *const rewrites[] = {"off", "basic", "all", NULL};
 static const char *const autos[] = {"auto", "on", "off", NULL};
@@ -22,6 +22,7 @@ const struct assay_option session_options[] = {
     {"onednn", ASSAY_OPTION_CHOICE, "auto", 0, 0, autos, "oneDNN's kernels on CPU; auto: as TensorFlow decides"},
     {"gpu_memory_fraction", ASSAY_OPTION_REAL, "0", 0, 1, NULL, "most of the GPU's memory that is taken, as a part of 1; 0: as TensorFlow decides"},
     {"gpu_memory_growth", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "GPU memory is taken when it is needed instead of at once"},
+    {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
 /* clang-format on */
 
@@ -80,6 +81,8 @@ void session_environment(const struct assay_engine_config *c)
 {
     if (c->values[ONEDNN].i)
         setenv("TF_ENABLE_ONEDNN_OPTS", c->values[ONEDNN].i == 1 ? "1" : "0", 1);
+    if (strncmp(c->device, "cuda", 4) == 0 && !c->values[TF32].i)
+        setenv(ASSAY_CUDA_TF32, "0", 1);
 }
 
 /* A pool of one means that a node is not split, and then a lane is its own thread exactly.  From
@@ -123,6 +126,8 @@ static void put_device(struct bytes *config, const struct assay_value *v, const 
     put_data(config, CONFIG_GPU, part.b, part.n);
 }
 
+#define CUDA_MAJOR 12 /* of the library that is fetched */
+
 /* What TensorFlow opens by these names when it first looks for GPUs, and what that needs. */
 static const char *const cuda_libraries[] = {
     "libcudart.so.12",   "libcublasLt.so.12",   "libcublas.so.12",
@@ -131,11 +136,16 @@ static const char *const cuda_libraries[] = {
     "libnvrtc.so.12",    "libcudnn_graph.so.9", "libcudnn.so.9",
     "libcupti.so.12",    "libnccl.so.2",        NULL};
 
-static int open_cuda(const struct assay_engine_config *c, struct assay_err *err)
+static int open_cuda(const struct library *lib, const struct assay_engine_config *c,
+                     struct assay_err *err)
 {
     struct assay_err words;
-    int rc = assay_cuda_open(c->runtime_dir, "cuda12", cuda_libraries, &words);
+    int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
+    if (!rc)
+        rc = assay_cuda_open(c->runtime_dir, cuda_libraries, &words);
+    if (lib->set_tf32)
+        lib->set_tf32(c->values[TF32].i != 0);
     return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
 }
 
@@ -167,7 +177,7 @@ int session_make_options(const struct library *lib, const struct assay_engine_co
     int rc = parse_device(lib, c->device, &number, err);
 
     if (!rc && number)
-        rc = open_cuda(c, err);
+        rc = open_cuda(lib, c, err);
     if (rc)
         return rc;
     put_device(&config, c->values, number);
@@ -188,14 +198,11 @@ int session_make_options(const struct library *lib, const struct assay_engine_co
 static int no_gpu(const struct library *lib, const char *device, struct assay_err *err)
 {
     const char *missing = assay_cuda_missing(cuda_libraries);
-    struct assay_err words;
 
     if (missing)
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "device %s: TensorFlow %s finds no such GPU: %s is missing", device,
                           lib->version, missing);
-    if (assay_cuda_driver(&words))
-        return assay_fail(err, ASSAY_EUNSUPPORTED, "device %s: %.450s", device, words.text);
     return assay_fail(err, ASSAY_EUNSUPPORTED,
                       "device %s: TensorFlow %s finds no such GPU, though the driver and CUDA's "
                       "libraries are there (TF_CPP_MIN_LOG_LEVEL=0 has it say why)",

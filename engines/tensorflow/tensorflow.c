@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "assay/cuda.h"
 #include "assay/engine.h"
 #include "assay/graphs.h"
 #include "guard.h"
@@ -41,6 +42,7 @@ struct engine {
     TF_Status **status; /* of each lane */
     uint32_t lanes;
     char device[32];
+    bool tf32; /* what fp32 is */
 };
 
 /* ---- inference ---- */
@@ -405,6 +407,7 @@ static int do_open(void *ctx, struct assay_err *err)
         rc = session_make_options(lib, o->c, &o->options, err);
     if (!rc)
         rc = open_graphs(o, err);
+    o->s->tf32 = !rc && strcmp(o->c->device, "cpu") != 0 && assay_cuda_tf32(o->c->device);
     if (o->options)
         lib->TF_DeleteSessionOptions(o->options);
     return rc;
@@ -442,6 +445,8 @@ static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct
     desc->precision = NULL;
     for (uint32_t i = 0; i < s->files.count; i++)
         assay_graphs_join(desc, s->graphs[i].model.max_batch, s->graphs[i].model.precision);
+    if (s->tf32 && strcmp(desc->precision, "fp32") == 0)
+        desc->precision = "tf32";
     desc->device = s->device;
     return ASSAY_OK;
 }
@@ -469,15 +474,6 @@ static int tensorflow_submit(void *self, struct assay_batch *b, struct assay_err
 
 /* ---- probe ---- */
 
-static void add_device(struct assay_engine_probe *p, const char *device, const char *name)
-{
-    if (p->device_count >= ASSAY_PROBE_DEVICES)
-        return;
-    snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "%s", device);
-    snprintf(p->device_names[p->device_count], sizeof(p->device_names[0]), "%s", name);
-    p->device_count++;
-}
-
 struct probing {
     const char *runtime_dir;
     struct assay_engine_probe *p;
@@ -488,22 +484,17 @@ static int do_probe(void *ctx, struct assay_err *err)
 {
     struct assay_engine_probe *p = ((struct probing *)ctx)->p;
     struct library lib;
-    char device[16], node[32];
-    bool gpu;
     int rc = library_load(((struct probing *)ctx)->runtime_dir, &lib, err);
 
     if (rc)
         return rc;
     snprintf(p->version, sizeof(p->version), "%s", lib.version);
     snprintf(p->library, sizeof(p->library), "%s", lib.path);
-    add_device(p, "cpu", "CPU");
-    gpu = library_has_gpu(&lib);
-    for (int i = 0; i < ASSAY_PROBE_DEVICES && gpu; i++) {
-        snprintf(node, sizeof(node), "/dev/nvidia%d", i);
-        snprintf(device, sizeof(device), "cuda:%d", i);
-        if (access(node, F_OK) == 0)
-            add_device(p, device, "NVIDIA GPU");
-    }
+    p->device_count = 1;
+    snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    snprintf(p->device_names[0], sizeof(p->device_names[0]), "CPU");
+    if (library_has_gpu(&lib))
+        assay_cuda_probe(p);
     return ASSAY_OK;
 }
 

@@ -153,7 +153,7 @@ struct assay_engine {
     void *(*alloc)(void *self,
                    size_t bytes); /* memory for packing; NULL: malloc, 64-byte aligned */
     void (*release)(void *self, void *memory); /* must be there when alloc is */
-    /* Tells of sample memory that will be used again and again (to pin or register it). */
+    /* Not called.  (Where the device is not "cpu", every batch is packed in memory of alloc.) */
     int (*stage)(void *self, const void *memory, size_t bytes, struct assay_err *err);
     /* Returns when everything submitted on this lane has completed.  Wanted of ASYNC engines: what
      * is outstanding afterwards is known to be lost. */

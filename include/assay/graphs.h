@@ -246,6 +246,29 @@ static inline int assay_graphs_fail(const struct assay_graphs *g, uint32_t i, in
     return assay_fail(err, code, "model %.200s: %.290s", g->path[i], words.text);
 }
 
+/* The most samples at a time, by the inputs' first dimension: a number is one that the model
+ * insists on.  Not so where a dimension behind it is free (DLRM's [26, batch]): that is no batch,
+ * and only a benchmark that drives can use it. */
+static inline int assay_graphs_find_batch(const struct assay_graph_desc *g, uint32_t *max_batch,
+                                          struct assay_err *err)
+{
+    for (uint32_t i = 0; i < g->input_count; i++) {
+        const struct assay_tensor_spec *in = &g->inputs[i];
+
+        if (in->rank == 2 && in->dims[0] > 1 && in->dims[1] < 0)
+            continue;
+        if (in->rank && in->dims[0] > 1)
+            return assay_fail(
+                err, ASSAY_EUNSUPPORTED,
+                "the model takes exactly %lld samples at a time (input '%.100s'); export it "
+                "with a free batch dimension, or with 1",
+                (long long)in->dims[0], in->name);
+        if (in->rank && in->dims[0] == 1)
+            *max_batch = 1;
+    }
+    return ASSAY_OK;
+}
+
 /* Puts a graph's word into the model's: the strictest batch (0: any), and the first precision that
  * is not fp32. */
 static inline void assay_graphs_join(struct assay_model_desc *desc, uint32_t max_batch,

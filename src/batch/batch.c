@@ -194,7 +194,7 @@ static int slot_reserve(struct slot *s, uint32_t input, size_t row, uint32_t n,
                       "not enough memory to pack a batch of %u samples (%zu bytes)", n, row * n);
 }
 
-/* Copies the rows together, unless they lie so already. */
+/* Copies the rows together, unless they lie so already, and where the engine wants them. */
 static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_err *err)
 {
     const struct assay_tensor **rows = s->rows[input];
@@ -206,7 +206,7 @@ static int slot_pack(struct slot *s, uint32_t input, uint32_t n, struct assay_er
     for (i = 1; i < n && !s->lane->b->pad; i++)
         if (!same_shape(rows[0], rows[i]))
             return shapes_differ(rows[0], rows[i], err);
-    if (lie_together(rows, n, row)) {
+    if (!s->lane->b->config.pack && lie_together(rows, n, row)) {
         s->inputs[input].data = rows[0]->data;
         return ASSAY_OK;
     }

@@ -62,6 +62,7 @@ struct batch_config {
     int64_t wait_ns;  /* how long a lane waits for a batch to fill up; 0: takes what is there */
     bool on_issuer;   /* inline, see above; needs lanes == 1 and a synchronous engine */
     bool gather;      /* the engine takes rows where they lie */
+    bool pack;        /* else: all are packed in its memory, also those that lie together already */
     bool async;       /* the engine may complete later: several batches in flight a lane */
     uint32_t depth;   /* batches in flight a lane, at most (async); 0: 4 */
     uint64_t samples; /* in the data set: indices are below it */

@@ -21,6 +21,7 @@ static const struct {
     {"dataset", "preprocess", "set-up"},
     {"engine", "name", "set-up"},
     {"engine", "device", "set-up"},
+    {"engine", "device_name", "machine"},
     {"engine", "precision", "set-up"},
     {"engine", "lanes", "set-up"},
     {"engine", "threads", "set-up"},

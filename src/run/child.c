@@ -503,6 +503,18 @@ static json_t *stages_json(const struct child *c)
                      (json_int_t)st->packed_bytes, "wall_ns", (json_int_t)c->run_wall_ns);
 }
 
+/* As people call the device, with what computes there; nothing where the engine does not tell. */
+static void put_device_name(const struct child *c, json_t *engine)
+{
+    const char *device = tree_text(engine, "device", "");
+
+    if (!strcmp(device, "cuda"))
+        device = "cuda:0";
+    for (uint32_t i = 0; i < c->probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
+        if (!strcmp(c->probe.devices[i], device) && c->probe.device_names[i][0])
+            json_object_set_new(engine, "device_name", json_string(c->probe.device_names[i]));
+}
+
 static int write_result(struct child *c, json_t *accuracy, struct assay_err *err)
 {
     const struct assay_model_desc *desc = engine_desc(c->engine);
@@ -534,6 +546,7 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         return assay_fail(err, ASSAY_EFAIL,
                           "the result cannot be put together (not UTF-8, or no memory)");
     json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
+    put_device_name(c, json_object_get(tree, "engine"));
     getrusage(RUSAGE_SELF, &use);
     json_object_set_new(
         tree, "memory",

@@ -3,13 +3,16 @@
  * (DLRM's tables: up to 100 GB).
  *
  * The card's memory is asked of the driver's management library (NVML), which comes with the
- * driver; where it is missing, or numbers devices otherwise (CUDA_VISIBLE_DEVICES is not a number),
- * nothing is compared. */
+ * driver, and numbers cards by their place on the bus; CUDA puts the fastest first.  So the card is
+ * found by the bus address that CUDA's driver library tells, and without that by CUDA's variables
+ * where they leave no room for two answers.  Else nothing is compared, nor for a slice of a card.
+ */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "assay/cuda.h"
 #include "base/file.h"
 #include "base/tree.h"
 #include "run/child.h"
@@ -20,6 +23,9 @@ struct card_memory { /* nvmlMemory_t */
 
 typedef int nvml_call(void);
 typedef int nvml_handle(unsigned index, void **device);
+typedef int nvml_bus_id(const char *bus_id, void **device);
+typedef int nvml_count(unsigned *count);
+typedef int nvml_mig(void *device, unsigned *now, unsigned *later);
 typedef int nvml_memory(void *device, struct card_memory *memory);
 
 /* The driver's number of cuda:N; -1: not known. */
@@ -42,19 +48,43 @@ static long card_number(const char *device)
     return at;
 }
 
+static bool find_by_variables(void *library, const char *device, void **handle)
+{
+    nvml_handle *find = (nvml_handle *)dlsym(library, "nvmlDeviceGetHandleByIndex_v2");
+    nvml_count *count = (nvml_count *)dlsym(library, "nvmlDeviceGetCount_v2");
+    const char *order = getenv("CUDA_DEVICE_ORDER");
+    long number = card_number(device);
+    unsigned n;
+
+    return find && count && number >= 0 && count(&n) == 0 &&
+           (n == 1 || (order && strcmp(order, "PCI_BUS_ID") == 0)) &&
+           find((unsigned)number, handle) == 0;
+}
+
+static bool find_card(void *library, const char *device, void **handle)
+{
+    nvml_bus_id *by_bus_id = (nvml_bus_id *)dlsym(library, "nvmlDeviceGetHandleByPciBusId_v2");
+    nvml_mig *mig = (nvml_mig *)dlsym(library, "nvmlDeviceGetMigMode");
+    unsigned sliced = 0, later;
+    char bus_id[32];
+
+    if (!(by_bus_id && assay_cuda_bus_id(assay_cuda_number(device), bus_id)
+              ? by_bus_id(bus_id, handle) == 0
+              : find_by_variables(library, device, handle)))
+        return false;
+    return !mig || mig(*handle, &sliced, &later) || !sliced;
+}
+
 static bool card_memory(const char *device, struct card_memory *memory)
 {
     void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL), *handle;
     nvml_call *init = library ? (nvml_call *)dlsym(library, "nvmlInit_v2") : NULL;
     nvml_call *end = library ? (nvml_call *)dlsym(library, "nvmlShutdown") : NULL;
-    nvml_handle *find =
-        library ? (nvml_handle *)dlsym(library, "nvmlDeviceGetHandleByIndex_v2") : NULL;
     nvml_memory *ask = library ? (nvml_memory *)dlsym(library, "nvmlDeviceGetMemoryInfo") : NULL;
-    long number = card_number(device);
     bool known = false;
 
-    if (init && end && find && ask && number >= 0 && init() == 0) {
-        known = find((unsigned)number, &handle) == 0 && ask(handle, memory) == 0;
+    if (init && end && ask && init() == 0) {
+        known = find_card(library, device, &handle) && ask(handle, memory) == 0;
         end();
     }
     if (library)

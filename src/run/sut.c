@@ -157,6 +157,9 @@ int sut_open(struct child *c, struct assay_err *err)
                                   .max_batch = c->max_batch,
                                   .wait_ns = (int64_t)(c->r.s.batch_wait_ms * 1e6),
                                   .gather = t->caps & ASSAY_CAP_GATHER,
+                                  /* A copy to the device from memory of the engine's (pinned) is
+                                   * worth more than one on the host. */
+                                  .pack = t->alloc && strcmp(c->r.s.device, "cpu") != 0,
                                   .async = t->caps & ASSAY_CAP_ASYNC,
                                   .samples = c->bench_desc.samples,
                                   .input_count = c->bench_desc.input_count,

@@ -141,6 +141,27 @@ int warmup_load(struct child *c, struct assay_err *err)
     return c->r.benchmark->load(c->bench, list, n, err);
 }
 
+/* A Server's batches have any size, and engines prepare for each shape when they first meet it; on
+ * a GPU some try out every convolution's algorithms, which takes seconds.  So each size goes
+ * through the lanes twice here, on the CPU as long as the warm-up lasts.  Above 64 some have to do.
+ */
+static void warm_sizes(struct child *c, double first, size_t *at)
+{
+    double spent = first, most = strcmp(c->r.s.device, "cpu") ? INFINITY : c->r.s.warmup_s;
+    uint32_t n, sizes = 0;
+
+    if (c->r.s.scenario != SERVER || child_pads(c))
+        return;
+    for (n = 1; n < c->max_batch && spent < most; n = n < 64 ? n + 1 : 2 * n, sizes++) {
+        batch_limit(c->batcher, n);
+        for (int k = 0; k < 2; k++)
+            spent += warmup_samples(c, (size_t)n * c->lanes, at);
+    }
+    batch_limit(c->batcher, c->max_batch);
+    if (sizes)
+        json_object_set_new(c->warmup, "batch_sizes", json_integer(sizes + 1));
+}
+
 /* The batch and the rate, given how long the very first round took. */
 static int measure(struct child *c, double first, size_t *at, struct assay_err *err)
 {
@@ -171,6 +192,7 @@ int warmup(struct child *c, struct assay_err *err)
 {
     bool free_batch = c->r.s.scenario == OFFLINE && !c->r.s.batch;
     size_t at = 0;
+    double first;
     int rc = warmup_load(c, err);
 
     if (rc)
@@ -181,8 +203,9 @@ int warmup(struct child *c, struct assay_err *err)
     /* The first round pays for lazy initialisation: it is measured only where it takes long. */
     if (free_batch)
         batch_limit(c->batcher, 1);
-    rc = measure(c, warmup_samples(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, &at), &at,
-                 err);
+    first = warmup_samples(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, &at);
+    warm_sizes(c, first, &at);
+    rc = measure(c, first, &at, err);
     c->warming = false;
     batch_careful(c->batcher, false);
     if (rc)

@@ -3,6 +3,7 @@
  *
  * Words in the environment's FAKE_NVML change it:
  *   two         a second card, of 200 W, which CUDA (here too, its three functions) puts first
+ *   small       the first card, by its place on the bus, has 4 GB
  *   no-cuda     CUDA's functions say that there is no driver
  *   no-counter  the cards tell their power only;  no-power: nor that
  *   stuck       the counter stays where it is;  back: it goes back
@@ -148,7 +149,10 @@ int nvmlDeviceGetPowerUsage(void *device, unsigned *mw)
 
 int nvmlDeviceGetMemoryInfo(void *device, struct memory *memory)
 {
-    *memory = (struct memory){80000000000u, 79000000000u, 1000000000u};
+    bool small = is("small") && device == &cards[0];
+
+    *memory = small ? (struct memory){4000000000u, 3900000000u, 100000000u}
+                    : (struct memory){80000000000u, 79000000000u, 1000000000u};
     return is_card(device) ? 0 : 2;
 }
 

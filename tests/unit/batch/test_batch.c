@@ -335,6 +335,22 @@ static void test_gather(void **state)
     stub_destroy(s);
 }
 
+/* For a device, single samples too go through the engine's memory. */
+static void test_pack(void **state)
+{
+    struct stub *s = stub_create(INSIDE);
+    struct batch_config c = {.lanes = 1, .max_batch = 1};
+
+    (void)state;
+    issue_and_check(s, make(s, &c, false), 64, 1);
+    assert_int_equal(s->copied, 0);
+    c.pack = true;
+    memset((void *)s->seen, 0, sizeof(s->seen));
+    issue_and_check(s, make(s, &c, false), 64, 1);
+    assert_int_equal(s->copied, 1); /* one slot's memory, had once */
+    stub_destroy(s);
+}
+
 static void test_lanes(void **state)
 {
     struct stub *s = stub_create(INSIDE);
@@ -454,12 +470,19 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inline),          cmocka_unit_test(test_packs_what_is_scattered),
-        cmocka_unit_test(test_gather),          cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_async),           cmocka_unit_test(test_wait_fills_batches),
-        cmocka_unit_test(test_again),           cmocka_unit_test(test_failure_stops),
-        cmocka_unit_test(test_driven),          cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_unequal_samples), cmocka_unit_test(test_driven_batches),
+        cmocka_unit_test(test_inline),
+        cmocka_unit_test(test_packs_what_is_scattered),
+        cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_async),
+        cmocka_unit_test(test_wait_fills_batches),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_failure_stops),
+        cmocka_unit_test(test_driven),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_unequal_samples),
+        cmocka_unit_test(test_driven_batches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* assay/cuda.h: libraries in a folder beside an engine's own are opened by their full paths, and
- * then found by their names; what is missing or broken is named. */
+/* assay/cuda.h: libraries in a folder that the engine's own has a link to are opened by their full
+ * paths, and then found by their names; what is missing or broken is named.  And what a driver (the
+ * tests' own) is asked for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -37,6 +38,8 @@ static int set_up(void **state)
     put("cuda9/libbroken-part.so.1", "no library");
     snprintf(to, sizeof(to), "%s/cuda9/" THERE, root);
     rc |= symlink(library, to);
+    snprintf(to, sizeof(to), "%s/mine/cuda", root);
+    rc |= symlink("../cuda9", to);
     free(library);
     return rc;
 }
@@ -55,10 +58,14 @@ static void what_lies_there_is_found_by_its_name(void **state)
     (void)state;
     assert_null(dlopen(THERE, RTLD_LAZY)); /* the loader alone does not find it */
     assert_string_equal(assay_cuda_missing(names + 1), THERE);
-    assert_int_equal(assay_cuda_open(runtime, "cuda8", names, &err), 0);
-    assert_int_equal(assay_cuda_open(NULL, "cuda9", names, &err), 0);
+    /* Not for an engine without the link, whose library is the user's: it may want another CUDA. */
+    assert_int_equal(assay_cuda_open(root, names, &err), 0);
+    assert_int_equal(assay_cuda_open(NULL, names, &err), 0);
     assert_non_null(assay_cuda_missing(names + 1));
-    assert_int_equal(assay_cuda_open(runtime, "cuda9", names, &err), 0);
+    assert_false(assay_cuda_here(root));
+    assert_false(assay_cuda_here(NULL));
+    assert_true(assay_cuda_here(runtime));
+    assert_int_equal(assay_cuda_open(runtime, names, &err), 0);
     assert_string_equal(err.text, "");
     assert_non_null(dlopen(THERE, RTLD_LAZY | RTLD_NOLOAD));
     assert_null(assay_cuda_missing(names + 1));
@@ -70,11 +77,14 @@ static void one_that_is_open_is_not_opened_again(void **state)
 {
     static const char *const names[] = {THERE, NULL};
     struct assay_err err = {0};
+    char other[128];
 
     (void)state;
-    put("other/" THERE, "no library");
-    assert_int_equal(assay_cuda_open(runtime, "cuda9", names, &err), 0);
-    assert_int_equal(assay_cuda_open(runtime, "other", names, &err), 0);
+
+    put("other/cuda/" THERE, "no library");
+    snprintf(other, sizeof(other), "%s/other", root);
+    assert_int_equal(assay_cuda_open(runtime, names, &err), 0);
+    assert_int_equal(assay_cuda_open(other, names, &err), 0);
 }
 
 static void a_broken_one_is_named(void **state)
@@ -83,16 +93,16 @@ static void a_broken_one_is_named(void **state)
     struct assay_err err = {0};
 
     (void)state;
-    assert_int_equal(assay_cuda_open(runtime, "cuda9", names, &err), ASSAY_EFAIL);
+    assert_int_equal(assay_cuda_open(runtime, names, &err), ASSAY_EFAIL);
     print_message("%s\n", err.text);
-    assert_non_null(strstr(err.text, "/cuda9/libbroken-part.so.1: "));
+    assert_non_null(strstr(err.text, "/cuda/libbroken-part.so.1: "));
     assert_null(strchr(err.text, '\n'));
 }
 
 static void a_driver_is_there_or_said_to_be_missing(void **state)
 {
     struct assay_err err = {0};
-    int rc = assay_cuda_driver(&err);
+    int rc = assay_cuda_driver(0, &err);
 
     (void)state;
     if (dlopen("libcuda.so.1", RTLD_LAZY))
@@ -101,12 +111,89 @@ static void a_driver_is_there_or_said_to_be_missing(void **state)
         assert_string_equal(err.text, "there is no NVIDIA driver here (libcuda.so.1 is missing)");
 }
 
+/* From here on the tests' own driver holds its name. */
+static void one_that_is_too_old_is_named(void **state)
+{
+    struct assay_err err = {0};
+    char *driver = file_prefix_join("tests/engines/cuda/libcuda.so.1");
+
+    (void)state;
+    if (dlopen("libcuda.so.1", RTLD_LAZY))
+        skip();
+    assert_non_null(dlopen(driver, RTLD_LAZY));
+    free(driver);
+    setenv("FAKE_CUDA", "old", 1);
+    assert_int_equal(assay_cuda_driver(0, &err), 0);
+    assert_int_equal(assay_cuda_driver(12, &err), 0);
+    assert_int_equal(assay_cuda_driver(13, &err), ASSAY_EUNSUPPORTED);
+    assert_string_equal(err.text,
+                        "the NVIDIA driver here is for CUDA 12.4 at most, and the library needs "
+                        "CUDA 13: a newer driver, or a library for CUDA 12, is needed");
+    unsetenv("FAKE_CUDA");
+    assert_int_equal(assay_cuda_driver(13, &err), 0);
+}
+
+/* The driver's numbers and names, whatever is called /dev/nvidiaN. */
+static void devices_are_the_drivers(void **state)
+{
+    static const char *const names[] = {"libcudart.so.13", "libcudnn.so.9", NULL};
+    struct assay_engine_probe p = {.size = sizeof(p), .device_count = 1};
+    struct assay_err err = {0};
+    char bus_id[32], *there = file_prefix_join("tests/engines");
+
+    (void)state;
+    if (!assay_cuda_name(0, bus_id, sizeof(bus_id)) || strcmp(bus_id, "Fake Two"))
+        skip();
+    setenv("FAKE_CUDA", "two", 1);
+    assay_cuda_probe(&p);
+    assert_int_equal(p.device_count, 3);
+    assert_string_equal(p.devices[1], "cuda:0");
+    assert_string_equal(p.devices[2], "cuda:1");
+    assert_string_equal(p.device_names[1], "Fake Two");
+    assert_string_equal(p.device_names[2], "Fake One");
+    assert_true(assay_cuda_bus_id(0, bus_id));
+    assert_string_equal(bus_id, "00000000:02:00.0");
+    assert_false(assay_cuda_bus_id(2, bus_id));
+    setenv("FAKE_CUDA", "none", 1);
+    assay_cuda_probe(&p);
+    assert_int_equal(p.device_count, 3);
+    unsetenv("FAKE_CUDA");
+    /* With the libraries that compute open, it says which they are. */
+    assert_int_equal(assay_cuda_open(there, names, &err), 0);
+    assay_cuda_probe(&p);
+    assert_int_equal(p.device_count, 4);
+    assert_string_equal(p.device_names[3], "Fake Two (CUDA 13.2, cuDNN 9.26.0)");
+    free(there);
+}
+
+static void tf32_is_there_from_ampere_on_unless_it_is_off(void **state)
+{
+    char name[16] = "";
+
+    (void)state;
+    unsetenv(ASSAY_CUDA_TF32);
+    if (!assay_cuda_name(0, name, sizeof(name)) || strcmp(name, "Fake Two"))
+        skip();
+    assert_true(assay_cuda_tf32("cuda:0"));
+    assert_false(assay_cuda_tf32("cuda:1"));
+    setenv("FAKE_CUDA", "turing", 1);
+    assert_false(assay_cuda_tf32("cuda"));
+    unsetenv("FAKE_CUDA");
+    setenv(ASSAY_CUDA_TF32, "0", 1);
+    assert_false(assay_cuda_tf32("cuda:0"));
+    unsetenv(ASSAY_CUDA_TF32);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_lies_there_is_found_by_its_name),
-                                       cmocka_unit_test(one_that_is_open_is_not_opened_again),
-                                       cmocka_unit_test(a_broken_one_is_named),
-                                       cmocka_unit_test(a_driver_is_there_or_said_to_be_missing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_lies_there_is_found_by_its_name),
+        cmocka_unit_test(one_that_is_open_is_not_opened_again),
+        cmocka_unit_test(a_broken_one_is_named),
+        cmocka_unit_test(a_driver_is_there_or_said_to_be_missing),
+        cmocka_unit_test(one_that_is_too_old_is_named),
+        cmocka_unit_test(devices_are_the_drivers),
+        cmocka_unit_test(tf32_is_there_from_ampere_on_unless_it_is_off)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

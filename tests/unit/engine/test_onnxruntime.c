@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -85,6 +86,12 @@ static void a_fixed_batch_is_respected(void **state)
     assert_int_equal(tiny_onnx_write(model, 8, 13, "MatMul"), 0);
     assert_int_equal(open_model(&t, "", "cpu", &err), ASSAY_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "exactly 8 samples"));
+    /* Not where the batch comes behind it, as in MLPerf's DLRM: [26, batch]. */
+    assert_int_equal(tiny_onnx_write_shape(model, 8, 0, 13, "MatMul"), 0);
+    if (open_model(&t, "", "cpu", &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(engine_desc(t.engine)->max_batch, 0);
+    trial_close(&t, NULL);
 }
 
 static void broken_models_are_named(void **state)
@@ -234,6 +241,242 @@ static void cuda_is_refused_with_reasons(void **state)
     assert_non_null(strstr(err.text, "cuda:0"));
 }
 
+/* ---- CUDA, up to where a card is needed: the tests' own library and driver ---- */
+
+static const char *fake_settings, *(*fake_get_settings)(void);
+static int (*fake_sessions)(void);
+
+/* false: the machine has a driver, whose place the tests' own would take. */
+static bool fake_load(char **dir)
+{
+    char *driver = file_prefix_join("tests/engines/cuda/libcuda.so.1"), *library;
+    void *object, *symbol;
+    bool free_of_it =
+        !dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD) && !dlopen("libcuda.so.1", RTLD_LAZY);
+
+    *dir = file_prefix_join("tests/engines/onnxruntime");
+    library = file_join(*dir, "libonnxruntime.so.1");
+    if (free_of_it || fake_sessions) {
+        assert_non_null(dlopen(driver, RTLD_LAZY));
+        object = dlopen(library, RTLD_LAZY);
+        assert_non_null(object);
+        symbol = dlsym(object, "fake_ort_settings");
+        memcpy(&fake_get_settings, &symbol, sizeof(symbol));
+        symbol = dlsym(object, "fake_ort_sessions");
+        memcpy(&fake_sessions, &symbol, sizeof(symbol));
+        fake_settings = fake_get_settings();
+    }
+    free(driver);
+    free(library);
+    return fake_sessions != NULL;
+}
+
+/* Opens the model with two lanes of two threads on the fake and tells its precision. */
+static int open_on_cuda(const char *dir, const char *options, char precision[16],
+                        struct assay_err *err)
+{
+    struct assay_engine_config config = {.size = sizeof(config),
+                                         .model_path = model,
+                                         .format = "onnx",
+                                         .device = "cuda:0",
+                                         .precision = "fp32",
+                                         .runtime_dir = dir,
+                                         .lanes = 2,
+                                         .threads = 2,
+                                         .max_batch = 4};
+    struct assay_model_desc desc = {.size = sizeof(desc)};
+    struct assay_value *values;
+    char *storage;
+    void *self = NULL;
+    int rc;
+
+    assert_int_equal(
+        engine_parse_options(table, options, &values, &config.option_count, &storage, err), 0);
+    config.values = values;
+    rc = table->open(&config, &self, err);
+    if (!rc) {
+        for (uint32_t lane = 0; lane < config.lanes; lane++)
+            assert_int_equal(table->lane_open(self, lane, err), 0);
+        assert_int_equal(table->describe(self, &desc, err), 0);
+        snprintf(precision, 16, "%s", desc.precision);
+        table->close(self);
+    }
+    free(values);
+    free(storage);
+    return rc;
+}
+
+static void on_cuda_fp32_is_fp32(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    unsetenv("NVIDIA_TF32_OVERRIDE");
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        if (open_on_cuda(dir, "tf32=on", precision, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(precision, "tf32");
+        assert_non_null(strstr(fake_settings, "use_tf32=1 "));
+        assert_null(getenv("NVIDIA_TF32_OVERRIDE"));
+        if (open_on_cuda(dir, "", precision, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(precision, "fp32");
+        assert_non_null(strstr(fake_settings, "use_tf32=0 "));
+        assert_string_equal(getenv("NVIDIA_TF32_OVERRIDE"), "0");
+    }
+    free(dir);
+}
+
+/* ---- precision ---- */
+
+static void put_node(struct bytes *graph, const char *op, const char *const *in, const char *out,
+                     unsigned long to)
+{
+    struct bytes node = {0}, attribute = {0};
+
+    for (; *in; in++)
+        put_text(&node, 1, *in);
+    put_text(&node, 2, out);
+    put_text(&node, 4, op);
+    if (to) {
+        put_text(&attribute, 1, "to");
+        put_int(&attribute, 3, to);
+        put_int(&attribute, 20, 2); /* INT */
+        put_part(&node, 5, &attribute);
+    }
+    put_part(graph, 1, &node);
+}
+
+static void put_weights(struct bytes *graph, const char *name, unsigned long type, bool scalar,
+                        const void *data, size_t bytes)
+{
+    struct bytes weights = {0};
+
+    if (!scalar) {
+        put_int(&weights, 1, 4);
+        put_int(&weights, 1, 3);
+    }
+    put_int(&weights, 2, type);
+    put_text(&weights, 8, name);
+    put_data(&weights, 9, data, bytes);
+    put_part(graph, 5, &weights);
+}
+
+static void write_model(struct bytes *graph)
+{
+    struct bytes file = {0}, set = {0};
+
+    put_text(graph, 2, "tiny");
+    put_value(graph, 11, "x", 0, 4);
+    put_value(graph, 12, "y", 0, 3);
+    put_int(&file, 1, 7);
+    put_part(&file, 7, graph);
+    put_int(&set, 2, 13);
+    put_part(&file, 8, &set);
+    assert_int_equal(file_write_whole(model, file.b, file.n, NULL), 0);
+}
+
+/* As exporters write it: weights in half, inputs and outputs as they were. */
+static void write_half(void)
+{
+    struct bytes graph = {0};
+    uint16_t w[12] = {0};
+
+    put_node(&graph, "Cast", (const char *const[]){"x", NULL}, "h", 10);
+    put_node(&graph, "MatMul", (const char *const[]){"h", "w", NULL}, "z", 0);
+    put_node(&graph, "Cast", (const char *const[]){"z", NULL}, "y", 1);
+    put_weights(&graph, "w", 10, false, w, sizeof(w));
+    write_model(&graph);
+}
+
+/* A product between quantisation and back. */
+static void write_quantised(void)
+{
+    struct bytes graph = {0};
+    const signed char w[12] = {1, 2, 3};
+    const float scale = 0.1F;
+
+    put_node(&graph, "QuantizeLinear", (const char *const[]){"x", "s", NULL}, "q", 0);
+    put_node(&graph, "DequantizeLinear", (const char *const[]){"q", "s", NULL}, "d", 0);
+    put_node(&graph, "DequantizeLinear", (const char *const[]){"w", "s", NULL}, "v", 0);
+    put_node(&graph, "MatMul", (const char *const[]){"d", "v", NULL}, "y", 0);
+    put_weights(&graph, "w", 3, false, w, sizeof(w));
+    put_weights(&graph, "s", 1, true, &scale, sizeof(scale));
+    write_model(&graph);
+}
+
+static void precision_is(const char *options, const char *wanted)
+{
+    struct assay_err err = {0};
+    struct trial t;
+
+    if (open_model(&t, options, "cpu", &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(engine_desc(t.engine)->precision, wanted);
+    trial_close(&t, NULL);
+}
+
+static void precision_is_what_is_executed(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    write_half();
+    precision_is("", "fp16");
+    write_quantised();
+    precision_is("", "int8");
+    precision_is("graph_optimization=basic", "fp32"); /* nothing is fused */
+    if (fake_load(&dir)) {
+        if (open_on_cuda(dir, "", precision, &err)) /* nor on CUDA */
+            fail_msg("%s", err.text);
+        assert_string_equal(precision, "fp32");
+        assert_int_equal(tiny_onnx_write(model, 0, 13, "QLinearConv"), 0);
+        assert_int_equal(open_on_cuda(dir, "", precision, &err), ASSAY_EUNSUPPORTED);
+        assert_non_null(strstr(err.text, " has QLinearConv, which ONNX Runtime cannot compute on"));
+        assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMulInteger"), 0);
+        assert_int_equal(open_on_cuda(dir, "", precision, &err), 0);
+        assert_string_equal(precision, "int8");
+    }
+    free(dir);
+}
+
+static void on_cuda_lanes_share_a_session(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+    int before;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        before = fake_sessions();
+        assert_int_equal(open_on_cuda(dir, "cuda_memory_gb=4", precision, &err), 0);
+        assert_int_equal(fake_sessions() - before, 1);
+        assert_non_null(strstr(fake_settings, "gpu_mem_limit=4294967296 "));
+    }
+    free(dir);
+}
+
+static void a_card_that_fails_is_named(void **state)
+{
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        setenv("FAKE_ORT", "failure", 1);
+        assert_int_equal(open_on_cuda(dir, "", precision, &err), ASSAY_EFAIL);
+        assert_string_equal(err.text,
+                            "device cuda:0: CUDA failure 802: system not yet initialized ; GPU=0");
+        unsetenv("FAKE_ORT");
+    }
+    free(dir);
+}
+
 static void without_library_it_explains_itself(void **state)
 {
     struct assay_engine_probe p = {.size = sizeof(p)};
@@ -300,6 +543,10 @@ int main(void)
                                        cmocka_unit_test(a_folder_is_a_model_of_several_graphs),
                                        cmocka_unit_test(a_lanes_threads_are_where_it_was_opened),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
+                                       cmocka_unit_test(on_cuda_fp32_is_fp32),
+                                       cmocka_unit_test(precision_is_what_is_executed),
+                                       cmocka_unit_test(on_cuda_lanes_share_a_session),
+                                       cmocka_unit_test(a_card_that_fails_is_named),
                                        cmocka_unit_test(without_library_it_explains_itself),
                                        cmocka_unit_test(it_conforms)};
     const struct assay_engine *probe;

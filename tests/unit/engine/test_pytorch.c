@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -171,6 +172,64 @@ static void precision_is_what_was_asked(void **state)
     engine_close(e);
     assert_true(open_foreign("fp16", 4, 3, &e, &err) < 0);
     assert_non_null(strstr(err.text, "fp16 is for CUDA"));
+}
+
+/* A module that writes to its input gets a copy: the samples lie in memory that cannot be written.
+ */
+static void the_input_is_not_written(void **state)
+{
+    static const char writes[] = "(self: __torch__.Net, x: Tensor) -> Tensor:\n"
+                                 "    y = torch.add_(x, 1)\n"
+                                 "    return torch.matmul(y, self.w)\n";
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    float *x = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t sample = 1;
+    struct assay_err err = {0};
+    struct trial t;
+    struct load l;
+    void *own;
+
+    (void)state;
+    assert_true(x != MAP_FAILED);
+    x[1] = 2;
+    assert_int_equal(mprotect(x, page, PROT_READ), 0);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(tiny_torchscript_write(model, writes, TINY_FACTS), 0);
+        if (open_model(&t, k ? "freeze=off,optimise=off" : "", "cpu", &err) ||
+            load_init(&l, &t, 0, &sample, 1, &err))
+            fail_msg("%s", err.text);
+        own = l.inputs[0].data;
+        l.inputs[0].data = x;
+        if (load_run(&l, &err))
+            fail_msg("%s", err.text);
+        /* sum of i (x[i] + 1), for the column 0 */
+        assert_true(fabs((double)((const float *)l.answer[0])[0] - 8) < 1e-5);
+        assert_true(x[0] == 0 && x[1] == 2);
+        l.inputs[0].data = own;
+        load_release(&l);
+        trial_close(&t, NULL);
+    }
+    munmap(x, page);
+}
+
+static void what_is_quantised_is_int8(void **state)
+{
+    struct assay_err err = {0};
+    struct engine *e;
+
+    (void)state;
+    assert_int_equal(
+        tiny_torchscript_write(model,
+                               "(self: __torch__.Net, x: Tensor) -> Tensor:\n"
+                               "    q = torch.quantize_per_tensor(x, 0.1, 0, 13)\n"
+                               "    y = torch.dequantize(ops.quantized.add(q, q, 0.2, 0))\n"
+                               "    return torch.matmul(y, self.w)\n",
+                               NULL),
+        0);
+    if (open_foreign("fp32", 4, 3, &e, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(engine_desc(e)->precision, "int8");
+    engine_close(e);
 }
 
 /* Opens what has just been written, which must fail in one line that says `says`. */
@@ -341,6 +400,7 @@ static void cuda_is_refused_with_reasons(void **state)
     print_message("%s\n", err.text);
     assert_non_null(strstr(err.text, "cuda:0"));
     assert_null(strchr(err.text, '\n'));
+    assert_string_equal(getenv("NVIDIA_TF32_OVERRIDE"), "0"); /* fp32 is fp32 */
 }
 
 /* A runtime folder with that file in it, or nothing. */
@@ -421,6 +481,8 @@ int main(void)
                                        cmocka_unit_test(foreign_modules_are_tried),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(precision_is_what_was_asked),
+                                       cmocka_unit_test(the_input_is_not_written),
+                                       cmocka_unit_test(what_is_quantised_is_int8),
                                        cmocka_unit_test(broken_models_are_named),
                                        cmocka_unit_test(a_folder_is_a_model_of_several_graphs),
                                        cmocka_unit_test(a_free_length_is_seen),

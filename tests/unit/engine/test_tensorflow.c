@@ -212,6 +212,7 @@ static void wanted_tensors_are_found(void **state)
 
 static void a_fixed_batch_is_respected(void **state)
 {
+    struct bytes graph = {0};
     struct assay_err err = {0};
     struct trial t;
 
@@ -222,6 +223,13 @@ static void a_fixed_batch_is_respected(void **state)
     trial_close(&t, NULL);
     assert_int_equal(tiny_graphdef_write(model, 8, "MatMul"), 0);
     refused(model, "tensorflow", "cpu", "exactly 8 samples");
+    /* Not where the batch comes behind it. */
+    tiny_graph(&graph, 8, -1, "MatMul");
+    assert_int_equal(tiny_write(model, &graph), 0);
+    if (open_model(&t, "", &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(engine_desc(t.engine)->max_batch, 0);
+    trial_close(&t, NULL);
 }
 
 static void broken_models_are_named(void **state)
@@ -279,6 +287,7 @@ static void cuda_is_refused_with_reasons(void **state)
         skip(); /* a machine that has it */
     }
     refused(model, "tensorflow", "cuda:0", "cuda:0");
+    assert_string_equal(getenv("NVIDIA_TF32_OVERRIDE"), "0"); /* fp32 is fp32 */
     refused(model, "tensorflow", "tpu:0", "has cpu and cuda:N");
 }
 

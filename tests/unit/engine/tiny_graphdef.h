@@ -55,8 +55,8 @@ static inline void put_node(struct bytes *graph, const char *name, const char *o
     put_part(graph, 1, &node);
 }
 
-/* batch -1: free; TINY_NO_SHAPE: the graph says nothing of x's shape. */
-static inline void tiny_graph(struct bytes *graph, long batch, const char *op)
+/* -1: free; batch TINY_NO_SHAPE: the graph says nothing of x's shape. */
+static inline void tiny_graph(struct bytes *graph, long batch, long columns, const char *op)
 {
     static const char *const inputs[] = {"x", "w", NULL};
     struct bytes attrs = {0}, value = {0}, tensor = {0};
@@ -66,7 +66,7 @@ static inline void tiny_graph(struct bytes *graph, long batch, const char *op)
         w[i] = (float)(i / 3 - i % 3);
     put_attr_type(&attrs, "dtype");
     if (batch != TINY_NO_SHAPE) {
-        put_shape(&value, 7, batch, 4);
+        put_shape(&value, 7, batch, columns);
         put_attr(&attrs, "shape", &value);
     }
     put_node(graph, "x", "Placeholder", NULL, &attrs);
@@ -99,7 +99,7 @@ static inline int tiny_graphdef_write(const char *path, long batch, const char *
 {
     struct bytes graph = {0};
 
-    tiny_graph(&graph, batch, op);
+    tiny_graph(&graph, batch, 4, op);
     return tiny_write(path, &graph);
 }
 
@@ -123,7 +123,7 @@ static inline int tiny_savedmodel_write(const char *folder, const char *const *n
     put_text(&part, 4, "serve");
     put_part(&meta, 1, &part);
     part.n = 0;
-    tiny_graph(&part, -1, "MatMul");
+    tiny_graph(&part, -1, 4, "MatMul");
     put_part(&meta, 2, &part);
     put_info(&signature, 1, "in", "x:0");
     put_info(&signature, 2, "out", "y:0");

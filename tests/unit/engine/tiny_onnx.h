@@ -7,7 +7,7 @@
 
 #include "bytes.h"
 
-/* A ValueInfoProto: float32 [batch, columns]; batch 0 is the symbol "batch". */
+/* A ValueInfoProto: float32 [batch, columns]; 0 is a symbol. */
 static void put_value(struct bytes *graph, int field, const char *name, unsigned long batch,
                       unsigned long columns)
 {
@@ -17,7 +17,10 @@ static void put_value(struct bytes *graph, int field, const char *name, unsigned
         put_int(&first, 1, batch);
     else
         put_text(&first, 2, "batch");
-    put_int(&second, 1, columns);
+    if (columns)
+        put_int(&second, 1, columns);
+    else
+        put_text(&second, 2, "columns");
     put_part(&shape, 1, &first);
     put_part(&shape, 1, &second);
     put_int(&tensor, 1, 1);
@@ -28,9 +31,9 @@ static void put_value(struct bytes *graph, int field, const char *name, unsigned
     put_part(graph, field, &value);
 }
 
-/* Returns 0 when the file was written. */
-static int tiny_onnx_write(const char *path, unsigned long batch, unsigned long opset,
-                           const char *op)
+/* Returns 0 when the file was written.  columns: of the input, 4 or free. */
+static inline int tiny_onnx_write_shape(const char *path, unsigned long batch,
+                                        unsigned long columns, unsigned long opset, const char *op)
 {
     struct bytes model = {0}, graph = {0}, node = {0}, weights = {0}, set = {0};
     float w[12];
@@ -51,7 +54,7 @@ static int tiny_onnx_write(const char *path, unsigned long batch, unsigned long 
     put_text(&weights, 8, "w");
     put_data(&weights, 9, w, sizeof(w));
     put_part(&graph, 5, &weights);
-    put_value(&graph, 11, "x", batch, 4);
+    put_value(&graph, 11, "x", batch, columns);
     put_value(&graph, 12, "y", batch, 3);
     put_int(&model, 1, 7);
     put_part(&model, 7, &graph);
@@ -61,6 +64,12 @@ static int tiny_onnx_write(const char *path, unsigned long batch, unsigned long 
         return -1;
     rc = fwrite(model.b, 1, model.n, f) == model.n ? 0 : -1;
     return fclose(f) || rc ? -1 : 0;
+}
+
+static inline int tiny_onnx_write(const char *path, unsigned long batch, unsigned long opset,
+                                  const char *op)
+{
+    return tiny_onnx_write_shape(path, batch, 4, opset, op);
 }
 
 #endif
