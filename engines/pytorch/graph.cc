@@ -84,13 +84,13 @@ void use_threads(int threads)
     }
 }
 
+// Converted where it is computed: in one step libtorch would convert on the CPU, and wait.
 at::Tensor to_device(const graph &g, at::Tensor t)
 {
-    bool convert = at::isFloatingType(t.scalar_type()) && t.scalar_type() != g.compute;
-
-    if (!g.where.device.is_cpu() || convert)
-        t = t.to(t.options().device(g.where.device).dtype(convert ? g.compute : t.scalar_type()),
-                 true);
+    if (!g.where.device.is_cpu())
+        t = t.to(g.where.device, /*non_blocking=*/true);
+    if (at::isFloatingType(t.scalar_type()) && t.scalar_type() != g.compute)
+        t = t.to(g.compute);
     if (g.where.channels_last && t.dim() == 4)
         t = t.contiguous(at::MemoryFormat::ChannelsLast);
     return t;
