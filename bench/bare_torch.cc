@@ -8,12 +8,14 @@
  * there, run, and its scores are copied back.  --precision fp16: weights and products are float16,
  * inputs and scores float32.  --tf32 1: as libtorch does by itself; else products are float32. */
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 #include <optional>
 #include <string>
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
@@ -37,7 +39,7 @@ long samples;
 c10::Device device(c10::kCPU);
 at::ScalarType compute = at::kFloat;
 bool tf32;
-at::Tensor pinned; /* all inputs, on CUDA */
+at::Tensor *pinned; /* all inputs, on CUDA */
 constexpr int64_t SHAPE[] = {3, 224, 224};
 
 void use_threads()
@@ -112,14 +114,15 @@ void infer_on_device(float *at, long n)
 
     if (!begin) {
         begin = at;
-        pinned = at::from_blob(at, {samples, SHAPE[0], SHAPE[1], SHAPE[2]}).pin_memory();
+        pinned =
+            new at::Tensor(at::from_blob(at, {samples, SHAPE[0], SHAPE[1], SHAPE[2]}).pin_memory());
     }
-    scores = module
-                 .forward({pinned.narrow(0, (at - begin) / (SHAPE[0] * SHAPE[1] * SHAPE[2]), n)
-                               .to(device, at::kFloat, true)
-                               .to(compute)})
-                 .toTensor()
-                 .to(at::kFloat);
+    c10::IValue out =
+        module.forward({pinned->narrow(0, (at - begin) / (SHAPE[0] * SHAPE[1] * SHAPE[2]), n)
+                            .to(device, at::kFloat, true)
+                            .to(compute)});
+
+    scores = (out.isTuple() ? out.toTupleRef().elements()[0] : out).toTensor().to(at::kFloat);
     at::empty(scores.sizes(), scores.options().device(at::kCPU).pinned_memory(true))
         .copy_(scores, true);
     stream.synchronize();
@@ -145,5 +148,9 @@ int main(int argc, char **argv)
 {
     const bare_engine engine = {"bare_torch", open, infer, option, nullptr, nullptr};
 
-    return bare_main(&engine, argc, argv);
+    const int code = bare_main(&engine, argc, argv);
+
+    /* CUDA ends before the module and the inputs would. */
+    fflush(stdout);
+    _exit(code);
 }
