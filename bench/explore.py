@@ -19,19 +19,16 @@ As in run.py, a figure is short only when its 95 % interval lies wholly beyond t
 import argparse
 import itertools
 import json
-import os
 import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import peers  # noqa: E402
 import tune  # noqa: E402
-from run import machine  # noqa: E402
 
 MANIFEST = """schema: 1
 name: {name}
@@ -185,24 +182,16 @@ def arguments():
 
 
 def main():
-    args, results = arguments(), []
+    args = arguments()
     if not (peers.test_data(PHOTOS) / "val_map.txt").exists():
         print(f"explore: {peers.test_data(PHOTOS)} is not there: nothing is measured", file=sys.stderr)
         return 77
-    with tempfile.TemporaryDirectory(prefix="assay-explore-") as work:
-        os.environ["ASSAY_CONFIG"] = str(pathlib.Path(work) / "config")
-        assay = peers.Assay(args.build, pathlib.Path(work))
-        print(f"{machine()}\n{assay.versions()}", flush=True)
-        try:
-            prepare(assay, pathlib.Path(work))
-            measure(assay, args, pathlib.Path(work), results)
-        except peers.Failed as why:
-            print(f"explore: {why}", file=sys.stderr)
-            return 3
-        finally:
-            if args.json:
-                pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n")
-    return 1 if any(r["word"] == "short" for r in results) else 0
+
+    def both(assay, work, results):
+        prepare(assay, work)
+        measure(assay, args, work, results)
+
+    return tune.carry_out(args, "explore", both)
 
 
 if __name__ == "__main__":

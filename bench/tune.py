@@ -183,25 +183,35 @@ def arguments():
     return args
 
 
-def main():
-    args, results = arguments(), []
-    with tempfile.TemporaryDirectory(prefix="assay-tune-") as work:
+def carry_out(args, name, measure):
+    """measure(assay, work, results) in a folder of its own; the exit code."""
+    results = []
+    with tempfile.TemporaryDirectory(prefix=f"assay-{name}-") as work:
         os.environ["ASSAY_CONFIG"] = str(pathlib.Path(work) / "config")
         assay = peers.Assay(args.build, pathlib.Path(work))
         print(f"{machine()}\n{assay.versions()}", flush=True)
         try:
-            if args.race:
-                race(assay, args, results)
-            else:
-                for engine in args.engines.split(","):
-                    one_engine(assay, engine, args, results)
+            measure(assay, pathlib.Path(work), results)
         except peers.Failed as why:
-            print(f"tune: {why}", file=sys.stderr)
+            print(f"{name}: {why}", file=sys.stderr)
             return 3
         finally:
             if args.json:
                 pathlib.Path(args.json).write_text(json.dumps(results, indent=1) + "\n")
     return 1 if any(r["word"] == "short" for r in results) else 0
+
+
+def main():
+    args = arguments()
+
+    def measure(assay, _, results):
+        if args.race:
+            return race(assay, args, results)
+        for engine in args.engines.split(","):
+            one_engine(assay, engine, args, results)
+        return None
+
+    return carry_out(args, "tune", measure)
 
 
 if __name__ == "__main__":
