@@ -21,7 +21,6 @@ static const struct {
     {"dataset", "preprocess", "set-up"},
     {"engine", "name", "set-up"},
     {"engine", "device", "set-up"},
-    {"engine", "device_name", "machine"},
     {"engine", "precision", "set-up"},
     {"engine", "lanes", "set-up"},
     {"engine", "threads", "set-up"},
@@ -34,6 +33,7 @@ static const struct {
     {"assay", "version", "software"},
     {"assay", "sha256", "software"},
     {"assay", "benchmark_sha256", "software"},
+    {"engine", "device_name", "machine"},
 };
 
 /* Settings that say where things lie or what is shown, and those that members above tell better. */
@@ -139,7 +139,7 @@ json_t *differ_records(const json_t *a, const json_t *b)
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         const char *part = members[i].part;
 
-        if (strcmp(kind, members[i].kind)) { /* settings are the last of the set-up */
+        if (strcmp(kind, members[i].kind) && !strcmp(kind, "set-up")) { /* settings are its last */
             add_settings(list, json_object_get(a, "settings"), json_object_get(b, "settings"));
             add_options(list, json_object_get(json_object_get(a, "engine"), "options"),
                         json_object_get(json_object_get(b, "engine"), "options"));
