@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../protobuf.h"
 #include "assay/graphs.h"
 
 /* Index: enum assay_dtype. */
@@ -103,52 +104,13 @@ static bool has_op(const char *file, size_t bytes, const char *op)
     return memmem(file, bytes, node, n) != NULL;
 }
 
-struct view {
-    const unsigned char *p, *end;
-};
-
-static bool varint(struct view *v, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; v->p < v->end && shift < 64; shift += 7) {
-        unsigned char b = *v->p++;
-
-        *value |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80))
-            return true;
-    }
-    return false;
-}
-
-/* The next field of a message, a number or what is `inside`.  false: none, or not understood. */
-static bool next(struct view *v, uint64_t *field, uint64_t *number, struct view *inside)
-{
-    uint64_t tag, n = 0;
-
-    if (!varint(v, &tag))
-        return false;
-    *field = tag >> 3;
-    *inside = (struct view){v->p, v->p};
-    if ((tag & 7) == 0)
-        return varint(v, number);
-    if ((tag & 7) == 1 || (tag & 7) == 5)
-        n = (tag & 7) == 1 ? 8 : 4;
-    else if ((tag & 7) != 2 || !varint(v, &n))
-        return false;
-    if (n > (uint64_t)(v->end - v->p))
-        return false;
-    *inside = (struct view){v->p, v->p + n};
-    v->p += n;
-    return true;
-}
-
 /* Field `wanted` of a message, once or each time that it is there: calls fn with it. */
 static void each(struct view v, uint64_t wanted, void (*fn)(struct view, double *), double *sums)
 {
     uint64_t field, number;
     struct view inside;
 
-    while (next(&v, &field, &number, &inside))
+    while (next_field(&v, &field, &number, &inside))
         if (field == wanted)
             fn(inside, sums);
 }
@@ -168,10 +130,10 @@ static void add_tensor(struct view tensor, double *sums)
     double count = 1;
     struct view inside;
 
-    while (next(&tensor, &field, &number, &inside)) {
+    while (next_field(&tensor, &field, &number, &inside)) {
         if (field == TENSOR_TYPE)
             type = number;
-        if (field == TENSOR_DIMS && inside.p == inside.end)
+        if (field == TENSOR_DIMS && !inside.p)
             count *= (double)number;
         while (field == TENSOR_DIMS && inside.p < inside.end && varint(&inside, &dim))
             count *= (double)dim;

@@ -1,74 +1,25 @@
 /* Reads the signatures of a MetaGraphDef, which TensorFlow's C API hands out as bytes:
  *   MetaGraphDef { signature_def = 5: map of name to
  *     SignatureDef { inputs = 1, outputs = 2: map of key to TensorInfo { name = 1 } } }
- * where a map is entries { key = 1, value = 2 }.  What is malformed ends a message: the bytes come
- * from a protobuf library, not from a stranger. */
+ * where a map is entries { key = 1, value = 2 }. */
 #include "signature.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "../protobuf.h"
+
 #define PREFERRED "serving_default"
 
 enum { META_SIGNATURE = 5, ENTRY_KEY = 1, ENTRY_VALUE = 2, SIGNATURE_INPUTS = 1, INFO_NAME = 1 };
-
-struct view {
-    const unsigned char *p, *end;
-};
-
-static bool varint(struct view *v, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; v->p < v->end && shift < 64; shift += 7) {
-        unsigned char b = *v->p++;
-
-        *value |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80))
-            return true;
-    }
-    return false;
-}
-
-/* The next field; `inside` is empty for one that is not length-delimited. */
-static bool next(struct view *v, uint32_t *field, struct view *inside)
-{
-    uint64_t tag, n;
-
-    if (!varint(v, &tag))
-        return false;
-    *field = (uint32_t)(tag >> 3);
-    *inside = (struct view){v->p, v->p};
-    switch (tag & 7) {
-    case 0:
-        return varint(v, &n);
-    case 1:
-        n = 8;
-        break;
-    case 2:
-        if (!varint(v, &n))
-            return false;
-        inside->p = v->p;
-        break;
-    case 5:
-        n = 4;
-        break;
-    default:
-        return false;
-    }
-    if (n > (uint64_t)(v->end - v->p))
-        return false;
-    v->p += n;
-    inside->end = (tag & 7) == 2 ? v->p : inside->p;
-    return true;
-}
 
 /* Field `wanted` of a message, which has it once. */
 static struct view get(struct view message, uint32_t wanted)
 {
     struct view inside, found = {NULL, NULL};
-    uint32_t field;
+    uint64_t field, number;
 
-    while (next(&message, &field, &inside))
+    while (next_field(&message, &field, &number, &inside))
         if (field == wanted)
             found = inside;
     return found;
@@ -99,11 +50,11 @@ static bool read_tensor(struct view entry, struct signature_tensor *out, uint32_
 static bool read_signature(struct view message, struct signature *out)
 {
     struct view entry;
-    uint32_t field;
+    uint64_t field, number;
     bool fits = true;
 
     out->input_count = out->output_count = 0;
-    while (fits && next(&message, &field, &entry)) {
+    while (fits && next_field(&message, &field, &number, &entry)) {
         if (field == SIGNATURE_INPUTS)
             fits = read_tensor(entry, out->inputs, &out->input_count);
         else if (field == SIGNATURE_INPUTS + 1)
@@ -125,10 +76,10 @@ int signature_read(const void *meta, size_t len, struct signature *out, struct a
     struct view rest = {meta, (const unsigned char *)meta + len}, entry, chosen = {NULL, NULL};
     char all[200] = "";
     int found = 0;
-    uint32_t field;
+    uint64_t field, number;
     bool preferred = false;
 
-    while (!preferred && next(&rest, &field, &entry)) {
+    while (!preferred && next_field(&rest, &field, &number, &entry)) {
         if (field != META_SIGNATURE)
             continue;
         copy(out->name, sizeof(out->name), get(entry, ENTRY_KEY));

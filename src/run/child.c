@@ -228,10 +228,10 @@ static int write_nets(const struct child *c, struct assay_err *err)
     if (!rc && !there && rename(part, c->r.model_path))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", c->r.model_path,
                         strerror(errno));
-    if (lock >= 0)
+    if (lock >= 0) {
         file_remove_tree(part, NULL);
-    if (lock >= 0)
         close(lock);
+    }
     free(part);
     return rc;
 }
