@@ -4,13 +4,15 @@
  * for a moment shows in the run itself, as its own noise, and so does what changes half-way; what
  * cannot be seen there is a machine that was slower all through it.  So of a run's two looks the
  * quicker counts, and the interval of a figure's ratio is stretched by the ratio of A's and B's,
- * less a dead zone that two looks at an unchanged machine may differ by.  For the compute part that
- * is 2 %: its quickest repetition repeats within 1 %.  For the memory part it is 10 %: it wanders
- * more, with what other processors have in the shared cache, and a run waits for memory only a part
- * of its time.  Of the two parts the one that says more counts, on either side.  Added is the
- * difference in what others took meanwhile: of the processors' work what a hypervisor gave to other
- * machines (steal), and of all processors what other programs used.  Neither need have touched the
- * run, but both may; less 2 %, since what is taken in small pieces shows in the run's own noise.
+ * less a dead zone that two looks at an unchanged machine may differ by.  For the compute part
+ * that is 2 %: its quickest repetition repeats within 1 %.  For the memory part it is 10 %: it
+ * wanders more, with what other processors have in the shared cache, and a run waits for memory
+ * only a part of its time; where a run's own two looks differ by more, that is what one look is
+ * worth on this machine, and the dead zone.  Of the two parts the one that says more counts, on
+ * either side.  Added is the difference in what others took meanwhile: of the processors' work
+ * what a hypervisor gave to other machines (steal), and of all processors what other programs
+ * used.  Neither need have touched the run, but both may; less 2 %, since what is taken in small
+ * pieces shows in the run's own noise.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -78,24 +80,37 @@ static double quickest(const json_t *record, const char *what)
     return fmin(probe(record, "before", what), probe(record, "after", what));
 }
 
+/* By what a run's two looks differ, as a logarithm; 0: there are not two. */
+static double unsteady(const json_t *record, const char *what)
+{
+    double d = fabs(log(probe(record, "before", what) / probe(record, "after", what)));
+
+    return isfinite(d) ? d : 0;
+}
+
 struct weather weather_between(const json_t *a, const json_t *b)
 {
     static const struct {
         const char *name;
         double dead;
-    } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
+        bool wanders;
+    } parts[] = {{"compute_ns", 0.02, false}, {"memory_ns", 0.10, true}};
     struct weather w = {.slow = 1, .quick = 1};
     double more = taken(b) - taken(a), beyond = fmax(0, fabs(more) - TAKEN_DEAD);
 
     if (tree_int(part(a, "probe"), "revision", 0) == tree_int(part(b, "probe"), "revision", -1))
         for (int i = 0; i < 2; i++) {
-            double ratio = log(quickest(b, parts[i].name) / quickest(a, parts[i].name));
+            const char *name = parts[i].name;
+            double ratio = log(quickest(b, name) / quickest(a, name));
+            double dead = parts[i].dead;
 
             if (!isfinite(ratio))
                 continue;
             w.known = true;
-            w.slow = fmax(w.slow, exp(fmax(0, ratio - parts[i].dead)));
-            w.quick = fmin(w.quick, exp(fmin(0, ratio + parts[i].dead)));
+            if (parts[i].wanders)
+                dead = fmax(dead, fmax(unsteady(a, name), unsteady(b, name)));
+            w.slow = fmax(w.slow, exp(fmax(0, ratio - dead)));
+            w.quick = fmin(w.quick, exp(fmin(0, ratio + dead)));
         }
     if (more > 0)
         w.slow /= 1 - beyond;
