@@ -7,12 +7,13 @@
  * less a dead zone that two looks at an unchanged machine may differ by.  For the compute part
  * that is 2 %: its quickest repetition repeats within 1 %.  For the memory part it is 10 %: it
  * wanders more, with what other processors have in the shared cache, and a run waits for memory
- * only a part of its time; where a run's own two looks differ by more, that is what one look is
- * worth on this machine, and the dead zone.  Of the two parts the one that says more counts, on
- * either side.  Added is the difference in what others took meanwhile: of the processors' work
- * what a hypervisor gave to other machines (steal), and of all processors what other programs
- * used.  Neither need have touched the run, but both may; less 2 %, since what is taken in small
- * pieces shows in the run's own noise.
+ * only a part of its time.  Where a run's own two looks differ by more (neighbours of a virtual
+ * machine that change clock and cache from one second to the next), that is what one look is
+ * worth, and the dead zone.  Of the two parts the one that says more counts, on either side.
+ * Added is the difference in what others took meanwhile: of the processors' work what a hypervisor
+ * gave to other machines (steal), and of all processors what other programs used.  Neither need
+ * have touched the run, but both may; less 2 %, since what is taken in small pieces shows in the
+ * run's own noise.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -93,8 +94,7 @@ struct weather weather_between(const json_t *a, const json_t *b)
     static const struct {
         const char *name;
         double dead;
-        bool wanders;
-    } parts[] = {{"compute_ns", 0.02, false}, {"memory_ns", 0.10, true}};
+    } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
     struct weather w = {.slow = 1, .quick = 1};
     double more = taken(b) - taken(a), beyond = fmax(0, fabs(more) - TAKEN_DEAD);
 
@@ -102,13 +102,11 @@ struct weather weather_between(const json_t *a, const json_t *b)
         for (int i = 0; i < 2; i++) {
             const char *name = parts[i].name;
             double ratio = log(quickest(b, name) / quickest(a, name));
-            double dead = parts[i].dead;
+            double dead = fmax(parts[i].dead, fmax(unsteady(a, name), unsteady(b, name)));
 
             if (!isfinite(ratio))
                 continue;
             w.known = true;
-            if (parts[i].wanders)
-                dead = fmax(dead, fmax(unsteady(a, name), unsteady(b, name)));
             w.slow = fmax(w.slow, exp(fmax(0, ratio - dead)));
             w.quick = fmin(w.quick, exp(fmin(0, ratio + dead)));
         }

@@ -1,4 +1,4 @@
-/* Percentiles of latencies. */
+/* Percentiles of latencies, and a bound. */
 #ifndef RUN_LATENCY_H
 #define RUN_LATENCY_H
 
@@ -11,5 +11,9 @@ uint64_t latency_completed(const int64_t *latencies, uint64_t n);
 /* {"min", "mean", "p50", "p90", "p95", "p97", "p99", "p99.9", "max"} in ns; percentiles as LoadGen
  * takes them: sorted[floor(n p)], no interpolation.  NULL when there is none or memory is short. */
 json_t *latency_summary(const int64_t *latencies, uint64_t n);
+
+/* Server in the quick profile: the bound where a single sample takes longer (p99) than the official
+ * one.  Ten times that: a queue of fixed service times holds it up to about 0.6 of its capacity. */
+double latency_own_bound_ms(double single_p99_ms);
 
 #endif

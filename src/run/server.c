@@ -9,7 +9,8 @@
  *
  * A stall of the machine makes a load fail that would hold, never the other way round.  So where
  * the peak is wanted, a load that failed is tried once more before it is believed, and so is a full
- * run before the load backs off, by as much as the better of the two says. */
+ * run before the load backs off, by as much as the better of the two says.  Where only a load that
+ * holds is wanted, nothing is tried twice, and a trial must hold a shorter bound. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 struct search {
     struct child *c;
     double trial_s, full_s;
-    double allowed_fraction; /* of the queries, over the bound */
+    double allowed_fraction; /* of the full run's queries, over the bound */
     double low, high;        /* passed, failed; 0: none yet */
     bool twice;              /* a load fails only when it failed twice */
 };
@@ -37,6 +38,25 @@ static double over_allowed(double n, double percentile)
     double p = 1 - percentile, f = p - 2.33 * sqrt(p * (1 - p) / (n > 1 ? n : 1));
 
     return f > 0 ? f : 0;
+}
+
+/* The full run's: as many as fill its time, and at least the minimum. */
+static double full_queries(const struct search *f, double qps)
+{
+    return fmax(qps * f->full_s, (double)f->c->r.s.min_query_count);
+}
+
+/* The response times of a queue have an exponential tail: with capacity C, load L and a fixed
+ * service time it falls about as exp(-2 (C - L) t) (heavy traffic; half as fast where service times
+ * are exponential).  By so much, in seconds, must a trial of n queries stay below the bound so that
+ * the full run, which sees rarer ones, holds it too; at most half of the bound.  0: the trial sees
+ * them itself. */
+static double rarer_s(const struct search *f, double qps, double n, double bound_s)
+{
+    double spare = f->c->samples_per_second - qps;
+    double seen = n * fmax(f->allowed_fraction, 1 / full_queries(f, qps));
+
+    return spare > 0 && seen < 1 ? fmin(-log(seen) / (2 * spare), bound_s / 2) : 0;
 }
 
 double server_trial_s(const struct settings *s)
@@ -71,7 +91,9 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
     s.min_query_count = (int64_t)n;
     s.max_duration_ms = s.max_query_count = 0; /* those are of the full run */
     s.max_async_queries = (int64_t)ceil(4 * qps * bound_s) + 64;
-    f->allowed_fraction = over_allowed(qps * f->full_s, s.target_latency_percentile);
+    f->allowed_fraction = over_allowed(full_queries(f, qps), s.target_latency_percentile);
+    if (!f->twice)
+        bound_s -= rarer_s(f, qps, n, bound_s);
     c->giveup.armed = true;
     c->giveup.bound_ns = (int64_t)(bound_s * 1e9);
     c->giveup.allowed = (uint64_t)(n * f->allowed_fraction) + 1;
@@ -146,16 +168,15 @@ static int bracket(struct search *f, double guess, struct assay_err *err)
     return ASSAY_OK;
 }
 
-/* How far to go back, as a part of the load, after full runs whose p99 was so long at best.  The
- * response times of a queue have an exponential tail; with capacity C, load L and a fixed service
- * time it falls about as exp(-2 (C - L) t) (heavy traffic; half as fast where service times are
- * exponential), so ln(100) / 2 (1 / bound - 1 / p99) queries/s bring p99 to the bound.  At least
- * the precision; and since one run is no more than an estimate, not far where the peak is wanted.
- */
-static double back_off(const struct search *f, double precision, double p99_s, double qps)
+/* How far to go back, as a part of the load, after full runs that were late by so much at best: by
+ * the tail of rarer_s, -ln(rare) / 2 (1 / bound - 1 / late) queries/s bring what one query of
+ * 1 / rare took to the bound.  At least the precision; and since one run is no more than an
+ * estimate, not far where the peak is wanted. */
+static double back_off(const struct search *f, double precision, double rare, double late_s,
+                       double qps)
 {
     double bound_s = f->c->r.s.target_latency_ms * 1e-3;
-    double part = log(100) / 2 * (1 / bound_s - 1 / p99_s) / qps;
+    double part = -log(rare) / 2 * (1 / bound_s - 1 / late_s) / qps;
 
     return fmin(fmax(part, precision), f->twice ? 2 * precision : BACK_OFF_MAX);
 }
@@ -164,15 +185,19 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
 {
     struct child *c = f->c;
     struct detail d = {0};
-    double qps = f->low, p99_s = INFINITY;
+    double qps = f->low, late_s = INFINITY;
+    /* In a short run early stopping allows next to none: p99 says nothing then. */
+    bool rare = !f->twice && f->allowed_fraction < 0.005;
+    const char *key =
+        rare ? "result_99.90_percentile_latency_ns" : "result_99.00_percentile_latency_ns";
     int i, rc = ASSAY_OK;
 
     for (i = 0; i < CONFIRM_MAX; i++) {
         bool again = f->twice && i % 2, late;
 
         if (i && !again) {
-            qps *= 1 - back_off(f, precision, p99_s, qps);
-            p99_s = INFINITY;
+            qps *= 1 - back_off(f, precision, rare ? 1e-3 : 1e-2, late_s, qps);
+            late_s = INFINITY;
         }
         if (i && (rc = attempt_put_aside(c,
                                          again ? "over the bound at this load; once more"
@@ -185,7 +210,7 @@ static int confirm(struct search *f, double precision, struct assay_err *err)
             return rc;
         late = detail_real(&d, "result_perf_constraints_met", 0) != 1 ||
                detail_real(&d, "early_stopping_met", 0) != 1;
-        p99_s = fmin(p99_s, detail_real(&d, "result_99.00_percentile_latency_ns", 0) * 1e-9);
+        late_s = fmin(late_s, detail_real(&d, key, 0) * 1e-9);
         detail_release(&d);
         if (!late) /* what else may be wrong, a lower load does not mend */
             return ASSAY_OK;

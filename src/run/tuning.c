@@ -17,6 +17,7 @@
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "run/digest.h"
+#include "run/latency.h"
 #include "run/supervise.h"
 #include "run/tune.h"
 #include "run/tuned.h"
@@ -438,10 +439,10 @@ static void learn(struct tuning *t, const json_t *result)
     snprintf(t->version, sizeof(t->version), "%s", tree_text(result, "version", "unknown"));
     if (s->scenario != SERVER || t->service_ms > 0 || single_ms <= 0)
         return;
-    /* As the run itself will: see own_bound in warmup.c. */
+    /* As the run itself will. */
     if (single_ms > bound && !strcmp(s->profile, "quick") &&
         settings_origin_of(s, "target-latency-ms") < SETTINGS_USER_FILE)
-        bound = ceil(4 * single_ms);
+        bound = latency_own_bound_ms(single_ms);
     t->service_ms = bound / 2;
 }
 

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "record/system.h"
 #include "run/child.h"
+#include "run/latency.h"
 
 #define SINGLES_MAX   4096
 #define BATCH_TRY_MAX 1024
@@ -235,7 +236,7 @@ static int own_bound(struct child *c, struct assay_err *err)
                           "official Server bound is %.0f ms; a faster engine, device or model "
                           "is needed, or the quick profile with its own bound",
                           p99_ms, s->target_latency_ms);
-    own = ceil(4 * p99_ms);
+    own = latency_own_bound_ms(p99_ms);
     json_object_set_new(c->warmup, "own_bound_ms", json_real(own));
     json_object_set_new(c->warmup, "official_bound_ms", json_real(s->target_latency_ms));
     return settings_set_real(s, "target-latency-ms", own, SETTINGS_MEASURED, err);
