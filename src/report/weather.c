@@ -14,6 +14,8 @@
  * gave to other machines (steal), and of all processors what other programs used.  Neither need
  * have touched the run, but both may; less 2 %, since what is taken in small pieces shows in the
  * run's own noise.
+ * A run that mostly waits, for a card or another machine, can have been touched by the machine's
+ * speed and by steal only while it used a processor, so these count by that part of its time.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -58,12 +60,26 @@ static double others(const json_t *record)
     return seconds > 0 && busy > 0 ? busy / seconds : 0;
 }
 
+/* The part of its time in which a run used processors, of one that would be 1: a machine that is
+ * slower by so much makes the run slower by this part of it.  What only waits (for a timer, a card,
+ * another machine) waits as long as before.  A Server also waits for its queries. */
+static double working(const json_t *record)
+{
+    const json_t *cpu = part(record, "cpu");
+    double share = tree_real(cpu, "own_s", NAN) / tree_real(cpu, "seconds", NAN);
+
+    if (!isfinite(share) || !strcmp(tree_text(record, "scenario", ""), "Server"))
+        return 1;
+    return fmin(fmax(share, 0), 1);
+}
+
 /* The share of the machine that others took, of either kind. */
 static double taken(const json_t *record)
 {
     const json_t *threads = json_object_get(json_object_get(record, "system"), "threads");
     double processors = tree_real(threads, "value", 0);
-    double share = steal_share(record) + (processors > 0 ? others(record) / processors : 0);
+    double share =
+        steal_share(record) * working(record) + (processors > 0 ? others(record) / processors : 0);
 
     return fmin(share, 0.9);
 }
@@ -97,6 +113,7 @@ struct weather weather_between(const json_t *a, const json_t *b)
     } parts[] = {{"compute_ns", 0.02}, {"memory_ns", 0.10}};
     struct weather w = {.slow = 1, .quick = 1};
     double more = taken(b) - taken(a), beyond = fmax(0, fabs(more) - TAKEN_DEAD);
+    double works = fmax(working(a), working(b));
 
     if (tree_int(part(a, "probe"), "revision", 0) == tree_int(part(b, "probe"), "revision", -1))
         for (int i = 0; i < 2; i++) {
@@ -107,8 +124,8 @@ struct weather weather_between(const json_t *a, const json_t *b)
             if (!isfinite(ratio))
                 continue;
             w.known = true;
-            w.slow = fmax(w.slow, exp(fmax(0, ratio - dead)));
-            w.quick = fmin(w.quick, exp(fmin(0, ratio + dead)));
+            w.slow = fmax(w.slow, exp(works * fmax(0, ratio - dead)));
+            w.quick = fmin(w.quick, exp(works * fmin(0, ratio + dead)));
         }
     if (more > 0)
         w.slow /= 1 - beyond;

@@ -297,6 +297,31 @@ static void looks_wander(void **state)
     release(&b);
 }
 
+/* A run that waits nine tenths of its time cannot be 5 % slower by a clock that is 8 % slower. */
+static void it_only_waited(void **state)
+{
+    struct made a = stream("5", 1), b = stream("6", 1.05);
+    json_t *looks = json_object_get(json_object_get(b.record, "conditions"), "probe"), *out;
+    json_t *cpu = json_pack("{s:f, s:f, s:f, s:f}", "seconds", 10.0, "busy_s", 10.0, "own_s", 10.0,
+                            "steal_s", 0.0);
+
+    (void)state;
+    json_object_set_new(looks, "before", probe(5.4e6));
+    json_object_set_new(looks, "after", probe(5.4e6));
+    json_object_set(json_object_get(a.record, "conditions"), "cpu", cpu);
+    json_object_set_new(json_object_get(b.record, "conditions"), "cpu", cpu);
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
+    json_object_set_new(cpu, "own_s", json_real(1.0));
+    json_object_set_new(cpu, "busy_s", json_real(1.0));
+    out = compare(&a, &b, 0);
+    assert_string_equal(verdict(out), COMPARE_SLOWER);
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
 /* Others used half a processor of two more while B ran: B's 5 % may be theirs. */
 static void others_did_it(void **state)
 {
@@ -638,6 +663,7 @@ int main(void)
                                        cmocka_unit_test(refused),
                                        cmocka_unit_test(the_machine_did_it),
                                        cmocka_unit_test(looks_wander),
+                                       cmocka_unit_test(it_only_waited),
                                        cmocka_unit_test(throttled),
                                        cmocka_unit_test(others_did_it),
                                        cmocka_unit_test(accuracies),
