@@ -4,8 +4,8 @@
  *   SingleStream  latencies of queries; queries follow each other, so their sum is the time
  *   MultiStream   a query is done with its last sample: the latency of a query is the largest of
  *                 its samples', which lie side by side in latency.bin
- *   Server        latencies of queries; the load is given, so throughput is compared only where it
- *                 was searched for, with the precision of the search
+ *   Server        latencies of queries, which say something only at the same load; throughput is
+ *                 compared only where it was searched for, with the precision of the search
  *   Offline       all samples are issued at the start, so a latency is a point in time: sorted, the
  *                 distances between them are the pieces of time of the throughput */
 #include "report/compare.h"
@@ -21,7 +21,8 @@
 #include "report/differ.h"
 #include "report/weather.h"
 
-#define SEARCHED_COARSE 0.05 /* of a Server run that found its load by itself */
+#define SEARCHED_COARSE 0.05 /* at best, of a Server run that found its load by itself */
+#define SAME_LOAD       1e-3 /* loads that differ by less are one */
 
 static const char *scenario_of(const json_t *record)
 {
@@ -165,15 +166,41 @@ static void multi_stream(struct numbers *x, uint64_t n, const json_t *record)
         .latency = x->all, .n = queries, .piece = x->all, .pieces = queries, .each = (double)size};
 }
 
+/* The least load of the list that is above this one, and did not hold; INFINITY: none. */
+static double failed_above(const json_t *list, double load)
+{
+    double least = INFINITY, qps;
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach((json_t *)(uintptr_t)list, i, one)
+    {
+        qps = tree_real(one, "qps", 0);
+        if (!tree_bool(one, "valid", false) && qps > load * (1 + SAME_LOAD))
+            least = fmin(least, qps);
+    }
+    return least;
+}
+
+/* How far the load that would just hold may be from the one that was run, as a part of it. */
+static double search_precision(const json_t *record)
+{
+    double load = json_number_value(setting(record, "target-qps"));
+    double above = fmin(failed_above(json_object_get(record, "trials"), load),
+                        failed_above(json_object_get(record, "attempts"), load));
+
+    if (!strcmp(tree_text(record, "mode", ""), "find-peak"))
+        return json_number_value(setting(record, "peak-precision"));
+    return load > 0 && isfinite(above) ? fmax(log(above / load), SEARCHED_COARSE) : SEARCHED_COARSE;
+}
+
 static void server(struct numbers *x, uint64_t n, const json_t *record)
 {
-    bool peak = !strcmp(tree_text(record, "mode", ""), "find-peak");
-
     x->in = (struct spread_input){.latency = x->all, .n = n};
     if (!has_figure(record, FIGURE_THROUGHPUT))
         return;
     x->in.throughput = tree_real(json_object_get(record, "performance"), "value", 0);
-    x->in.precision = peak ? json_number_value(setting(record, "peak-precision")) : SEARCHED_COARSE;
+    x->in.precision = search_precision(record);
 }
 
 /* *run becomes NULL where the latencies are not at hand. */
@@ -508,6 +535,26 @@ static void allow_for_machine(const struct compare_side *a, const struct compare
     weather_notes(&w, a->of.record, b->of.record, notes);
 }
 
+/* Latencies at different loads say nothing of what is compared. */
+static void allow_for_load(const json_t *a, const json_t *b, struct spread_pair pairs[FIGURE_COUNT],
+                           json_t *notes)
+{
+    double x = json_number_value(setting(a, "target-qps")),
+           y = json_number_value(setting(b, "target-qps"));
+
+    if (strcmp(scenario_of(a), "Server") || !(x > 0 && y > 0) || fabs(log(y / x)) < SAME_LOAD)
+        return;
+    for (int f = FIGURE_MEAN; f <= FIGURE_P999; f++) {
+        pairs[f].ratio.low = 0;
+        pairs[f].ratio.high = INFINITY;
+    }
+    json_array_append_new(notes,
+                          json_sprintf("A had %.4g queries/s and B %.4g: latencies at different "
+                                       "loads tell nothing apart; run both with the same "
+                                       "--target-qps",
+                                       x, y));
+}
+
 static json_t *method_json(const json_t *record, size_t a, size_t b)
 {
     if (!has_figures_of_time(record))
@@ -540,6 +587,7 @@ int compare_records(const struct compare_side *a, const struct compare_side *b,
     if (has_figures_of_time(a->of.record) && has_figures_of_time(b->of.record))
         note_sides(&x, &y, notes);
     allow_for_machine(a, b, pairs, notes);
+    allow_for_load(a->of.record, b->of.record, pairs, notes);
     pair_energy(a, b, &pairs[FIGURE_ENERGY], notes);
     for (size_t i = 0; !rc && i < rule_count; i++) /* too few latencies for a percentile, … */
         rc = rule_check(&rules[i], pairs, err);

@@ -90,8 +90,7 @@ static int by_accuracy(const void *a, const void *b)
 static bool belongs(const struct view *a, const struct view *b)
 {
     return is_real(b) && b->has_value && b->value > 0 && b->value < MOST_VALUE &&
-           !strcmp(a->benchmark, b->benchmark) && !strcmp(a->scenario, b->scenario) &&
-           !strcmp(a->metric, b->metric) && !strcmp(a->unit, b->unit);
+           view_comparable(a, b);
 }
 
 static void row(FILE *out, const struct svg_point *p)
@@ -128,7 +127,10 @@ static void front(FILE *out, struct svg_point *points, size_t n, size_t number)
     fputs("<figure>", out);
     svg_front(out, points, n, number, title, v->less_is_better ? "ns" : "",
               target < MOST_ACCURACY ? target : 0, tree_text(accuracy, "metric", "accuracy"));
-    fputs("<figcaption>Filled: no other run here is better in one and not worse in the other."
+    view_headline(v, title, sizeof(title));
+    fputs("<figcaption>", out);
+    escape_html(out, title);
+    fputs(". Filled: no other run here is better in one and not worse in the other."
           "</figcaption></figure><div class=\"wide\" tabindex=\"0\" role=\"region\" "
           "aria-label=\"front\"><table><thead><tr><th scope=\"col\">front</th>"
           "<th scope=\"col\">setup</th><th scope=\"col\" class=\"r\">figure</th>"

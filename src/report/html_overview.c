@@ -64,12 +64,6 @@ static void overview_row(FILE *out, const struct view *v, bool energy)
 
 /* ---- bars ---- */
 
-static bool comparable(const struct view *a, const struct view *b)
-{
-    return !strcmp(a->benchmark, b->benchmark) && !strcmp(a->scenario, b->scenario) &&
-           !strcmp(a->metric, b->metric) && !strcmp(a->unit, b->unit);
-}
-
 static bool has_bar(const struct view *v)
 {
     return v->has_value && isfinite(v->value) && v->value > 0;
@@ -111,6 +105,7 @@ static void bar_row(FILE *out, const struct view *v, double most)
 static void bars(FILE *out, const struct view **group, size_t n)
 {
     const struct view *v = group[0];
+    char headline[200];
     double most = 0;
     size_t i;
 
@@ -120,8 +115,8 @@ static void bars(FILE *out, const struct view **group, size_t n)
     fputs("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"comparison\">"
           "<table class=\"bars cmp\"><caption>",
           out);
-    escape_htmlf(out, "%s, %s: %s (%s is better)", v->benchmark, v->scenario, v->metric,
-                 v->less_is_better ? "less" : "more");
+    view_headline(v, headline, sizeof(headline));
+    escape_htmlf(out, "%s (%s is better)", headline, v->less_is_better ? "less" : "more");
     fputs("</caption><thead><tr><th scope=\"col\">setup</th><td></td>"
           "<th scope=\"col\" class=\"r\">figure</th><th scope=\"col\">verdict</th></tr></thead>"
           "<tbody>\n",
@@ -140,7 +135,7 @@ static void comparisons(FILE *out, const struct view *views, size_t n)
 
     for (i = 0; group && done && i < n; i++) {
         for (k = i, m = 0; k < n; k++)
-            if (!done[k] && has_bar(&views[k]) && comparable(&views[i], &views[k])) {
+            if (!done[k] && has_bar(&views[k]) && view_comparable(&views[i], &views[k])) {
                 group[m++] = &views[k];
                 done[k] = true;
             }

@@ -66,6 +66,8 @@ static void read_bound(struct view *v)
         v->percentile = p;
     if (bound > 0 && bound < 1e12 && !strcmp(v->scenario, "Server"))
         v->bound_ns = bound * 1e6;
+    if (!strcmp(v->scenario, "MultiStream"))
+        v->each = setting(v->record, "samples-per-query");
 }
 
 static void read_view(struct view *v, const json_t *r, size_t number)
@@ -311,4 +313,27 @@ double view_stages_sum(const struct view *v)
     for (s = view_stages; s->key; s++)
         sum += view_stage_ns(v, s->key);
     return isfinite(sum) ? sum : 0;
+}
+
+static bool about_equal(double a, double b)
+{
+    return fabs(a - b) <= 0.05 * fmin(a, b);
+}
+
+bool view_comparable(const struct view *a, const struct view *b)
+{
+    return !strcmp(a->benchmark, b->benchmark) && !strcmp(a->scenario, b->scenario) &&
+           !strcmp(a->metric, b->metric) && !strcmp(a->unit, b->unit) &&
+           about_equal(a->bound_ns, b->bound_ns) && about_equal(a->each, b->each);
+}
+
+void view_headline(const struct view *v, char *out, size_t size)
+{
+    char bound[64] = "", value[64];
+
+    if (v->bound_ns > 0) {
+        format_value(value, v->bound_ns, "ns");
+        snprintf(bound, sizeof(bound), " within %.50s", value);
+    }
+    snprintf(out, size, "%.40s, %.20s: %.60s%s", v->benchmark, v->scenario, v->metric, bound);
 }

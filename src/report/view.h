@@ -24,6 +24,7 @@ struct view {
     bool has_value, less_is_better;
     double value;
     double bound_ns;   /* Server's latency bound; 0: none */
+    double each;       /* samples of a MultiStream query; 0: another scenario */
     double percentile; /* what the metric or the bound is about, as a fraction; 0: none */
     size_t machine;    /* index of its machine among those of the report */
 };
@@ -32,6 +33,11 @@ struct view {
  * steady facts of the distinct machines; the caller json_decref()s it. */
 int view_all(const json_t *records, struct view **views, json_t **machines, struct assay_err *err);
 
+/* Whether their headlines are of the same kind: the larger or smaller is the better.  Bounds that
+ * the quick profile made for itself are taken as one within 5 %. */
+bool view_comparable(const struct view *a, const struct view *b);
+/* "resnet50, Server: throughput within 15 ms" */
+void view_headline(const struct view *v, char *out, size_t size);
 /* "weights and samples", "weights", "samples" or NULL. */
 const char *view_synthetic(const struct view *v);
 /* The headline with its unit, or "" (out then is empty, too). */

@@ -172,6 +172,62 @@ static void offline_is_throughput(void **state)
     release(&b);
 }
 
+static struct made server(const char *name, double scale, double qps)
+{
+    int64_t v[N];
+    struct made m;
+
+    random_state = 11 + (uint64_t)name[0];
+    for (int i = 0; i < N; i++)
+        v[i] = (int64_t)((0.8 + 0.4 * uniform()) * 1e6 * scale);
+    m = make(name, "Server", v, N);
+    json_object_set_new(json_object_get(json_object_get(m.record, "settings"), "target-qps"),
+                        "value", json_real(qps));
+    json_object_set_new(json_object_get(m.record, "performance"), "value", json_real(qps));
+    return m;
+}
+
+/* At another load latencies are others, whatever the set-up; at the same they tell. */
+static void loads_of_a_server(void **state)
+{
+    struct made a = server("7", 1, 1000), b = server("8", 1.2, 1040), c = server("9", 1.2, 1000);
+    json_t *out = compare(&a, &b, 0);
+    char *notes;
+
+    (void)state;
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    notes = json_dumps(json_object_get(out, "notes"), 0);
+    assert_non_null(strstr(notes, "A had 1000 queries/s and B 1040"));
+    free(notes);
+    json_decref(out);
+    out = compare(&a, &c, 0);
+    assert_string_equal(verdict(out), COMPARE_SLOWER);
+    json_decref(out);
+    release(&a);
+    release(&b);
+    release(&c);
+}
+
+/* A search that went back far knows the peak no better than that. */
+static void search_that_went_back(void **state)
+{
+    struct made a = server("A", 1, 1000), b = server("B", 1, 800);
+    json_t *out;
+
+    (void)state;
+    json_object_set_new(a.record, "trials", json_pack("[{s:f, s:b}]", "qps", 1050.0, "valid", 0));
+    json_object_set_new(b.record, "trials", json_pack("[{s:f, s:b}]", "qps", 1050.0, "valid", 0));
+    out = compare(&a, &b, 0);
+    assert_string_equal(tree_text(figure(out, "throughput"), "verdict", ""), COMPARE_UNSURE);
+    json_decref(out);
+    json_object_set_new(b.record, "trials", json_pack("[{s:f, s:b}]", "qps", 840.0, "valid", 0));
+    out = compare(&a, &b, 0);
+    assert_string_equal(tree_text(figure(out, "throughput"), "verdict", ""), COMPARE_SLOWER);
+    json_decref(out);
+    release(&a);
+    release(&b);
+}
+
 /* Queries of 4: the slowest sample is what counts. */
 static void queries_of_samples(void **state)
 {
@@ -663,6 +719,8 @@ int main(void)
                                        cmocka_unit_test(refused),
                                        cmocka_unit_test(the_machine_did_it),
                                        cmocka_unit_test(looks_wander),
+                                       cmocka_unit_test(loads_of_a_server),
+                                       cmocka_unit_test(search_that_went_back),
                                        cmocka_unit_test(it_only_waited),
                                        cmocka_unit_test(throttled),
                                        cmocka_unit_test(others_did_it),
