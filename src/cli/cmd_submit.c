@@ -1,9 +1,11 @@
 /* assay submit: from records to a submission tree, with a checklist; lib/submit.h does it. */
 #include "cli/cli.h"
-#include "cli/official.h"
+
+#include <string.h>
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "cli/official.h"
 #include "cli/submission.h"
 #include "lib/official.h"
 #include "lib/submit.h"
@@ -34,6 +36,18 @@ static void warn(const char *text)
     cli_warn("%s", text);
 }
 
+/* The file that a compliance run's command names. */
+static void print_config(const char *text)
+{
+    size_t n;
+
+    puts("    with these lines in the file of --audit-config (`assay submit` writes it itself):");
+    for (; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        printf("        %.*s\n", (int)n, text);
+    }
+}
+
 /* What a dry run found. */
 static int print_plan(json_t *plan, const char *round)
 {
@@ -49,6 +63,8 @@ static int print_plan(json_t *plan, const char *round)
         printf("%-40s %s\n", tree_text(step, "run", ""), id ? id : "to be run:");
         if (!id)
             printf("    %s\n", tree_text(step, "command", ""));
+        if (tree_text(step, "audit_config", NULL))
+            print_config(tree_text(step, "audit_config", ""));
     }
     printf("%zu of %zu runs are to be made; the tree goes to %s\n", missing, json_array_size(runs),
            tree_text(plan, "out", ""));

@@ -21,7 +21,7 @@ static const char *clean(const char *text, char out[2048])
 
 static size_t print_findings(const json_t *findings, FILE *out)
 {
-    const char *last = NULL, *where, *why = NULL;
+    const char *last = NULL, *where, *why = NULL, *mend = NULL;
     size_t i, official = 0;
     char safe[2048];
     json_t *f;
@@ -32,19 +32,20 @@ static size_t print_findings(const json_t *findings, FILE *out)
         where = tree_text(f, "where", "");
         if (!last || strcmp(last, where)) {
             fprintf(out, "%s\n", *where ? clean(where, safe) : "(the tree)");
-            why = NULL;
+            why = mend = NULL;
         }
         last = where;
         cli_wrap(out,
                  fprintf(out, "  %s %s: ", tree_bool(f, "official", false) ? "✗" : "!",
                          tree_text(f, "rule", "")),
                  6, clean(tree_text(f, "what", ""), safe));
-        if (!why || strcmp(why, tree_text(f, "why", ""))) {
+        if (!why || strcmp(why, tree_text(f, "why", "")))
             cli_wrap(out, fprintf(out, "      why: "), 12, tree_text(f, "why", ""));
-            /* A command must stay on its line to be copied. */
+        /* A command must stay on its line to be copied. */
+        if (!mend || strcmp(mend, tree_text(f, "mend", "")))
             fprintf(out, "      mend: %s\n", clean(tree_text(f, "mend", ""), safe));
-        }
         why = tree_text(f, "why", "");
+        mend = tree_text(f, "mend", "");
     }
     return official;
 }

@@ -15,6 +15,7 @@
 #include "submit/build.h"
 #include "submit/check.h"
 #include "submit/system.h"
+#include "submit/tests.h"
 
 struct job {
     const struct lib_submit_ask *ask;
@@ -129,7 +130,7 @@ static size_t missing(const struct job *j)
 static int add_step(const struct job *j, const struct submit_slot *slot, json_t *steps)
 {
     struct settings s;
-    struct text command;
+    struct text command, config;
     char name[100];
     int rc;
 
@@ -143,8 +144,13 @@ static int add_step(const struct job *j, const struct submit_slot *slot, json_t 
         return rc;
     text_init(&command, 1u << 16);
     submit_settings_command(&s, &command);
-    json_array_append_new(
-        steps, json_pack("{s:s, s:n, s:s}", "run", name, "record", "command", command.s));
+    text_init(&config, 4096);
+    if (slot->kind == SUBMIT_COMPLIANCE)
+        submit_test_config(slot->model, slot->test, &config);
+    json_array_append_new(steps,
+                          json_pack("{s:s, s:n, s:s, s:s*}", "run", name, "record", "command",
+                                    command.s, "audit_config", config.len ? config.s : NULL));
+    text_release(&config);
     text_release(&command);
     settings_release(&s);
     return ASSAY_OK;

@@ -180,8 +180,9 @@ static int write_readme(const struct build *b, const struct submit_slot *slot, c
         text_add(&t, " ");
         text_add_word(&t, json_is_string(word) ? json_string_value(word) : "?");
     }
-    if (!submit_slot_settings(b->p, slot, NULL, &s, b->err)) {
-        text_add(&t, "\n\nThe same with every setting named:\n\n    ");
+    if (!submit_record_settings(b->p, slot, &s, b->err)) {
+        text_add(&t,
+                 "\n\nThe same with every setting named, also what it found for itself:\n\n    ");
         submit_settings_command(&s, &t);
         settings_release(&s);
     }

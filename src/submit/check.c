@@ -43,6 +43,17 @@ static void check_endpoints(struct judge *j, const struct place *p)
                    p->results);
 }
 
+/* Those that answer with tokens. */
+static bool has_token_limits(const struct submit_model *m)
+{
+    bool tokens = m->optional & 1u << SUBMIT_INTERACTIVE;
+
+    for (size_t i = 0; i < SUBMIT_METRICS && m->metrics[i].name; i++)
+        tokens =
+            tokens || strstr(m->metrics[i].name, "ROUGE") || strstr(m->metrics[i].name, "TOKENS");
+    return tokens;
+}
+
 static void check_result(struct judge *j, struct place *p)
 {
     char run[JUDGE_PATH];
@@ -59,7 +70,7 @@ static void check_result(struct judge *j, struct place *p)
     check_endpoints(j, p);
     if (there)
         detail_release(&d);
-    if (p->model && !p->model->assay)
+    if (p->model && has_token_limits(p->model))
         judge_note(j, "%s: limits of token latencies are not judged here", p->model->name);
 }
 
@@ -460,6 +471,8 @@ int submit_check(const char *tree, const struct submit_check_ask *ask, json_t **
         judge_add(&j, RULE_REHEARSAL, "", "leave out --min-duration-ms",
                   "judged with %.0f ms in the place of the round's %d ms", j.min_duration_ms,
                   SUBMIT_MIN_DURATION_MS);
+    if (j.omitted)
+        judge_note(&j, "%zu more findings are not listed: mend these first", j.omitted);
     if (j.failed)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory to judge it", tree);
     if (!rc)

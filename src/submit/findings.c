@@ -68,8 +68,10 @@ static void add(struct judge *j, enum judge_rule rule, bool official, const char
     json_t *one;
 
     vsnprintf(what, sizeof(what), fmt, ap);
-    if (json_array_size(j->findings) >= MAX_FINDINGS)
+    if (json_array_size(j->findings) >= MAX_FINDINGS) {
+        j->omitted++;
         return;
+    }
     one = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "rule", row->id, "where", where, "what", what,
                     "why", row->why, "mend", mend, "official", (int)official);
     if (!one) /* a name or value is not UTF-8: JSON cannot hold it */
@@ -265,6 +267,7 @@ void judge_mend_run(const struct judge *j, const struct place *p, const char *mo
                  mode);
     else
         snprintf(out, 300,
-                 "assay run %s --scenario %s --mode %s --profile official:%s, then assay submit",
+                 "assay run %s --scenario %s --mode %s --profile official:%s --model MODEL "
+                 "--dataset DIR, then assay submit",
                  p->model->assay, scenario, mode, j->round->name);
 }

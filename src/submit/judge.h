@@ -66,6 +66,7 @@ struct judge {
     const struct submit_round *round;
     double min_duration_ms;
     json_t *findings, *notes;
+    size_t omitted; /* findings beyond the most that are kept */
     uint64_t results, systems;
     bool failed; /* out of memory */
 };

@@ -105,8 +105,9 @@ static int check_record(const struct submit_plan *p, const json_t *record, struc
                           id_of(record), reason ? reason : "no reason is given");
     if (!has_loadgen(p->round, version))
         return assay_fail(err, ASSAY_EUSAGE,
-                          "record %s: was run by LoadGen %s, which is not of round %s",
-                          id_of(record), version, p->round->name);
+                          "record %s: was run by LoadGen %s, which is not of round %s: run it "
+                          "with --round %s, or --profile official:%s",
+                          id_of(record), version, p->round->name, p->round->name, p->round->name);
     if (plan_scenario(record) < 0)
         return assay_fail(err, ASSAY_EUSAGE, "record %s: has no known scenario", id_of(record));
     rc = plan_classify(record, &kind, &test, err);
@@ -250,7 +251,9 @@ static int add_benchmark(struct submit_plan *p, const char *benchmark, struct as
     int rc = ASSAY_OK;
 
     if (!model)
-        return assay_fail(err, ASSAY_EUSAGE, "round %s has no %s", p->round->name, benchmark);
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "Assay builds no submission of %s for round %s: leave its records out",
+                          benchmark, p->round->name);
     wanted = p->closed ? submit_required(model, p->category) : seen;
     if (!wanted)
         return assay_fail(err, ASSAY_EUSAGE,

@@ -52,7 +52,11 @@ void submit_slot_name(const struct submit_slot *slot, char *out, size_t size);
  * named).  The caller releases. */
 int submit_slot_settings(const struct submit_plan *p, const struct submit_slot *slot,
                          const char *folder, struct settings *s, struct assay_err *err);
-/* The same as a command for people. */
+/* The same of a slot that has its record, with what that run found for itself or tuning had found.
+ */
+int submit_record_settings(const struct submit_plan *p, const struct submit_slot *slot,
+                           struct settings *s, struct assay_err *err);
+/* Settings as a command for people. */
 void submit_settings_command(const struct settings *s, struct text *out);
 /* Whether a compliance test's figure fits the performance run's; anything else fits.  words: how
  * far it is from it. */

@@ -47,7 +47,14 @@ static bool is_own(const char *name)
     return false;
 }
 
-/* What the user had set, and the Server's rate, which is searched for once. */
+/* What makes a system, whatever chose it: other runs of it must have the same. */
+static bool is_system(const char *name)
+{
+    return !strcmp(name, "model") || !strcmp(name, "engine") || !strcmp(name, "device") ||
+           !strcmp(name, "precision");
+}
+
+/* What the user had set, the system, and the Server's rate, which is searched for once. */
 static int copy_row(const struct submit_slot *slot, const struct settings *from,
                     const struct settings_row *row, bool same_scenario, struct settings *to,
                     struct assay_err *err)
@@ -57,12 +64,12 @@ static int copy_row(const struct submit_slot *slot, const struct settings *from,
                 slot->kind == SUBMIT_COMPLIANCE && from->target_qps > 0;
     char value[4096];
 
-    if (is_own(row->name) || (origin <= SETTINGS_MEASURED && !rate))
+    if (is_own(row->name) || (origin <= SETTINGS_MEASURED && !rate && !is_system(row->name)))
         return ASSAY_OK;
     if (row->group == GROUP_LOADGEN && !same_scenario && strcmp(row->name, "min-duration-ms"))
         return ASSAY_OK;
     settings_text(from, row, value, sizeof(value));
-    return settings_set(to, row->name, value, SETTINGS_CLI, row->name, err);
+    return *value ? settings_set(to, row->name, value, SETTINGS_CLI, row->name, err) : ASSAY_OK;
 }
 
 static int copy_settings(const struct submit_slot *slot, const json_t *record, struct settings *to,
@@ -150,6 +157,32 @@ int submit_slot_settings(const struct submit_plan *p, const struct submit_slot *
         rc = set_profile(p, slot, s, err);
     if (!rc && slot->kind == SUBMIT_COMPLIANCE)
         rc = write_audit(slot, folder, s, err);
+    if (rc)
+        settings_release(s);
+    return rc;
+}
+
+int submit_record_settings(const struct submit_plan *p, const struct submit_slot *slot,
+                           struct settings *s, struct assay_err *err)
+{
+    struct settings own;
+    size_t i, n;
+    const struct settings_row *rows = settings_rows(&n);
+    char value[4096];
+    int rc = submit_slot_settings(p, slot, NULL, s, err);
+
+    if (rc)
+        return rc;
+    rc = settings_from_json(&own, json_object_get(slot->record, "settings"), err);
+    for (i = 0; i < n && !rc; i++) {
+        int origin = settings_origin_of(&own, rows[i].name);
+
+        if ((origin != SETTINGS_TUNED && origin != SETTINGS_MEASURED) || is_own(rows[i].name))
+            continue;
+        settings_text(&own, &rows[i], value, sizeof(value));
+        rc = settings_set(s, rows[i].name, value, SETTINGS_CLI, rows[i].name, err);
+    }
+    settings_release(&own);
     if (rc)
         settings_release(s);
     return rc;

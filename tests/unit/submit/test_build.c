@@ -312,7 +312,7 @@ static void what_cannot_be_submitted(void **state)
         {NULL, "status", "\"error\"", "did not come to its end"},
         {NULL, "profile", "\"quick\"", "needs --profile official:v6.1"},
         {NULL, "mode", "\"submission\"", "one log"},
-        {NULL, "benchmark", "\"rnnt\"", "round v6.1 has no rnnt"},
+        {NULL, "benchmark", "\"rnnt\"", "Assay builds no submission of rnnt for round v6.1"},
         {NULL, "scenario", "\"Server\"", "Server is no scenario"},
         {"loadgen", "version", "\"5.1.2\"", "not of round v6.1"},
     };
