@@ -1,6 +1,8 @@
 /* assay explore: measures configurations and shows which are worth having. */
 #include "cli/cli.h"
 
+#include <string.h>
+
 #include "report/explore.h"
 #include "report/text.h"
 #include "run/exploring.h"
@@ -31,16 +33,39 @@ static int apply(struct cli_input *in, const json_t *best)
     return EXIT_OK;
 }
 
+/* What the user gave for all runs, and is not the point's own. */
+static void add_given(const struct settings *s, const json_t *choice, json_t *words)
+{
+    static const char *const other[] = {"benchmark", "scenario", "json", "progress", "tuned", NULL};
+    const struct settings_row *rows;
+    size_t i, n, k;
+    char text[4096];
+
+    rows = settings_rows(&n);
+    for (i = 0; i < n; i++) {
+        for (k = 0; other[k] && strcmp(other[k], rows[i].name); k++)
+            ;
+        if (other[k] || settings_origin_of(s, rows[i].name) != SETTINGS_CLI ||
+            json_object_get(choice, rows[i].name))
+            continue;
+        settings_text(s, &rows[i], text, sizeof(text));
+        if (rows[i].type == SETTINGS_BOOL)
+            json_array_append_new(
+                words, json_sprintf("--%s%s", strcmp(text, "true") ? "no-" : "", rows[i].name));
+        else
+            json_array_append_new(words, json_sprintf("--%s=%s", rows[i].name, text));
+    }
+}
+
 static void print_best(struct cli_input *in, const json_t *best)
 {
-    json_t *settings = exploring_settings(best),
+    json_t *settings = exploring_choice(&in->settings, best),
            *words = json_pack("[s, s, s]", "assay", "run", in->settings.benchmark), *v;
     const char *name;
 
     json_array_append_new(
         words, json_sprintf("--scenario=%s", settings_scenario_names[in->settings.scenario]));
-    if (in->settings.dataset)
-        json_array_append_new(words, json_sprintf("--dataset=%s", in->settings.dataset));
+    add_given(&in->settings, settings, words);
     json_object_foreach(settings, name, v)
         json_array_append_new(words, json_sprintf("--%s=%s", name, json_string_value(v)));
     fputs("\nBest  ", stdout);

@@ -19,6 +19,7 @@ int attempt_put_aside(struct child *c, const char *why, struct assay_err *err)
                                         "mlperf_log_accuracy.json", "mlperf_log_trace.json"};
     char dir[1200], from[1200], to[1300];
     size_t i, n = json_array_size(c->attempts) + 1;
+    json_t *attempt;
     int rc;
 
     snprintf(dir, sizeof(dir), "%s/attempts/%zu", c->dir, n);
@@ -30,8 +31,10 @@ int attempt_put_aside(struct child *c, const char *why, struct assay_err *err)
             rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be moved to %s: %s", from, dir,
                             strerror(errno));
     }
-    json_array_append_new(c->attempts,
-                          json_pack("{s:i, s:s}", "attempt", (int)n, "repeated_because", why));
+    attempt = json_pack("{s:i, s:s}", "attempt", (int)n, "repeated_because", why);
+    if (c->r.s.scenario == SERVER)
+        json_object_set_new(attempt, "qps", json_real(c->r.s.target_qps));
+    json_array_append_new(c->attempts, attempt);
     return rc;
 }
 

@@ -277,9 +277,23 @@ json_t *exploring_settings(const json_t *point)
     return out;
 }
 
+json_t *exploring_choice(const struct settings *base, const json_t *point)
+{
+    static const char *const names[] = {"engine-options", "batch-wait-ms", "pin"};
+    json_t *out = exploring_settings(point);
+    char text[4096];
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (settings_origin_of(base, names[i]) >= SETTINGS_USER_FILE) {
+            settings_text(base, settings_find(names[i]), text, sizeof(text));
+            json_object_set_new(out, names[i], json_string(text));
+        }
+    return out;
+}
+
 int exploring_apply(const struct settings *base, const json_t *point, struct assay_err *err)
 {
-    json_t *settings = exploring_settings(point);
+    json_t *settings = exploring_choice(base, point);
     int rc = chosen_keep(base->benchmark, settings_scenario_names[base->scenario], settings, err);
 
     json_decref(settings);

@@ -35,6 +35,9 @@ extern const char *const exploring_words[]; /* those names; ends with NULL */
 int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err);
 /* {setting: text} of a point: what makes a run that is configured like it; a new reference. */
 json_t *exploring_settings(const json_t *point);
+/* The same with what all points were run with and is the engine's own: its options, pinning, how
+ * long a batch may wait. */
+json_t *exploring_choice(const struct settings *base, const json_t *point);
 /* Makes a point this machine's default for the benchmark and scenario of `base` (run/chosen.h). */
 int exploring_apply(const struct settings *base, const json_t *point, struct assay_err *err);
 

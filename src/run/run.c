@@ -259,7 +259,7 @@ static void judge_dataset(const struct job *j, struct verdict *v)
         return;
     snprintf(v->word, sizeof(v->word), "QUICK-VALID");
     json_array_append_new(v->notes,
-                          json_sprintf("the data set (%lld samples) is not the whole official one: "
+                          json_sprintf("the data set (%lld samples) is not the whole official one, in its order: "
                                        "no result of the round",
                                        (long long)tree_int(dataset, "samples", 0)));
 }
