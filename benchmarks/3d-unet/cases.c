@@ -142,6 +142,7 @@ static int limit(struct scans *s, const char *folder, uint64_t count, struct ass
                           (unsigned long long)s->n, (unsigned long long)count);
     if (count)
         s->n = count;
+    s->official = s->official && s->n == OFFICIAL;
     return ASSAY_OK;
 }
 

@@ -80,7 +80,7 @@ static void fill_specs(struct unet *u)
                  (unsigned long long)u->config.seed);
     else
         snprintf(u->name, sizeof(u->name), "kits19 (folder %s%s)", file_base(u->config.dataset),
-                 u->scans.official ? "" : ", not the official cases");
+                 u->scans.official ? "" : ", not the 43 official cases");
 }
 
 static int unet_open(const struct assay_benchmark_config *config, void **self,
@@ -131,7 +131,7 @@ static int unet_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->dataset_hash = u->hash;
     d->samples = u->scans.n;
     d->synthetic = !u->config.dataset;
-    d->unofficial = u->config.dataset && (!u->scans.official || u->config.count);
+    d->unofficial = u->config.dataset && !u->scans.official;
     d->input_count = 1;
     d->inputs = &u->input;
     d->output_count = 1;

@@ -28,7 +28,7 @@ struct scan {
 struct scans {
     struct scan *list;
     uint64_t n;
-    bool official; /* the 43 cases of the benchmark, in its order */
+    bool official; /* all 43 cases of the benchmark, in its order */
 };
 
 /* Reads the list and every header; made-up ones when there is no data set. */

@@ -18,7 +18,8 @@
 
 #define CODE_VERSION    1 /* another one: cached samples are made anew */
 #define SYNTHETIC_COUNT 1024
-#define OFFICIAL_COUNT  10833 /* with the official vocabulary */
+#define SYNTHETIC_MOST  500000 /* what squad_parse reads */
+#define OFFICIAL_COUNT  10833  /* with the official vocabulary */
 #define PAIR_BYTES      (2 * sizeof(float))
 
 struct bert {
@@ -113,6 +114,9 @@ static int make_synthetic(struct bert *b, char hex[2][HASH_HEX], struct assay_er
     uint64_t n = b->config.count ? b->config.count : SYNTHETIC_COUNT;
     int rc;
 
+    if (n > SYNTHETIC_MOST)
+        return assay_fail(err, ASSAY_EUSAGE, "synthetic questions: at most %d are possible",
+                          SYNTHETIC_MOST);
     text_init(&questions, SQUAD_MAX_BYTES);
     text_init(&vocab, VOCAB_MAX_BYTES);
     synthetic_squad(b->config.seed, n, &questions);

@@ -164,8 +164,9 @@ static void describe_samples(struct rnnt *b)
     b->inputs[0] = (struct assay_tensor_spec){"waveform", ASSAY_I16, 1, {-1}};
     b->inputs[1] = b->model.inputs[GRAPH_ENCODER][0];
     if (b->config.dataset)
-        snprintf(b->name, sizeof(b->name), "librispeech dev-clean (folder %s)",
-                 file_base(b->config.dataset));
+        snprintf(b->name, sizeof(b->name), "librispeech dev-clean (folder %s%s)",
+                 file_base(b->config.dataset),
+                 b->speech.listed ? "" : ", in the order of its files");
     else
         snprintf(b->name, sizeof(b->name), "synthetic utterances (seed %llu)",
                  (unsigned long long)b->config.seed);
@@ -286,7 +287,7 @@ static int rnnt_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->dataset_hash = b->hash;
     d->samples = b->speech.n;
     d->synthetic = !b->config.dataset;
-    d->unofficial = b->config.dataset && d->samples != OFFICIAL_COUNT;
+    d->unofficial = b->config.dataset && (d->samples != OFFICIAL_COUNT || !b->speech.listed);
     d->input_count = 2;
     d->inputs = b->inputs;
     d->response_bytes = logmel_rows(b->longest) * MOST_SYMBOLS * b->model.symbol_bytes;

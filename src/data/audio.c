@@ -101,6 +101,8 @@ int audio_read(const char *path, uint32_t rate, uint64_t samples, int16_t *out,
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s: is cut off or damaged: %lld of %llu samples can be read", path,
                         (long long)(got < 0 ? 0 : got), (unsigned long long)samples);
+    else if (sf_error(file)) /* near the end a lost frame is silence, and all samples are there */
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is damaged: %.100s", path, sf_strerror(file));
     sf_close(file);
     return rc;
 }

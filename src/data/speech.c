@@ -3,9 +3,11 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -270,14 +272,39 @@ static bool is_trans(const char *name)
     return n >= sizeof(end) && !strcmp(name + n - (sizeof(end) - 1), end);
 }
 
+/* A folder on the way down; a link may lead back up. */
+struct level {
+    const struct level *above;
+    dev_t device;
+    ino_t inode;
+    int depth;
+};
+
+/* false: it is one of those above it, or too deep. */
+static bool enter(const char *path, const struct level *above, struct level *out)
+{
+    struct stat st;
+
+    if (stat(path, &st) || !S_ISDIR(st.st_mode))
+        return false;
+    *out = (struct level){above, st.st_dev, st.st_ino, above ? above->depth + 1 : 0};
+    for (; above; above = above->above)
+        if (above->device == st.st_dev && above->inode == st.st_ino)
+            return false;
+    return out->depth <= DEPTH_MOST;
+}
+
 /* `folder` is below root, "" for root itself. */
-static int walk(const char *root, const char *folder, int depth, struct speech *s,
+static int walk(const char *root, const char *folder, const struct level *above, struct speech *s,
                 struct assay_err *err)
 {
     char *path = text_format("%s/%s", root, folder);
     struct dirent **list = NULL;
-    int n = path ? scandir(path, &list, NULL, by_name) : -1, i, rc = ASSAY_OK;
+    struct level here;
+    int n = 0, i, rc = path ? ASSAY_OK : no_memory(root, err);
 
+    if (!rc && enter(path, above, &here) && (n = scandir(path, &list, NULL, by_name)) < 0)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
     for (i = 0; i < n; i++) {
         const char *name = list[i]->d_name;
         char *below = text_format("%s%s%s", folder, folder[0] ? "/" : "", name);
@@ -287,14 +314,75 @@ static int walk(const char *root, const char *folder, int depth, struct speech *
             rc = no_memory(root, err);
         if (!rc && name[0] != '.' && is_trans(name))
             rc = read_trans(root, folder, name, s, err);
-        else if (!rc && name[0] != '.' && depth < DEPTH_MOST && file_is_dir(full))
-            rc = walk(root, below, depth + 1, s, err);
+        else if (!rc && name[0] != '.' && file_is_dir(full))
+            rc = walk(root, below, &here, s, err);
         free(full);
         free(below);
         free(list[i]);
     }
     free(list);
     free(path);
+    return rc;
+}
+
+/* ---- both ---- */
+
+/* The list names the reference's own conversions, dev-clean-wav/2277/149896/2277-149896-0000.wav;
+ * where such a one is not there, LibriSpeech's file is, as 2277/149896/2277-149896-0000.flac below
+ * the list's folder. */
+static int find_originals(const char *folder, struct speech *s, struct assay_err *err)
+{
+    for (uint64_t i = 0; i < s->n; i++) {
+        struct utterance *u = &s->list[i];
+        const char *base = file_base(u->name);
+        size_t speaker = strcspn(base, "-"),
+               chapter = base[speaker] ? strcspn(base + speaker + 1, "-") : 0;
+        char *own, *path = text_format("%s/%s", folder, u->name);
+        bool there = path && file_exists(path);
+
+        free(path);
+        if (there || !chapter)
+            continue;
+        own = text_format("%.*s/%.*s/%.*s.flac", (int)speaker, base, (int)chapter,
+                          base + speaker + 1, (int)strcspn(base, "."), base);
+        path = own ? text_format("%s/%s", folder, own) : NULL;
+        if (!path) {
+            free(own);
+            return no_memory(folder, err);
+        }
+        if (file_exists(path)) {
+            free(u->name);
+            u->name = own;
+        } else {
+            free(own); /* whoever reads it says that it is missing */
+        }
+        free(path);
+    }
+    return ASSAY_OK;
+}
+
+static int by_utterance(const void *a, const void *b)
+{
+    const struct utterance *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+static int refuse_twice(const char *folder, const struct speech *s, struct assay_err *err)
+{
+    const struct utterance **sorted = calloc(s->n + 1, sizeof(*sorted));
+    int rc = ASSAY_OK;
+
+    if (!sorted)
+        return no_memory(folder, err);
+    for (uint64_t i = 0; i < s->n; i++)
+        sorted[i] = &s->list[i];
+    qsort(sorted, s->n, sizeof(*sorted), by_utterance);
+    for (uint64_t i = 1; i < s->n && !rc; i++)
+        if (!strcmp(sorted[i]->name, sorted[i - 1]->name))
+            rc = assay_fail(err, ASSAY_EFAIL, "%s: has the utterance '%.100s' twice", folder,
+                            sorted[i]->name);
+    free(sorted);
     return rc;
 }
 
@@ -368,8 +456,13 @@ int speech_open(const char *folder, uint32_t threads, const volatile int *stop, 
     memset(s, 0, sizeof(*s));
     if ((rc = find_list(folder, &path, err)))
         return rc;
-    rc = path ? read_list(path, s, err) : walk(folder, "", 0, s, err);
+    rc = path ? read_list(path, s, err) : walk(folder, "", NULL, s, err);
+    s->listed = path != NULL;
     free(path);
+    if (!rc && s->listed)
+        rc = find_originals(folder, s, err);
+    if (!rc)
+        rc = refuse_twice(folder, s, err);
     w.n = s->n;
     if (!rc)
         rc = workers_run(&w, err);

@@ -2,13 +2,15 @@
  *
  *   The reference's list (dev-clean-wav.json, else the only file *-wav.json): an array of
  *     {"files": [{"fname": NAME, "num_samples": N, …}], "original_duration": SECONDS,
- *      "transcript": TEXT}, in its order; names are relative to the list's folder.
+ *      "transcript": TEXT}, in its order; names are relative to the list's folder.  Where the
+ *     reference's conversion A/B/ID.wav is not there, LibriSpeech's own file of that ID is taken.
  *   LibriSpeech's own: *.trans.txt anywhere below, with a line "ID TRANSCRIPT" for each utterance,
  *     and ID.flac or ID.wav beside; in order of the files' paths, then of lines.
  *
- * Utterances longer than 15 s are left out, as in the reference.  Transcripts become lower case,
- * words parted by one space; the reference's normaliser does nothing else to LibriSpeech.  What
- * cannot be scored (no words, characters that the vocabulary lacks) is an error that names it. */
+ * An utterance that is there twice is an error.  Utterances longer than 15 s are left out, as in
+ * the reference.  Transcripts become lower case, words parted by one space; the reference's
+ * normaliser does nothing else to LibriSpeech.  What cannot be scored (no words, characters that
+ * the vocabulary lacks) is an error that names it. */
 #ifndef DATA_SPEECH_H
 #define DATA_SPEECH_H
 
@@ -29,6 +31,7 @@ struct utterance {
 
 struct speech {
     uint64_t n, cap;
+    bool listed; /* in the order of a list, which numbers the samples of a log */
     struct utterance *list;
 };
 
