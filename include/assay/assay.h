@@ -19,7 +19,8 @@
  * Threads: assay_run, assay_matrix, assay_explore, assay_submit, assay_get, and assay_compare and
  * assay_reproduce with repeats, start processes and watch signals (SIGINT, SIGTERM and SIGHUP end
  * them with ASSAY_ESTOP, and their handlers are put back): call one at a time.  What was measured
- * until then is in the store, and the same call goes on from there.  All others may be called from
+ * until then is in the store, and the same call goes on from there (assay_submit: a tree that was
+ * made already stays, and assay_check_official goes on with it).  All others may be called from
  * several threads at once. */
 #ifndef ASSAY_ASSAY_H
 #define ASSAY_ASSAY_H
@@ -145,7 +146,8 @@ ASSAY_API int assay_recipes(const char *cache, char **recipes, struct assay_err 
  * requests: names, or words parted by commas ("bert-onnx", "model,bert,int8", "loadgen@>=6").  ask,
  * each may be repeated: "set=[RECIPE.]INPUT=VALUE", "have=RECIPE=PATH", "accept=RECIPE" (its
  * licence; or "all"), "offline=true", "jobs=4".  dry: the plan of it (assay.recipe-plan/1), with
- * what stands against it in "problems"; touches nothing.  settings: cache, progress. */
+ * what stands against it in "problems"; nothing is fetched or made (the cache's own folders and
+ * index are, and programs are asked for their versions).  settings: cache, progress. */
 ASSAY_API int assay_get(const char *const *requests, const char *const *ask,
                         const char *const *settings, bool dry, char **got, struct assay_err *err);
 /* What was fetched and built, last used first (assay.cache/1). */

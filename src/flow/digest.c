@@ -95,24 +95,12 @@ struct walk {
     struct hash *hash;
     bool contents;
     int64_t newest; /* time of the last change seen */
+    bool behind_link;
 };
 
 static void add_text(struct walk *w, const char *s)
 {
     hash_add(w->hash, s, strlen(s) + 1);
-}
-
-static int add_link(struct walk *w, const char *path, struct assay_err *err)
-{
-    char target[4096];
-    ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-    if (n < 0)
-        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
-    target[n] = 0;
-    add_text(w, "link");
-    add_text(w, target);
-    return ASSAY_OK;
 }
 
 static int add_file(struct walk *w, const char *path, const struct stat *st, struct assay_err *err)
@@ -142,6 +130,31 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 }
 
 static int add(struct walk *w, const char *path, int depth, struct assay_err *err);
+
+/* A link counts as what it says and as what it leads to.  Behind a link to a folder others are not
+ * followed: they may lead back. */
+static int add_link(struct walk *w, const char *path, int depth, struct assay_err *err)
+{
+    char target[4096], *real;
+    ssize_t n = readlink(path, target, sizeof(target) - 1);
+    struct stat st;
+    int rc;
+
+    if (n < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
+    target[n] = 0;
+    add_text(w, "link");
+    add_text(w, target);
+    if (w->behind_link || stat(path, &st) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+        return ASSAY_OK;
+    if (!(real = realpath(path, NULL)))
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
+    w->behind_link = true;
+    rc = add(w, real, depth + 1, err);
+    w->behind_link = false;
+    free(real);
+    return rc;
+}
 
 static int add_folder(struct walk *w, const char *path, int depth, struct assay_err *err)
 {
@@ -183,7 +196,7 @@ static int add(struct walk *w, const char *path, int depth, struct assay_err *er
     if (S_ISDIR(st.st_mode))
         return add_folder(w, path, depth, err);
     if (S_ISLNK(st.st_mode))
-        return add_link(w, path, err);
+        return add_link(w, path, depth, err);
     if (S_ISREG(st.st_mode))
         return add_file(w, path, &st, err);
     return assay_fail(err, ASSAY_EFAIL, "%s: is neither file, folder nor link", path);

@@ -40,6 +40,16 @@ bool first_seen_find(const char *url, char sha256[HASH_HEX])
     return found;
 }
 
+/* A full disk may have left a part of a line. */
+static bool begins_anew(int fd)
+{
+    char last = '\n';
+    off_t end = lseek(fd, 0, SEEK_END);
+
+    return end >= 0 && (!end || (pread(fd, &last, 1, end - 1) == 1 &&
+                                 (last == '\n' || write(fd, "\n", 1) == 1)));
+}
+
 int first_seen_add(const char *url, const char *sha256, struct assay_err *err)
 {
     char *config = file_config_dir(), *file = seen_file(), known[HASH_HEX];
@@ -49,8 +59,9 @@ int first_seen_add(const char *url, const char *sha256, struct assay_err *err)
     if (!config || !file || !line)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (!first_seen_find(url, known) && !(rc = file_make_dirs(config, err))) {
-        fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-        if (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line) || fsync(fd))
+        fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (fd < 0 || !begins_anew(fd) || write(fd, line, strlen(line)) != (ssize_t)strlen(line) ||
+            fsync(fd))
             rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", file, strerror(errno));
         if (fd >= 0)
             close(fd);

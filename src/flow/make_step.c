@@ -157,6 +157,19 @@ static int urls_of(const struct step *s, const json_t *row, json_t **urls, char 
     return ASSAY_OK;
 }
 
+/* Behind what is said of a file that is not the one that was seen first. */
+static void say_first_seen(struct assay_err *err)
+{
+    char *config = file_config_dir();
+    size_t n = strlen(err->text);
+
+    snprintf(err->text + n, sizeof(err->text) - n,
+             " (its publisher gives no digest: that of the file that came first is kept in "
+             "%.200s/first-seen; if the publisher has changed it, remove that line)",
+             config ? config : "the configuration folder");
+    free(config);
+}
+
 static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, const json_t *row,
                      json_t *downloads, struct assay_err *err)
 {
@@ -186,8 +199,11 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
         ask.sha256 = known;
     if (!rc && path)
         rc = make_folder_of(path, err);
-    if (!rc && path && (rc = fetch_file(&ask, path, &got, err)))
+    if (!rc && path && (rc = fetch_file(&ask, path, &got, err))) {
         remove_empty_folder_of(path);
+        if (*known && rc != ASSAY_ESTOP)
+            say_first_seen(err);
+    }
     if (!rc && !tree_text(row, "sha256", NULL))
         rc = first_seen(urls[0], known, &got, err);
     if (!rc) {
@@ -203,6 +219,13 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     return rc;
 }
 
+/* The download stays beside, as another name of the file, until the entry is whole: what fails
+ * after this goes on from there.  Where files have one name only, it is moved. */
+static bool put_in_place(const char *part, const char *to)
+{
+    return !link(part, to) || !rename(part, to);
+}
+
 /* From the folder of downloads into the entry: as it is, or what is in it. */
 static int place(struct step *s, const struct shelf_entry *e, size_t i, const json_t *row,
                  struct assay_err *err)
@@ -215,7 +238,7 @@ static int place(struct step *s, const struct shelf_entry *e, size_t i, const js
 
     if (!rc && unpack)
         rc = unpack_archive(part, to, &limits, err);
-    else if (!rc && !(rc = make_folder_of(to, err)) && rename(part, to))
+    else if (!rc && !(rc = make_folder_of(to, err)) && !put_in_place(part, to))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place", to);
     free(to);
     free(part);

@@ -58,7 +58,10 @@ static size_t node_keep(struct plan *p)
     struct plan_node *n = &p->nodes[p->count];
 
     for (size_t i = 0; i < p->count; i++) {
-        if (!strcmp(p->nodes[i].key, n->key) && !strcmp(p->nodes[i].id, n->id)) {
+        const struct plan_node *other = &p->nodes[i];
+
+        if (!strcmp(other->key, n->key) && !strcmp(other->id, n->id) &&
+            (other->outputs == n->outputs || json_equal(other->outputs, n->outputs))) {
             node_release(n);
             return i;
         }
@@ -199,7 +202,7 @@ static int look_for_found(struct plan *p, struct plan_node *n, const struct solv
 {
     struct found f = {0};
     json_t *scope;
-    char stamps[200];
+    char *inside, *stamps;
     int rc = ASSAY_OK;
 
     *is = false;
@@ -211,8 +214,13 @@ static int look_for_found(struct plan *p, struct plan_node *n, const struct solv
         n->state = PLAN_FOUND;
         n->root = strdup(f.folder);
         snprintf(n->version, sizeof(n->version), "%s", f.version);
-        snprintf(stamps, sizeof(stamps), "%s %s", f.stamp, f.version);
+        /* A folder keeps its own stamp when a file in it is written over. */
+        inside = f.program || !n->root ? NULL : have_stamps(n->body, n->root);
+        stamps =
+            text_format("%s %s%s%s", f.stamp, f.version, inside ? "\n" : "", inside ? inside : "");
         key_of_place(n, stamps);
+        free(stamps);
+        free(inside);
         rc = plan_set_outputs(p, n, f.program, err);
         found_release(&f);
     }
@@ -278,6 +286,13 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
     rc = look_for_found(p, n, s, &found, err);
     if (rc || found)
         return rc;
+    /* Of one that can be found, what is found tells; then what is made in its place is taken. */
+    if (!*n->version && !has(n, "find") && json_array_size(s->ranges))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: the recipe tells no version, so %s cannot be had of what it makes: "
+                          "ask for it without a version, or give yours by --have",
+                          n->chain ? n->chain : n->recipe->name,
+                          tree_text(json_array_get(s->ranges, 0), "range", ""));
     if (n->fetches) {
         n->key_of = plan_key_of_downloads(n->body);
         plan_key_from(n->key_of, n->key);

@@ -286,6 +286,15 @@ static int add_recipe_folder(const struct plan *p, const struct plan_node *n, js
     return rc;
 }
 
+/* A download's key is of its files alone; what it gives of them goes into the keys of those that
+ * use it. */
+static json_t *key_of_need(const struct plan_node *n)
+{
+    return json_pack("{s:s, s:O, s:O, s:O?, s:O?}", "key", n->key, "options", n->options, "inputs",
+                     n->inputs, "outputs", json_object_get(n->body, "outputs"), "values",
+                     json_object_get(n->body, "values"));
+}
+
 int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_err *err)
 {
     static const char *const parts[] = {"env", "build", "convert", "outputs", "values"};
@@ -293,7 +302,7 @@ int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_e
     int rc;
 
     for (size_t i = 0; i < n->need_count; i++)
-        json_object_set_new(needs, n->needs[i].as, json_string(p->nodes[n->needs[i].to].key));
+        json_object_set_new(needs, n->needs[i].as, key_of_need(&p->nodes[n->needs[i].to]));
     of = json_pack("{s:i, s:s, s:s, s:O, s:O, s:o}", "format", 1, "recipe", n->recipe->name,
                    "version", n->recipe->version, "options", n->options, "inputs", n->inputs,
                    "needs", needs);

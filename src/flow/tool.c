@@ -18,6 +18,7 @@
 
 #define TICK_MS     100
 #define PATIENCE_NS 2000000000
+#define READS       8 /* in a row: more than a pipe holds, 64 KiB */
 
 static bool is_program(const char *file)
 {
@@ -67,16 +68,17 @@ static int spawn(const struct tool *t, const char *file, int out, pid_t *pid, st
               : ASSAY_OK;
 }
 
-/* What there is to read now; false: the other end is closed. */
+/* What there is to read now, or a part of it: some print without end.  false: the other end is
+ * closed. */
 static bool read_some(const struct tool *t, int fd)
 {
     char buf[16384];
-    ssize_t n;
+    ssize_t n = 1;
 
-    while ((n = read(fd, buf, sizeof(buf))) > 0)
-        if (t->said)
+    for (int i = 0; i < READS && n > 0; i++)
+        if ((n = read(fd, buf, sizeof(buf))) > 0 && t->said)
             t->said(t->ctx, buf, (size_t)n);
-    return n < 0 && (errno == EAGAIN || errno == EINTR);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 enum ending { BY_ITSELF, STOPPED, LATE };
@@ -105,8 +107,8 @@ static int attend(const struct tool *t, pid_t pid, int fd, enum ending *how)
         if (asked && clock_ns() - asked > PATIENCE_NS)
             kill(-pid, SIGKILL);
     }
-    read_some(t, fd);
     kill(-pid, SIGKILL);
+    read_some(t, fd);
     return ended < 0 ? SIGKILL : status;
 }
 
