@@ -348,9 +348,15 @@ int start_test(Sut &sut, Qsl &qsl, const mlperf::TestSettings &t, const mlperf::
             "LoadGen: a run with server-issue-threads must be the only one of its process");
     any_run = true;
     threads_used = t.server_num_issue_query_threads > 0;
-    for (uint64_t i = 0; i < t.server_num_issue_query_threads; i++)
-        threads.emplace_back(mlperf::RegisterIssueQueryThread);
-    mlperf::StartTest(&sut, &qsl, t, log, audit);
+    try {
+        for (uint64_t i = 0; i < t.server_num_issue_query_threads; i++)
+            threads.emplace_back(mlperf::RegisterIssueQueryThread);
+        mlperf::StartTest(&sut, &qsl, t, log, audit);
+    } catch (...) { // they wait for a test that does not come; the process is about to end
+        for (std::thread &thread : threads)
+            thread.detach();
+        throw;
+    }
     for (std::thread &thread : threads)
         thread.join();
     return 0;

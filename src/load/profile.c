@@ -34,7 +34,7 @@ enum how { AT_LEAST, AT_MOST, EXACTLY };
 
 struct rule {
     const char *name;
-    double value; /* 0: there is none, anything goes */
+    double value; /* 0: there is none, anything goes; of a flag: it is off */
     enum how how;
     int origin;
     bool zero_is_unset; /* a user's 0 means "the official one" */
@@ -43,6 +43,11 @@ struct rule {
 static bool is_user(const struct settings *s, const char *name)
 {
     return settings_origin_of(s, name) > SETTINGS_MEASURED;
+}
+
+static bool is_flag(const char *name)
+{
+    return settings_find(name)->type == SETTINGS_BOOL;
 }
 
 static double value_of(const struct settings *s, const char *name)
@@ -73,7 +78,7 @@ static int fill(struct settings *s, const struct rule *r, struct assay_err *err)
     looser = r->how == AT_LEAST  ? user < r->value
              : r->how == AT_MOST ? user > r->value
                                  : user != r->value;
-    if (!profile_is_official(s) || r->value == 0 || !looser)
+    if (!profile_is_official(s) || (r->value == 0 && !is_flag(r->name)) || !looser)
         return 0;
     return assay_fail(
         err, ASSAY_EUSAGE,

@@ -29,10 +29,7 @@ struct court {
 
 static void add(struct court *c, json_t *list, const char *fmt, va_list ap)
 {
-    char text[600];
-
-    vsnprintf(text, sizeof(text), fmt, ap);
-    if (json_array_append_new(list, json_string(text)))
+    if (json_array_append_new(list, json_vsprintf(fmt, ap)))
         c->failed = true;
 }
 
@@ -299,6 +296,13 @@ static void check_samples(struct court *c)
     if (c->official->sample_concatenate_permutation &&
         !is_true(c, "effective_sample_concatenate_permutation"))
         reason(c, "sample_concatenate_permutation is off, this model needs it");
+    if (c->official->sample_concatenate_permutation ||
+        !is_true(c, "effective_sample_concatenate_permutation"))
+        return;
+    if (profile_is_official(c->s))
+        reason(c, "sample_concatenate_permutation is on, and official is off");
+    else
+        note(c, "sample_concatenate_permutation is on, and official is off");
 }
 
 static void check_accuracy_samples(struct court *c)

@@ -103,6 +103,20 @@ static const struct net_tensor *tensor_called(const struct net *net, const char 
     return NULL;
 }
 
+/* By our name or by the checkpoint's. */
+static bool is_ours(const struct net *net, const char *name)
+{
+    size_t n = net->spelling[1] ? strlen(net->spelling[1]) : 0;
+    char ours[160];
+
+    if (tensor_called(net, name))
+        return true;
+    if (!n || strncmp(name, net->spelling[1], n) != 0)
+        return false;
+    snprintf(ours, sizeof(ours), "%s%s", net->spelling[0], name + n);
+    return tensor_called(net, ours) != NULL;
+}
+
 static bool is_beside(const struct net *net, const char *name)
 {
     for (const char *const *b = net->beside; b && *b; b++)
@@ -121,8 +135,7 @@ static void find_surplus(const struct net *net, const struct state *s, const cha
 
         if (is_counter(name))
             continue;
-        if (strncmp(name, before, n) != 0 ||
-            !(tensor_called(net, name + n) || is_beside(net, name + n)))
+        if (strncmp(name, before, n) != 0 || !(is_ours(net, name + n) || is_beside(net, name + n)))
             add_name(surplus, name);
     }
 }

@@ -338,8 +338,9 @@ int graphdef_write(const struct net *net, const struct net_weights *w, uint64_t 
                         path);
     else if (s.bytes > LIMIT)
         rc = assay_fail(err, ASSAY_EUNSUPPORTED,
-                        "%s: would be %" PRIu64 " bytes, and a GraphDef ends at 2 GB", path,
-                        s.bytes);
+                        "%s: would be %" PRIu64
+                        " bytes, and a GraphDef ends at 2 GB; one in torchscript does not",
+                        path, s.bytes);
     else
         rc = write_file(&s, path, err);
     text_release(&s.node);

@@ -103,16 +103,18 @@ int quantize_probe(const struct quantizer *q, size_t first, size_t n, struct tex
 
 /* ---- the plan: ranges are known now ---- */
 
+/* The model's outputs stay as they are, also for who reads them in it. */
 static bool known(const struct quantizer *q, int tensor)
 {
-    return tensor >= 0 && q->tensors[tensor].seen >= 0 && q->wanted[q->tensors[tensor].seen].known;
+    return tensor >= 0 && !q->tensors[tensor].output && q->tensors[tensor].seen >= 0 &&
+           q->wanted[q->tensors[tensor].seen].known;
 }
 
 static void quantize_tensor(struct quantizer *q, int tensor)
 {
     struct quantize_value *t = &q->tensors[tensor];
 
-    if (t->quantized || t->output || !known(q, tensor))
+    if (t->quantized || !known(q, tensor))
         return;
     t->quantized = t->float_source = true;
     t->levels = spread_levels(q->wanted[t->seen].range);

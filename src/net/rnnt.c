@@ -24,9 +24,12 @@ struct size {
 
 static const struct size full = {1024, 320, 512}, narrow = {24, 12, 16};
 
-/* The official checkpoint has all three networks, and the tables of its pre-processing. */
-static const char *const checkpoint[] = {
-    "encoder.", "prediction.", "joint_net.", "joint.", "audio_preprocessor.featurizer.", NULL};
+/* The official checkpoint has all three networks, and the tables of its pre-processing; of a net's
+ * own part nothing may be left over. */
+#define TABLES "audio_preprocessor.featurizer."
+static const char *const beside_encoder[] = {"prediction.", "joint_net.", "joint.", TABLES, NULL};
+static const char *const beside_prediction[] = {"encoder.", "joint_net.", "joint.", TABLES, NULL};
+static const char *const beside_joint[] = {"encoder.", "prediction.", TABLES, NULL};
 
 static int layers(struct net *net, const char *name, int x, int count, int width)
 {
@@ -40,7 +43,7 @@ static void encoder(struct net *net, const struct size *z)
     int x;
 
     net->analytic = true;
-    net->beside = checkpoint;
+    net->beside = beside_encoder;
     x = net_add_frames(net, "frames", 500, FRAME);
     x = layers(net, "encoder.pre_rnn.lstm", x, 2, z->encoder);
     x = net_add_plain(net, NET_STACKTIME, "encoder.stack_time", x);
@@ -56,7 +59,7 @@ static void prediction(struct net *net, const struct size *z)
     char name[32];
 
     net->analytic = true;
-    net->beside = checkpoint;
+    net->beside = beside_prediction;
     x = net_add_number(net, "label");
     for (i = 0; i < 4; i++)
         state[i] = net_add_row(net, in[i], ASSAY_F32, z->prediction);
@@ -80,7 +83,7 @@ static void joint(struct net *net, const struct size *z)
     int e, p, x;
 
     net->analytic = true;
-    net->beside = checkpoint;
+    net->beside = beside_joint;
     net->spelling[0] = "joint.net.";
     net->spelling[1] = "joint_net.";
     e = net_add_row(net, "encoded", ASSAY_F32, z->encoder);
