@@ -119,7 +119,7 @@ class BareOnnx:
         folder = build / "lib" / "assay" / "runtimes" / self.engine
         runtime = next(folder.glob(self.library), None)
         if not runtime:
-            raise Failed(f"{folder / self.library} is not there: run make engine-{self.engine} first")
+            raise Missing(f"{folder / self.library} is not there: run make engine-{self.engine} first")
         self.samples = assay.samples(self.engine)
         self.base = [build / "bench" / self.program, "--library", runtime, "--model", assay.model(self.form)]
 

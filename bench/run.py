@@ -4,7 +4,7 @@
     bench/run BUILD [--quick] [--only a|b|c|d|e] [--engine NAME] [--rounds N] [--json FILE]
 
 (a) the null engine through the whole of Assay against a null SUT straight on LoadGen;
-(b) ResNet-50 on an engine (ONNX Runtime) under Assay against a loop straight on that engine's C API;
+(b) ResNet-50 on each engine that is installed under Assay, against a loop straight on that engine's own API;
 (c) pre-processing against libjpeg-turbo's decoding alone and against the official ways in Python;
 (d) the other benchmarks on ONNX Runtime against a loop on its C API that makes the same calls;
 (e) BERT with questions at their own lengths against all padded to 384.
@@ -221,7 +221,18 @@ def part_a(suite, assay):
 # ---- (b) ResNet-50 on an engine --------------------------------------------------------------------------------------
 
 def part_b(suite, assay):
-    bare = peers.ENGINES[suite.args.engine](assay, suite.args.build)
+    for name in [suite.args.engine] if suite.args.engine else peers.ENGINES:
+        try:
+            bare = peers.ENGINES[name](assay, suite.args.build)
+        except peers.Missing as why:
+            if suite.args.engine:
+                raise peers.Failed(str(why)) from why
+            suite.note(f"  (b) on {name} is skipped: {why}")
+            continue
+        engine_of_b(suite, assay, bare)
+
+
+def engine_of_b(suite, assay, bare):
     suite.section(f"(b) ResNet-50 on {bare.title} under Assay, against a bare loop at its best settings")
     rounds_wanted = suite.args.rounds
     best = bare.search(suite.progress, 2 if suite.args.quick else 4)
@@ -233,7 +244,7 @@ def part_b(suite, assay):
     rounds = suite.alternate("ResNet-50 Offline", rounds_wanted,
                              lambda: assay.run("Offline", bare.engine, settings),
                              lambda: bare.offline(best, count))
-    suite.add([Row("ResNet-50 Offline", "/s", limit=0.98, below=False, key="rate"),
+    suite.add([Row(f"{bare.engine} Offline", "/s", limit=0.98, below=False, key="rate"),
                Row("  lane time in engine / wall", "", "alone", 0.98, below=False, key="busy")], rounds)
     single = bare.search_single(suite.progress, 2 if suite.args.quick else 4)
     suite.note(f"  the bare loop's best for one sample: {bare.describe(single)}")
@@ -241,8 +252,8 @@ def part_b(suite, assay):
     rounds = suite.alternate("ResNet-50 SingleStream", rounds_wanted,
                              lambda: assay.run("SingleStream", bare.engine, stream),
                              lambda: bare.single(single, suite.args.block))
-    suite.add([Row("ResNet-50 SingleStream p90", "ns", limit=1.01, key="p90"),
-               Row("ResNet-50 SingleStream p50", "ns", key="p50"),
+    suite.add([Row(f"{bare.engine} SingleStream p90", "ns", limit=1.01, key="p90"),
+               Row(f"{bare.engine} SingleStream p50", "ns", key="p50"),
                Row("  lane time in engine / wall", "", "alone", 0.98, below=False, key="busy")], rounds)
 
 
@@ -381,7 +392,7 @@ def arguments():
     p.add_argument("build", type=pathlib.Path, help="a finished build folder: build/release")
     p.add_argument("--quick", action="store_true", help="3 rounds and short blocks: a look, not a verdict")
     p.add_argument("--only", choices="abcde", help="one part")
-    p.add_argument("--engine", choices=sorted(peers.ENGINES), default="onnxruntime", help="of part b")
+    p.add_argument("--engine", choices=sorted(peers.ENGINES), help="of part b (default: all that are installed)")
     p.add_argument("--rounds", type=int, help="rounds of A B B A (default: 10; 2 or 4 in d and e)")
     p.add_argument("--json", metavar="FILE", help="also write everything that was measured")
     args = p.parse_args()

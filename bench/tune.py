@@ -192,7 +192,7 @@ def carry_out(args, name, measure):
         print(f"{machine()}\n{assay.versions()}", flush=True)
         try:
             measure(assay, pathlib.Path(work), results)
-        except peers.Failed as why:
+        except (peers.Failed, peers.Missing) as why:
             print(f"{name}: {why}", file=sys.stderr)
             return 3
         finally:

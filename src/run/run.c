@@ -20,6 +20,7 @@
 #include "engine/host.h"
 #include "load/conf.h"
 #include "load/verdict.h"
+#include "record/cell.h"
 #include "record/conditions.h"
 #include "record/energy.h"
 #include "record/record.h"
@@ -258,10 +259,11 @@ static void judge_dataset(const struct job *j, struct verdict *v)
     if (strcmp(v->word, "VALID") != 0 || !tree_bool(dataset, "unofficial", false))
         return;
     snprintf(v->word, sizeof(v->word), "QUICK-VALID");
-    json_array_append_new(v->notes,
-                          json_sprintf("the data set (%lld samples) is not the whole official one, in its order: "
-                                       "no result of the round",
-                                       (long long)tree_int(dataset, "samples", 0)));
+    json_array_append_new(
+        v->notes,
+        json_sprintf("the data set (%lld samples) is not the whole official one, in its order: "
+                     "no result of the round",
+                     (long long)tree_int(dataset, "samples", 0)));
 }
 
 static int put_performance(struct job *j, const struct detail *d, struct assay_err *err)
@@ -334,6 +336,8 @@ static void add_notes(struct job *j)
     int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0);
     const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
     const char *model = tree_text(j->result, "note", NULL);
+    const char *asked = j->final.precision,
+               *executed = asked ? cell_executed(j->result, asked) : NULL;
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
 
@@ -347,6 +351,10 @@ static void add_notes(struct job *j)
         add_note(j, "%s", model);
     if (padding)
         add_note(j, "%s", padding);
+    if (executed) {
+        snprintf(text, sizeof(text), "%.40s was asked for, %.40s was executed", asked, executed);
+        add_note(j, "%s", text);
+    }
     if (own > 0) {
         snprintf(text, sizeof(text),
                  "own bound %.0f ms: a single sample's p99 is over the official %.0f ms", own,

@@ -137,6 +137,8 @@ static void official_refuses(void **state)
         {"count", "10", "--count: not with --profile official:v6.1"},
         {"accuracy-sample-count", "10", "--accuracy-sample-count: not with"},
         {"performance-issue-same", "true", "--performance-issue-same: not with"},
+        {"sample-concatenate-permutation", "true",
+         "--sample-concatenate-permutation: 1 is not the 0"},
         {"round", "v6.0", "--round: v6.0 contradicts --profile official:v6.1"},
     };
     struct settings s;

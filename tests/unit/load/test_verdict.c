@@ -185,6 +185,8 @@ static void one_change_each(void **state)
         {{"effective_performance_sample_count", "1023"},
          "performance_sample_count is 1023, official is 1024"},
         {{"effective_performance_sample_count", "50001"}, "the data set has 50000 samples"},
+        {{"effective_sample_concatenate_permutation", "true"},
+         "sample_concatenate_permutation is on, and official is off"},
     };
     struct settings s;
     struct verdict v;
@@ -238,6 +240,34 @@ static void audits_and_notes(void **state)
         detail_release(&d);
     }
     settings_release(&s);
+}
+
+/* A text that is longer than any line, and not of ASCII. */
+static void a_long_text(void **state)
+{
+    static const struct pair audit = {"effective_performance_issue_same", "true"};
+    char path[1000];
+    struct settings s;
+    struct verdict v;
+    struct detail d;
+
+    (void)state;
+    for (int odd = 0; odd < 2; odd++) {
+        size_t n = (size_t)odd;
+
+        memset(path, 'a', n);
+        for (int i = 0; i < 400; i++, n += 2)
+            memcpy(path + n, "\xc3\xbc", 2);
+        path[n] = 0;
+        official_settings(&s);
+        settings_set(&s, "audit-config", path, SETTINGS_CLI, "-", NULL);
+        make_log(&d, &audit);
+        assert_int_equal(verdict_judge(&d, &s, &official, 50000, &v, NULL), 0);
+        assert_true(has(v.notes, path));
+        verdict_release(&v);
+        detail_release(&d);
+        settings_release(&s);
+    }
 }
 
 /* A quick run with its own bound on a small data set: valid, and the reader is told. */
@@ -351,10 +381,10 @@ static void accuracy_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_log),           cmocka_unit_test(one_change_each),
-        cmocka_unit_test(audits_and_notes),     cmocka_unit_test(quick_notes),
-        cmocka_unit_test(warnings_are_counted), cmocka_unit_test(offline_counts),
-        cmocka_unit_test(accuracy_log),
+        cmocka_unit_test(a_good_log),       cmocka_unit_test(one_change_each),
+        cmocka_unit_test(audits_and_notes), cmocka_unit_test(a_long_text),
+        cmocka_unit_test(quick_notes),      cmocka_unit_test(warnings_are_counted),
+        cmocka_unit_test(offline_counts),   cmocka_unit_test(accuracy_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

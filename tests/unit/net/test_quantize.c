@@ -424,6 +424,91 @@ static void strangers_pass_through(void **state)
     text_release(&made);
 }
 
+static void add_node(struct text *graph, const char *const *in, const char *out)
+{
+    struct text t;
+
+    text_init(&t, 256);
+    for (; *in; in++)
+        wire_string(&t, 1, *in);
+    wire_string(&t, 2, out);
+    wire_string(&t, 4, "Conv");
+    wire_message(graph, 1, &t);
+    text_release(&t);
+}
+
+static void add_floats(struct text *graph, const char *name, int rank, const float *x, size_t n)
+{
+    struct text t;
+
+    text_init(&t, 256);
+    for (int d = 0; d < rank; d++)
+        wire_int(&t, 1, d < 2 ? 2 : 1);
+    wire_int(&t, 2, 1);
+    wire_string(&t, 8, name);
+    wire_head(&t, 9, n * sizeof(*x));
+    text_addn(&t, (const char *)x, n * sizeof(*x));
+    wire_message(graph, 5, &t);
+    text_release(&t);
+}
+
+/* c = Conv(x, w) and y = Conv(c, w, b): both are given out. */
+static void make_two_outputs(struct text *model)
+{
+    static const char *const first[] = {"x", "w", NULL}, *const second[] = {"c", "w2", "b", NULL},
+                             *const ends[] = {"x", "c", "y"};
+    static const float w[4] = {1, -2, 3, 0.5f}, w2[4] = {0.25f, -0.5f, 0.125f, 0.25f},
+                       b[2] = {0.5f, -0.25f};
+    struct text graph, t;
+
+    text_init(&graph, 4096);
+    text_init(&t, 256);
+    add_node(&graph, first, "c");
+    add_node(&graph, second, "y");
+    add_floats(&graph, "w", 4, w, 4);
+    add_floats(&graph, "w2", 4, w2, 4);
+    add_floats(&graph, "b", 1, b, 2);
+    for (int i = 0; i < 3; i++) {
+        text_clear(&t);
+        wire_string(&t, 1, ends[i]);
+        wire_message(&graph, i ? 12 : 11, &t);
+    }
+    text_clear(model);
+    wire_int(model, 1, 8);
+    wire_message(model, 7, &graph);
+    text_clear(&t);
+    wire_int(&t, 2, 13);
+    wire_message(model, 8, &t);
+    text_release(&graph);
+    text_release(&t);
+}
+
+/* An output stays float32, and so does who reads it: there is no scale for a bias to have. */
+static void who_reads_an_output_stays_float(void **state)
+{
+    struct text model, made;
+    struct quantize_sum sum;
+    struct quantizer *q;
+    struct onnx_model m;
+
+    (void)state;
+    text_init(&model, 1 << 16);
+    text_init(&made, 1 << 16);
+    make_two_outputs(&model);
+    q = open_known(model.s, model.len);
+    assert_int_equal(quantize_model(q, &made, &sum, NULL), ASSAY_OK);
+    assert_int_equal(sum.nodes, 2);
+    assert_int_equal(sum.quantized, 1);
+    assert_int_equal(onnx_read(made.s, made.len, "made", &m, NULL), ASSAY_OK);
+    assert_non_null(initializer(&m, "w_quantized"));
+    assert_null(initializer(&m, "w2_quantized"));
+    assert_string_equal(reader(&m, "w2")->op, "Conv");
+    onnx_release(&m);
+    quantize_close(q);
+    text_release(&model);
+    text_release(&made);
+}
+
 static void refuses(const struct text *model, const char *words)
 {
     struct quantizer *q = NULL;
@@ -572,6 +657,7 @@ int main(void)
                                        cmocka_unit_test(unknown_ranges_stay_float),
                                        cmocka_unit_test(the_probe_gives_inner_tensors),
                                        cmocka_unit_test(strangers_pass_through),
+                                       cmocka_unit_test(who_reads_an_output_stays_float),
                                        cmocka_unit_test(what_cannot_be_is_refused),
                                        cmocka_unit_test(a_circle_ends),
                                        cmocka_unit_test(a_transformer_is_quantised),

@@ -66,6 +66,8 @@ static json_t *make_record(const char *root, int scenario, int run, bool wrong)
     settings_init(&s, NULL);
     settings_set(&s, "engine", "null", SETTINGS_CLI, "-", NULL);
     settings_set(&s, "lanes", "3", SETTINGS_CLI, "-", NULL);
+    settings_set(&s, "precision", "fp32", SETTINGS_TUNED, "-", NULL); /* as explore chose */
+    settings_set(&s, "threads", "2", SETTINGS_TUNED, "-", NULL);
     settings_set(&s, "target-latency-ms", "2", SETTINGS_MEASURED, "-", NULL);
     r = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:b, s:b}, s:{s:b, s:s, s:[]}, s:{s:s}, s:{s:s, "
@@ -194,6 +196,7 @@ static void check_written(const char *root)
     snprintf(path, sizeof(path), "%s/tree/closed/ACME/results/1/resnet50/Offline/README.md", root);
     assert_int_equal(file_read(path, 1 << 20, &text, &len, NULL), 0);
     assert_non_null(strstr(text, " assay --model 'a b.yaml'"));
+    assert_non_null(strstr(text, " --threads 2")); /* every setting, also what was found */
     free(text);
 }
 
@@ -421,6 +424,8 @@ static void settings_of_missing_runs(void **state)
         submit_settings_command(&s, &t);
         assert_non_null(strstr(t.s, "assay run resnet50 --engine null"));
         assert_non_null(strstr(t.s, " --lanes 3"));
+        assert_non_null(strstr(t.s, " --precision fp32")); /* it is one system */
+        assert_null(strstr(t.s, " --threads"));
         text_release(&t);
         settings_release(&s);
     }
