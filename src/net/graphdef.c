@@ -339,7 +339,7 @@ int graphdef_write(const struct net *net, const struct net_weights *w, uint64_t 
     else if (s.bytes > LIMIT)
         rc = assay_fail(err, ASSAY_EUNSUPPORTED,
                         "%s: would be %" PRIu64
-                        " bytes, and a GraphDef ends at 2 GB; one in torchscript does not",
+                        " bytes, and a GraphDef ends at 2 GB; one in onnx or torchscript does not",
                         path, s.bytes);
     else
         rc = write_file(&s, path, err);

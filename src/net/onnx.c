@@ -5,7 +5,10 @@
  * metadata } and a message's length stands in front of it, so sizes come first: nodes and
  * descriptions are built in memory (some kB), initialisers' sizes follow from their shapes, and
  * then weights are streamed one tensor at a time.  Memory above the weights themselves: one tensor.
- */
+ *
+ * Where the file would be too large, the numbers lie in PATH.data beside it (external data), each
+ * tensor's at a multiple of ALIGN, where it can be mapped.  That file is whole before the first
+ * appears. */
 #include "net/exact.h"
 #include "net/onnx.h"
 
@@ -25,10 +28,18 @@ enum {
     MODEL_METADATA = 14
 };
 enum { GRAPH_NAME = 2, GRAPH_INITIALIZER = 5, GRAPH_INPUT = 11, GRAPH_OUTPUT = 12 };
-enum { TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9 };
+enum {
+    TENSOR_DIMS = 1,
+    TENSOR_TYPE = 2,
+    TENSOR_NAME = 8,
+    TENSOR_RAW = 9,
+    TENSOR_EXTERNAL = 13,
+    TENSOR_LOCATION = 14
+};
 enum { ELEM_FLOAT = 1, ELEM_INT64 = 7 };
 
 #define LIMIT 0x7fffffffu /* protobuf's parsers stop at 2 GB */
+#define ALIGN 64
 
 /* ---- inputs, outputs, model ---- */
 
@@ -96,10 +107,24 @@ static void model_tail(struct text *tail, const struct net *net, const struct ne
 
 /* ---- initialisers ---- */
 
-/* Everything of an initialiser but its numbers, which follow. */
-static void tensor_head(struct text *head, const struct net_layer *l, const struct net_constant *c,
-                        bool turned)
+static void external(struct text *t, const char *key, const char *value)
 {
+    struct text pair;
+
+    text_init(&pair, META_MAX);
+    wire_string(&pair, 1, key);
+    wire_string(&pair, 2, value);
+    wire_message(t, TENSOR_EXTERNAL, &pair);
+    text_release(&pair);
+}
+
+/* Everything of an initialiser but its numbers, which follow, or lie in the file `beside` from `at`
+ * on. */
+static void tensor_head(struct text *head, const struct net_layer *l, const struct net_constant *c,
+                        bool turned, const char *beside, uint64_t at)
+{
+    uint64_t bytes = c->count * sizeof(float);
+    char number[24];
     struct text t;
     char full[96];
     uint32_t i;
@@ -112,8 +137,17 @@ static void tensor_head(struct text *head, const struct net_layer *l, const stru
         wire_int(&t, TENSOR_DIMS, (uint64_t)c->dims[turned ? c->rank - 1 - i : i]);
     wire_int(&t, TENSOR_TYPE, ELEM_FLOAT);
     wire_string(&t, TENSOR_NAME, full);
-    wire_head(&t, TENSOR_RAW, c->count * sizeof(float));
-    wire_head(head, GRAPH_INITIALIZER, t.len + c->count * sizeof(float));
+    if (beside) {
+        external(&t, "location", beside);
+        snprintf(number, sizeof(number), "%" PRIu64, at);
+        external(&t, "offset", number);
+        snprintf(number, sizeof(number), "%" PRIu64, bytes);
+        external(&t, "length", number);
+        wire_int(&t, TENSOR_LOCATION, 1);
+    } else {
+        wire_head(&t, TENSOR_RAW, bytes);
+    }
+    wire_head(head, GRAPH_INITIALIZER, t.len + (beside ? 0 : bytes));
     text_addn(head, t.s, t.len);
     text_release(&t);
 }
@@ -122,8 +156,10 @@ static void tensor_head(struct text *head, const struct net_layer *l, const stru
 struct sink {
     const struct net *net;
     const struct net_weights *w;
-    struct file_whole *file; /* NULL: count */
-    uint64_t bytes;
+    struct file_whole *file, *data; /* file NULL: count; data: of the numbers */
+    const char *beside;             /* the other file's name; NULL: there is none */
+    uint64_t bytes;                 /* of the file */
+    uint64_t at;                    /* in the other file */
     struct text head;
 };
 
@@ -132,8 +168,10 @@ static const int onnx_gates[4] = {0, 3, 1, 2}; /* i o f g */
 static int put_values(struct sink *s, int at, int k, const struct net_constant *c, bool turned,
                       struct assay_err *err)
 {
+    static const char nothing[ALIGN];
     float *values = net_constant_values(s->net, s->w, at, k, err);
     int rc = values ? file_whole_write(s->file, s->head.s, s->head.len, err) : ASSAY_EFAIL;
+    size_t bytes = c->count * sizeof(float);
 
     bool lstm = s->net->layers[at].op == NET_LSTM;
 
@@ -142,7 +180,9 @@ static int put_values(struct sink *s, int at, int k, const struct net_constant *
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name,
                         s->net->layers[at].name);
     if (!rc)
-        rc = file_whole_write(s->file, values, c->count * sizeof(float), err);
+        rc = file_whole_write(s->beside ? s->data : s->file, values, bytes, err);
+    if (!rc && s->beside)
+        rc = file_whole_write(s->data, nothing, -bytes % ALIGN, err);
     free(values);
     return rc;
 }
@@ -154,13 +194,15 @@ static int put_all(struct sink *s, struct assay_err *err)
     bool turned;
     int i, k, rc = ASSAY_OK;
 
+    s->bytes = s->at = 0;
     for (i = 0; !rc && i < s->net->layer_count; i++) {
         for (k = 0; !rc && k < net_constants(s->net, i); k++) {
             c = net_constant_of(s->net, i, k);
             turned = k == 0 && onnx_is_matmul(&l[i]);
             text_clear(&s->head);
-            tensor_head(&s->head, &l[i], &c, turned);
-            s->bytes += s->head.len + c.count * sizeof(float);
+            tensor_head(&s->head, &l[i], &c, turned, s->beside, s->at);
+            s->bytes += s->head.len + (s->beside ? 0 : c.count * sizeof(float));
+            s->at += (c.count * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
             if (s->file)
                 rc = put_values(s, i, k, &c, turned, err);
         }
@@ -170,18 +212,12 @@ static int put_all(struct sink *s, struct assay_err *err)
 
 /* ---- the file ---- */
 
-static int write_file(struct sink *s, struct text *part, const char *path, uint64_t total,
-                      struct assay_err *err)
+static int write_parts(struct sink *s, const struct text *part, const char *path,
+                       struct assay_err *err)
 {
     struct file_whole file;
-    int rc;
+    int rc = file_whole_begin(&file, path, err);
 
-    if (total > LIMIT)
-        return assay_fail(err, ASSAY_EUNSUPPORTED,
-                          "%s: would be %" PRIu64 " bytes, and an ONNX file ends at 2 GB; one in "
-                          "torchscript does not",
-                          path, total);
-    rc = file_whole_begin(&file, path, err);
     if (rc)
         return rc;
     s->file = &file;
@@ -190,6 +226,8 @@ static int write_file(struct sink *s, struct text *part, const char *path, uint6
         rc = put_all(s, err);
     if (!rc)
         rc = file_whole_write(&file, part[1].s, part[1].len, err);
+    if (!rc && s->beside)
+        rc = file_whole_commit(s->data, err);
     if (!rc)
         rc = file_whole_commit(&file, err);
     file_whole_abandon(&file);
@@ -197,12 +235,39 @@ static int write_file(struct sink *s, struct text *part, const char *path, uint6
     return rc;
 }
 
+static int write_file(struct sink *s, const struct text *part, const char *path,
+                      struct assay_err *err)
+{
+    struct file_whole data;
+    char *other;
+    int rc;
+
+    if (!s->beside)
+        return write_parts(s, part, path, err);
+    other = text_format("%s" ONNX_DATA, path);
+    rc = other ? file_whole_begin(&data, other, err)
+               : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", path);
+    if (!rc) {
+        s->data = &data;
+        rc = write_parts(s, part, path, err);
+        file_whole_abandon(&data);
+    }
+    free(other);
+    return rc;
+}
+
 int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
                struct assay_err *err)
 {
+    return onnx_write_within(net, w, seed, path, LIMIT, err);
+}
+
+int onnx_write_within(const struct net *net, const struct net_weights *w, uint64_t seed,
+                      const char *path, uint64_t limit, struct assay_err *err)
+{
     struct sink s = {.net = net, .w = w};
     struct text part[2], nodes, ends; /* part: what stands before and behind the initialisers */
-    uint64_t graph;
+    char *beside = NULL;
     int i, rc;
 
     text_init(&s.head, META_MAX);
@@ -219,26 +284,31 @@ int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed
         value_info(&ends, GRAPH_INPUT, &net->inputs[i]);
     for (i = 0; i < net->output_count; i++)
         value_info(&ends, GRAPH_OUTPUT, &net->outputs[i]);
-    rc = put_all(&s, err);
-    if (rc)
-        goto out;
-    graph = nodes.len + s.bytes + ends.len;
-    wire_int(&part[0], MODEL_IR_VERSION, onnx_opset(net) < 15 ? 7 : 8);
-    wire_string(&part[0], MODEL_PRODUCER, "assay");
-    wire_head(&part[0], MODEL_GRAPH, graph);
-    text_addn(&part[0], nodes.s, nodes.len);
     text_addn(&part[1], ends.s, ends.len);
     model_tail(&part[1], net, w, seed);
+    rc = put_all(&s, err);
+    if (!rc && nodes.len + s.bytes + part[1].len + META_MAX > limit) {
+        s.beside = beside = text_format("%s" ONNX_DATA, file_base(path));
+        rc =
+            beside ? put_all(&s, err) : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", path);
+    }
+    if (rc)
+        goto out;
+    wire_int(&part[0], MODEL_IR_VERSION, onnx_opset(net) < 15 ? 7 : 8);
+    wire_string(&part[0], MODEL_PRODUCER, "assay");
+    wire_head(&part[0], MODEL_GRAPH, nodes.len + s.bytes + ends.len);
+    text_addn(&part[0], nodes.s, nodes.len);
     if (nodes.cut || ends.cut || s.head.cut || part[0].cut || part[1].cut)
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory while %s is written", net->name,
                         path);
     else
-        rc = write_file(&s, part, path, part[0].len + s.bytes + part[1].len, err);
+        rc = write_file(&s, part, path, err);
 out:
     text_release(&s.head);
     text_release(&part[0]);
     text_release(&part[1]);
     text_release(&nodes);
     text_release(&ends);
+    free(beside);
     return rc;
 }

@@ -6,9 +6,14 @@
 
 /* Opset 13 (17 with layer norm), batch norm folded, weights as raw_data, free dimensions symbolic,
  * metadata assay.synthetic (only of synthetic weights), assay.net, assay.seed or
- * assay.weights_sha256.  The file appears whole; more than 2 GB is refused (protobuf's limit). */
+ * assay.weights_sha256.  The file appears whole.  Beyond 2 GB (protobuf's limit) the weights lie in
+ * PATH.data beside it, which is whole before that. */
+#define ONNX_DATA ".data"
 int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
                struct assay_err *err);
+/* The same with another limit, in bytes, for tests. */
+int onnx_write_within(const struct net *net, const struct net_weights *w, uint64_t seed,
+                      const char *path, uint64_t limit, struct assay_err *err);
 
 /* The same in int8 (quantize.h), with ranges from a pass over made-up inputs: of image classifiers
  * and of BERT.  Writes the fp32 file beside it first, and removes that. */
