@@ -16,14 +16,15 @@ struct adopt_ask {
 };
 
 /* {"dry", "looked": [{"path", "by"}], "folders", "files", "unread": [{"path", "why"}], "rows":
- * [{"state", "recipe", "version", "options", "path", "how", "entry"}]}.  state:
+ * [{"state", "recipe", "version", "options", "path", "how", "entry", "file", "links"}]}.  state:
  *   adopted     remembered now; fits: would be (dry); known: it was before
  *   unverified  it is called so, and nothing tells whether it is: not taken
  *   differs     another digest or size: not taken
  *   incomplete  a file that the recipe wants is missing: not taken
- * how: by what it was verified, or why it was not taken.  Of a recipe that fits somewhere only that
- * is told.  Of several files that lie in several folders, links to them are put together in
- * <cache>/have. */
+ * entry: the tags of the entry in the cache of MLC or CM; file: the one that differs; links: what
+ * was put together.  how: by what it was verified, or why it was not taken.  Of a recipe that fits
+ * somewhere only that is told.  Of several files that lie in several folders, links to them are put
+ * together in <cache>/have. */
 int adopt(const struct adopt_ask *ask, json_t **report, struct assay_err *err);
 
 #endif

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -60,11 +59,12 @@ static bool is_walked(const struct adopt_walk *w, const char *place)
 static json_t *read_beside(const char *folder, const char *const *names)
 {
     json_t *tree = NULL;
+    struct stat st;
 
     for (; *names && !tree; names++) {
         char *path = file_join(folder, *names);
 
-        if (path && file_exists(path) && tree_read_json(path, &tree, NULL))
+        if (path && !stat(path, &st) && S_ISREG(st.st_mode) && tree_read_json(path, &tree, NULL))
             tree = NULL;
         free(path);
     }
@@ -129,61 +129,80 @@ static bool leads_up(const char *path, const char *folder)
     return up;
 }
 
-/* A member of a folder: a file is told at once, the name of a folder is kept. */
-static void add_member(struct adopt_walk *w, const char *folder, const char *entry,
-                       const struct dirent *d, json_t *folders)
+static bool is_folder(const char *folder, const struct dirent *d)
 {
-    bool is_dir = d->d_type == DT_DIR;
     char *path;
+    bool is;
 
-    if (d->d_type == DT_LNK || d->d_type == DT_UNKNOWN) {
-        path = file_join(folder, d->d_name);
-        is_dir = path && file_is_dir(path);
-        if (is_dir && leads_up(path, folder))
-            is_dir = false;
-        free(path);
-    }
-    if (!is_dir) {
-        w->files++;
-        w->file(w->ctx, folder, d->d_name, entry);
-    } else if (json_array_append_new(folders, json_string(d->d_name))) {
-        adopt_walk_unread(w, folder, "the name of a folder in it is not UTF-8");
-    }
+    if (d->d_type != DT_LNK && d->d_type != DT_UNKNOWN)
+        return d->d_type == DT_DIR;
+    path = file_join(folder, d->d_name);
+    is = path && file_is_dir(path);
+    free(path);
+    return is;
 }
 
-static int read_folder(struct adopt_walk *w, const char *path, const char *entry, json_t *folders,
-                       struct assay_err *err)
+static int shown(const struct dirent *d)
 {
-    DIR *dir = opendir(path);
-    struct dirent *d;
+    return strcmp(d->d_name, ".") && strcmp(d->d_name, "..") && strcmp(d->d_name, ".git");
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* The folders below, when the files of this one were told. */
+static int walk_below(struct adopt_walk *w, const char *path, const char *entry, int depth,
+                      struct dirent *const *list, int n, struct assay_err *err)
+{
     int rc = ASSAY_OK;
 
-    if (!dir) {
+    for (int i = 0; !rc && i < n; i++) {
+        char *below = is_folder(path, list[i]) ? file_join(path, list[i]->d_name) : NULL;
+
+        if (below && (list[i]->d_type == DT_DIR || !leads_up(below, path)))
+            rc = walk_folder(w, below, entry, depth + 1, err);
+        free(below);
+    }
+    return rc;
+}
+
+static int read_folder(struct adopt_walk *w, const char *path, const char *entry, int depth,
+                       struct assay_err *err)
+{
+    struct dirent **list = NULL;
+    int n = scandir(path, &list, shown, by_bytes), rc = ASSAY_OK;
+
+    if (n < 0) {
         adopt_walk_unread(w, path, strerror(errno));
         return ASSAY_OK;
     }
     w->folders++;
-    while (!rc && (d = readdir(dir))) {
+    for (int i = 0; !rc && i < n; i++) {
         if (w->stop && *w->stop)
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
-        else if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-                 strcmp(d->d_name, ".git") != 0)
-            add_member(w, path, entry, d, folders);
+        else if (!is_folder(path, list[i])) {
+            w->files++;
+            w->file(w->ctx, path, list[i]->d_name, entry);
+        }
     }
-    closedir(dir);
-    if (!rc)
+    if (!rc) {
         w->folder(w->ctx, path, entry);
+        rc = walk_below(w, path, entry, depth, list, n, err);
+    }
+    for (int i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
     return rc;
 }
 
 static int walk_folder(struct adopt_walk *w, const char *path, const char *entry, int depth,
                        struct assay_err *err)
 {
-    json_t *folders, *v;
-    char *own, *below;
     struct stat st;
-    int rc = ASSAY_OK;
-    size_t i;
+    char *own;
+    int rc;
 
     if (stat(path, &st)) {
         adopt_walk_unread(w, path, strerror(errno));
@@ -195,19 +214,9 @@ static int walk_folder(struct adopt_walk *w, const char *path, const char *entry
         adopt_walk_unread(w, path, depth > MAX_DEPTH ? "too deep" : "too many files before it");
         return ASSAY_OK;
     }
-    folders = json_array();
     own = read_entry(w, path);
-    entry = own ? own : entry;
-    rc = read_folder(w, path, entry, folders, err);
-    json_array_foreach(folders, i, v)
-    {
-        below = rc ? NULL : file_join(path, json_string_value(v));
-        if (below)
-            rc = walk_folder(w, below, entry, depth + 1, err);
-        free(below);
-    }
+    rc = read_folder(w, path, own ? own : entry, depth, err);
     free(own);
-    json_decref(folders);
     return rc;
 }
 
