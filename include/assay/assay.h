@@ -156,6 +156,14 @@ ASSAY_API int assay_cache(const char *cache, char **entries, struct assay_err *e
  * (assay.cache-verify/1).  What is "damaged" is no error of the call. */
 ASSAY_API int assay_cache_verify(const char *cache, const char *entry, char **result,
                                  struct assay_err *err);
+/* Finds in folders of a user what recipes fetch or check, verifies it, and remembers where it is
+ * for assay_get and assay_run; nothing is copied and nothing is run (assay.cache-adopt/1).  dirs:
+ * files or folders; NULL or empty: the caches of MLC and CM ($MLC_REPOS, $CM_REPOS, else below the
+ * home folder).  "rows" has what was "adopted" (dry: what "fits"), was "known" before, or was not
+ * taken because it "differs", is "incomplete" or "unverified"; "how" says by what, or why.  Reads
+ * every byte of what could fit; may take minutes. */
+ASSAY_API int assay_cache_adopt(const char *const *dirs, const char *cache, bool dry, char **report,
+                                struct assay_err *err);
 
 /* ---- what is here ---- */
 

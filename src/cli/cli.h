@@ -172,6 +172,9 @@ int cli_records(struct cli_input *in, json_t **records);
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */
 
+/* The verb `adopt` of the command cache. */
+int cli_cache_adopt(struct cli_input *in);
+
 /* check.c: `assay engines check ENGINE`. */
 int cli_check_engine(struct cli_input *in);
 

@@ -440,6 +440,9 @@ static const struct cli_verb verbs[] = {
     {"unpin", "ENTRY", "let it be pruned again", unpin},
     {"remove", "ENTRY", "remove one entry", remove_entry},
     {"path", "[ENTRY]", "the folder of an entry's files, or of all", path},
+    {"adopt", "[DIR...]",
+     "find, verify and remember what recipes would fetch: in DIR, or in the caches of MLC and CM",
+     cli_cache_adopt},
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
@@ -462,5 +465,12 @@ const struct cli_command cli_cmd_cache = {
             "what was removed is made again when something needs it.\n\n"
             "    assay cache\n"
             "    assay cache prune --older-than 30d --keep 20G --dry-run\n"
-            "    assay cache verify",
+            "    assay cache verify\n\n"
+            "What the automation of MLCommons left (MLC below $MLC_REPOS, else ~/MLC; CM below "
+            "$CM_REPOS, else ~/CM), or any folder of models and data, is adopted: each file that "
+            "is what a recipe fetches or checks is verified as the recipe says, not copied, and "
+            "used from then on by `assay get` and `assay run`. What is called so but is another "
+            "file is told, and not taken.\n\n"
+            "    assay cache adopt --dry-run\n"
+            "    assay cache adopt /data/mlperf",
     .run = list};

@@ -12,10 +12,9 @@
 #include "base/tree.h"
 #include "flow/digest.h"
 
-/* The file of this name below root, or root itself where that is a file. */
-static char *place(const char *root, const char *name)
+char *have_place(const char *root, const char *name)
 {
-    return file_is_dir(root) ? file_join(root, name) : strdup(root);
+    return file_is_dir(root) && strcmp(name, ".") != 0 ? file_join(root, name) : strdup(root);
 }
 
 static int check_digest(const char *path, const char *what, const char *got, const char *wanted,
@@ -28,25 +27,52 @@ static int check_digest(const char *path, const char *what, const char *got, con
                       got, wanted);
 }
 
-static int check_file(const json_t *row, const char *root, const volatile int *stop,
+/* Both digests of a file, from `known` where they are in it. */
+static int digests_of(const char *path, json_t *known, bool sha, bool md5, const volatile int *stop,
+                      char got_sha[HASH_HEX], char got_md5[DIGEST_MD5], struct assay_err *err)
+{
+    const json_t *row = json_object_get(known, path);
+    int rc;
+
+    if (row) {
+        snprintf(got_sha, HASH_HEX, "%s", tree_text(row, "sha256", ""));
+        snprintf(got_md5, DIGEST_MD5, "%s", tree_text(row, "md5", ""));
+        return ASSAY_OK;
+    }
+    rc = digest_file(path, stop, sha || known ? got_sha : NULL, md5 || known ? got_md5 : NULL, err);
+    if (!rc && known)
+        json_object_set_new(known, path,
+                            json_pack("{s:s, s:s}", "sha256", got_sha, "md5", got_md5));
+    return rc;
+}
+
+/* To open anything else could mean to wait for ever. */
+static bool is_file(const char *path)
+{
+    struct stat st;
+
+    return !stat(path, &st) && S_ISREG(st.st_mode);
+}
+
+static int check_file(const json_t *row, const char *root, json_t *known, const volatile int *stop,
                       struct assay_err *err)
 {
     const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
     int64_t bytes = tree_int(row, "bytes", -1), there;
     char got_sha[HASH_HEX] = "", got_md5[DIGEST_MD5] = "";
-    char *path = place(root, tree_text(row, "file", ""));
+    char *path = have_place(root, tree_text(row, "file", ""));
     int rc = ASSAY_OK;
 
     if (!path)
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", root);
     there = file_size(path);
-    if (there < 0 || file_is_dir(path))
+    if (!is_file(path))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: is not there, or no file", path);
     else if (bytes >= 0 && bytes != there)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: has %lld bytes, wanted are %lld", path,
                         (long long)there, (long long)bytes);
     if (!rc && (sha || md5))
-        rc = digest_file(path, stop, sha ? got_sha : NULL, md5 ? got_md5 : NULL, err);
+        rc = digests_of(path, known, sha, md5, stop, got_sha, got_md5, err);
     if (!rc)
         rc = check_digest(path, "SHA-256", got_sha, sha, err);
     if (!rc)
@@ -66,7 +92,7 @@ static int check_folder(const json_t *row, const char *root, struct assay_err *e
 {
     int64_t wanted = tree_int(row, "files", -1), count = 0;
     const char *suffix = tree_text(row, "suffix", "");
-    char *path = file_join(root, tree_text(row, "folder", "."));
+    char *path = have_place(root, tree_text(row, "folder", "."));
     struct dirent *d;
     DIR *dir = path ? opendir(path) : NULL;
     int rc = ASSAY_OK;
@@ -92,26 +118,45 @@ static bool is_download_as_it_is(const json_t *row)
     return is_download && !json_object_get(row, "unpack");
 }
 
+json_t *have_rows(const json_t *body, bool fetched)
+{
+    json_t *rows = json_array(), *v;
+    size_t i;
+
+    json_array_foreach(fetched ? json_object_get(body, "fetch") : NULL, i,
+                       v) if (is_download_as_it_is(v)) json_array_append(rows, v);
+    json_array_foreach(json_object_get(body, "check"), i,
+                       v) if (json_object_get(v, "file") || json_object_get(v, "folder"))
+        json_array_append(rows, v);
+    return rows;
+}
+
 /* A root that is a file can stand for one alone: the only one that is named, or the only output. */
 static bool can_be_file(const json_t *body)
 {
-    json_t *names = json_object(), *v;
+    json_t *names = json_object(), *rows = have_rows(body, true), *v;
     size_t i, n;
 
-    json_array_foreach(json_object_get(body, "fetch"), i, v) if (is_download_as_it_is(v))
-        json_object_set_new(names, tree_text(v, "file", ""), json_true());
-    json_array_foreach(json_object_get(body, "check"), i, v) if (json_object_get(v, "file"))
+    json_array_foreach(rows, i, v) if (json_object_get(v, "file"))
         json_object_set_new(names, tree_text(v, "file", ""), json_true());
     n = json_object_size(names);
+    json_decref(rows);
     json_decref(names);
     return n == 1 || (!n && json_object_size(json_object_get(body, "outputs")) == 1);
+}
+
+int have_check_row(const json_t *row, const char *root, json_t *known, const volatile int *stop,
+                   struct assay_err *err)
+{
+    return json_object_get(row, "file") ? check_file(row, root, known, stop, err)
+                                        : check_folder(row, root, err);
 }
 
 int have_check(const json_t *body, const char *root, bool fetched, const volatile int *stop,
                struct assay_err *err)
 {
     int rc = ASSAY_OK;
-    json_t *v;
+    json_t *rows, *v;
     size_t i;
 
     if (!file_exists(root))
@@ -120,22 +165,15 @@ int have_check(const json_t *body, const char *root, bool fetched, const volatil
         return assay_fail(err, ASSAY_EFAIL,
                           "%s: is a file; the folder with the files of '%s' is wanted", root,
                           tree_text(body, "name", "?"));
-    if (fetched)
-        json_array_foreach(json_object_get(body, "fetch"), i, v) if (!rc && is_download_as_it_is(v))
-            rc = check_file(v, root, stop, err);
-    json_array_foreach(json_object_get(body, "check"), i, v)
-    {
-        if (!rc && json_object_get(v, "file"))
-            rc = check_file(v, root, stop, err);
-        else if (!rc && json_object_get(v, "folder"))
-            rc = check_folder(v, root, err);
-    }
+    rows = have_rows(body, fetched);
+    json_array_foreach(rows, i, v) if (!rc) rc = have_check_row(v, root, NULL, stop, err);
+    json_decref(rows);
     return rc;
 }
 
 static void add_stamp(struct text *t, const char *root, const char *name)
 {
-    char stamp[96], *path = place(root, name);
+    char stamp[96], *path = have_place(root, name);
 
     if (path)
         digest_stamp(path, stamp);
@@ -185,7 +223,7 @@ static bool as_it_was(const char *root, const char *stamps)
         good = *space == ' ';
         if (good)
             *space = 0;
-        path = place(root, line);
+        path = have_place(root, line);
         stamp[0] = 0;
         if (path)
             digest_stamp(path, stamp);

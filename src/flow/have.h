@@ -13,6 +13,16 @@
 int have_check(const json_t *body, const char *root, bool fetched, const volatile int *stop,
                struct assay_err *err);
 
+/* What it looks at, in its order: the rows of `fetch` (with `fetched`) and `check` that name a file
+ * or a folder, as a new array. */
+json_t *have_rows(const json_t *body, bool fetched);
+/* One of them.  known: an object in which digests are kept by path, so that no file is hashed
+ * twice; NULL: none are. */
+int have_check_row(const json_t *row, const char *root, json_t *known, const volatile int *stop,
+                   struct assay_err *err);
+/* The file of this name below root, or root itself where that is a file; for free(). */
+char *have_place(const char *root, const char *name);
+
 /* The place remembered under `id`, while its files' sizes, times and inodes are as they were when
  * they were checked; NULL: none.  *was: a place that is remembered but has changed, or NULL.  The
  * caller frees both. */

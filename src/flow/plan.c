@@ -154,14 +154,14 @@ static const char *given_place(struct plan *p, const struct plan_node *n)
     return place;
 }
 
-static void have_id_of(struct plan_node *n)
+void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, char id[65])
 {
-    json_t *of = json_pack("{s:s, s:s, s:O}", "recipe", n->recipe->name, "version",
-                           n->recipe->version, "options", n->options);
+    json_t *of =
+        json_pack("{s:s, s:s, s:O}", "recipe", r->name, "version", r->version, "options", options);
 
-    json_object_set(of, "check", json_object_get(n->body, "check"));
-    json_object_set(of, "fetch", json_object_get(n->body, "fetch"));
-    plan_key_from(of, n->have_id);
+    json_object_set(of, "check", json_object_get(body, "check"));
+    json_object_set(of, "fetch", json_object_get(body, "fetch"));
+    plan_key_from(of, id);
     json_decref(of);
 }
 
@@ -170,7 +170,7 @@ static bool look_at_users(const struct plan *p, struct plan_node *n, const char 
 {
     char *was = NULL;
 
-    have_id_of(n);
+    plan_have_id(n->recipe, n->options, n->body, n->have_id);
     n->root = p->any_haves ? have_known(p->ask.cache, n->have_id, &was) : NULL;
     n->state = PLAN_HAVE;
     if (given && (!n->root || strcmp(given, n->root) != 0)) {

@@ -84,6 +84,8 @@ json_t *plan_json(const struct plan *p);
  * for the environment of programs. */
 json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *out,
                    const char *work, bool secrets);
+/* Under which the user's own place for a recipe with these options is remembered. */
+void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, char id[65]);
 /* Bytes of all its downloads; *unknown: how many have no published size. */
 int64_t plan_bytes(const struct plan_node *n, int *unknown);
 /* A command as a person would type it: quoted where a shell would read something into it. */

@@ -4,6 +4,7 @@
 
 #include "assay/assay.h"
 #include "base/file.h"
+#include "flow/adopt.h"
 #include "flow/get.h"
 #include "flow/shelf.h"
 #include "lib/border.h"
@@ -175,6 +176,24 @@ int assay_cache(const char *cache, char **entries, struct assay_err *err)
         return border_null("assay_cache", err);
     rc = open_shelf(cache, &s, err);
     return rc ? rc : border_give(shelf_json(&s), "cache", entries, err);
+}
+
+int assay_cache_adopt(const char *const *dirs, const char *cache, bool dry, char **report,
+                      struct assay_err *err)
+{
+    struct adopt_ask ask = {.dirs = dirs, .dry = dry};
+    json_t *tree = NULL;
+    char *folder;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!report)
+        return border_null("assay_cache_adopt", err);
+    folder = border_cache(cache, err);
+    ask.cache = folder;
+    rc = folder ? adopt(&ask, &tree, err) : ASSAY_EFAIL;
+    free(folder);
+    return rc ? rc : border_give(tree, "cache-adopt", report, err);
 }
 
 int assay_cache_verify(const char *cache, const char *entry, char **result, struct assay_err *err)

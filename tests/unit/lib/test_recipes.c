@@ -45,6 +45,7 @@ static void null_arguments(void **state)
     bad(assay_get(none, NULL, NULL, true, &text, &err), ASSAY_EUSAGE, "assay_get", &text);
     bad(assay_cache(cache, NULL, &err), ASSAY_EUSAGE, "assay_cache", &text);
     bad(assay_cache_verify(cache, NULL, NULL, &err), ASSAY_EUSAGE, "assay_cache_verify", &text);
+    bad(assay_cache_adopt(NULL, cache, true, NULL, &err), ASSAY_EUSAGE, "assay_cache_adopt", &text);
 }
 
 /* One that is broken is listed with why. */
@@ -150,11 +151,47 @@ static void shelf(void **state)
     free(path);
 }
 
+/* A model that is a user's own, under a recipe of its own; then `get` has it. */
+static void adopted(void **state)
+{
+    static const char model[] = "schema: 1\nname: net\nsummary: a model\n"
+                                "fetch:\n  - {file: net.onnx, urls: [\"http://127.0.0.1:9/n\"], "
+                                "md5: 266adffe04e233ce5851a0d4bc4b7795}\n"
+                                "outputs: {model: net.onnx}\n";
+    const char *const net[] = {"net", NULL}, *const offline[] = {"offline=true", NULL};
+    char *file = below("recipes/net.yaml"), *dir = below("own"), *own = below("own/net.onnx");
+    const char *const dirs[] = {dir, NULL}, *const nowhere[] = {"/nowhere/at/all", NULL};
+    char *text = NULL;
+    const json_t *row;
+    json_t *tree;
+
+    (void)state;
+    put(file, model);
+    assert_int_equal(file_make_dirs(dir, NULL), 0);
+    put(own, "the model\n");
+    tree = good(assay_cache_adopt(dirs, NULL, true, &text, &err), &text, "assay.cache-adopt/1");
+    row = json_array_get(json_object_get(tree, "rows"), 0);
+    assert_string_equal(tree_text(row, "state", ""), "fits");
+    json_decref(tree);
+    bad(assay_get(net, offline, settings, false, &text, &err), ASSAY_EFAIL, "offline", &text);
+    tree = good(assay_cache_adopt(dirs, NULL, false, &text, &err), &text, "assay.cache-adopt/1");
+    row = json_array_get(json_object_get(tree, "rows"), 0);
+    assert_string_equal(tree_text(row, "state", ""), "adopted");
+    assert_string_equal(tree_text(row, "path", ""), own);
+    json_decref(tree);
+    tree = good(assay_get(net, offline, settings, false, &text, &err), &text, "assay.get/1");
+    json_decref(tree);
+    bad(assay_cache_adopt(nowhere, NULL, false, &text, &err), ASSAY_EUSAGE, "/nowhere", &text);
+    free(own);
+    free(dir);
+    free(file);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(null_arguments), cmocka_unit_test(recipes),
-                                       cmocka_unit_test(get), cmocka_unit_test(get_errors),
-                                       cmocka_unit_test(shelf)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(null_arguments), cmocka_unit_test(recipes), cmocka_unit_test(get),
+        cmocka_unit_test(get_errors),     cmocka_unit_test(shelf),   cmocka_unit_test(adopted)};
 
     return cmocka_run_group_tests(tests, make_recipes, remove_root);
 }
