@@ -251,6 +251,7 @@ static int write_file(struct sink *s, const struct text *part, const char *path,
         s->data = &data;
         rc = write_parts(s, part, path, err);
         file_whole_abandon(&data);
+        s->data = NULL;
     }
     free(other);
     return rc;
