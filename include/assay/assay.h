@@ -17,7 +17,7 @@
  * Errors: 0, or a negative assay_code and err->text in one line; texts are then not set.  err may
  * be NULL.  NULL for anything else that has no default is ASSAY_EUSAGE.
  * Threads: assay_run, assay_matrix, assay_explore, assay_submit, assay_get, assay_recipes_add,
- * _update and _remove, and assay_compare and assay_reproduce with repeats, start processes and
+ * assay_recipes_update, and assay_compare and assay_reproduce with repeats, start processes and
  * watch signals (SIGINT, SIGTERM and SIGHUP end them with ASSAY_ESTOP, and their handlers are put
  * back): call one at a time.  What was measured until then is in the store, and the same call goes
  * on from there (assay_submit: a tree that was made already stays, and assay_check_official goes on

@@ -295,11 +295,13 @@ static int remove_source(struct cli_input *in)
 {
     struct assay_err err;
 
-    if (sources_remove(in->args[0], &err))
+    if (sources_remove(in->args[0], in->settings.dry_run, &err))
         return cli_fail(&err);
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:s}", "name", in->args[0]), "recipes-remove");
-    printf("%s: removed\n", in->args[0]);
+        return cli_json(
+            json_pack("{s:s, s:b}", "name", in->args[0], "removed", !in->settings.dry_run),
+            "recipes-remove");
+    printf("%s: %s\n", in->args[0], in->settings.dry_run ? "would be removed" : "removed");
     return EXIT_OK;
 }
 
@@ -308,7 +310,7 @@ static const struct cli_verb verbs[] = {
     {"show", "RECIPE", "one recipe as it is written; of several versions the highest", show},
     {"check", "FILE...", "whether a file is a recipe, and if not, why", check},
     {"schema", "", "the JSON Schema of recipes, for editors", schema},
-    {"add", "SOURCE", "recipes of others: of a folder, or of a git repository", add},
+    {"add", "DIR|URL", "recipes of others: of a folder, or of a git repository, URL[@COMMIT]", add},
     {"sources", "", "what was added: where from, pinned to what, whether it changed since",
      sources},
     {"update", "[SOURCE]", "take what a source is now, or all; NAME@COMMIT: that commit", update},
@@ -334,11 +336,11 @@ const struct cli_command cli_cmd_recipes = {
         "':'), in `recipes` of the user's configuration (~/.config/assay/recipes), among the "
         "installed ones, and in the sources that were added.\n"
         "\n"
-        "A SOURCE is added as a folder, which is used where it lies, or as the address of a git "
-        "repository (https:, ssh:, file:, git@HOST:PATH), with a commit, tag or branch behind an @ "
-        "(else its own branch); from then on it goes by its name. Its recipes and the programs "
-        "that they run are shown; --dry-run shows only. A recipe that is known already, in name "
-        "and version, is an error.\n"
+        "Recipes of others are added as a folder, which is used where it lies, or as the address "
+        "of a git repository (https:, ssh:, file:, git@HOST:PATH), with a commit, tag or branch "
+        "behind an @ (else its own branch); from then on that SOURCE goes by its name. Its recipes "
+        "and the programs that they run are shown; --dry-run shows only. A recipe that is known "
+        "already, in name and version, is an error.\n"
         "\n"
         "    assay recipes\n"
         "    assay recipes show bert-onnx\n"

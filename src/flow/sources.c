@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -23,7 +22,6 @@
 #include "flow/sources_inside.h"
 
 #define SCHEMA "assay.recipe-sources/1"
-#define NAP_NS 20000000
 
 static int no_memory(struct assay_err *err)
 {
@@ -40,17 +38,23 @@ static char *below_config(const char *name)
 
 /* ---- the list ---- */
 
-/* `folder` is removed at times: it may lead nowhere else. */
+/* What it names is removed at times: it may lead nowhere else. */
+static bool is_plain(const json_t *row, const char *key)
+{
+    const char *name = tree_text(row, key, "");
+
+    return *name && *name != '.' && !strchr(name, '/');
+}
+
 static bool is_sound(const json_t *row)
 {
-    const char *folder = tree_text(row, "folder", "."), *path = tree_text(row, "path", "");
+    const char *path = tree_text(row, "path", "");
 
-    if (!*tree_text(row, "name", "") || !*tree_text(row, "sha256", ""))
+    if (!is_plain(row, "name") || !*tree_text(row, "sha256", ""))
         return false;
     if (*path)
         return *path == '/' && !json_object_get(row, "url");
-    return *tree_text(row, "url", "") && *tree_text(row, "commit", "") && *folder &&
-           *folder != '.' && !strchr(folder, '/');
+    return *tree_text(row, "url", "") && is_plain(row, "commit") && is_plain(row, "folder");
 }
 
 int sources_read(json_t **list, struct assay_err *err)
@@ -174,25 +178,19 @@ struct change {
     char *dir, *temp; /* <config>/recipe-sources; of what was just fetched, or NULL */
     int lock;
     json_t *list;
-    const volatile int *stop;
 };
 
 static int take_lock(struct change *c, struct assay_err *err)
 {
-    const struct timespec nap = {0, NAP_NS};
+    int rc;
 
     c->lock = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c->lock < 0)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be opened: %s", c->dir, strerror(errno));
-    while (flock(c->lock, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return assay_fail(err, ASSAY_EFAIL, "%s: cannot be locked: %s", c->dir,
-                              strerror(errno));
-        if (*c->stop)
-            return assay_fail(err, ASSAY_ESTOP, "interrupted");
-        nanosleep(&nap, NULL);
-    }
-    return ASSAY_OK;
+    while ((rc = flock(c->lock, LOCK_EX)) && errno == EINTR)
+        ;
+    return rc ? assay_fail(err, ASSAY_EFAIL, "%s: cannot be locked: %s", c->dir, strerror(errno))
+              : ASSAY_OK;
 }
 
 /* Removes what the list does not name. */
@@ -221,7 +219,7 @@ static int begin(struct change *c, const char *cache, struct assay_err *err)
 {
     int rc;
 
-    *c = (struct change){.cache = cache, .lock = -1, .stop = get_listen(true)};
+    *c = (struct change){.cache = cache, .lock = -1};
     c->dir = below_config("recipe-sources");
     rc = c->dir ? file_make_dirs(c->dir, err) : no_memory(err);
     if (!rc)
@@ -248,7 +246,6 @@ static void end(struct change *c)
         close(c->lock);
     json_decref(c->list);
     free(c->dir);
-    get_listen(false);
 }
 
 static int save(const struct change *c, struct assay_err *err)
@@ -267,6 +264,7 @@ static int save(const struct change *c, struct assay_err *err)
     return rc;
 }
 
+/* Ctrl-C ends git, and all of it is gone; else it ends this program as usual. */
 static int clone(struct change *c, json_t *row, char **dir, struct assay_err *err)
 {
     char commit[65];
@@ -277,8 +275,9 @@ static int clone(struct change *c, json_t *row, char **dir, struct assay_err *er
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", c->dir, strerror(errno));
     if (!(*dir = file_join(c->temp, "files")))
         return no_memory(err);
-    rc = source_clone(tree_text(row, "url", ""), tree_text(row, "ref", NULL), *dir, c->stop, commit,
-                      err);
+    rc = source_clone(tree_text(row, "url", ""), tree_text(row, "ref", NULL), *dir,
+                      get_listen(true), commit, err);
+    get_listen(false);
     if (!rc)
         json_object_set_new(row, "commit", json_string(commit));
     return rc;
@@ -495,7 +494,7 @@ int sources_update(const char *cache, const char *name, bool dry, json_t **rows,
     return rc;
 }
 
-int sources_remove(const char *name, struct assay_err *err)
+int sources_remove(const char *name, bool dry, struct assay_err *err)
 {
     struct change c;
     size_t at;
@@ -503,7 +502,7 @@ int sources_remove(const char *name, struct assay_err *err)
 
     if (!rc && !row_named(c.list, "name", name, &at))
         rc = unknown(c.list, name, err);
-    if (!rc) {
+    if (!rc && !dry) {
         json_array_remove(c.list, at);
         rc = save(&c, err);
     }

@@ -11,7 +11,8 @@
  *
  * A source is there when the list says so: what else lies in <config>/recipe-sources was left by a
  * process that was killed, and the next call that changes something removes it.  Such calls hold a
- * lock on that folder, and are one at a time in a process: they watch signals (get.h). */
+ * lock on that folder.  While git runs signals are watched (get.h): add and update are one at a
+ * time in a process. */
 #ifndef FLOW_SOURCES_H
 #define FLOW_SOURCES_H
 
@@ -41,6 +42,6 @@ int sources_add(const char *cache, const char *from, const char *name, bool dry,
 int sources_update(const char *cache, const char *name, bool dry, json_t **rows,
                    struct assay_err *err);
 /* A folder of the user's stays where it is. */
-int sources_remove(const char *name, struct assay_err *err);
+int sources_remove(const char *name, bool dry, struct assay_err *err);
 
 #endif

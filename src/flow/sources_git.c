@@ -50,9 +50,8 @@ static int check_address(const char *url, struct assay_err *err)
     const char *host = strstr(url, "://"), *user;
     size_t n;
 
-    for (const char *p = url; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == 0x7f)
-            return assay_fail(err, ASSAY_EUSAGE, "an address has no spaces: '%.200s'", url);
+    if (strchr(url, ' '))
+        return assay_fail(err, ASSAY_EUSAGE, "an address has no spaces: '%.200s'", url);
     if (!strncmp(url, "file:", 5))
         return ASSAY_OK;
     host = host ? host + 3 : url;
@@ -119,6 +118,10 @@ int source_parse(const char *from, const char *name, json_t **source, struct ass
     int rc = ASSAY_OK;
 
     *source = NULL;
+    for (const char *p = from; *p; p++)
+        if ((unsigned char)*p < ' ')
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "a name with control characters in it is no source of recipes");
     if (is_address(from)) {
         rc = parse_address(from, source, err);
     } else if (*from == '-' || !file_is_dir(from)) {

@@ -85,7 +85,7 @@ int assay_recipes_remove(const char *name, struct assay_err *err)
 {
     BORDER_ERR(err);
 
-    return name ? sources_remove(name, err) : border_null("assay_recipes_remove", err);
+    return name ? sources_remove(name, false, err) : border_null("assay_recipes_remove", err);
 }
 
 /* ---- get ---- */
