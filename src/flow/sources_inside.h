@@ -6,6 +6,12 @@
 
 #include "assay/types.h"
 
+#define SOURCES_SCHEMA "assay.recipe-sources/1"
+
+/* "<config>/name", and where a listed source's files are; free() them. */
+char *source_below_config(const char *name);
+char *source_dir(const json_t *source);
+
 /* A new source of what was typed: "path", or "url" and perhaps "ref"; and "name". */
 int source_parse(const char *from, const char *name, json_t **source, struct assay_err *err);
 /* Whether this can be a commit, tag or branch here. */
