@@ -16,12 +16,12 @@
  *
  * Errors: 0, or a negative assay_code and err->text in one line; texts are then not set.  err may
  * be NULL.  NULL for anything else that has no default is ASSAY_EUSAGE.
- * Threads: assay_run, assay_matrix, assay_explore, assay_submit, assay_get, and assay_compare and
- * assay_reproduce with repeats, start processes and watch signals (SIGINT, SIGTERM and SIGHUP end
- * them with ASSAY_ESTOP, and their handlers are put back): call one at a time.  What was measured
- * until then is in the store, and the same call goes on from there (assay_submit: a tree that was
- * made already stays, and assay_check_official goes on with it).  All others may be called from
- * several threads at once. */
+ * Threads: assay_run, assay_matrix, assay_explore, assay_submit, assay_get, assay_recipes_add,
+ * assay_recipes_update, and assay_compare and assay_reproduce with repeats, start processes and
+ * watch signals (SIGINT, SIGTERM and SIGHUP end them with ASSAY_ESTOP, and their handlers are put
+ * back): call one at a time.  What was measured until then is in the store, and the same call goes
+ * on from there (assay_submit: a tree that was made already stays, and assay_check_official goes on
+ * with it).  All others may be called from several threads at once. */
 #ifndef ASSAY_ASSAY_H
 #define ASSAY_ASSAY_H
 
@@ -142,6 +142,20 @@ ASSAY_API int assay_check_official(const char *tree, const char *round, bool off
 
 /* The recipes that are known, and the folders they are looked for in (assay.recipes/1). */
 ASSAY_API int assay_recipes(const char *cache, char **recipes, struct assay_err *err);
+/* Other people's recipes that were added: where from, pinned to what, whether they "changed" since
+ * (assay.recipe-sources/1). */
+ASSAY_API int assay_recipes_sources(const char *cache, char **sources, struct assay_err *err);
+/* Adds a folder, which is used where it lies, or the address of a git repository, perhaps with
+ * "@COMMIT" (assay.recipes-add/1): its "recipes" and the "programs" that each runs.  name: NULL: as
+ * its folder is called.  ASSAY_EUSAGE: a recipe of it is broken or known already, or the source
+ * is.  dry: it is looked at (a repository is fetched for that), and not added. */
+ASSAY_API int assay_recipes_add(const char *cache, const char *from, const char *name, bool dry,
+                                char **added, struct assay_err *err);
+/* Takes what a source is now; "NAME@COMMIT": that commit; NULL: of all (assay.recipes-update/1).
+ * The first that fails ends it; those before it are then updated. */
+ASSAY_API int assay_recipes_update(const char *cache, const char *name, bool dry, char **updated,
+                                   struct assay_err *err);
+ASSAY_API int assay_recipes_remove(const char *name, struct assay_err *err);
 /* Gets what recipes give: finds, fetches, builds, converts; *got (assay.get/1) says where it is.
  * requests: names, or words parted by commas ("bert-onnx", "model,bert,int8", "loadgen@>=6").  ask,
  * each may be repeated: "set=[RECIPE.]INPUT=VALUE", "have=RECIPE=PATH", "accept=RECIPE" (its

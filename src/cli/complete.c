@@ -71,13 +71,13 @@ static struct shown *shown_options(const struct cli_command *c)
     return all;
 }
 
-/* The kind of the first argument of "NET [RUN]" that is one; NULL: none. */
+/* The kind of the first argument of "NET [RUN]", "DIR|URL" that is one; NULL: none. */
 static const char *argument_kind(const char *arguments, char kind[32])
 {
     size_t n;
 
     arguments += *arguments == '[';
-    n = strcspn(arguments, " ].");
+    n = strcspn(arguments, " ].|");
     if (!n || n >= 32)
         return NULL;
     memcpy(kind, arguments, n);

@@ -11,6 +11,7 @@
 #include "engine/host.h"
 #include "flow/catalog.h"
 #include "flow/shelf.h"
+#include "flow/sources.h"
 #include "net/net.h"
 #include "record/record.h"
 
@@ -139,11 +140,20 @@ static int words_settings(FILE *out, const struct settings *s, struct assay_err 
     return ASSAY_OK;
 }
 
+static int words_sources(FILE *out, const struct settings *s, struct assay_err *err)
+{
+    json_t *rows;
+    int rc = sources_read(&rows, err);
+
+    (void)s;
+    return rc ? rc : word_list(rows, "name", out);
+}
+
 static int (*const lists[])(FILE *, const struct settings *, struct assay_err *) = {
-    words_benchmarks, words_commands, words_engines, words_entries, words_models,
-    words_nets,       words_recipes,  words_runs,    words_settings};
-const char *const cli_word_kinds[] = {"BENCHMARK", "COMMAND", "ENGINE", "ENTRY",   "MODEL",
-                                      "NET",       "RECIPE",  "RUN",    "SETTING", NULL};
+    words_benchmarks, words_commands, words_engines, words_entries,  words_models,
+    words_nets,       words_recipes,  words_runs,    words_settings, words_sources};
+const char *const cli_word_kinds[] = {"BENCHMARK", "COMMAND", "ENGINE",  "ENTRY",  "MODEL", "NET",
+                                      "RECIPE",    "RUN",     "SETTING", "SOURCE", NULL};
 
 int cli_words(const char *kind, const struct settings *s, FILE *out, struct assay_err *err)
 {

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "flow/sources.h"
 
 #define FIRST_LINE  "assay-recipes 1 " ASSAY_VERSION "\n"
 #define SETTLED_NS  2000000000
@@ -495,11 +496,12 @@ static void add_folder(json_t *folders, char *path)
     free(path);
 }
 
-json_t *catalog_folders(void)
+json_t *catalog_folders(struct assay_err *err)
 {
     const char *path = getenv("ASSAY_RECIPE_PATH");
-    json_t *folders = json_array();
+    json_t *folders = json_array(), *sources = sources_folders(err), *v;
     char *dir;
+    size_t i;
 
     for (size_t n; path && *path; path += n + (path[n] == ':')) {
         n = strcspn(path, ":");
@@ -512,6 +514,12 @@ json_t *catalog_folders(void)
         add_folder(folders, file_join(dir, "recipes"));
     free(dir);
     add_folder(folders, file_prefix_join("share/assay/recipes"));
+    json_array_foreach(sources, i, v) add_folder(folders, strdup(json_string_value(v)));
+    if (!sources) {
+        json_decref(folders);
+        folders = NULL;
+    }
+    json_decref(sources);
     return folders;
 }
 
@@ -529,28 +537,29 @@ static bool make_entries(struct catalog *c)
     return true;
 }
 
-int catalog_open(const char *cache, struct catalog *c, struct assay_err *err)
+/* cache: NULL: without an index. */
+static int open_folders(const char *cache, const json_t *folders, struct catalog *c,
+                        struct assay_err *err)
 {
     struct scan s = {.changed = false};
-    char *path = file_join(cache, "recipes-index");
-    json_t *folders = catalog_folders(), *folder;
+    char *path = cache ? file_join(cache, "recipes-index") : NULL;
     struct timespec now;
-    bool good = path != NULL;
+    bool good = path || !cache;
+    json_t *folder;
     size_t i;
 
     memset(c, 0, sizeof(*c));
     clock_gettime(CLOCK_REALTIME, &now);
     s.settled = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - SETTLED_NS;
-    if (good)
+    if (path)
         read_index(&s, path, &c->text);
     json_array_foreach(folders, i, folder) good =
         good && look_at_root(&s, json_string_value(folder));
-    if (good && (s.changed || s.now.count != s.old.count))
+    if (good && path && (s.changed || s.now.count != s.old.count))
         write_index(&s, cache, path);
     c->records = s.now.rows;
     c->record_count = s.now.count;
     good = good && make_entries(c);
-    json_decref(folders);
     free(s.old.rows);
     free(s.slots);
     free(path);
@@ -558,6 +567,20 @@ int catalog_open(const char *cache, struct catalog *c, struct assay_err *err)
         return ASSAY_OK;
     catalog_close(c);
     return assay_fail(err, ASSAY_EFAIL, "not enough memory for the index of recipes");
+}
+
+int catalog_open(const char *cache, struct catalog *c, struct assay_err *err)
+{
+    json_t *folders = catalog_folders(err);
+    int rc = folders ? open_folders(cache, folders, c, err) : ASSAY_EFAIL;
+
+    json_decref(folders);
+    return rc;
+}
+
+int catalog_open_in(const json_t *folders, struct catalog *c, struct assay_err *err)
+{
+    return open_folders(NULL, folders, c, err);
 }
 
 void catalog_close(struct catalog *c)

@@ -29,11 +29,15 @@ struct catalog {
 };
 
 /* The folders: those of ASSAY_RECIPE_PATH (parted by ':'), `recipes` in the user's configuration
- * folder, share/assay/recipes of the installation.  `cache` is the folder for the index. */
+ * folder, share/assay/recipes of the installation, those of other people (sources.h).  `cache` is
+ * the folder for the index. */
 int catalog_open(const char *cache, struct catalog *c, struct assay_err *err);
+/* The same of these folders (texts), without an index. */
+int catalog_open_in(const json_t *folders, struct catalog *c, struct assay_err *err);
 void catalog_close(struct catalog *c);
-/* Names of those folders: an array of texts. */
-json_t *catalog_folders(void);
+/* Names of catalog_open's folders: an array of texts; NULL, with err (which may be NULL): the list
+ * of other people's cannot be read. */
+json_t *catalog_folders(struct assay_err *err);
 
 /* All of them as data: [{"name", "version", "summary", "tags", "options", "file"}], and {"file",
  * "error"} of one that cannot be read. */

@@ -7,6 +7,7 @@
 #include "flow/adopt.h"
 #include "flow/get.h"
 #include "flow/shelf.h"
+#include "flow/sources.h"
 #include "lib/border.h"
 
 int assay_recipes(const char *cache, char **recipes, struct assay_err *err)
@@ -22,11 +23,70 @@ int assay_recipes(const char *cache, char **recipes, struct assay_err *err)
     dir = border_cache(cache, err);
     rc = dir ? catalog_open(dir, &c, err) : ASSAY_EFAIL;
     if (!rc) {
-        tree = json_pack("{s:o, s:o}", "recipes", catalog_json(&c), "folders", catalog_folders());
+        tree =
+            json_pack("{s:o, s:o}", "recipes", catalog_json(&c), "folders", catalog_folders(NULL));
         catalog_close(&c);
     }
     free(dir);
     return rc ? rc : border_give(tree, "recipes", recipes, err);
+}
+
+/* ---- other people's ---- */
+
+int assay_recipes_sources(const char *cache, char **sources, struct assay_err *err)
+{
+    json_t *rows = NULL;
+    char *dir;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!sources)
+        return border_null("assay_recipes_sources", err);
+    dir = border_cache(cache, err);
+    rc = dir ? sources_list(dir, &rows, err) : ASSAY_EFAIL;
+    free(dir);
+    return rc ? rc
+              : border_give(json_pack("{s:o}", "sources", rows), "recipe-sources", sources, err);
+}
+
+int assay_recipes_add(const char *cache, const char *from, const char *name, bool dry, char **added,
+                      struct assay_err *err)
+{
+    json_t *tree = NULL;
+    char *dir;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!from || !added)
+        return border_null("assay_recipes_add", err);
+    dir = border_cache(cache, err);
+    rc = dir ? sources_add(dir, from, name, dry, &tree, err) : ASSAY_EFAIL;
+    free(dir);
+    return rc ? rc : border_give(tree, "recipes-add", added, err);
+}
+
+int assay_recipes_update(const char *cache, const char *name, bool dry, char **updated,
+                         struct assay_err *err)
+{
+    json_t *rows = NULL;
+    char *dir;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!updated)
+        return border_null("assay_recipes_update", err);
+    dir = border_cache(cache, err);
+    rc = dir ? sources_update(dir, name, dry, &rows, err) : ASSAY_EFAIL;
+    free(dir);
+    return rc ? rc
+              : border_give(json_pack("{s:o}", "sources", rows), "recipes-update", updated, err);
+}
+
+int assay_recipes_remove(const char *name, struct assay_err *err)
+{
+    BORDER_ERR(err);
+
+    return name ? sources_remove(name, false, err) : border_null("assay_recipes_remove", err);
 }
 
 /* ---- get ---- */

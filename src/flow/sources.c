@@ -1,0 +1,153 @@
+/* The list of other people's recipes, read and shown; see sources.h. */
+#include "flow/sources.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/tree.h"
+#include "flow/catalog.h"
+#include "flow/digest.h"
+#include "flow/sources_inside.h"
+
+char *source_below_config(const char *name)
+{
+    char *config = file_config_dir(), *path = config ? file_join(config, name) : NULL;
+
+    free(config);
+    return path;
+}
+
+/* What it names is removed at times: it may lead nowhere else. */
+static bool is_plain(const json_t *row, const char *key)
+{
+    const char *name = tree_text(row, key, "");
+
+    return *name && *name != '.' && !strchr(name, '/');
+}
+
+static bool is_sound(const json_t *row)
+{
+    const char *path = tree_text(row, "path", "");
+
+    if (!is_plain(row, "name") || !*tree_text(row, "sha256", ""))
+        return false;
+    if (*path)
+        return *path == '/' && !json_object_get(row, "url");
+    return *tree_text(row, "url", "") && is_plain(row, "commit") && is_plain(row, "folder");
+}
+
+int sources_read(json_t **list, struct assay_err *err)
+{
+    char *path = source_below_config("recipe-sources.json");
+    json_t *tree = NULL, *row;
+    int rc = path ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    bool good = true;
+    size_t i;
+
+    *list = NULL;
+    if (!rc && !file_exists(path))
+        *list = json_array();
+    else if (!rc && !(rc = tree_read_json(path, &tree, err))) {
+        *list = json_incref(json_object_get(tree, "sources"));
+        good = json_is_array(*list) && !strcmp(tree_text(tree, "schema", ""), SOURCES_SCHEMA);
+        json_array_foreach(*list, i, row) good = good && is_sound(row);
+    }
+    if (!good) {
+        json_decref(*list);
+        *list = NULL;
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "%s: is no list of recipe sources (" SOURCES_SCHEMA
+                        "); mend it, or remove it and "
+                        "add them again",
+                        path);
+    }
+    json_decref(tree);
+    free(path);
+    return rc;
+}
+
+/* Where its files are. */
+char *source_dir(const json_t *row)
+{
+    const char *path = tree_text(row, "path", NULL);
+    char *dir, *below = path ? strdup(path) : NULL;
+
+    if (!path && (dir = source_below_config("recipe-sources"))) {
+        below = file_join(dir, tree_text(row, "folder", ""));
+        free(dir);
+    }
+    return below;
+}
+
+json_t *sources_folders(struct assay_err *err)
+{
+    json_t *list, *folders, *row;
+    size_t i;
+
+    if (sources_read(&list, err))
+        return NULL;
+    folders = json_array();
+    json_array_foreach(list, i, row)
+    {
+        char *dir = source_dir(row), *folder = dir ? source_recipes(dir) : NULL;
+
+        if (folder)
+            json_array_append_new(folders, json_string(folder));
+        free(folder);
+        free(dir);
+    }
+    json_decref(list);
+    return folders;
+}
+
+/* ---- showing ---- */
+
+static void count_recipes(json_t *row, const char *folder)
+{
+    json_t *folders = json_pack("[s]", folder);
+    struct catalog c = {0};
+    int64_t good = 0;
+
+    if (folders && !catalog_open_in(folders, &c, NULL)) {
+        for (size_t i = 0; i < c.count; i++) {
+            if (!*c.entries[i].error)
+                good++;
+            else
+                json_object_set_new(row, "error", tree_string(c.entries[i].error));
+        }
+        catalog_close(&c);
+    }
+    json_object_set_new(row, "recipes", json_integer(good));
+    json_decref(folders);
+}
+
+static void add_state(const char *cache, json_t *row)
+{
+    char *dir = source_dir(row), *folder = dir ? source_recipes(dir) : NULL, sha256[HASH_HEX] = "";
+    struct assay_err err = {0};
+
+    if (dir && folder) {
+        int rc = digest_tree(cache, dir, sha256, &err);
+
+        json_object_set_new(row, "changed",
+                            json_boolean(rc || strcmp(sha256, tree_text(row, "sha256", "")) != 0));
+        json_object_set_new(row, "folder", json_string(folder));
+        count_recipes(row, folder);
+        if (rc)
+            json_object_set_new(row, "error", tree_string(err.text));
+    }
+    free(folder);
+    free(dir);
+}
+
+int sources_list(const char *cache, json_t **rows, struct assay_err *err)
+{
+    int rc = sources_read(rows, err);
+    json_t *row;
+    size_t i;
+
+    if (!rc)
+        json_array_foreach(*rows, i, row) add_state(cache, row);
+    return rc;
+}
