@@ -4,12 +4,13 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 JOBS    ?=
 FUZZ_TIME ?= 60
+KILLS   ?= 200
 LINT    ?= changed
 DEVICE  ?= cpu
 
 BUILD = tools/build $(1) $(if $(JOBS),-j$(JOBS))
 
-.PHONY: all demo test test-asan test-tsan fuzz lint bench matrix install uninstall deb clean help
+.PHONY: all demo test test-kill test-asan test-tsan fuzz lint bench matrix install uninstall deb clean help
 
 all: ## set up this machine and build
 	@tools/bootstrap
@@ -28,6 +29,9 @@ demo: all ## build, then the main job: ResNet-50, Offline, on synthetic weights 
 
 test: all ## build and run every test
 	@tools/run-tests build/$(PRESET)
+
+test-kill: all ## the tests that kill processes at random moments, at KILLS of them (200) instead of a few dozen
+	@ASSAY_KILLS=$(KILLS) tools/run-tests build/$(PRESET) -R '^(flow_test_kill|python_test_get)$$' --timeout 1800
 
 test-asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@tools/bootstrap

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
 """How long `assay get` takes when there is nothing to do, with many recipes present.
 
-    recipes.py [--prefix BUILD] [--recipes N] [--runs N]      default: build/release, 1000, 200
+    recipes.py [--prefix BUILD] [--recipes N] [--runs N] [--limit MS]      default: build/release, 1000, 200, 10
 
 Makes up recipes in a folder of its own (one folder each, chains of ten that need each other), gets one, waits until
 its index is settled, and times the same command again and again; `assay version` is the time that any command takes.
-Prints one JSON object, times in ms.
+Prints one JSON object, times in ms.  Exit code 1 when the median of `assay get` is over --limit.
 """
 import argparse
 import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -44,6 +45,7 @@ def main():
     p.add_argument("--prefix", default=os.path.join(ROOT, "build", "release"))
     p.add_argument("--recipes", type=int, default=1000)
     p.add_argument("--runs", type=int, default=200)
+    p.add_argument("--limit", type=float, default=10)
     a = p.parse_args()
     assay = os.path.join(os.path.abspath(a.prefix), "bin", "assay")
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
@@ -53,11 +55,14 @@ def main():
         first = times([assay, "get", "made-up-0"], env, 1)
         time.sleep(3)
         times([assay, "get", "made-up-0"], env, 3)
-        print(json.dumps({"recipes": a.recipes, "runs": a.runs, "first_get_ms": first["least"],
-                          "get_ms": times([assay, "get", "made-up-0"], env, a.runs),
+        get = times([assay, "get", "made-up-0"], env, a.runs)
+        good = get["median"] <= a.limit
+        print(json.dumps({"recipes": a.recipes, "runs": a.runs, "first_get_ms": first["least"], "get_ms": get,
+                          "limit_ms": a.limit, "word": "ok" if good else "short",
                           "version_ms": times([assay, "version"], env, a.runs),
                           "load": os.getloadavg()[0]}, indent=2))
+    return 0 if good else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

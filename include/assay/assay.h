@@ -41,14 +41,15 @@ extern "C" {
 ASSAY_API const char *assay_version(void);
 ASSAY_API void assay_free(char *text); /* NULL is fine */
 
-/* What a run would do (assay.plan/1).  Touches nothing. */
+/* What a run would do (assay.plan/1), and in "missing" what it would fail for at once.  Touches
+ * nothing. */
 ASSAY_API int assay_plan(const char *const *settings, char **plan, struct assay_err *err);
 
 /* One measured run; blocks until it is over.  *record (assay.record/1) is there also for a run that
  * failed or was interrupted: its "status" is then "error" or "interrupted".  A verdict of INVALID
  * is no error of the call.  Progress goes to stderr as the setting `progress` says; none is
  * "progress=none".  Nothing is fetched: a model or data set that its recipe has to get first is in
- * the plan's "get", for assay_get. */
+ * the plan's "get", for assay_get; so it is with all calls that make runs. */
 ASSAY_API int assay_run(const char *const *settings, char **record, struct assay_err *err);
 
 /* ---- records ---- */
@@ -87,6 +88,10 @@ ASSAY_API int assay_write(const char *path, const char *text, struct assay_err *
  * progress, tag. */
 ASSAY_API int assay_compare(const char *a, const char *b, const char *const *rules, int repeats,
                             const char *const *settings, char **comparison, struct assay_err *err);
+/* The runs that such a comparison would make (assay.compare-plan/1): the "command" of each side,
+ * their "order", and what assay_get has to "get" first.  Touches nothing. */
+ASSAY_API int assay_compare_plan(const char *a, const char *b, int repeats,
+                                 const char *const *settings, char **plan, struct assay_err *err);
 /* Makes a run's set-up again and tells whether the figures agree (assay.reproduce/1): "answer" is
  * "same", "differs" or "cannot tell".  "changed" is what is not as it was; where one of it "stops",
  * no run is made and that is an error, unless `anyway`.  repeats: so many runs, to 100; 0 only
@@ -109,6 +114,10 @@ ASSAY_API int assay_matrix(const char *const *axes, const char *const *settings,
  * settings: benchmark, scenario and what else is common to all runs. */
 ASSAY_API int assay_explore(const char *const *axes, const char *const *settings,
                             char **exploration, struct assay_err *err);
+/* What that would do (assay.explore-plan/1): "setups", those that are "out", the axes, how many
+ * "runs" at most, and what assay_get has to "get" first.  Touches nothing. */
+ASSAY_API int assay_explore_plan(const char *const *axes, const char *const *settings, char **plan,
+                                 struct assay_err *err);
 /* Makes a point of an exploration, or the "best" of a whole one, what later runs of the settings'
  * benchmark and scenario use on this machine (in the user's configuration folder). */
 ASSAY_API int assay_choose(const char *point, const char *const *settings, struct assay_err *err);

@@ -1,11 +1,12 @@
 /* assay compare: which of two runs is faster, by how much, and how sure that is. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <string.h>
 
 #include "base/tree.h"
 #include "lib/compare.h"
 #include "report/compare.h"
+#include "report/text.h"
 
 #define RULES_MAX 16
 
@@ -50,6 +51,49 @@ static int show(const struct cli_input *in, json_t *result)
     return rc ? rc : code;
 }
 
+static void print_plan(const json_t *plan)
+{
+    const json_t *order = json_object_get(plan, "order"), *run;
+    size_t i, n = json_array_size(order);
+
+    if (!n)
+        puts("Nothing is run: the two records are compared as they are; --repeats N makes N "
+             "further runs of each.");
+    json_array_foreach(json_object_get(plan, "runs"), i, run)
+    {
+        printf("%s  record %s\n   ", tree_text(run, "side", "?"), tree_text(run, "id", "?"));
+        report_command(json_object_get(run, "command"), stdout);
+    }
+    if (n)
+        printf("\n%zu runs of each, in the order", n / 2);
+    for (i = 0; i < n; i++)
+        printf(" %s", json_string_value(json_array_get(order, i)));
+    if (n)
+        putchar('\n');
+    cli_first_print(plan, stdout);
+}
+
+/* What the runs to be made are, and what they want first is got, but in a dry run. */
+static int prepare(const struct cli_input *in, const struct lib_compare_ask *ask)
+{
+    struct assay_err err;
+    json_t *plan;
+    int rc;
+
+    if (lib_compare_plan(ask, &in->settings, &plan, &err))
+        return cli_fail(&err);
+    if (!in->settings.dry_run) {
+        rc = cli_supply(in, json_object_get(plan, "get"));
+        json_decref(plan);
+        return rc;
+    }
+    if (cli_wants_json(in))
+        return cli_json(plan, "compare-plan");
+    print_plan(plan);
+    json_decref(plan);
+    return EXIT_OK;
+}
+
 static int cmd_compare(struct cli_input *in)
 {
     const char *rules[RULES_MAX + 1];
@@ -65,6 +109,10 @@ static int cmd_compare(struct cli_input *in)
     if (rc)
         return rc;
     ask.repeats = (size_t)repeats;
+    if (repeats || in->settings.dry_run)
+        rc = prepare(in, &ask);
+    if (rc || in->settings.dry_run)
+        return rc;
     return lib_compare(&ask, &with, &result, &err) ? cli_fail(&err) : show(in, result);
 }
 
@@ -74,9 +122,11 @@ static const struct cli_option options[] = {
      "given "
      "again"},
     {"repeats", 0, "N", NULL, NULL, "make N further runs of each, A B B A …, and compare those"},
+    CLI_SUPPLY_OPTION,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"store", "cache", "progress", "tag", "json", NULL};
+static const char *const settings[] = {"store", "cache",   "progress", "tag",
+                                       "json",  "dry-run", NULL};
 
 const struct cli_command cli_cmd_compare = {
     .name = "compare",
@@ -92,7 +142,8 @@ const struct cli_command cli_cmd_compare = {
         "set-ups and machines.\n"
         "\n"
         "Single runs show the noise within a run only. With --repeats both are made again from "
-        "their records' settings, in turn, and the noise between runs is measured too.\n"
+        "their records' settings, in turn, and the noise between runs is measured too; --dry-run "
+        "lists those runs and makes none.\n"
         "\n"
         "A rule of --fail-if is broken when the whole interval lies beyond it; then the exit "
         "code is 6.  It is 7 when there is no interval that could tell.\n"

@@ -1,8 +1,10 @@
 /* assay explore: measures configurations and shows which are worth having. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <string.h>
 
+#include "base/text.h"
+#include "base/tree.h"
 #include "report/explore.h"
 #include "report/text.h"
 #include "run/exploring.h"
@@ -88,18 +90,81 @@ static int print(struct cli_input *in, const json_t *points)
     return EXIT_OK;
 }
 
-static int explore(struct cli_input *in)
+/* ---- a dry run ---- */
+
+static void print_setups(const json_t *plan)
 {
-    struct settings *s = &in->settings;
-    struct exploring_ask ask;
+    static const char *const heading[] = {"MODEL", "ENGINE", "DEVICE", "PRECISION", "", NULL};
+    static const char *const lists[] = {"setups", "out"};
+    struct cli_table t;
+    json_t *setup;
+    size_t i;
+
+    cli_table_init(&t, heading);
+    for (size_t k = 0; k < 2; k++)
+        json_array_foreach(json_object_get(plan, lists[k]), i, setup)
+        {
+            struct text why;
+
+            text_init(&why, 1024);
+            if (k)
+                text_addf(&why, "out: %s", tree_text(setup, "reason", "?"));
+            cli_table_row(&t, (const char *[]){tree_text(setup, "model", "?"),
+                                               tree_text(setup, "engine", "?"),
+                                               tree_text(setup, "device", "?"),
+                                               tree_text(setup, "precision", "?"), why.s});
+            text_release(&why);
+        }
+    cli_table_print(&t, stdout);
+}
+
+static void print_axis(const char *label, const json_t *values)
+{
+    const char *between = "";
+    json_t *v;
+    size_t i;
+
+    printf("%-12s", label);
+    json_array_foreach(values, i, v)
+    {
+        printf("%s%lld", between, (long long)json_integer_value(v));
+        between = ", ";
+    }
+    putchar('\n');
+}
+
+static void print_plan(const struct settings *s, const json_t *plan)
+{
+    const json_t *runs = json_object_get(plan, "runs");
+    char budget[32], one[32], full[32];
+
+    text_duration(budget, tree_real(plan, "budget_s", 0));
+    text_duration(one, tree_real(plan, "short_s", 0));
+    text_duration(full, tree_real(plan, "full_s", 0));
+    printf("%-12s%s, %s, %s\n\n", "Benchmark", s->benchmark, settings_scenario_names[s->scenario],
+           s->profile);
+    print_setups(plan);
+    putchar('\n');
+    print_axis("Lanes", json_object_get(plan, "lanes"));
+    print_axis("Threads", json_object_get(plan, "threads"));
+    print_axis("Batches", json_object_get(plan, "batches"));
+    printf("%-12s%zu setups x %lld configurations\n", "Grid",
+           json_array_size(json_object_get(plan, "setups")), (long long)tree_int(plan, "grid", 0));
+    printf("%-12s%s, for at most %lld runs of accuracy, %lld short ones (%s) and %lld full ones "
+           "(about %s)\n",
+           "Budget", budget, (long long)tree_int(runs, "accuracy", 0),
+           (long long)tree_int(runs, "short", 0), one, (long long)tree_int(runs, "full", 0), full);
+    cli_first_print(plan, stdout);
+}
+
+/* ---- the exploration ---- */
+
+static int carry_out(struct cli_input *in, struct exploring_ask *ask)
+{
     json_t *points = NULL;
     struct assay_err err;
-    int rc = read_ask(in, &ask), printed = EXIT_OK;
+    int rc = exploring_run(ask, &points, &err) ? cli_fail(&err) : EXIT_OK, printed = EXIT_OK;
 
-    if (!rc && settings_set(s, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err))
-        rc = cli_fail(&err);
-    if (!rc && exploring_run(&ask, &points, &err))
-        rc = cli_fail(&err);
     if (points)
         printed = print(in, points);
     if (!rc)
@@ -111,6 +176,27 @@ static int explore(struct cli_input *in)
     if (!rc && cli_value(in, "apply"))
         rc = apply(in, explore_best(points));
     json_decref(points);
+    return rc;
+}
+
+static int explore(struct cli_input *in)
+{
+    struct settings *s = &in->settings;
+    struct exploring_ask ask;
+    json_t *plan = NULL;
+    struct assay_err err;
+    int rc = read_ask(in, &ask);
+
+    if (!rc && (settings_set(s, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err) ||
+                exploring_plan(&ask, &plan, &err)))
+        rc = cli_fail(&err);
+    if (!rc && s->dry_run && cli_wants_json(in))
+        rc = cli_json(json_incref(plan), "explore-plan");
+    else if (!rc && s->dry_run)
+        print_plan(s, plan);
+    else if (!rc && !(rc = cli_supply(in, json_object_get(plan, "get"))))
+        rc = carry_out(in, &ask);
+    json_decref(plan);
     exploring_ask_release(&ask);
     return rc;
 }
@@ -129,12 +215,26 @@ static const struct cli_option options[] = {
     {"short", 0, "TIME", NULL, NULL, "length of a short run's timed part; default: 2s"},
     {"apply", 0, NULL, NULL, NULL,
      "make the best this machine's default for benchmark and scenario"},
+    CLI_SUPPLY_OPTION,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {
-    "model", "dataset",         "scenario", "profile", "batch-wait-ms", "engine-options",
-    "count", "data-threads",    "seed",     "store",   "cache",         "progress",
-    "json",  "min-duration-ms", "pin",      NULL};
+static const char *const settings[] = {"model",
+                                       "dataset",
+                                       "scenario",
+                                       "profile",
+                                       "batch-wait-ms",
+                                       "engine-options",
+                                       "count",
+                                       "data-threads",
+                                       "seed",
+                                       "store",
+                                       "cache",
+                                       "progress",
+                                       "json",
+                                       "min-duration-ms",
+                                       "pin",
+                                       "dry-run",
+                                       NULL};
 
 const struct cli_command cli_cmd_explore = {
     .name = "explore",
@@ -148,12 +248,15 @@ const struct cli_command cli_cmd_explore = {
         "of the best. Marked with * is the front: no other is better in rate, latency, accuracy, "
         "memory and, where every run could read it, energy at once. Every run is a record, and "
         "none is made twice, so an exploration "
-        "that was stopped goes on with the same command.\n"
+        "that was stopped goes on with the same command. What recipes get (model, data set) is got "
+        "first. With --dry-run it lists the setups, the grid and what would be got, and runs "
+        "nothing.\n"
         "\n"
         "    assay explore resnet50\n"
         "    assay explore resnet50 --engines onnxruntime,openvino --precisions fp32,bf16,int8 "
         "--constraint 'accuracy>=99%' --dataset imagenet --models a.yaml,a-int8.yaml\n"
         "    assay explore resnet50 --budget 5m --apply\n"
+        "    assay explore bert --models bert-onnx --dataset squad --dry-run\n"
         "\n"
         "The exit code is 4 when no configuration keeps the constraints.",
     .run = explore};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "flow/get.h"
 
@@ -84,25 +85,60 @@ static int carry_out(struct plan *p, const char *progress, int jobs)
     return rc;
 }
 
-int cli_get(const char *request, const struct settings *s, bool offline)
+/* In the middle of another command, which has not got the options that the problems name. */
+static int refuse_supply(const json_t *problems, const char *const *requests)
 {
-    const char *requests[] = {request, NULL};
-    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    struct plan_ask ask = {.requests = requests, .cache = cache, .offline = offline};
-    struct assay_err err = {.code = ASSAY_EFAIL, .text = "not enough memory"};
-    json_t *problems;
+    struct text words;
+    int rc = refuse(problems);
+
+    text_init(&words, 4096);
+    for (; *requests; requests++) {
+        text_add(&words, " ");
+        text_add_word(&words, *requests);
+    }
+    cli_warn("nothing was run: `assay get%s` gets what is wanted, and takes --have and --accept",
+             words.s ? words.s : "");
+    text_release(&words);
+    return rc;
+}
+
+static int supply(const struct cli_input *in, const char *const *requests, const char *cache)
+{
+    struct plan_ask ask = {
+        .requests = requests, .cache = cache, .offline = cli_value(in, "offline") != NULL};
+    struct assay_err err;
     struct plan plan;
+    json_t *problems;
     int rc;
 
-    if (!cache || plan_make(&ask, &plan, &err)) {
-        free(cache);
+    if (plan_make(&ask, &plan, &err))
         return cli_fail(&err);
-    }
     problems = plan_problems(&plan);
-    rc = json_array_size(problems) ? refuse(problems) : carry_out(&plan, s->progress, 0);
+    rc = json_array_size(problems) ? refuse_supply(problems, requests)
+                                   : carry_out(&plan, in->settings.progress, 0);
     json_decref(problems);
     plan_release(&plan);
+    return rc;
+}
+
+int cli_supply(const struct cli_input *in, const json_t *get)
+{
+    const struct settings *s = &in->settings;
+    const char **requests = calloc(json_array_size(get) + 1, sizeof(*requests));
+    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    struct assay_err err;
+    int rc = EXIT_OK;
+
+    if (!requests || !cache) {
+        assay_fail(&err, ASSAY_EFAIL, "not enough memory");
+        rc = cli_fail(&err);
+    } else if (json_array_size(get)) {
+        for (size_t i = 0; i < json_array_size(get); i++)
+            requests[i] = json_string_value(json_array_get(get, i));
+        rc = supply(in, requests, cache);
+    }
     free(cache);
+    free(requests);
     return rc;
 }
 

@@ -1,5 +1,5 @@
 /* assay matrix: what works here, from records, and runs that fill what is not known. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -178,11 +178,15 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
         json_array_append_new(runs, words);
     }
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:o}", "commands", runs), "plan");
+        return cli_json(json_pack("{s:o, s:O, s:O}", "commands", runs, "get",
+                                  json_object_get(ask->first, "get"), "steps",
+                                  json_object_get(ask->first, "steps")),
+                        "plan");
     json_array_foreach(runs, i, words) report_command(words, stdout);
     fflush(stdout);
     fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
             json_array_size(cells));
+    cli_first_print(ask->first, stderr);
     json_decref(runs);
     return EXIT_OK;
 }
@@ -217,16 +221,18 @@ static int matrix(struct cli_input *in, enum what what)
     struct matrix_ask ask;
     int rc = read_ask(in, axes, &own, &ask), printed = EXIT_OK;
 
+    ask.first = json_pack("{s:[], s:[]}", "get", "steps");
     if (!rc)
         rc = make_cells(&ask, what, &cells);
     if (!rc && in->settings.dry_run) {
         rc = dry(in, &ask, cells);
-    } else if (!rc) {
+    } else if (!rc && (what != RUN || !(rc = cli_supply(in, json_object_get(ask.first, "get"))))) {
         rc = what == RUN ? fill(&ask, cells) : EXIT_OK;
         printed = print(in, cells); /* also what was there when it was interrupted */
         if (!rc)
             rc = printed || what == EVERYTHING ? printed : exit_of(cells);
     }
+    json_decref(ask.first);
     json_decref(cells);
     json_decref(own);
     json_decref(axes);
@@ -267,6 +273,7 @@ static const struct cli_option options[] = {
     {"again", 0, "WHICH", again_names, NULL, "run again what has a record: failed, or all"},
     {"markdown", 0, NULL, NULL, NULL, "print the table as Markdown"},
     {"html", 0, NULL, NULL, NULL, "print the table as one HTML page"},
+    CLI_SUPPLY_OPTION,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {

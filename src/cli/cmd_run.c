@@ -43,6 +43,24 @@ static void plan_settings(const json_t *settings)
     }
 }
 
+/* What the run would fail for, and how it is had. */
+static void print_missing(const json_t *missing)
+{
+    const char *how;
+    json_t *one;
+    size_t i;
+
+    if (json_array_size(missing))
+        printf("\nWhat stands against it\n");
+    json_array_foreach(missing, i, one)
+    {
+        fputs("  - ", stdout);
+        cli_wrap(stdout, 4, 4, tree_text(one, "what", "?"));
+        if ((how = tree_text(one, "how", NULL)))
+            printf("    %s gets it\n", how);
+    }
+}
+
 static void print_plan(const json_t *plan)
 {
     const json_t *model = json_object_get(plan, "model"),
@@ -60,6 +78,7 @@ static void print_plan(const json_t *plan)
     plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
     plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
     plan_settings(json_object_get(plan, "settings"));
+    print_missing(json_object_get(plan, "missing"));
     printf("\nWhat would be done\n");
     json_array_foreach(json_object_get(plan, "steps"), i, step)
         printf("  %zu. %s\n", i + 1, json_string_value(step));
@@ -117,19 +136,16 @@ static bool names_recipe(const struct settings *s)
 /* Model and data set that recipes get are got before the run, after all else was checked. */
 static int supply(struct cli_input *in)
 {
-    const struct settings *s = &in->settings;
     struct assay_err err;
-    json_t *plan = NULL, *request;
-    int rc = EXIT_OK;
-    size_t i;
+    json_t *first;
+    int rc;
 
-    if (!names_recipe(s))
+    if (!names_recipe(&in->settings))
         return EXIT_OK;
-    if (run_plan(s, &plan, &err))
-        return cli_fail(&err);
-    json_array_foreach(json_object_get(plan, "get"), i, request) if (!rc) rc =
-        cli_get(json_string_value(request), s, cli_value(in, "offline") != NULL);
-    json_decref(plan);
+    first = json_pack("{s:[], s:[]}", "get", "steps");
+    rc = run_wants(&in->settings, first, &err) ? cli_fail(&err)
+                                               : cli_supply(in, json_object_get(first, "get"));
+    json_decref(first);
     return rc;
 }
 
@@ -167,8 +183,7 @@ static const struct cli_option options[] = {
      "read settings from this YAML file; the command line stands above it"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "one option of the engine; may be given again"},
-    {"offline", 0, NULL, NULL, NULL,
-     "fetch nothing over the network: what recipes would get (model, data set) must be here"},
+    CLI_SUPPLY_OPTION,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_run = {

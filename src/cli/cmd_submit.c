@@ -1,8 +1,9 @@
 /* assay submit: from records to a submission tree, with a checklist; lib/submit.h does it. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "cli/official.h"
@@ -66,6 +67,7 @@ static int print_plan(json_t *plan, const char *round)
         if (tree_text(step, "audit_config", NULL))
             print_config(tree_text(step, "audit_config", ""));
     }
+    cli_first_print(plan, stdout);
     printf("%zu of %zu runs are to be made; the tree goes to %s\n", missing, json_array_size(runs),
            tree_text(plan, "out", ""));
     lib_official_request(round, request);
@@ -129,6 +131,25 @@ static void say_how_to_go_on(const struct cli_input *in, const json_t *records)
     text_release(&line);
 }
 
+/* What the missing runs want of recipes; what is wrong with the submission is its own to tell. */
+static int supply(const struct cli_input *in, const struct lib_submit_ask *ask,
+                  const struct lib_runner *with)
+{
+    struct lib_submit_ask dry = *ask;
+    json_t *plan = NULL, *records = NULL;
+    struct assay_err err;
+    int rc = EXIT_OK;
+
+    if (file_exists(ask->out ? ask->out : LIB_SUBMIT_OUT))
+        return EXIT_OK;
+    dry.dry = true;
+    if (!lib_submit(&dry, with, &plan, &records, &err))
+        rc = cli_supply(in, json_object_get(plan, "get"));
+    json_decref(plan);
+    json_decref(records);
+    return rc;
+}
+
 static int cmd_submit(struct cli_input *in)
 {
     const struct lib_runner with = {&in->settings, in->argc, in->argv};
@@ -138,6 +159,8 @@ static int cmd_submit(struct cli_input *in)
     int code = read_ask(in, &ask);
 
     if (code)
+        return code;
+    if (!ask.dry && (code = supply(in, &ask, &with)))
         return code;
     ask.warn = warn;
     if (!lib_submit(&ask, &with, &result, &records, &err))
@@ -165,7 +188,9 @@ static const struct cli_option options[] = {
     {"rehearsal", 0, NULL, NULL, NULL,
      "take synthetic and short runs too; the tree is marked and is no submission"},
     {"min-duration-ms", 0, "MS", NULL, NULL, "of a rehearsal: the least duration of runs made"},
-    {"offline", 0, NULL, NULL, NULL, "fetch nothing: the official checker must be here already"},
+    {"offline", 0, NULL, NULL, NULL,
+     "fetch nothing: the official checker, and what recipes would get (model, data set), must be "
+     "here"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"store", "cache", "progress", "json", "dry-run", NULL};

@@ -201,3 +201,14 @@ void cli_plan_print(const json_t *plan, FILE *out)
         cli_wrap(out, 4, 4, json_string_value(v));
     }
 }
+
+void cli_first_print(const json_t *plan, FILE *out)
+{
+    const json_t *steps = json_object_get(plan, "steps");
+    size_t i;
+    json_t *v;
+
+    if (json_array_size(steps))
+        fprintf(out, "\nWhat would be done first\n");
+    json_array_foreach(steps, i, v) fprintf(out, "  %zu. %s\n", i + 1, json_string_value(v));
+}

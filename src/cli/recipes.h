@@ -27,9 +27,18 @@ void cli_ask_release(struct cli_ask *a);
         "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"       \
     }
 
-/* Gets what is asked for, with progress on stderr, and prints nothing else; an exit code. settings:
- * cache and progress. */
-int cli_get(const char *request, const struct settings *s, bool offline);
+/* Before the first of a command's runs: gets a plan's "get" (run/run.h: run_wants), with progress
+ * on stderr, and prints nothing else; an exit code.  The command has the option --offline. */
+int cli_supply(const struct cli_input *in, const json_t *get);
+#define CLI_SUPPLY_OPTION                                                                          \
+    {                                                                                              \
+        "offline", 0, NULL, NULL, NULL,                                                            \
+            "fetch nothing over the network: what recipes would get (model, data set) must be "    \
+            "here"                                                                                 \
+    }
+
+/* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */
+void cli_first_print(const json_t *plan, FILE *out);
 
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);

@@ -26,6 +26,8 @@ json_t *engine_list(void);
 /* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME), so a library
  * that crashes or prints takes nothing down; bounded in time. */
 int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
+/* The same, and fails where the engine can execute on nothing: the note says what is missing. */
+int engine_usable(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
 /* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries
  * print does not reach.  A failed probe is part of the JSON; the return value only tells whether it
  * was written. */

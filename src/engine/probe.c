@@ -114,3 +114,13 @@ int engine_probe(const char *name, struct assay_engine_probe *probe, struct assa
     text_release(&answer);
     return rc;
 }
+
+int engine_usable(const char *name, struct assay_engine_probe *probe, struct assay_err *err)
+{
+    int rc = engine_probe(name, probe, err);
+
+    if (rc || probe->device_count)
+        return rc;
+    return assay_fail(err, ASSAY_EFAIL, "%s",
+                      *probe->note ? probe->note : "the engine finds nothing to execute on");
+}

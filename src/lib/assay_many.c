@@ -42,6 +42,26 @@ int assay_compare(const char *a, const char *b, const char *const *rules, int re
     return rc ? rc : border_give(tree, "compare", comparison, err);
 }
 
+int assay_compare_plan(const char *a, const char *b, int repeats, const char *const *settings,
+                       char **plan, struct assay_err *err)
+{
+    struct settings s = {0};
+    json_t *tree = NULL;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!a || !b || !plan)
+        return border_null("assay_compare_plan", err);
+    rc = check_repeats(repeats, err);
+    if (!rc)
+        rc = border_settings(settings, &s, err);
+    if (!rc)
+        rc = lib_compare_plan(&(struct lib_compare_ask){a, b, NULL, (size_t)repeats}, &s, &tree,
+                              err);
+    settings_release(&s);
+    return rc ? rc : border_give(tree, "compare-plan", plan, err);
+}
+
 static int reproduce(const char *run, size_t repeats, bool anyway, const struct settings *s,
                      json_t **result, struct assay_err *err)
 {
@@ -146,8 +166,10 @@ int assay_matrix(const char *const *axes, const char *const *settings, bool run,
 
 /* ---- explore ---- */
 
-static int explore(const char *const *axes, const struct settings *s, json_t **points,
-                   struct assay_err *err)
+/* explored: exploring_run or exploring_plan. */
+static int explore(const char *const *axes, const struct settings *s,
+                   int (*explored)(struct exploring_ask *ask, json_t **out, struct assay_err *err),
+                   json_t **out, struct assay_err *err)
 {
     struct exploring_ask ask;
     const char *value;
@@ -162,7 +184,7 @@ static int explore(const char *const *axes, const struct settings *s, json_t **p
         rc = value ? exploring_read(&ask, name, value, err) : ASSAY_EUSAGE;
     }
     if (!rc)
-        rc = exploring_run(&ask, points, err);
+        rc = explored(&ask, out, err);
     exploring_ask_release(&ask);
     return rc;
 }
@@ -179,12 +201,29 @@ int assay_explore(const char *const *axes, const char *const *settings, char **e
         return border_null("assay_explore", err);
     rc = border_settings(settings, &s, err);
     if (!rc)
-        rc = explore(axes, &s, &points, err);
+        rc = explore(axes, &s, exploring_run, &points, err);
     if (!rc)
         tree = json_pack("{s:O, s:O?}", "points", points, "best", explore_best(points));
     json_decref(points);
     settings_release(&s);
     return rc ? rc : border_give(tree, "explore", exploration, err);
+}
+
+int assay_explore_plan(const char *const *axes, const char *const *settings, char **plan,
+                       struct assay_err *err)
+{
+    struct settings s = {0};
+    json_t *tree = NULL;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!plan)
+        return border_null("assay_explore_plan", err);
+    rc = border_settings(settings, &s, err);
+    if (!rc)
+        rc = explore(axes, &s, exploring_plan, &tree, err);
+    settings_release(&s);
+    return rc ? rc : border_give(tree, "explore-plan", plan, err);
 }
 
 /* The point itself, or the best one of an exploration; NULL: there is none. */

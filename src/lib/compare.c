@@ -9,6 +9,8 @@
 #include "record/record.h"
 #include "report/compare.h"
 #include "report/differ.h"
+#include "run/run.h"
+#include "run/words.h"
 
 #define RULES_MAX 16
 
@@ -48,6 +50,11 @@ struct repeats {
 };
 
 /* A B, B A, A B …: what drifts slowly falls on both alike. */
+static size_t side_at(size_t repeat, size_t k)
+{
+    return (repeat + k) % 2;
+}
+
 static int run_all(size_t n, const struct again_made side[2], const struct lib_runner *with,
                    struct repeats *r, struct assay_err *err)
 {
@@ -61,7 +68,7 @@ static int run_all(size_t n, const struct again_made side[2], const struct lib_r
     for (size_t i = 0; i < n && !rc; i++) {
         r->count = i + 1;
         for (size_t k = 0; k < 2 && !rc; k++) {
-            size_t which = (i + k) % 2;
+            size_t which = side_at(i, k);
 
             snprintf(what, sizeof(what), "repeat %zu of %zu: %s", i + 1, n, which ? "B" : "A");
             rc = again_run(side[which].record, with->own, what, with->argc, with->argv,
@@ -139,22 +146,70 @@ static int repeat_and_compare(const struct lib_compare_ask *ask, const struct li
     return rc;
 }
 
+/* The rules and both records, which are the caller's, also after an error. */
+static int open_both(const struct lib_compare_ask *ask, const struct settings *own,
+                     struct again_made side[2], struct rule rules[], size_t *n,
+                     struct assay_err *err)
+{
+    int rc = read_rules(ask->rules, rules, n, err);
+
+    if (!rc && ask->repeats && (ask->repeats < 2 || ask->repeats > LIB_REPEATS_MAX))
+        rc = assay_fail(err, ASSAY_EUSAGE, "repeats: 2 to %d", LIB_REPEATS_MAX);
+    if (!rc)
+        rc = open_record(ask->a, own, &side[0], err);
+    if (!rc)
+        rc = open_record(ask->b, own, &side[1], err);
+    return rc ? rc : compare_check(side[0].record, side[1].record, rules, *n, err);
+}
+
+static int plan_side(const char *name, const json_t *record, const struct settings *own,
+                     json_t *plan, struct assay_err *err)
+{
+    struct settings s;
+    int rc = again_settings(record, own, &s, err);
+
+    if (rc)
+        return rc;
+    json_array_append_new(json_object_get(plan, "runs"),
+                          json_pack("{s:s, s:s, s:o}", "side", name, "id",
+                                    tree_text(record, "id", "?"), "command", words_of(&s)));
+    rc = run_wants(&s, plan, err);
+    settings_release(&s);
+    return rc;
+}
+
+int lib_compare_plan(const struct lib_compare_ask *ask, const struct settings *own, json_t **plan,
+                     struct assay_err *err)
+{
+    static const char *const names[] = {"A", "B"};
+    struct again_made side[2] = {{NULL, NULL}, {NULL, NULL}};
+    json_t *made = json_pack("{s:[], s:[], s:[], s:[]}", "runs", "order", "get", "steps");
+    struct rule rules[RULES_MAX];
+    size_t n;
+    int rc = open_both(ask, own, side, rules, &n, err);
+
+    for (size_t k = 0; k < 2 && !rc && ask->repeats; k++)
+        rc = plan_side(names[k], side[k].record, own, made, err);
+    for (size_t i = 0; i < 2 * ask->repeats; i++)
+        json_array_append_new(json_object_get(made, "order"),
+                              json_string(names[side_at(i / 2, i % 2)]));
+    again_release(&side[0]);
+    again_release(&side[1]);
+    if (rc)
+        json_decref(made);
+    else
+        *plan = made;
+    return rc;
+}
+
 int lib_compare(const struct lib_compare_ask *ask, const struct lib_runner *with, json_t **result,
                 struct assay_err *err)
 {
     struct again_made side[2] = {{NULL, NULL}, {NULL, NULL}};
     struct rule rules[RULES_MAX];
     size_t n;
-    int rc = read_rules(ask->rules, rules, &n, err);
+    int rc = open_both(ask, with->own, side, rules, &n, err);
 
-    if (!rc && ask->repeats && (ask->repeats < 2 || ask->repeats > LIB_REPEATS_MAX))
-        rc = assay_fail(err, ASSAY_EUSAGE, "repeats: 2 to %d", LIB_REPEATS_MAX);
-    if (!rc)
-        rc = open_record(ask->a, with->own, &side[0], err);
-    if (!rc)
-        rc = open_record(ask->b, with->own, &side[1], err);
-    if (!rc)
-        rc = compare_check(side[0].record, side[1].record, rules, n, err);
     if (!rc)
         rc = repeat_and_compare(ask, with, side, rules, n, result, err);
     again_release(&side[0]);

@@ -28,6 +28,12 @@ struct lib_compare_ask {
 int lib_compare(const struct lib_compare_ask *ask, const struct lib_runner *with, json_t **result,
                 struct assay_err *err);
 
+/* What a comparison with repeats would run: {"runs": [{"side": "A", "id", "command": [words]}, …],
+ * "order": ["A", "B", "B", "A", …], "get", "steps" (run_wants)}; without repeats the order is
+ * empty. Touches nothing. */
+int lib_compare_plan(const struct lib_compare_ask *ask, const struct settings *own, json_t **plan,
+                     struct assay_err *err);
+
 /* Opens a record whose run is to be made again, and finds what is not as it was: *changed is what
  * differ_records gives, each with "stops": it makes another run of it.  Both are the caller's, also
  * after an error. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/list.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "record/record.h"
@@ -192,6 +193,28 @@ static int settings_for(const struct job *j, const struct submit_slot *slot, str
     return rc;
 }
 
+/* What recipes would get before the runs that are missing, and what hinders one. */
+static void add_wants(const struct job *j, json_t *plan)
+{
+    json_t *steps = json_object_get(plan, "steps"), *text;
+    struct assay_err why;
+    struct settings s;
+
+    for (size_t i = 0; i < j->plan.count; i++) {
+        if (j->plan.slots[i].record || settings_for(j, &j->plan.slots[i], &s))
+            continue;
+        free(s.audit_config); /* it is written for the run */
+        s.audit_config = NULL;
+        if (run_wants(&s, plan, &why)) {
+            text = json_sprintf("cannot be done: %s", why.text);
+            if (!list_holds(steps, json_string_value(text)))
+                json_array_append(steps, text);
+            json_decref(text);
+        }
+        settings_release(&s);
+    }
+}
+
 /* One run, which is a record whatever becomes of it. */
 static int run_once(const struct job *j, const struct submit_slot *slot, json_t **record)
 {
@@ -317,7 +340,10 @@ static int make(struct job *j, json_t **result, json_t **records)
     if (!rc && j->ask->dry) {
         rc = list_steps(j, &steps);
         if (!rc)
-            *result = json_pack("{s:s, s:o}", "out", j->out, "runs", steps);
+            *result =
+                json_pack("{s:s, s:o, s:[], s:[]}", "out", j->out, "runs", steps, "get", "steps");
+        if (!rc)
+            add_wants(j, *result);
         return rc;
     }
     if (!rc && file_exists(j->out))

@@ -27,9 +27,9 @@ struct lib_submit_ask {
 /* What an ask must have; a usage error names it as an option.  lib_submit begins with it. */
 int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err);
 
-/* *result: of `dry` {"out", "runs"}, else the report of submit/check.h with "runs" and "rehearsal";
- * findings are no error.  *records: NULL, or after a run that failed the records to go on from (all
- * that were named and that were made), for json_decref. */
+/* *result: of `dry` {"out", "runs", "get", "steps" (run_wants)}, else the report of submit/check.h
+ * with "runs" and "rehearsal"; findings are no error.  *records: NULL, or after a run that failed
+ * the records to go on from (all that were named and that were made), for json_decref. */
 int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, json_t **result,
                json_t **records, struct assay_err *err);
 

@@ -8,7 +8,6 @@
 #include "base/tree.h"
 
 #define NEAR       0.85 /* of the best score: shapes and setups worth another look */
-#define FULL_RUNS  8    /* at most */
 #define FULL_LEAST 3    /* the best few are confirmed before others of the front */
 
 struct search {
@@ -211,10 +210,19 @@ static int try_point(struct search *x, json_t *setup, uint32_t lanes, uint32_t t
     return rc;
 }
 
-static bool shape_allowed(const struct search *x, size_t l, size_t t)
+static bool shape_allowed(const struct explore_ask *a, size_t l, size_t t)
 {
-    return !x->ask->cpus || x->ask->lanes[l] * x->ask->threads[t] <= x->ask->cpus ||
-           (l == 0 && t == 0);
+    return !a->cpus || a->lanes[l] * a->threads[t] <= a->cpus || (l == 0 && t == 0);
+}
+
+size_t explore_grid(const struct explore_ask *ask)
+{
+    size_t shapes = 0;
+
+    for (size_t l = 0; l < ask->lane_count; l++)
+        for (size_t t = 0; t < ask->thread_count; t++)
+            shapes += shape_allowed(ask, l, t);
+    return shapes * ask->batch_count;
 }
 
 static int all_shapes(struct search *x, json_t *setup, struct assay_err *err)
@@ -224,7 +232,7 @@ static int all_shapes(struct search *x, json_t *setup, struct assay_err *err)
 
     for (size_t l = 0; l < a->lane_count; l++)
         for (size_t t = 0; t < a->thread_count; t++)
-            if (!rc && shape_allowed(x, l, t))
+            if (!rc && shape_allowed(a, l, t))
                 rc = try_point(x, setup, a->lanes[l], a->threads[t], a->batches[a->batch_count / 2],
                                err);
     return rc;
@@ -359,7 +367,7 @@ static int confirm(struct search *x, struct assay_err *err)
     for (int front = 0; front < 2; front++) {
         for (i = 0; i < n && !rc; i++) {
             json_t *p = json_array_get(candidates, i);
-            bool wanted = front ? made < FULL_RUNS && tree_bool(p, "front", false) &&
+            bool wanted = front ? made < EXPLORE_FULL_MOST && tree_bool(p, "front", false) &&
                                       time_for(x, x->ask->full_s)
                                 : made < FULL_LEAST && (!made || time_for(x, x->ask->full_s));
 

@@ -45,6 +45,10 @@ struct explore_ops {
 /* A budget that is not longer than this measures nothing: it is kept free for full runs. */
 double explore_reserve_s(const struct explore_ask *ask);
 
+#define EXPLORE_FULL_MOST 8 /* full runs */
+/* Configurations of one setup: shapes times batches, of which a search measures some. */
+size_t explore_grid(const struct explore_ask *ask);
+
 /* *points: what was measured, each with "full", "front", "out" and "reason" where it is out, best
  * first; also when the search was ended by an error.  The caller json_decref()s it. */
 int explore_search(const struct explore_ask *ask, const struct explore_ops *ops, json_t **points,

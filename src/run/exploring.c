@@ -31,6 +31,8 @@ struct exploring {
     struct exploring_ask *ask;
     json_t *setups, *impossible; /* points that cannot be */
     json_t *facts;               /* of the setups, by fact_key: the engine's version, the model */
+    json_t *first;               /* "get" and "steps" of what recipes get before the first run */
+    struct assay_engine_probe probe; /* of the engine whose setups are made */
     char *store;
     int64_t began;
 };
@@ -76,16 +78,14 @@ static void fact_key(const char *model, const char *engine, const char *precisio
 /* A net is told by the name of its file. */
 static void note_facts(struct exploring *x, const json_t *setup, const struct resolved *r)
 {
-    struct assay_engine_probe probe = {.size = sizeof(probe)};
     char key[1200], hex[HASH_HEX] = "";
 
-    engine_probe(tree_text(setup, "engine", ""), &probe, NULL);
     if (r->model_path && !r->manifest.net)
         digest_model(r->model_path, hex, NULL);
     fact_key(tree_text(setup, "model", ""), tree_text(setup, "engine", ""),
              tree_text(setup, "precision", ""), key);
     json_object_set_new(x->facts, key,
-                        json_sprintf("%s %s", probe.version,
+                        json_sprintf("%s %s", x->probe.version,
                                      *hex            ? hex
                                      : r->model_path ? file_base(r->model_path)
                                                      : ""));
@@ -105,7 +105,9 @@ static int add_setup(struct exploring *x, const char *model, const char *engine,
     if (!rc && resolve(&s, &r, &why))
         add_impossible(x, setup, why.text);
     else if (!rc) {
-        note_facts(x, setup, &r);
+        if (x->facts)
+            note_facts(x, setup, &r);
+        supply_tell(r.get, x->first);
         resolve_release(&r);
         json_array_append(x->setups, setup);
     }
@@ -114,7 +116,7 @@ static int add_setup(struct exploring *x, const char *model, const char *engine,
     return rc;
 }
 
-/* Of an engine that cannot be loaded: one line of the table. */
+/* Of an engine that cannot be loaded, or whose library is missing: one line of the table. */
 static int add_missing(struct exploring *x, const char *model, const struct manifest *m,
                        const char *engine, const char *device, const char *why)
 {
@@ -135,7 +137,7 @@ static int add_engine(struct exploring *x, const char *model, const struct manif
     char path[1024];
     int rc = ASSAY_OK;
 
-    if (engine_load(engine, &table, path, &why))
+    if (engine_load(engine, &table, path, &why) || engine_usable(engine, &x->probe, &why))
         return add_missing(x, model, m, engine, device, why.text);
     if (!table->precisions || !table->precisions[0]) /* it takes any */
         return add_setup(x, model, engine, device, tree_text(m->tree, "precision", "fp32"), err);
@@ -160,7 +162,7 @@ static json_t *engines_for(const struct exploring *x, const struct manifest *m)
     json_t *all, *fit, *name;
     const struct assay_engine *table;
     char path[1024], *file = NULL;
-    const char *format;
+    const char *format, *recipe;
     size_t i;
 
     if (json_array_size(x->ask->engines))
@@ -172,7 +174,8 @@ static json_t *engines_for(const struct exploring *x, const struct manifest *m)
         if (engine_load(json_string_value(name), &table, path, NULL) ||
             (table->caps & ASSAY_CAP_ANY_MODEL))
             continue;
-        if (m->net || !manifest_file(m, table->formats, &file, &format, NULL))
+        if (m->net || manifest_wants(m, table->formats, &format, &recipe) ||
+            !manifest_file(m, table->formats, &file, &format, NULL))
             json_array_append(fit, name);
         free(file);
         file = NULL;
@@ -597,32 +600,91 @@ static int check_budget(const struct exploring_ask *ask, struct assay_err *err)
                       budget, full, floor(least / 60) + 1);
 }
 
-int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err)
+/* From the ask to the setups. */
+static int begin(struct exploring *x, struct exploring_ask *ask, struct assay_err *err)
 {
-    struct exploring x = {
-        .ask = ask, .setups = json_array(), .impossible = json_array(), .facts = json_object()};
-    struct explore_ops ops = {.measure = measure, .left_s = left_s, .ctx = &x};
     int rc;
 
-    *points = NULL;
-    x.began = clock_ns();
-    x.store = file_store_at(ask->base->store);
-    rc = x.store ? check_energy(ask, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    *x = (struct exploring){.ask = ask,
+                            .setups = json_array(),
+                            .impossible = json_array(),
+                            .first = json_pack("{s:[], s:[]}", "get", "steps"),
+                            .store = file_store_at(ask->base->store),
+                            .began = clock_ns()};
+    rc = x->store ? check_energy(ask, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
         rc = check_engines(ask, err);
     fill_axes(ask);
-    if (!rc)
-        rc = check_budget(ask, err);
+    return rc ? rc : check_budget(ask, err);
+}
+
+static void end(struct exploring *x)
+{
+    json_decref(x->setups);
+    json_decref(x->impossible);
+    json_decref(x->facts);
+    json_decref(x->first);
+    free(x->store);
+}
+
+int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err)
+{
+    struct exploring x;
+    struct explore_ops ops = {.measure = measure, .left_s = left_s, .ctx = &x};
+    int rc = begin(&x, ask, err);
+
+    *points = NULL;
+    x.facts = json_object();
     if (!rc)
         rc = make_setups(&x, err);
+    if (!rc)
+        rc = supply_check(json_string_value(json_array_get(json_object_get(x.first, "get"), 0)),
+                          err);
     if (!rc) {
         ask->search.setups = x.setups;
         rc = explore_search(&ask->search, &ops, points, err);
         json_array_extend(*points, x.impossible);
     }
-    json_decref(x.setups);
-    json_decref(x.impossible);
-    json_decref(x.facts);
-    free(x.store);
+    end(&x);
+    return rc;
+}
+
+static json_t *numbers(const uint32_t values[], size_t n)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(values[i]));
+    return list;
+}
+
+static json_t *plan_json(const struct exploring *x)
+{
+    const struct explore_ask *a = &x->ask->search;
+    size_t setups = json_array_size(x->setups), grid = explore_grid(a) * setups;
+    json_t *runs = json_pack("{s:I, s:I, s:I}", "accuracy", (json_int_t)(a->accuracy ? setups : 0),
+                             "short", (json_int_t)grid, "full",
+                             (json_int_t)(grid < EXPLORE_FULL_MOST ? grid : EXPLORE_FULL_MOST));
+    json_t *plan = json_pack(
+        "{s:O, s:O, s:o, s:o, s:o, s:I, s:o, s:f, s:f, s:f}", "setups", x->setups, "out",
+        x->impossible, "lanes", numbers(a->lanes, a->lane_count), "threads",
+        numbers(a->threads, a->thread_count), "batches", numbers(a->batches, a->batch_count),
+        "grid", (json_int_t)explore_grid(a), "runs", runs, "budget_s", x->ask->budget_s, "short_s",
+        x->ask->short_s, "full_s", a->full_s);
+
+    json_object_update(plan, x->first);
+    return plan;
+}
+
+int exploring_plan(struct exploring_ask *ask, json_t **plan, struct assay_err *err)
+{
+    struct exploring x;
+    int rc = begin(&x, ask, err);
+
+    if (!rc)
+        rc = make_setups(&x, err);
+    if (!rc)
+        *plan = plan_json(&x);
+    end(&x);
     return rc;
 }

@@ -30,8 +30,13 @@ int exploring_read(struct exploring_ask *ask, const char *name, const char *text
                    struct assay_err *err);
 extern const char *const exploring_words[]; /* those names; ends with NULL */
 
+/* What exploring_run would do: {"setups", "out": setups that cannot be, with "reason"; "lanes",
+ * "threads", "batches", "grid": configurations of one setup; "runs": what is measured at most, of
+ * each kind; "budget_s", "short_s", "full_s", "get", "steps" (run_wants)}.  Touches nothing. */
+int exploring_plan(struct exploring_ask *ask, json_t **plan, struct assay_err *err);
 /* Points as explore_search gives them, with "id" (of the record) and "metric", "unit"; setups that
- * cannot be are points with "out".  ASSAY_ESTOP: interrupted, *points is what there is. */
+ * cannot be are points with "out".  ASSAY_ESTOP: interrupted, *points is what there is.
+ * What recipes would get has to be here. */
 int exploring_run(struct exploring_ask *ask, json_t **points, struct assay_err *err);
 /* {setting: text} of a point: what makes a run that is configured like it; a new reference. */
 json_t *exploring_settings(const json_t *point);

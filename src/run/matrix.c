@@ -88,7 +88,7 @@ static int know_engine(const char *name, struct known *k, struct assay_err *err)
         *err = k->why;
         return rc;
     }
-    if (rc || engine_probe(name, &k->probe, &k->why))
+    if (rc || engine_usable(name, &k->probe, &k->why))
         k->table = NULL;
     return ASSAY_OK;
 }
@@ -261,6 +261,8 @@ static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct kn
         return ASSAY_OK;
     }
     look_up(ask, cell, &r, evidence);
+    if (ask->first && tree_bool(cell, "run", false))
+        supply_tell(r.get, ask->first);
     resolve_release(&r);
     add_ranges(cell, evidence);
     return ASSAY_OK;

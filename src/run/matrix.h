@@ -22,6 +22,9 @@ struct matrix_ask {
     const json_t *axes;
     const json_t *own; /* {benchmark: {setting: value}}: of that benchmark's runs; NULL: none */
     enum matrix_again again;
+    /* matrix_plan adds what recipes would get before the cells' runs, as run_wants; NULL: nobody
+     * wants to know. */
+    json_t *first;
 };
 
 /* The cells, in order of the axes; those that a run would tell something about have "run": true.

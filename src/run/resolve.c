@@ -9,6 +9,7 @@
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
+#include "engine/offer.h"
 #include "load/conf.h"
 #include "load/profile.h"
 #include "net/net.h"
@@ -249,16 +250,38 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
     return rc;
 }
 
+/* What the run would end with at once: [{"what", "how"}]. */
+static json_t *missing(const struct resolved *r)
+{
+    struct assay_engine_probe probe;
+    struct assay_err why;
+    json_t *list = json_array(), *offer;
+    char how[300] = "";
+
+    if (!engine_usable(r->s.engine, &probe, &why))
+        return list;
+    if ((offer = engine_offer(r->engine->name)))
+        engine_offer_how(offer, how, sizeof(how));
+    json_decref(offer);
+    json_array_append_new(
+        list, json_pack("{s:o, s:s*}", "what", tree_string(why.text), "how", *how ? how : NULL));
+    return list;
+}
+
 json_t *resolve_plan(const struct resolved *r)
 {
-    json_t *steps = json_array(), *get = json_array(), *one;
-    size_t i;
+    json_t *plan = json_pack(
+        "{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, s:s, s:s}, s:s, s:s, "
+        "s:o, s:o, s:[], s:[]}",
+        "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
+        r->manifest.name, "file", r->model_path, "format", r->format, "precision", r->precision,
+        "synthetic", (int)r->manifest.synthetic, "dataset", "path", r->s.dataset, "synthetic",
+        r->s.dataset == NULL, "engine", "name", r->engine->name, "plugin", r->engine_file, "device",
+        r->s.device, "loadgen", r->load->version, "profile", r->s.profile, "settings",
+        settings_to_json(&r->s), "missing", missing(r), "steps", "get");
+    json_t *steps = json_object_get(plan, "steps");
 
-    json_array_foreach(r->get, i, one)
-    {
-        json_array_extend(steps, json_object_get(one, "steps"));
-        json_array_append(get, json_object_get(one, "request"));
-    }
+    supply_tell(r->get, plan);
     if (r->write_net)
         json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s",
                                                   r->manifest.net, r->model_path));
@@ -276,13 +299,5 @@ json_t *resolve_plan(const struct resolved *r)
                                               settings_scenario_names[r->s.scenario],
                                               settings_mode_names[r->s.mode]));
     json_array_append_new(steps, json_sprintf("keep the record in %s/runs", r->store));
-    return json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, s:s, s:s}, "
-                     "s:s, s:s, s:o, s:o, s:o}",
-                     "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
-                     r->manifest.name, "file", r->model_path, "format", r->format, "precision",
-                     r->precision, "synthetic", (int)r->manifest.synthetic, "dataset", "path",
-                     r->s.dataset, "synthetic", r->s.dataset == NULL, "engine", "name",
-                     r->engine->name, "plugin", r->engine_file, "device", r->s.device, "loadgen",
-                     r->load->version, "profile", r->s.profile, "settings", settings_to_json(&r->s),
-                     "steps", steps, "get", get);
+    return plan;
 }

@@ -68,6 +68,25 @@ int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
     return *plan ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory for the plan");
 }
 
+int run_wants(const struct settings *s, json_t *first, struct assay_err *err)
+{
+    struct settings mine = {0};
+    struct resolved r;
+    bool chosen = false;
+    int rc = with_chosen(&mine, s, &chosen, err);
+
+    if (!rc)
+        rc = resolve(&mine, &r, err);
+    settings_release(&mine);
+    if (rc)
+        return rc;
+    rc = resolve_check(&r, err);
+    if (!rc)
+        supply_tell(r.get, first);
+    resolve_release(&r);
+    return rc;
+}
+
 #define RESTARTS_MAX 2
 
 /* Everything about one run while the parent puts its record together. */
@@ -554,16 +573,6 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
     return rc;
 }
 
-/* What recipes would get is the caller's to get first. */
-static int check_there(const struct resolved *r, struct assay_err *err)
-{
-    const char *request = tree_text(json_array_get(r->get, 0), "request", NULL);
-
-    return request ? assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it",
-                                request, request)
-                   : ASSAY_OK;
-}
-
 int run_job(const struct settings *s, int argc, char **argv, json_t **record, struct assay_err *err)
 {
     struct settings mine = {0}; /* with what is tuned */
@@ -580,7 +589,7 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
         settings_release(&mine);
         return rc;
     }
-    rc = check_there(&j.r, err);
+    rc = supply_check(tree_text(json_array_get(j.r.get, 0), "request", NULL), err);
     if (!rc)
         rc = resolve_check(&j.r, err);
     if (!rc && s->dataset && strcmp(s->dataset, j.r.s.dataset) != 0) /* by a recipe */

@@ -11,6 +11,10 @@
  * json_decref()s *plan. */
 int run_plan(const struct settings *s, json_t **plan, struct assay_err *err);
 
+/* What recipes would get before such a run is added to {"get": [requests of `assay get`], "steps":
+ * [texts]}, each once; an error is the run's own, found early.  Touches nothing. */
+int run_wants(const struct settings *s, json_t *first, struct assay_err *err);
+
 /* Runs in a supervised child process (libexec/assay/assay-child), shows progress on stderr, and
  * commits a record, also of a run that failed: then *record has status "error" or "interrupted" and
  * the function returns ASSAY_OK.  An error return means that no record could be made (bad settings,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "base/tree.h"
 #include "flow/plan.h"
 
@@ -128,4 +129,25 @@ int supply_folder(const char *cache, const char *name, char **path, json_t **pla
     return rc ? assay_fail(err, rc, "--dataset: %.60s is not a folder; as a recipe: %.380s", name,
                            e.text)
               : ASSAY_OK;
+}
+
+void supply_tell(const json_t *plans, json_t *first)
+{
+    json_t *get = json_object_get(first, "get"), *one;
+    size_t i;
+
+    json_array_foreach(plans, i, one)
+    {
+        if (list_holds(get, tree_text(one, "request", "")))
+            continue;
+        json_array_append(get, json_object_get(one, "request"));
+        json_array_extend(json_object_get(first, "steps"), json_object_get(one, "steps"));
+    }
+}
+
+int supply_check(const char *request, struct assay_err *err)
+{
+    return request ? assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it",
+                                request, request)
+                   : ASSAY_OK;
 }

@@ -25,5 +25,10 @@ int supply_look(const char *cache, const char *recipe, const char *output, char 
 /* The same for a data set that is named in the place of its folder. */
 int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
                   struct supply_hold *hold, struct assay_err *err);
+/* Adds such plans to what a whole command would get first, {"get": [requests], "steps": [texts]},
+ * each once. */
+void supply_tell(const json_t *plans, json_t *first);
+/* Nothing is got during a run: fails with the command that gets it.  NULL: nothing is missing. */
+int supply_check(const char *request, struct assay_err *err);
 
 #endif

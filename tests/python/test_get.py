@@ -255,14 +255,14 @@ def interrupted(p):
 
 
 def killed(p):
-    """Killed at any moment ($ASSAY_TEST_KILLS times): the next call finishes the work, and the store verifies clean."""
+    """Killed at any moment ($ASSAY_KILLS times; `make test-kill`: 200): the next call finishes the work, and the store verifies clean."""
     p.recipe("end-0", build=[{"write": "file", "text": "0"}], outputs={"file": "file"})
     for i in range(1, 6):
         p.recipe("end-%d" % i, needs=[{"tags": ["end-%d" % (i - 1)], "as": "before"}], inputs={"n": {"type": "int", "default": 0}},
                  build=[{"run": ["cp", "${dep.before.file}", "${out}/file"]}, {"write": "n", "text": "${input.n}"}],
                  outputs={"file": "file"})
     rng = random.Random(1)
-    for n in range(int(os.environ.get("ASSAY_TEST_KILLS", "40"))):
+    for n in range(int(os.environ.get("ASSAY_KILLS", "40"))):
         words = [ASSAY, "get", "end-5", "--set", "n=%d" % n, "--set", "end-3.n=%d" % n]
         process = subprocess.Popen(words, env=p.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(rng.random() * 0.08)

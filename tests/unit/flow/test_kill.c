@@ -1,8 +1,8 @@
 /* A process that fetches, unpacks, builds and commits is killed at many random moments: the shelf
  * verifies clean each time, and the next process finishes the work.
  *
- * ASSAY_KILLS sets how many (60); `ASSAY_KILLS=200 build/release/tests/flow_test_kill` is the full
- * test, ASSAY_SEED repeats its moments. */
+ * ASSAY_KILLS sets how many (60); `make test-kill` is the full test, with 200.  ASSAY_SEED repeats
+ * its moments. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

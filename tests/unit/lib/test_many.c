@@ -8,6 +8,7 @@ static void null_arguments(void **state)
 
     (void)state;
     bad(assay_explore(NULL, NULL, NULL, &err), ASSAY_EUSAGE, "assay_explore", &text);
+    bad(assay_explore_plan(NULL, NULL, NULL, &err), ASSAY_EUSAGE, "assay_explore_plan", &text);
     bad(assay_choose(NULL, NULL, &err), ASSAY_EUSAGE, "assay_choose", &text);
     bad(assay_matrix(NULL, NULL, false, NULL, &err), ASSAY_EUSAGE, "assay_matrix", &text);
     bad(assay_submit(NULL, NULL, NULL, true, &text, &err), ASSAY_EUSAGE, "assay_submit", &text);
@@ -28,6 +29,10 @@ static void explore_and_choose(void **state)
     char *text = NULL, *point, *kept;
 
     (void)state;
+    tree = good(assay_explore_plan(axes, settings, &text, &err), &text, "assay.explore-plan/1");
+    assert_int_equal(tree_int(tree, "grid", 0), 2);
+    assert_int_equal(json_array_size(json_object_get(tree, "setups")), 1);
+    json_decref(tree);
     assert_int_equal(assay_explore(axes, settings, &kept, &err), 0);
     text = strdup(kept);
     tree = good(0, &text, "assay.explore/1");

@@ -68,6 +68,11 @@ static void compare_made_again(void **state)
     char *text = NULL;
 
     (void)state;
+    tree = good(assay_compare_plan(ids[0], ids[1], 2, settings, &text, &err), &text,
+                "assay.compare-plan/1");
+    assert_int_equal(json_array_size(json_object_get(tree, "order")), 4);
+    assert_int_equal(json_array_size(json_object_get(tree, "get")), 0);
+    json_decref(tree);
     tree = good(assay_compare(ids[0], ids[1], NULL, 2, settings, &text, &err), &text,
                 "assay.compare/1");
     runs = json_object_get(json_object_get(tree, "b"), "runs");
