@@ -67,6 +67,7 @@ struct plan {
     size_t root_count;
     json_t *sets, *haves;
     int jobs;       /* ${jobs}: processors */
+    char *assay;    /* ${assay}: this program, also where a library asks */
     bool any_haves; /* some place of the user's is remembered */
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/revision.h"
 #include "base/tree.h"
 #include "flow/digest.h"
 #include "flow/fetch_url.h"
@@ -71,6 +72,7 @@ json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *
     scope_set(scope, "final", n->root);
     scope_set(scope, "work", work);
     scope_set(scope, "recipe", n->recipe->folder);
+    scope_set(scope, "assay", p->assay);
     scope_set(scope, "jobs", jobs);
     scope_set(scope, "name", n->recipe->name);
     scope_set(scope, "version", n->version);
@@ -272,17 +274,20 @@ static int add_source(const struct plan *p, struct plan_node *n, json_t *of, str
     return rc;
 }
 
-/* Files that lie beside the recipe, where a step names its folder. */
-static int add_recipe_folder(const struct plan *p, const struct plan_node *n, json_t *of,
-                             struct assay_err *err)
+/* Where a step names them: the files that lie beside the recipe, and this program, whose revision
+ * stands for what it writes; its own bytes change with every build and change nothing of that. */
+static int add_named(const struct plan *p, const struct plan_node *n, json_t *of,
+                     struct assay_err *err)
 {
     char *text = json_dumps(n->body, JSON_COMPACT), hex[HASH_HEX];
-    bool asks = text && fill_asks(text, "recipe");
-    int rc = asks ? digest_tree(p->ask.cache, n->recipe->folder, hex, err) : ASSAY_OK;
+    int rc = ASSAY_OK;
 
-    free(text);
-    if (asks && !rc)
+    if (text && fill_asks(text, "recipe") &&
+        !(rc = digest_tree(p->ask.cache, n->recipe->folder, hex, err)))
         json_object_set_new(of, "recipe_folder", json_string(hex));
+    if (text && fill_asks(text, "assay"))
+        json_object_set_new(of, "assay", json_string(NET_REVISION));
+    free(text);
     return rc;
 }
 
@@ -317,7 +322,7 @@ int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_e
     if (!rc)
         rc = add_source(p, n, of, err);
     if (!rc)
-        rc = add_recipe_folder(p, n, of, err);
+        rc = add_named(p, n, of, err);
     json_decref(n->key_of);
     n->key_of = of;
     if (rc)

@@ -226,7 +226,7 @@ static int walk_value(struct walk *w, const struct recipe_key *row, const json_t
 /* Names that places may ask for, of one body; what is not as it should be is passed over. */
 static void scope_add_body(json_t *scope, const json_t *body)
 {
-    static const char *const always[] = {"out",     "final", "work", "recipe",  "source",
+    static const char *const always[] = {"out",     "final", "work", "recipe",  "assay", "source",
                                          "fetched", "jobs",  "name", "version", "env."};
     const char *key;
     char name[160];

@@ -239,7 +239,8 @@ static const struct recipe_key fetch_rows[] = {
     KEY("unpack", FORM_BELOW, false, NULL, "an archive: the folder for what is in it (\".\")"),
     END};
 static const struct recipe_key step_rows[] = {
-    KEY("run", FORM_LIST, false, &a_fill, "a program and its arguments; no shell reads them"),
+    KEY("run", FORM_LIST, false, &a_fill,
+        "a program and its arguments; no shell reads them; ${assay} is Assay itself"),
     KEY("in", FORM_FILL, false, NULL, "the folder in which it runs; default: ${work}"),
     KEY("to", FORM_BELOW, false, NULL, "a file below ${out} for what it prints"),
     KEY("write", FORM_BELOW, false, NULL, "instead of run: a file below ${out} …"),

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "assay/types.h"
+#include "base/revision.h"
 
 /* ---- for users: the command line and the conductor ---- */
 
@@ -48,9 +49,6 @@ int net_write_weights(const char *net, const char *format, const char *weights, 
  * Free dimensions are "N" (the batch) and "S" (a sequence's length).  The caller json_decref()s
  * *out. */
 int net_describe(const char *net, json_t **out, struct assay_err *err);
-
-/* Changes whenever net_write's bytes do: part of cached file names. */
-#define NET_REVISION "r1"
 
 const char *const *net_names(size_t *n);   /* of the table; also NULL-terminated */
 const char *const *net_formats(size_t *n); /* "onnx", … */

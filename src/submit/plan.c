@@ -88,6 +88,21 @@ static int check_honest(const struct submit_plan *p, const json_t *record, struc
     return ASSAY_OK;
 }
 
+/* A benchmark may be run with models of which LoadGen knows each by its own rules. */
+static int check_rules(const struct submit_plan *p, const json_t *record, struct assay_err *err)
+{
+    const char *benchmark = tree_text(record, "benchmark", "");
+    const json_t *manifest = json_object_get(json_object_get(record, "model"), "manifest");
+    const char *rules = tree_text(manifest, "loadgen_model", benchmark);
+    const struct submit_model *model = submit_model_of(p->round, benchmark, 0);
+
+    if (model && strcmp(model->loadgen, rules))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "record %s: is of %s, and round %s takes %s alone: leave it out",
+                          id_of(record), rules, p->round->name, model->loadgen);
+    return ASSAY_OK;
+}
+
 static int check_record(const struct submit_plan *p, const json_t *record, struct assay_err *err)
 {
     const json_t *verdict = json_object_get(record, "verdict");
@@ -110,7 +125,9 @@ static int check_record(const struct submit_plan *p, const json_t *record, struc
                           id_of(record), version, p->round->name, p->round->name, p->round->name);
     if (plan_scenario(record) < 0)
         return assay_fail(err, ASSAY_EUSAGE, "record %s: has no known scenario", id_of(record));
-    rc = plan_classify(record, &kind, &test, err);
+    rc = check_rules(p, record, err);
+    if (!rc)
+        rc = plan_classify(record, &kind, &test, err);
     if (!rc && kind != SUBMIT_COMPLIANCE && !strcmp(tree_text(verdict, "word", ""), "AUDIT-VALID"))
         rc = assay_fail(err, ASSAY_EUSAGE,
                         "record %s: ran with audit settings (--audit-config), but is no TEST01 or "

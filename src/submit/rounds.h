@@ -45,10 +45,10 @@ struct submit_metric {
 #define SUBMIT_TESTS   10 /* numbers are below */
 
 struct submit_model {
-    const char *name;  /* the folder's */
-    unsigned rounds;   /* bits */
-    const char *assay; /* our benchmark; NULL: we do not run it */
-    const char *loadgen;
+    const char *name;    /* the folder's */
+    unsigned rounds;     /* bits */
+    const char *assay;   /* our benchmark; NULL: we do not run it */
+    const char *loadgen; /* the model's rules: of our benchmark's models, those with them */
     unsigned datacenter, edge, both; /* the scenarios that a closed result needs; 0: not allowed */
     unsigned optional;               /* of datacenter and both: one of them is wanted too */
     uint64_t performance_samples, dataset;

@@ -478,6 +478,39 @@ static void the_rate_of_a_server(void **state)
     file_remove_tree(root, NULL);
 }
 
+/* Round v5.1 has DLRM's second version: the first, which is the same benchmark here, is refused. */
+static void one_version_of_a_benchmark(void **state)
+{
+    struct submit_request ask = official;
+    struct submit_plan p;
+    struct assay_err err;
+    json_t *r, *records;
+    char root[40];
+
+    (void)state;
+    ask.category = "datacenter";
+    ask.round = "v5.1";
+    make_root(root);
+    r = make_record(root, 2, TREE_PERFORMANCE, false);
+    records = json_pack("[o]", r);
+    json_object_set_new(r, "benchmark", json_string("dlrm"));
+    json_object_set_new(r, "profile", json_string("official:v5.1"));
+    json_object_set_new(json_object_get(r, "loadgen"), "version", json_string("5.1.2"));
+    refused(records, &ask, "is of dlrm, and round v5.1 takes dlrm-v2 alone");
+    json_object_set_new(json_object_get(r, "model"), "manifest",
+                        json_pack("{s:s}", "loadgen_model", "dlrm-v2"));
+    if (submit_plan_create(&ask, records, &p, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(p.count, 6); /* Server and Offline: performance, accuracy, TEST01 */
+    assert_string_equal(p.slots[3].model->name, "dlrm-v2-99");
+    assert_ptr_equal(p.slots[3].record, r);
+    assert_string_equal(submit_model_of(p.round, "dlrm", 1)->name, "dlrm-v2-99.9");
+    assert_null(submit_model_of(p.round, "dlrm", 2));
+    submit_plan_release(&p);
+    json_decref(records);
+    file_remove_tree(root, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +521,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_submitted),
         cmocka_unit_test(settings_of_missing_runs),
         cmocka_unit_test(the_rate_of_a_server),
+        cmocka_unit_test(one_version_of_a_benchmark),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
