@@ -10,6 +10,7 @@ static void null_arguments(void **state)
     bad(assay_explore(NULL, NULL, NULL, &err), ASSAY_EUSAGE, "assay_explore", &text);
     bad(assay_choose(NULL, NULL, &err), ASSAY_EUSAGE, "assay_choose", &text);
     bad(assay_matrix(NULL, NULL, false, NULL, &err), ASSAY_EUSAGE, "assay_matrix", &text);
+    bad(assay_matrix_files(NULL, NULL, &text, &err), ASSAY_EUSAGE, "assay_matrix_files", &text);
     bad(assay_submit(NULL, NULL, NULL, true, &text, &err), ASSAY_EUSAGE, "assay_submit", &text);
     bad(assay_check(NULL, NULL, 0, &text, &err), ASSAY_EUSAGE, "assay_check", &text);
     assert_int_equal(assay_check(NULL, NULL, 0, &text, NULL), ASSAY_EUSAGE);
