@@ -58,7 +58,8 @@ ASSAY_API int assay_records(const char *store, char **records, struct assay_err 
 /* One of them (assay.record/1): an id, the beginning of one, or "last". */
 ASSAY_API int assay_record(const char *store, const char *id, char **record, struct assay_err *err);
 /* What another call gave, as people read it.  form: "text" of a record, a matrix, a comparison, an
- * exploration; of a matrix also "markdown" or "html". */
+ * exploration; of a matrix also "markdown" or "html", of an exploration "html" (without the runs).
+ */
 ASSAY_API int assay_render(const char *json, const char *form, char **text, struct assay_err *err);
 
 /* Records as one page: form "html", "markdown" or "csv".  runs: as for assay_record, or paths (with

@@ -39,6 +39,10 @@ static void explore_and_choose(void **state)
     assert_int_equal(assay_render(kept, "text", &text, &err), 0);
     assert_non_null(strstr(text, "BATCH"));
     drop(&text);
+    assert_int_equal(assay_render(kept, "html", &text, &err), 0);
+    assert_non_null(strstr(text, "<strong>best</strong>"));
+    assert_null(strstr(text, "href=\"#")); /* without the runs */
+    drop(&text);
     assert_int_equal(assay_choose(kept, plain, &err), 0);
     assay_free(kept);
     json_decref(tree);
