@@ -181,6 +181,18 @@ bool grid_has_column(const json_t *benchmark, const char *column)
     return false;
 }
 
+void grid_benchmark(const json_t *benchmarks, const json_t *benchmark, char out[200])
+{
+    const char *name = tree_text(benchmark, "benchmark", "?");
+    const json_t *b;
+    size_t i, n = 0;
+
+    json_array_foreach(benchmarks, i, b) n += !strcmp(tree_text(b, "benchmark", "?"), name);
+    snprintf(out, 200, "%.90s%s%.90s%s", name, n > 1 ? " (" : "",
+             n > 1 ? tree_text(benchmark, "model", "?") : "", n > 1 ? ")" : "");
+    format_clean(out);
+}
+
 const json_t *grid_row(const json_t *benchmark, const json_t *setup)
 {
     const json_t *row;

@@ -25,6 +25,8 @@ json_t *grid_make(const json_t *cells);
 json_t *grid_of_views(const struct view *views, size_t n);
 /* Whether any row of a benchmark has this column. */
 bool grid_has_column(const json_t *benchmark, const char *column);
+/* Its name in a table of all: "dlrm", or "dlrm (my-model)" where several models of it are there. */
+void grid_benchmark(const json_t *benchmarks, const json_t *benchmark, char out[200]);
 /* The row of a setup; NULL: none. */
 const json_t *grid_row(const json_t *benchmark, const json_t *setup);
 /* When nothing in a row was tried, for one reason, that reason; else NULL. */

@@ -25,7 +25,8 @@ static void overview(const json_t *grid, FILE *out)
     json_array_foreach(benchmarks, i, b)
     {
         fputs("<th scope=\"col\">", out);
-        escape_html(out, tree_text(b, "benchmark", "?"));
+        grid_benchmark(benchmarks, b, name);
+        escape_html(out, name);
         fputs("</th>", out);
     }
     fputs("</tr></thead><tbody>\n", out);

@@ -25,7 +25,8 @@ static void overview(const json_t *grid, FILE *out)
     json_array_foreach(benchmarks, i, b)
     {
         fputc(' ', out);
-        escape_markdown(out, tree_text(b, "benchmark", "?"));
+        grid_benchmark(benchmarks, b, name);
+        escape_markdown(out, name);
         fputs(" |", out);
     }
     rule(out, json_array_size(benchmarks) + 1);
