@@ -59,7 +59,8 @@ ASSAY_API int assay_records(const char *store, char **records, struct assay_err 
 /* One of them (assay.record/1): an id, the beginning of one, or "last". */
 ASSAY_API int assay_record(const char *store, const char *id, char **record, struct assay_err *err);
 /* What another call gave, as people read it.  form: "text" of a record, a matrix, a comparison, an
- * exploration; of a matrix also "markdown" or "html". */
+ * exploration; of a matrix also "markdown" or "html", of an exploration "html" (without the runs).
+ */
 ASSAY_API int assay_render(const char *json, const char *form, char **text, struct assay_err *err);
 
 /* Records as one page: form "html", "markdown" or "csv".  runs: as for assay_record, or paths (with
@@ -106,6 +107,11 @@ ASSAY_API int assay_reproduce(const char *run, int repeats, bool anyway,
  * are those of every run.  run: first run the cells that nothing is known of. */
 ASSAY_API int assay_matrix(const char *const *axes, const char *const *settings, bool run,
                            char **matrix, struct assay_err *err);
+/* The same of the records in files of assay_export, or in the *.json of folders; nothing is run and
+ * no store is touched.  "files" says of each what is in it, or its "error", which is no error of
+ * the call; a record that several files hold counts once, and where they contradict, both do. */
+ASSAY_API int assay_matrix_files(const char *const *files, const char *const *axes, char **matrix,
+                                 struct assay_err *err);
 /* Searches the configurations of a benchmark (assay.explore/1; docs/explore.md): "points", the best
  * first, each with "front": no other is better in everything; and "best", null where none keeps the
  * constraints.  axes: "engines=…", "models=…", "devices=…", "precisions=…", "lanes=1,2",

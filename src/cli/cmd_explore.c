@@ -1,10 +1,13 @@
 /* assay explore: measures configurations and shows which are worth having. */
 #include "cli/recipes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "record/record.h"
 #include "report/explore.h"
 #include "report/text.h"
 #include "run/exploring.h"
@@ -74,6 +77,51 @@ static void print_best(struct cli_input *in, const json_t *best)
     report_command(words, stdout);
     json_decref(words);
     json_decref(settings);
+}
+
+/* A page of more runs would be too large to read. */
+#define MOST_RUNS 200
+
+static void add_runs(const char *store, const json_t *points, bool front, json_t *records)
+{
+    json_t *record;
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(points, i, p)
+    {
+        const char *id = tree_text(p, "id", NULL);
+
+        if (tree_bool(p, "front", false) != front || !id || json_array_size(records) >= MOST_RUNS)
+            continue;
+        if (!record_find(store, id, NULL, &record, NULL)) /* it was removed just now */
+            json_array_append_new(records, record);
+    }
+}
+
+/* Nothing is there until all of it is. */
+static int write_page(struct cli_input *in, const char *file, const json_t *points,
+                      struct assay_err *err)
+{
+    char *store = cli_store(&in->settings), *page = NULL;
+    json_t *records = json_array();
+    size_t len = 0;
+    FILE *out = open_memstream(&page, &len);
+    int rc = store && out ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    if (!rc) {
+        add_runs(store, points, true, records);
+        add_runs(store, points, false, records);
+        rc = report_explore_html(points, explore_best(points), records, out, err);
+    }
+    if (out && fclose(out) && !rc)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory for the page");
+    if (!rc)
+        rc = file_write_whole(file, page, len, err);
+    json_decref(records);
+    free(page);
+    free(store);
+    return rc;
 }
 
 static int print(struct cli_input *in, const json_t *points)
@@ -162,11 +210,13 @@ static void print_plan(const struct settings *s, const json_t *plan)
 static int carry_out(struct cli_input *in, struct exploring_ask *ask)
 {
     json_t *points = NULL;
-    struct assay_err err;
+    struct assay_err err, why;
     int rc = exploring_run(ask, &points, &err) ? cli_fail(&err) : EXIT_OK, printed = EXIT_OK;
 
     if (points)
         printed = print(in, points);
+    if (points && cli_value(in, "html") && write_page(in, cli_value(in, "html"), points, &why))
+        printed = cli_fail(&why);
     if (!rc)
         rc = printed;
     if (!rc && !explore_best(points)) {
@@ -213,6 +263,8 @@ static const struct cli_option options[] = {
      "accuracy>=99% (of fp32), latency<=15ms, throughput>=100, memory<=4GB, energy<=2J (a sample)"},
     {"budget", 0, "TIME", NULL, NULL, "for all of it: 90s, 15m (default), 2h"},
     {"short", 0, "TIME", NULL, NULL, "length of a short run's timed part; default: 2s"},
+    {"html", 0, "FILE", NULL, NULL,
+     "write one page, too: the front as charts and a table, and the runs"},
     {"apply", 0, NULL, NULL, NULL,
      "make the best this machine's default for benchmark and scenario"},
     CLI_SUPPLY_OPTION,
@@ -257,6 +309,7 @@ const struct cli_command cli_cmd_explore = {
         "--constraint 'accuracy>=99%' --dataset imagenet --models a.yaml,a-int8.yaml\n"
         "    assay explore resnet50 --budget 5m --apply\n"
         "    assay explore bert --models bert-onnx --dataset squad --dry-run\n"
+        "    assay explore resnet50 --html front.html\n"
         "\n"
         "The exit code is 4 when no configuration keeps the constraints.",
     .run = explore};

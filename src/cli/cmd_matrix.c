@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
@@ -107,13 +108,14 @@ static int read_ask(struct cli_input *in, json_t *axes, json_t **own, struct mat
     return EXIT_OK;
 }
 
-static int print(struct cli_input *in, const json_t *cells)
+/* files: those that the cells are from; NULL: a store. */
+static int print(struct cli_input *in, const json_t *cells, const json_t *files)
 {
     struct assay_err err;
     int rc;
 
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:O}", "cells", cells), "matrix");
+        return cli_json(json_pack("{s:O, s:O*}", "cells", cells, "files", files), "matrix");
     rc = cli_value(in, "html")       ? report_matrix_html(cells, stdout)
          : cli_value(in, "markdown") ? report_matrix_markdown(cells, stdout)
                                      : report_matrix_text(cells, stdout);
@@ -228,7 +230,7 @@ static int matrix(struct cli_input *in, enum what what)
         rc = dry(in, &ask, cells);
     } else if (!rc && (what != RUN || !(rc = cli_supply(in, json_object_get(ask.first, "get"))))) {
         rc = what == RUN ? fill(&ask, cells) : EXIT_OK;
-        printed = print(in, cells); /* also what was there when it was interrupted */
+        printed = print(in, cells, NULL); /* also what was there when it was interrupted */
         if (!rc)
             rc = printed || what == EVERYTHING ? printed : exit_of(cells);
     }
@@ -239,9 +241,72 @@ static int matrix(struct cli_input *in, enum what what)
     return rc;
 }
 
+#define MOST_LINES 10 /* of one kind on the terminal; --json has all */
+
+/* What is wrong with a file: one line, or one for each record that another file contradicts. */
+static int say_file(const json_t *file)
+{
+    const char *error = tree_text(file, "error", NULL);
+    const json_t *bad = json_object_get(file, "contradictions"), *id;
+    size_t i, n = json_array_size(bad);
+
+    if (error)
+        cli_warn("%s", error);
+    json_array_foreach(bad, i, id)
+    {
+        if (i < MOST_LINES)
+            cli_warn("%s: record %s contradicts the one of this id in another file; both are shown",
+                     tree_text(file, "file", "?"), json_string_value(id));
+    }
+    if (n > MOST_LINES)
+        cli_warn("… and %zu more contradictions", n - MOST_LINES);
+    return error || n ? EXIT_COULD_NOT : EXIT_OK;
+}
+
+/* A word that is neither a file nor, by its looks, the path of one. */
+static int check_word(struct cli_input *in)
+{
+    const char *word = in->args[0], *near;
+    size_t n = 0;
+
+    if (strpbrk(word, "/.") || file_exists(word))
+        return EXIT_OK;
+    while (in->command->verbs[n].name)
+        n++;
+    near = text_nearest(word, in->command->verbs, n, sizeof(in->command->verbs[0]));
+    return cli_usage(in->command,
+                     "`assay matrix` has no '%s', and there is no such file or folder%s%s%s", word,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static int exports(struct cli_input *in)
+{
+    json_t *axes = json_object(), *cells = NULL, *files = NULL, *file;
+    struct matrix_ask ask = {.base = &in->settings, .axes = axes};
+    struct assay_err err;
+    int rc = check_word(in), said = EXIT_OK;
+    size_t i;
+
+    if (!rc)
+        rc = read_axes(in, axes);
+    if (!rc && matrix_exports(&ask, in->args, &cells, &files, &err))
+        rc = cli_fail(&err);
+    json_array_foreach(files, i, file)
+    {
+        if (say_file(file))
+            said = EXIT_COULD_NOT;
+    }
+    if (!rc)
+        rc = print(in, cells, files);
+    json_decref(files);
+    json_decref(cells);
+    json_decref(axes);
+    return rc ? rc : said;
+}
+
 static int run_all(struct cli_input *in)
 {
-    return matrix(in, RUN);
+    return in->count ? exports(in) : matrix(in, RUN);
 }
 
 static int show(struct cli_input *in)
@@ -286,7 +351,7 @@ static const char *const settings[] = {
 const struct cli_command cli_cmd_matrix = {
     .name = "matrix",
     .summary = "what works here: every benchmark on every engine, from evidence",
-    .arguments = "",
+    .arguments = "[FILE...]",
     .verbs = verbs,
     .options = options,
     .settings = settings,
@@ -297,10 +362,15 @@ const struct cli_command cli_cmd_matrix = {
         "matrix goes on where it was. A cell that would take longer than --time-limit-s (900) "
         "is not begun, and says how long it would take.\n"
         "\n"
+        "With FILEs from `assay export`, or folders of them, it prints the table of the records in "
+        "those and runs nothing; a setup then has the machine's architecture and operating system, "
+        "too. A file that cannot be read is named, the others go on, and the exit code is 3.\n"
+        "\n"
         "    assay matrix --dry-run\n"
         "    assay matrix --benchmarks resnet50,bert --engines onnxruntime,pytorch --devices cpu\n"
         "    assay matrix --again failed\n"
         "    assay matrix show --html >matrix.html\n"
+        "    assay matrix results/ --html >community.html\n"
         "\n"
         "The exit code is 4 when a cell failed.",
     .run = run_all};

@@ -109,7 +109,7 @@ static int print_text(const json_t *tree, FILE *out)
 
 static int print(const json_t *tree, const char *form, FILE *out, struct assay_err *err)
 {
-    const json_t *cells = json_object_get(tree, "cells");
+    const json_t *cells = json_object_get(tree, "cells"), *points = json_object_get(tree, "points");
     int rc;
 
     if (!strcmp(form, "text"))
@@ -118,9 +118,14 @@ static int print(const json_t *tree, const char *form, FILE *out, struct assay_e
         rc = report_matrix_markdown(cells, out);
     else if (cells && !strcmp(form, "html"))
         rc = report_matrix_html(cells, out);
+    else if (points && !strcmp(form, "html"))
+        return report_explore_html(points, json_object_get(tree, "best"), NULL, out, err);
     else
         return assay_fail(err, ASSAY_EUSAGE, "a %s has no form '%.40s'",
-                          cells ? "matrix" : "record", form);
+                          cells    ? "matrix"
+                          : points ? "exploration"
+                                   : "record",
+                          form);
     return rc ? assay_fail(err, rc, "not enough memory for the text") : ASSAY_OK;
 }
 

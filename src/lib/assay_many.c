@@ -164,6 +164,26 @@ int assay_matrix(const char *const *axes, const char *const *settings, bool run,
     return border_give(json_pack("{s:o}", "cells", cells), "matrix", matrix, err);
 }
 
+int assay_matrix_files(const char *const *files, const char *const *axes, char **matrix,
+                       struct assay_err *err)
+{
+    struct matrix_ask ask = {.base = NULL};
+    json_t *tree = NULL, *cells = NULL, *said = NULL;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!files || !matrix)
+        return border_null("assay_matrix_files", err);
+    rc = read_axes(axes, &tree, err);
+    ask.axes = tree;
+    if (!rc)
+        rc = matrix_exports(&ask, files, &cells, &said, err);
+    json_decref(tree);
+    return rc ? rc
+              : border_give(json_pack("{s:o, s:o}", "cells", cells, "files", said), "matrix",
+                            matrix, err);
+}
+
 /* ---- explore ---- */
 
 /* explored: exploring_run or exploring_plan. */

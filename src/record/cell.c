@@ -104,6 +104,42 @@ static void set_machine(json_t *cell, const json_t *record)
             json_sprintf("%s, %lld CPUs, %.0f GiB", cpu, (long long)cpus, bytes / (1 << 30)));
 }
 
+static const char *fact_text(const json_t *record, const char *name, const char *unknown)
+{
+    const json_t *fact = json_object_get(json_object_get(record, "system"), name);
+    const char *text = tree_text(fact, "value", "");
+
+    return *text ? text : unknown;
+}
+
+/* The first card of a machine's list that CUDA may run on, which names several of a kind several
+ * times and a screen's chip, too. */
+static void card_name(const json_t *record, char out[64])
+{
+    const char *list = fact_text(record, "gpu_models", "unknown GPU");
+    size_t len = strcspn(list, ",");
+
+    while (list[len] && (!strncmp(list, "AMD ", 4) || !strncmp(list, "Intel ", 6))) {
+        list += len + 1 + (list[len + 1] == ' ');
+        len = strcspn(list, ",");
+    }
+    snprintf(out, 64, "%.*s", len < 60 ? (int)len : 60, list);
+}
+
+/* What tells setups of different machines apart. */
+static void set_system(json_t *cell, const json_t *record)
+{
+    bool card = !strncmp(tree_text(cell, "device", ""), "cuda", 4);
+    char name[64] = "", text[240];
+
+    if (card)
+        card_name(record, name);
+    snprintf(text, sizeof(text), "%s%s%.40s, %.80s", name, card ? ", " : "",
+             fact_text(record, "architecture", "unknown architecture"),
+             fact_text(record, "operating_system", "unknown OS"));
+    json_object_set_new(cell, "system", tree_string(text));
+}
+
 /* Copies members as they are. */
 static void take(json_t *cell, const json_t *from, const char *const *names)
 {
@@ -136,6 +172,7 @@ static void set_figures(json_t *cell, const json_t *record)
         json_object_set_new(cell, "foreign", json_true());
     set(cell, "assay", tree_text(json_object_get(record, "assay"), "version", NULL));
     set_machine(cell, record);
+    set_system(cell, record);
 }
 
 json_t *cell_of_record(const json_t *record)
@@ -230,6 +267,7 @@ static bool has_version(const json_t *list, const char *version, size_t *place)
 
 json_t *cell_versions(const json_t *a, const json_t *cells)
 {
+    const char *system = tree_text(a, "system", NULL);
     json_t *list = json_array();
     const json_t *c;
     size_t i, place;
@@ -238,7 +276,8 @@ json_t *cell_versions(const json_t *a, const json_t *cells)
     {
         const char *version = tree_text(c, "engine_version", ""),
                    *state = tree_text(c, "state", "");
-        bool says = !strcmp(state, CELL_OK) || !strcmp(state, CELL_FAILED);
+        bool says = (!strcmp(state, CELL_OK) || !strcmp(state, CELL_FAILED)) &&
+                    (!system || !strcmp(system, tree_text(c, "system", "")));
 
         if (*version && says && cell_same(a, c) && !has_version(list, version, &place))
             json_array_insert_new(list, place,

@@ -12,7 +12,8 @@ const char *const grid_columns[GRID_COLUMNS] = {"SingleStream", "MultiStream", "
                                                 "Server peak",  "Offline",     "Accuracy"};
 const char *const grid_marks[] = {"✓", "✗", "·", "–"};
 
-static const char *const setup_key[] = {"engine", "engine_version", "device", "precision", NULL};
+static const char *const setup_key[] = {"system", "engine",    "engine_version",
+                                        "device", "precision", NULL};
 static const char *const benchmark_key[] = {"benchmark", "model", NULL};
 
 /* NULL: no column shows it (a submission's two parts are runs of their own in a matrix). */
@@ -114,6 +115,54 @@ json_t *grid_make(const json_t *cells)
     return json_pack("{s:o, s:o}", "benchmarks", benchmarks, "setups", setups);
 }
 
+/* What all have in common need not be said. */
+static void drop_one_system(json_t *cells)
+{
+    const char *first = tree_text(json_array_get(cells, 0), "system", "");
+    bool differ = false;
+    json_t *cell;
+    size_t i;
+
+    json_array_foreach(cells, i, cell)
+    {
+        differ = differ || strcmp(tree_text(cell, "system", ""), first);
+    }
+    json_array_foreach(differ ? NULL : cells, i, cell)
+    {
+        json_object_del(cell, "system");
+    }
+}
+
+json_t *grid_of_views(const struct view *views, size_t n)
+{
+    json_t *cells = json_array(), *cell, *grid, *versions;
+    char ranges[256];
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (!(cell = cell_of_record(views[i].record)))
+            continue;
+        json_object_set_new(cell, "anchor", json_string(views[i].anchor));
+        json_array_append_new(cells, cell);
+    }
+    drop_one_system(cells);
+    json_array_foreach(cells, i, cell)
+    {
+        versions = cell_versions(cell, cells);
+        cell_ranges(versions, ranges, sizeof(ranges));
+        if (*ranges)
+            json_object_set_new(cell, "works_with", tree_string(ranges));
+        json_decref(versions);
+    }
+    grid = grid_make(cells);
+    json_decref(cells);
+    if (json_array_size(json_object_get(grid, "setups")) > 1 ||
+        json_array_size(json_object_get(grid, "benchmarks")) > 1)
+        return grid;
+    json_decref(grid);
+    return NULL;
+}
+
 static const json_t *cell_at(const json_t *row, const char *column)
 {
     return json_object_get(json_object_get(row, "cells"), column);
@@ -130,6 +179,18 @@ bool grid_has_column(const json_t *benchmark, const char *column)
             return true;
     }
     return false;
+}
+
+void grid_benchmark(const json_t *benchmarks, const json_t *benchmark, char out[200])
+{
+    const char *name = tree_text(benchmark, "benchmark", "?");
+    const json_t *b;
+    size_t i, n = 0;
+
+    json_array_foreach(benchmarks, i, b) n += !strcmp(tree_text(b, "benchmark", "?"), name);
+    snprintf(out, 200, "%.90s%s%.90s%s", name, n > 1 ? " (" : "",
+             n > 1 ? tree_text(benchmark, "model", "?") : "", n > 1 ? ")" : "");
+    format_clean(out);
 }
 
 const json_t *grid_row(const json_t *benchmark, const json_t *setup)
@@ -248,11 +309,12 @@ void grid_id(const json_t *cell, char out[9])
 
 void grid_setup(const json_t *row, const char *between, char *out, size_t size)
 {
-    const char *version = tree_text(row, "engine_version", "");
+    const char *version = tree_text(row, "engine_version", ""),
+               *system = tree_text(row, "system", "");
 
-    snprintf(out, size, "%.40s%s%.40s%s%.20s%s%.20s", tree_text(row, "engine", "?"),
-             *version ? " " : "", version, between, tree_text(row, "device", "?"), between,
-             tree_text(row, "precision", "?"));
+    snprintf(out, size, "%.180s%s%.40s%s%.40s%s%.20s%s%.20s", system, *system ? between : "",
+             tree_text(row, "engine", "?"), *version ? " " : "", version, between,
+             tree_text(row, "device", "?"), between, tree_text(row, "precision", "?"));
     format_clean(out);
 }
 

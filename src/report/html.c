@@ -14,7 +14,7 @@
 
 #define MOST_FACTS 200 /* of a machine: an edited record must not fill the page */
 
-static void head(FILE *out, const struct view *views, size_t n)
+void html_begin(FILE *out)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
@@ -23,11 +23,21 @@ static void head(FILE *out, const struct view *views, size_t n)
           "<meta name=\"color-scheme\" content=\"light dark\">\n"
           "<link rel=\"icon\" href=\"data:,\">\n<title>",
           out);
+}
+
+void html_body(FILE *out)
+{
+    fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n", html_style);
+}
+
+static void head(FILE *out, const struct view *views, size_t n)
+{
+    html_begin(out);
     if (n == 1)
         escape_htmlf(out, "Assay: %s %s, %s", views[0].word, views[0].benchmark, views[0].scenario);
     else
         fprintf(out, "Assay: report of %zu runs", n);
-    fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n", html_style);
+    html_body(out);
 }
 
 static bool is_date(const char *s)
@@ -151,18 +161,32 @@ static struct html_room room_for(size_t runs)
                          : (struct html_room){48, 40, false};
 }
 
-int report_html(const json_t *records, FILE *out, struct assay_err *err)
+int html_runs(FILE *out, const struct view *views, size_t n, const json_t *machines,
+              struct assay_err *err)
 {
-    size_t n = json_array_size(records), i;
     struct html_room room = room_for(n);
     struct series *s = malloc(sizeof(*s));
+    size_t i;
+
+    if (!s)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
+    for (i = 0; i < n; i++)
+        html_run(out, &views[i], &room, s);
+    for (i = 0; i < json_array_size(machines); i++)
+        html_machine(out, json_array_get(machines, i), i ? json_array_get(machines, 0) : NULL, i);
+    free(s);
+    return ASSAY_OK;
+}
+
+int report_html(const json_t *records, FILE *out, struct assay_err *err)
+{
+    size_t n = json_array_size(records);
     json_t *machines = NULL;
     struct view *views = NULL;
-    int rc = s ? view_all(records, &views, &machines, err)
-               : assay_fail(err, ASSAY_EFAIL, "not enough memory for the report");
+    int rc = view_all(records, &views, &machines, err);
 
-    if (rc || !views)
-        goto out;
+    if (rc)
+        return rc;
     head(out, views, n);
     opening(out, views, n);
     fputs("<main>\n", out);
@@ -170,16 +194,13 @@ int report_html(const json_t *records, FILE *out, struct assay_err *err)
         html_overview(out, views, n);
     if (n > 1)
         html_fronts(out, views, n);
-    for (i = 0; i < n; i++)
-        html_run(out, &views[i], &room, s);
-    for (i = 0; i < json_array_size(machines); i++)
-        html_machine(out, json_array_get(machines, i), i ? json_array_get(machines, 0) : NULL, i);
+    if (n > 1)
+        html_matrix(out, views, n);
+    rc = html_runs(out, views, n, machines, err);
     fputs("</main>\n</body>\n</html>\n", out);
-    if (fflush(out) || ferror(out))
+    if (!rc && (fflush(out) || ferror(out)))
         rc = assay_fail(err, ASSAY_EFAIL, "the report cannot be written");
-out:
     json_decref(machines);
     free(views);
-    free(s);
     return rc;
 }

@@ -93,6 +93,22 @@ static bool belongs(const struct view *a, const struct view *b)
            view_comparable(a, b);
 }
 
+static struct svg_point make_point(const struct view *v, const struct view *source)
+{
+    struct svg_point p = {
+        .view = v,
+        .source = source,
+        .anchor = v->anchor,
+        .x = tree_real(json_object_get(source->record, "accuracy"), "value", 0),
+        .y = v->value,
+    };
+    char setup[300], value[64];
+
+    view_setup(v, setup, sizeof(setup));
+    snprintf(p.label, sizeof(p.label), "%s: %s, accuracy %.6g", setup, view_value(v, value), p.x);
+    return p;
+}
+
 static void row(FILE *out, const struct svg_point *p)
 {
     char setup[300], value[64], accuracy[64];
@@ -119,14 +135,21 @@ static void front(FILE *out, struct svg_point *points, size_t n, size_t number)
     const struct view *v = points[0].view;
     const json_t *accuracy = json_object_get(points[0].source->record, "accuracy");
     double target = tree_real(accuracy, "target", 0);
-    char title[200];
+    char title[200], what[64];
 
     qsort(points, n, sizeof(*points), by_accuracy);
     mark_front(points, n, v->less_is_better);
     snprintf(title, sizeof(title), "%.40s, %.20s: %.60s", v->benchmark, v->scenario, v->metric);
     fputs("<figure>", out);
-    svg_front(out, points, n, number, title, v->less_is_better ? "ns" : "",
-              target < MOST_ACCURACY ? target : 0, tree_text(accuracy, "metric", "accuracy"));
+    snprintf(what, sizeof(what), "accuracy (%.30s)", tree_text(accuracy, "metric", "accuracy"));
+    svg_front(out, points, n,
+              &(struct svg_front){.number = number,
+                                  .name = "Speed against accuracy",
+                                  .title = title,
+                                  .unit = v->less_is_better ? "ns" : "",
+                                  .what = what,
+                                  .target = target < MOST_ACCURACY ? target : 0,
+                                  .line = true});
     view_headline(v, title, sizeof(title));
     fputs("<figcaption>", out);
     escape_html(out, title);
@@ -155,11 +178,7 @@ void html_fronts(FILE *out, const struct view *views, size_t n)
                 !(source = accuracy_of(&views[k], views, n)))
                 continue;
             done[k] = true;
-            points[m++] = (struct svg_point){
-                .view = &views[k],
-                .source = source,
-                .x = tree_real(json_object_get(source->record, "accuracy"), "value", 0),
-                .y = views[k].value};
+            points[m++] = make_point(&views[k], source);
         }
         if (m < 2)
             continue;

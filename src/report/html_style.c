@@ -1,4 +1,4 @@
-/* The style of the HTML report: light, dark and print; phones first.
+/* The style of the HTML pages: light, dark and print; phones first.
  *
  * Colours are variables with a contrast of at least 4.5 to 1 on their ground in both schemes; every
  * meaning that has a colour has a word or a sign, too. */
@@ -36,6 +36,8 @@ const char html_style[] =
     ".r{text-align:right;white-space:nowrap}"
     ".overview td,.overview th{overflow-wrap:normal}.overview "
     ".m{min-width:8rem;overflow-wrap:anywhere}"
+    ".matrix td,.matrix tbody th{overflow-wrap:normal;min-width:9rem}.matrix td.r{min-width:0}"
+    "summary{cursor:pointer}hr{border:0;border-top:1px solid var(--line)}"
     ".charts{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),"
     "1fr))}"
     "figure{margin:.6rem 0;min-width:0}figure>svg{display:block;width:100%;height:auto;"
@@ -79,8 +81,8 @@ const char html_style[] =
     "print{:root{color-scheme:light;--bg:#fff;--fg:#000;--dim:#444;--line:#bbb;--soft:#f3f3f3;"
     "--data:#0b5cad;--band:#9fc5ea;--good:#146c2e;--bad:#b3261e;--warn:#8a4b00;--warnbg:#fff}"
     "body{max-width:none;padding:0;font-size:10pt}a{color:inherit;text-decoration:none}"
-    ".wide{overflow:visible}table{font-size:8pt}th,td{padding-right:.5rem}"
-    ".overview .m{min-width:0}"
+    ".wide{overflow:visible}details>*{display:block}table{font-size:8pt}th,td{padding-right:.5rem}"
+    ".overview .m{min-width:0}.matrix td,.matrix tbody th{min-width:0;overflow-wrap:anywhere}"
     ".charts{grid-template-columns:1fr 1fr}"
     "figure,tr,pre,.syn,.head{break-inside:avoid}h2,h3{break-after:avoid}"
     "thead{display:table-header-group}.skip{display:none}"

@@ -5,6 +5,7 @@
 #include "base/tree.h"
 #include "report/escape.h"
 #include "report/format.h"
+#include "report/grid.h"
 #include "report/pages.h"
 #include "report/view.h"
 
@@ -57,6 +58,18 @@ static void overview(FILE *out, const struct view *views, size_t n)
                                     : "imported");
     }
     fputc('\n', out);
+}
+
+static void matrix(FILE *out, const struct view *views, size_t n)
+{
+    json_t *grid = grid_of_views(views, n);
+
+    if (!grid)
+        return;
+    fputs("## What works\n\n", out);
+    grid_markdown(grid, "###", out);
+    fputc('\n', out);
+    json_decref(grid);
 }
 
 /* ---- a run ---- */
@@ -254,6 +267,8 @@ int report_markdown(const json_t *records, FILE *out, struct assay_err *err)
             n, n == 1 ? "" : "s");
     if (n > 1)
         overview(out, views, n);
+    if (n > 1)
+        matrix(out, views, n);
     for (i = 0; i < n; i++) {
         say_head(out, &views[i]);
         say_latency(out, &views[i]);

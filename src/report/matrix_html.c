@@ -7,39 +7,26 @@
 #include "report/escape.h"
 #include "report/format.h"
 #include "report/grid.h"
+#include "report/html.h"
 #include "report/matrix.h"
 
-static const char head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-    "'unsafe-inline'\">\n"
-    "<title>Assay: what works</title>\n<style>\n"
-    ":root{color-scheme:light dark;--ok:#0a6b2e;--bad:#a8201a;--dim:#5c6370;--line:#c9ced6}\n"
-    "@media(prefers-color-scheme:dark){:root{--ok:#5fd38a;--bad:#ff8a80;--dim:#a0a8b4;--line:#"
-    "444b57}}"
-    "\nbody{font:16px/1.5 system-ui,sans-serif;max-width:76rem;margin:2rem auto;padding:0 1rem}\n"
-    ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\n"
-    "th,td{border-bottom:1px solid var(--line);padding:.4rem .6rem;text-align:left;"
-    "vertical-align:top}\nth[scope=row]{white-space:nowrap;font-weight:600}\n"
-    ".ok{color:var(--ok)}.failed{color:var(--bad)}.unknown,.none,small{color:var(--dim)}\n"
-    "summary{cursor:pointer}code{font-size:.85em;overflow-wrap:anywhere}\n"
-    "@media print{details>*{display:block}.wide{overflow:visible}}\n"
-    "</style></head><body>\n<h1>What works</h1>\n";
-
-static const char *const classes[] = {"ok", "failed", "unknown", "none"};
+static const char table[] =
+    "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"matrix\">"
+    "<table class=\"matrix\"><thead><tr><th scope=\"col\">setup</th>";
+static const char *const classes[] = {"good", "bad", "dim", "dim"};
 
 static void overview(const json_t *grid, FILE *out)
 {
     const json_t *benchmarks = json_object_get(grid, "benchmarks"), *b, *setup;
-    char name[200], summary[32] = "";
+    char name[GRID_SETUP], summary[32] = "";
     size_t i, s;
 
-    fputs("<div class=\"wide\"><table><thead><tr><th scope=\"col\">setup</th>", out);
+    fputs(table, out);
     json_array_foreach(benchmarks, i, b)
     {
         fputs("<th scope=\"col\">", out);
-        escape_html(out, tree_text(b, "benchmark", "?"));
+        grid_benchmark(benchmarks, b, name);
+        escape_html(out, name);
         fputs("</th>", out);
     }
     fputs("</tr></thead><tbody>\n", out);
@@ -79,7 +66,7 @@ static void put_line(const char *label, const char *text, FILE *out)
 {
     if (!text || !*text)
         return;
-    fprintf(out, "<br><small>%s</small> ", label);
+    fprintf(out, "<br><span class=\"dim\">%s</span> ", label);
     escape_html(out, text);
 }
 
@@ -94,6 +81,7 @@ static void put_details(const json_t *cell, FILE *out)
     put_line("machine", tree_text(cell, "machine", NULL), out);
     if (tree_bool(cell, "foreign", false))
         put_line("origin", "imported", out);
+    put_line("from", tree_text(cell, "file", NULL), out);
     put_line("worked with versions", tree_text(cell, "works_with", NULL), out);
     put_command(cell, out);
 }
@@ -131,14 +119,15 @@ static void put_cell(const json_t *cell, FILE *out)
 static void put_benchmark(const json_t *benchmark, FILE *out)
 {
     const json_t *row;
-    char name[200];
+    char name[GRID_SETUP];
     size_t i, c;
 
-    fputs("<h2>", out);
+    fputs("<section><h2>", out);
     escape_html(out, tree_text(benchmark, "benchmark", "?"));
-    fputs(" <small>", out);
+    fputs(" <span class=\"dim\">", out);
     escape_html(out, tree_text(benchmark, "model", "?"));
-    fputs("</small></h2>\n<div class=\"wide\"><table><thead><tr><th scope=\"col\">setup</th>", out);
+    fputs("</span></h2>\n", out);
+    fputs(table, out);
     for (c = 0; c < GRID_COLUMNS; c++)
         if (grid_has_column(benchmark, grid_columns[c]))
             fprintf(out, "<th scope=\"col\">%s</th>", grid_columns[c]);
@@ -154,7 +143,7 @@ static void put_benchmark(const json_t *benchmark, FILE *out)
                 put_cell(json_object_get(json_object_get(row, "cells"), grid_columns[c]), out);
         fputs("</tr>\n", out);
     }
-    fputs("</tbody></table></div>\n", out);
+    fputs("</tbody></table></div></section>\n", out);
 }
 
 int report_matrix_html(const json_t *cells, FILE *out)
@@ -162,11 +151,14 @@ int report_matrix_html(const json_t *cells, FILE *out)
     json_t *grid = grid_make(cells), *benchmark;
     size_t i;
 
-    fputs(head, out);
+    html_begin(out);
+    fputs("Assay: what works", out);
+    html_body(out);
+    fputs("<header><h1>What works</h1></header>\n<main>\n", out);
     overview(grid, out);
     json_array_foreach(json_object_get(grid, "benchmarks"), i, benchmark)
         put_benchmark(benchmark, out);
-    fputs("</body></html>\n", out);
+    fputs("</main>\n</body>\n</html>\n", out);
     json_decref(grid);
     return fflush(out) || ferror(out) ? ASSAY_EFAIL : ASSAY_OK;
 }

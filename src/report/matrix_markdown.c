@@ -18,14 +18,15 @@ static void rule(FILE *out, size_t columns)
 static void overview(const json_t *grid, FILE *out)
 {
     const json_t *benchmarks = json_object_get(grid, "benchmarks"), *b, *setup;
-    char name[200], summary[32];
+    char name[GRID_SETUP], summary[32];
     size_t i, s;
 
     fputs("| setup |", out);
     json_array_foreach(benchmarks, i, b)
     {
         fputc(' ', out);
-        escape_markdown(out, tree_text(b, "benchmark", "?"));
+        grid_benchmark(benchmarks, b, name);
+        escape_markdown(out, name);
         fputs(" |", out);
     }
     rule(out, json_array_size(benchmarks) + 1);
@@ -76,7 +77,7 @@ static void put_cell(const json_t *cell, FILE *out)
 static void put_row(const json_t *benchmark, const json_t *row, FILE *out)
 {
     const char *reason = grid_one_reason(row);
-    char name[200];
+    char name[GRID_SETUP];
     bool said = false, none = grid_summary(row, name) == GRID_NONE;
 
     grid_setup(row, ", ", name, sizeof(name));
@@ -104,12 +105,13 @@ static void put_row(const json_t *benchmark, const json_t *row, FILE *out)
     fputs(" |\n", out);
 }
 
-static void put_benchmark(const json_t *benchmark, FILE *out)
+/* heading: "##", or what is one below it. */
+static void put_benchmark(const json_t *benchmark, const char *heading, FILE *out)
 {
     const json_t *row;
     size_t i, columns = 2;
 
-    fputs("\n## ", out);
+    fprintf(out, "\n%s ", heading);
     escape_markdown(out, tree_text(benchmark, "benchmark", "?"));
     fputs("\nModel: ", out);
     escape_markdown(out, tree_text(benchmark, "model", "?"));
@@ -125,14 +127,21 @@ static void put_benchmark(const json_t *benchmark, FILE *out)
     json_array_foreach(json_object_get(benchmark, "rows"), i, row) put_row(benchmark, row, out);
 }
 
-int report_matrix_markdown(const json_t *cells, FILE *out)
+void grid_markdown(const json_t *grid, const char *heading, FILE *out)
 {
-    json_t *grid = grid_make(cells), *benchmark;
+    const json_t *benchmark;
     size_t i;
 
     overview(grid, out);
     json_array_foreach(json_object_get(grid, "benchmarks"), i, benchmark)
-        put_benchmark(benchmark, out);
+        put_benchmark(benchmark, heading, out);
+}
+
+int report_matrix_markdown(const json_t *cells, FILE *out)
+{
+    json_t *grid = grid_make(cells);
+
+    grid_markdown(grid, "##", out);
     json_decref(grid);
     return fflush(out) || ferror(out) ? ASSAY_EFAIL : ASSAY_OK;
 }

@@ -7,7 +7,7 @@
 #include "report/grid.h"
 #include "report/matrix.h"
 
-#define SETUP_CELL 120
+#define SETUP_CELL GRID_SETUP
 #define CELL       180
 #define LINE       400
 
@@ -19,7 +19,7 @@ struct notes {
 /* What went wrong, or is not known, at the foot: its number. */
 static int add_note(struct notes *n, const json_t *cell, const char *setup, const char *column)
 {
-    char line[LINE * 2], id[9];
+    char line[LINE * 2 + SETUP_CELL], id[9];
 
     grid_id(cell, id);
     n->count++;

@@ -396,10 +396,10 @@ void svg_throughput(FILE *out, const struct series *s, const struct svg_look *lo
     fprintf(out, "V%dZ\"/></svg>", BOTTOM);
 }
 
-/* ---- speed against accuracy ---- */
+/* ---- two figures against each other ---- */
 
 /* Room on both sides, also where all are the same. */
-static struct axis accuracy_axis(const struct svg_point *points, size_t n, double target)
+static struct axis front_axis(const struct svg_point *points, size_t n, double target)
 {
     double lo = points[0].x, hi = points[0].x, pad;
 
@@ -444,37 +444,33 @@ static void target_line(FILE *out, const struct axis *x, double target)
 static void front_points(FILE *out, const struct svg_point *points, size_t n, const struct axis *x,
                          const struct axis *y)
 {
-    char setup[300], value[64];
-
     for (size_t i = 0; i < n; i++) {
-        view_setup(points[i].view, setup, sizeof(setup));
-        fprintf(out, "<a href=\"#%s\"><circle class=\"%s\" cx=\"%d\" cy=\"%d\" r=\"9\"><title>",
-                points[i].view->anchor, points[i].front ? "k2" : "k", place(x, points[i].x),
-                place(y, points[i].y));
-        escape_htmlf(out, "%s: %s, accuracy %.6g", setup, view_value(points[i].view, value),
-                     points[i].x);
-        fputs("</title></circle></a>", out);
+        if (points[i].anchor)
+            fprintf(out, "<a href=\"#%s\">", points[i].anchor);
+        fprintf(out, "<circle class=\"%s\" cx=\"%d\" cy=\"%d\" r=\"9\"><title>",
+                points[i].front ? "k2" : "k", place(x, points[i].x), place(y, points[i].y));
+        escape_html(out, points[i].label);
+        fprintf(out, "</title></circle>%s", points[i].anchor ? "</a>" : "");
     }
 }
 
-void svg_front(FILE *out, const struct svg_point *points, size_t n, size_t number,
-               const char *title, const char *unit, double target, const char *metric)
+void svg_front(FILE *out, const struct svg_point *points, size_t n, const struct svg_front *look)
 {
-    struct axis x = accuracy_axis(points, n, target), y = {0, 0, false, BOTTOM, TOP};
-    char anchor[24], what[64];
+    struct axis x = front_axis(points, n, look->target), y = {0, 0, false, BOTTOM, TOP};
+    char anchor[24];
 
     for (size_t i = 0; i < n; i++)
         y.hi = fmax(y.hi, points[i].y * 1.08);
-    snprintf(anchor, sizeof(anchor), "front%zu", number);
-    snprintf(what, sizeof(what), "accuracy (%.30s)", metric);
-    begin(out, anchor, "f", "Speed against accuracy");
+    snprintf(anchor, sizeof(anchor), "front%zu", look->number);
+    begin(out, anchor, "f", look->name);
     fprintf(out, "%zu runs; the table below has their figures.", n);
-    end_description(out, title);
-    vertical(out, &y, *unit ? short_latency : short_number);
-    horizontal(out, &x, what);
-    if (target > 0)
-        target_line(out, &x, target);
-    front_line(out, points, n, &x, &y);
+    end_description(out, look->title);
+    vertical(out, &y, *look->unit ? short_latency : short_number);
+    horizontal(out, &x, look->what);
+    if (look->target > 0)
+        target_line(out, &x, look->target);
+    if (look->line)
+        front_line(out, points, n, &x, &y);
     front_points(out, points, n, &x, &y);
     fputs("</svg>", out);
 }

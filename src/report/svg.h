@@ -21,17 +21,26 @@ void svg_distribution(FILE *out, const struct series *s, const struct svg_look *
 /* Latency over the run's time: a band from the least to the greatest of each part, and the mean. */
 void svg_course(FILE *out, const struct series *s, const struct svg_look *look);
 /* Offline: samples completed in each second. */
-void svg_throughput(
-    FILE *out, const struct series *s,
-    const struct svg_look *look); /* A run by its accuracy (x) and its figure (y). */
+void svg_throughput(FILE *out, const struct series *s, const struct svg_look *look);
+
+/* One of what stands against each other, and what is said of it; a link where there is an anchor.
+ */
 struct svg_point {
-    const struct view *view, *source; /* source: the run that the accuracy is of */
+    const struct view *view, *source; /* the run; that which its accuracy is of; NULL: none here */
+    const char *anchor;               /* NULL: no link */
+    char label[400];
     double x, y;
     bool front;
 };
-/* Sorted by x, the greatest first.  Each point is a link to its run; `target` is a line (0: none).
- * unit: "ns", or "" for a rate. */
-void svg_front(FILE *out, const struct svg_point *points, size_t n, size_t number,
-               const char *title, const char *unit, double target, const char *metric);
+struct svg_front {
+    size_t number;            /* makes the ids unique */
+    const char *name, *title; /* "Speed against accuracy"; what stands above it */
+    const char *unit;         /* of y: "ns", or "" for a rate */
+    const char *what;         /* the words of the x axis */
+    double target;            /* a line at this x; 0: none */
+    bool line;                /* joins the points of the front, which are sorted by x */
+};
+/* Points of the front are filled. */
+void svg_front(FILE *out, const struct svg_point *points, size_t n, const struct svg_front *look);
 
 #endif

@@ -153,6 +153,7 @@ static void enter(json_t *cell, const json_t *found)
     json_object_del(cell, "reason");
     json_object_del(cell, "run");
     json_object_update(cell, (json_t *)(uintptr_t)found);
+    json_object_del(cell, "system"); /* all cells of a plan are of this machine */
 }
 
 /* The newest record that counts, of runs that were made if there is any; NULL: none. */
@@ -453,15 +454,12 @@ static bool executes_models(const json_t *cell)
     return strncmp(tree_text(cell, "engine", ""), "null", 4) != 0;
 }
 
-int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
+/* Those that the axes leave in, with their ranges; a new reference. */
+static json_t *choose(const struct matrix_ask *ask, const json_t *evidence)
 {
-    json_t *evidence = NULL, *cell;
+    json_t *cells = json_array(), *cell;
     size_t i;
-    int rc = read_evidence(ask, &evidence, err);
 
-    if (rc)
-        return rc;
-    *cells = json_array();
     json_array_foreach(evidence, i, cell)
     {
         bool named = json_array_size(json_object_get(ask->axes, "engines")) > 0;
@@ -469,10 +467,32 @@ int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay
         if (left_out(ask, cell) || (!named && !executes_models(cell)))
             continue;
         add_ranges(cell, evidence);
-        json_array_append(*cells, cell);
+        json_array_append(cells, cell);
     }
+    return cells;
+}
+
+int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
+{
+    json_t *evidence = NULL;
+    int rc = read_evidence(ask, &evidence, err);
+
+    if (!rc)
+        *cells = choose(ask, evidence);
     json_decref(evidence);
-    return ASSAY_OK;
+    return rc;
+}
+
+int matrix_exports(const struct matrix_ask *ask, const char *const *paths, json_t **cells,
+                   json_t **files, struct assay_err *err)
+{
+    json_t *evidence = NULL;
+    int rc = cell_list_exports(paths, &evidence, files, err);
+
+    if (!rc)
+        *cells = choose(ask, evidence);
+    json_decref(evidence);
+    return rc;
 }
 
 /* ---- running ---- */

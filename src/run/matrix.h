@@ -34,6 +34,10 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
 /* The cells of all records in the store, also those of other machines, newest first; several of one
  * key and version stand one after another.  Null engines are left out, but when named. */
 int matrix_everything(const struct matrix_ask *ask, json_t **cells, struct assay_err *err);
+/* The same of the records in exports (cell_list_exports in record/cell.h); `ask` only for its axes.
+ * The caller json_decref()s *cells and *files. */
+int matrix_exports(const struct matrix_ask *ask, const char *const *paths, json_t **cells,
+                   json_t **files, struct assay_err *err);
 /* The words of `assay run …` for a cell; a new reference. */
 int matrix_command(const struct matrix_ask *ask, const json_t *cell, json_t **words,
                    struct assay_err *err);

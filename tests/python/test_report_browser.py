@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The HTML report in a real browser: Chromium without a window, spoken to over a pipe (no port is opened).
+"""The HTML pages in a real browser: Chromium without a window, spoken to over a pipe (no port is opened).
 
-For each page (one run, several, a front, hostile ones, 200), at phone and desktop width, in light and dark, and printed: no
+For each page (reports of one run, several, a front, hostile ones, 200; matrices; explorations), at phone and desktop width, in light and dark, and printed: no
 console message, nothing fetched, no sideways scrolling of the page, no text on a ground of too little contrast, no
 two labels of a chart on top of each other, every table with headings, every chart with a name.
 
@@ -22,7 +22,11 @@ import sys
 import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-PAGES = os.path.join(ROOT, "tests", "golden", "report", "pages")
+GOLDEN = os.path.join(ROOT, "tests", "golden")
+PAGES = os.path.join(GOLDEN, "report", "pages")
+# Pages that are as their unit tests make them.
+MADE = {"matrix": "matrix/machines", "matrix-many": "matrix/many", "hostile-matrix": "matrix/hostile",
+        "explore": "explore/front", "hostile-explore": "explore/hostile"}
 PREFIX = os.environ.get("ASSAY_PREFIX") or os.path.join(ROOT, "build", "release")
 PHONE, DESKTOP, PAPER = (360, 780), (1280, 900), (760, 1000)
 WAYS = (("screen", "light", PHONE), ("screen", "dark", DESKTOP), ("screen", "dark", PHONE),
@@ -230,6 +234,7 @@ def make_pages(folder):
         places = write_store(os.path.join(folder, name), records)
         pages[name] = os.path.join(folder, name + ".html")
         subprocess.run([os.path.join(PREFIX, "bin", "assay"), "report", "-o", pages[name]] + places, check=True)
+    pages.update((name, os.path.join(GOLDEN, path + ".html")) for name, path in MADE.items())
     return pages
 
 
@@ -242,7 +247,7 @@ def look_at(browser, name, path, pictures):
         browser.media(kind, scheme)
         where = "%s-%s-%s-%d" % (name, kind, scheme, width)
         found = browser.value(LOOK)
-        if name == "hostile" and kind == "print":  # a page as wide as its widest word is no harm on paper
+        if name.startswith("hostile") and kind == "print":  # a page as wide as its widest word is no harm on paper
             found = [f for f in found if not f.startswith("the page is")]
         faults += ["%s: %s" % (where, f) for f in found]
         browser.picture(os.path.join(pictures, where + ".png"), tall)
@@ -275,7 +280,7 @@ def main():
         size = os.path.getsize(pages["many"])
         if size >= 2000000:
             faults.append("200 records are %d bytes" % size)
-    print("\n".join(faults) or "5 pages are fine in %s" % os.path.basename(program))
+    print("\n".join(faults) or "%d pages are fine in %s" % (len(pages), os.path.basename(program)))
     sys.exit(1 if faults else 0)
 
 

@@ -11,6 +11,7 @@ static void null_arguments(void **state)
     bad(assay_explore_plan(NULL, NULL, NULL, &err), ASSAY_EUSAGE, "assay_explore_plan", &text);
     bad(assay_choose(NULL, NULL, &err), ASSAY_EUSAGE, "assay_choose", &text);
     bad(assay_matrix(NULL, NULL, false, NULL, &err), ASSAY_EUSAGE, "assay_matrix", &text);
+    bad(assay_matrix_files(NULL, NULL, &text, &err), ASSAY_EUSAGE, "assay_matrix_files", &text);
     bad(assay_submit(NULL, NULL, NULL, true, &text, &err), ASSAY_EUSAGE, "assay_submit", &text);
     bad(assay_check(NULL, NULL, 0, &text, &err), ASSAY_EUSAGE, "assay_check", &text);
     assert_int_equal(assay_check(NULL, NULL, 0, &text, NULL), ASSAY_EUSAGE);
@@ -42,6 +43,10 @@ static void explore_and_choose(void **state)
     assert_true(json_array_size(json_object_get(tree, "points")) >= 2);
     assert_int_equal(assay_render(kept, "text", &text, &err), 0);
     assert_non_null(strstr(text, "BATCH"));
+    drop(&text);
+    assert_int_equal(assay_render(kept, "html", &text, &err), 0);
+    assert_non_null(strstr(text, "<strong>best</strong>"));
+    assert_null(strstr(text, "href=\"#")); /* without the runs */
     drop(&text);
     assert_int_equal(assay_choose(kept, plain, &err), 0);
     assay_free(kept);

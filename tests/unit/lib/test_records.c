@@ -203,6 +203,31 @@ static void export_and_import(void **state)
     free(other);
 }
 
+/* A table of exports, of which one is damaged; the store is as it was. */
+static void matrix_of_files(void **state)
+{
+    const char *const both[] = {ids[0], ids[1], NULL}, *const axes[] = {"engines=null", NULL};
+    char *text = NULL, *file = below("exported.json"), *broken = below("broken.json");
+    const char *const files[] = {file, broken, NULL}, *const slip[] = {"engine=null", NULL};
+    const json_t *said;
+    json_t *tree;
+
+    (void)state;
+    assert_int_equal(assay_export(store, both, false, &text, &err), 0);
+    put(file, text);
+    drop(&text);
+    put(broken, "{");
+    tree = good(assay_matrix_files(files, axes, &text, &err), &text, "assay.matrix/1");
+    assert_int_equal(json_array_size(json_object_get(tree, "cells")), 2);
+    said = json_object_get(tree, "files");
+    assert_int_equal(tree_int(json_array_get(said, 0), "records", 0), 2);
+    assert_non_null(strstr(tree_text(json_array_get(said, 1), "error", ""), "broken.json"));
+    json_decref(tree);
+    bad(assay_matrix_files(files, slip, &text, &err), ASSAY_EUSAGE, "'engine' is no axis", &text);
+    free(broken);
+    free(file);
+}
+
 static void render(void **state)
 {
     char *text = NULL, *json = NULL;
@@ -255,6 +280,7 @@ int main(void)
                                        cmocka_unit_test(reproduce_changed),
                                        cmocka_unit_test(report),
                                        cmocka_unit_test(export_and_import),
+                                       cmocka_unit_test(matrix_of_files),
                                        cmocka_unit_test(render),
                                        cmocka_unit_test(damaged_store)};
 

@@ -129,13 +129,64 @@ static void test_ranges_are_cut(void **state)
     json_decref(versions);
 }
 
+/* Architecture and system, on a card its name: not a screen's chip, and once. */
+static void test_system(void **state)
+{
+    static const struct {
+        const char *facts, *device, *want;
+    } cases[] = {
+        {"", "cpu", "unknown architecture, unknown OS"},
+        {"'architecture':{'value':'aarch64'},'operating_system':{'value':'Debian 12'}", "cpu",
+         "aarch64, Debian 12"},
+        {"'architecture':{'value':'x86_64'},'operating_system':{'value':'Debian 12'},"
+         "'gpu_models':{'value':'Intel 8086:1234, NVIDIA H100, NVIDIA H100'}",
+         "cuda:1", "NVIDIA H100, x86_64, Debian 12"},
+        {"'architecture':{'value':7},'operating_system':[],'gpu_models':{'value':null}", "cuda:0",
+         "unknown GPU, unknown architecture, unknown OS"},
+        {"'gpu_models':{'value':'AMD 1002:1, Intel 8086:1234'}", "cuda:0",
+         "Intel 8086:1234, unknown architecture, unknown OS"},
+    };
+    char members[600];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *cell;
+
+        snprintf(members, sizeof(members),
+                 "'status':'done','system':{%s},'settings':{'device':{'value':'%s'}}",
+                 cases[i].facts, cases[i].device);
+        cell = cell_from(members);
+        assert_string_equal(tree_text(cell, "system", "?"), cases[i].want);
+        json_decref(cell);
+    }
+}
+
+/* A cell that names a system has the versions that worked on it. */
+static void test_ranges_of_a_system(void **state)
+{
+    json_t *cells = parse("[{\"engine_version\":\"1\",\"state\":\"ok\",\"system\":\"a\"},"
+                          "{\"engine_version\":\"2\",\"state\":\"ok\",\"system\":\"b\"},"
+                          "{\"engine_version\":\"3\",\"state\":\"ok\"}]");
+    static const char *const want[] = {"1", "2", "1 to 3"};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        json_t *versions = cell_versions(json_array_get(cells, i), cells);
+        char ranges[64];
+
+        cell_ranges(versions, ranges, sizeof(ranges));
+        assert_string_equal(ranges, want[i]);
+        json_decref(versions);
+    }
+    json_decref(cells);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_states),
-        cmocka_unit_test(test_no_cell),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_ranges_are_cut),
+        cmocka_unit_test(test_states), cmocka_unit_test(test_no_cell),
+        cmocka_unit_test(test_ranges), cmocka_unit_test(test_ranges_are_cut),
+        cmocka_unit_test(test_system), cmocka_unit_test(test_ranges_of_a_system),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,9 +254,11 @@ static void mangle(json_t *records, json_t *object)
 
 static void mangled_records_are_shown(void **state)
 {
-    json_t *records = load(PAGES "one.json");
+    json_t *records = load(PAGES "one.json"), *other = json_deep_copy(json_array_get(records, 0));
 
     (void)state;
+    json_object_set_new(other, "benchmark", json_string("bert")); /* so that there is a matrix */
+    json_array_append_new(records, other);
     mangle(records, json_array_get(records, 0));
     json_decref(records);
 }
@@ -311,6 +313,32 @@ static void front_is_what_nothing_beats(void **state)
     for (n = 0, at = section; (at = strstr(at, "<circle")); at++)
         n++;
     assert_int_equal(n, 5);
+    free(text);
+    json_decref(records);
+}
+
+/* Two setups or two benchmarks make a matrix, whose cells are links; one of each makes none. */
+static void matrix_links_to_its_runs(void **state)
+{
+    json_t *records = load(PAGES "front.json"), *r;
+    char *text = render(report_html, records), link[64];
+    const char *section = strstr(text, "<h2>What works</h2>"), *end, *at;
+    size_t i;
+
+    (void)state;
+    assert_non_null(section);
+    end = strstr(section, "</section>");
+    json_array_foreach(records, i, r)
+    {
+        snprintf(link, sizeof(link), "href=\"#r%s\"", tree_text(r, "id", ""));
+        at = strstr(section, link);
+        assert_true(at && at < end);
+    }
+    free(text);
+    while (json_array_size(records) > 2) /* one engine's performance and accuracy */
+        json_array_remove(records, 2);
+    text = render(report_html, records);
+    assert_null(strstr(text, "What works"));
     free(text);
     json_decref(records);
 }
@@ -420,6 +448,7 @@ int main(void)
         cmocka_unit_test(mangled_records_are_shown),
         cmocka_unit_test(changed_latencies_are_not_drawn),
         cmocka_unit_test(front_is_what_nothing_beats),
+        cmocka_unit_test(matrix_links_to_its_runs),
         cmocka_unit_test(multistream_says_what_is_drawn),
         cmocka_unit_test(percentiles_are_near),
         cmocka_unit_test(thinning_keeps_outliers),
