@@ -547,6 +547,8 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
                           "the result cannot be put together (not UTF-8, or no memory)");
     json_object_set_new(json_object_get(tree, "engine"), "pinning", pin_json(&c->pin));
     put_device_name(c, json_object_get(tree, "engine"));
+    if (c->r.engine->caps & ASSAY_CAP_REMOTE)
+        json_object_set_new(json_object_get(tree, "engine"), "remote", json_true());
     getrusage(RUSAGE_SELF, &use);
     json_object_set_new(
         tree, "memory",

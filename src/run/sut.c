@@ -355,7 +355,8 @@ static void narrow_affinity(struct child *c)
 int sut_run(struct child *c, const struct settings *s, const char *outdir, struct assay_err *err)
 {
     char *name =
-        text_format("assay %s %s %s", ASSAY_VERSION, c->r.engine->name, c->r.manifest.name);
+        text_format("assay %s %s %s%s", ASSAY_VERSION, c->r.engine->name, c->r.manifest.name,
+                    c->r.engine->caps & ASSAY_CAP_REMOTE ? " (Network SUT)" : "");
     char *data = text_format("%s", c->bench_desc.dataset_name);
     uint64_t perf =
         s->performance_sample_count ? (uint64_t)s->performance_sample_count : c->bench_desc.samples;

@@ -125,6 +125,11 @@ static int check_record(const struct submit_plan *p, const json_t *record, struc
                           id_of(record), version, p->round->name, p->round->name, p->round->name);
     if (plan_scenario(record) < 0)
         return assay_fail(err, ASSAY_EUSAGE, "record %s: has no known scenario", id_of(record));
+    if (p->network && !tree_bool(json_object_get(record, "engine"), "remote", false))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "record %s: its engine %s computes on the machine that LoadGen runs on; "
+                          "the network division is for engines that compute on another",
+                          id_of(record), tree_text(json_object_get(record, "engine"), "name", "?"));
     rc = check_rules(p, record, err);
     if (!rc)
         rc = plan_classify(record, &kind, &test, err);

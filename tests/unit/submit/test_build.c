@@ -334,6 +334,7 @@ static void what_cannot_be_submitted(void **state)
         {"system", "memory_bytes", "{\"value\": 1020}", "of different machines (memory_bytes"},
     };
     struct submit_request ask = official;
+    struct submit_plan p;
     char root[40];
 
     (void)state;
@@ -386,6 +387,13 @@ static void what_cannot_be_submitted(void **state)
 
         ask.category = "datacenter";
         refused(records, &ask, "no resnet50 in the category datacenter");
+        ask = official;
+        ask.division = "network";
+        refused(records, &ask, "the network division is for engines that compute on another");
+        json_object_set_new(json_object_get(json_array_get(records, 0), "engine"), "remote",
+                            json_true());
+        assert_int_equal(submit_plan_create(&ask, records, &p, NULL), ASSAY_OK);
+        submit_plan_release(&p);
         json_decref(records);
     }
     file_remove_tree(root, NULL);
