@@ -11,7 +11,8 @@ torch and are left out where the environment has none (--torch installs it: 3 GB
 
 Made here: small data sets and logs with what is awkward.  For each case a line says the official number, ours and how far
 they are apart: mAP may be 1e-6, all others 1e-9 (of 1); and the line that `assay score` prints must be the official script's,
-letter by letter.  RNN-T's features may be 1e-4 apart.  Exit code 1 where something is further away.
+letter by letter.  RNN-T's features may be 1e-4 from the official ones with the transform in double (2e-3 from those in
+float32), DLRM's logarithms one last bit.  Exit code 1 where something is further away.
 """
 import argparse
 import array
@@ -355,8 +356,8 @@ def check_bert(p):
     case("one clear answer", [(i, peaked(n)) for i, n in everything])
     case("ties: five different logits", [(i, logits(384, lambda: pick.randint(-2, 2))) for i, _ in everything])
     case("ties: all equal", [(i, logits(384, lambda: 0)) for i, _ in everything])
-    case("highest in the question and behind the end: no answer",
-         [(i, floats(*(float(-abs(k - 4)) if k < 20 else -300.0 for k in range(768)))) for i, _ in everything])
+    case("highest behind the end, or the end before the start: no answer",
+         [(i, floats(*((k if n < 360 else k * (-1) ** (k % 2)) / 9 for k in range(768)))) for i, n in everything])
     case("a third not in the log, some twice, out of order",
          list(reversed(full))[:len(full) * 2 // 3] + [(i, peaked(384)) for i in range(len(full) - 9, len(full))])
 
@@ -566,6 +567,7 @@ def sample(p, benchmark, data, index, number, *more):
 
 def check_features(p):
     import numpy as np
+    import scipy.fft
     import tomllib
     import torch
     sys.path.insert(0, os.path.join(p.inference, RNNT, "pytorch"))
@@ -577,31 +579,44 @@ def check_features(p):
     data = os.path.join(p.args.data, "speech-mini")
     with open(glob.glob(data + "/*-wav.json")[0], encoding="utf-8") as f:
         listed = [e for e in json.load(f) if e["original_duration"] <= 15]
-    worst, worst_double, apart, beyond, total = 0.0, 0.0, 0.0, 0, 0
+    plain = torch.stft
+
+    def by_scipy(kind):
+        """The frames times window are float32, as they are in torch's."""
+        def transform(x, n_fft, hop_length, win_length, window, **_):
+            samples = np.pad(x[0].numpy(), n_fft // 2, mode="reflect")
+            padded = np.pad(window.numpy(), (n_fft - win_length) // 2)
+            frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop_length] * padded
+            return torch.from_numpy(scipy.fft.rfft(frames.astype(kind)).T[None])
+        return transform
+
+    ways = {"float32, as it is": plain, "the same with its transform in double": by_scipy(np.float64),
+            "the same with scipy's float32 transform": by_scipy(np.float32)}
+    found = {way: [] for way in ways}
+    mine = []
     for i, entry in enumerate(listed):
         audio = segment.AudioSegment.from_file(os.path.join(data, entry["files"][0]["fname"]), target_sr=16000).samples
-        mine = sample(p, "rnnt", data, i, 1)
-        with torch.no_grad():
-            values = []
-            for dtype in (torch.float32, torch.float64):
-                official.to(dtype)  # the stft's window goes to float32 in the official code
-                x = torch.from_numpy(audio).to(dtype)[None]
-                try:
-                    values.append(official((x, torch.tensor([len(audio)])))[0][0].numpy().T)
-                except RuntimeError:
-                    values.append(None)
-        theirs = values[0]
-        if theirs.shape != mine.reshape(-1, 240).shape:
-            p.said(False, f"rnnt, features of {entry['files'][0]['fname']}: {theirs.shape}, assay {mine.shape}")
+        mine.append(sample(p, "rnnt", data, i, 1).reshape(-1, 240))
+        for way, transform in ways.items():
+            torch.stft = transform
+            with torch.no_grad():
+                found[way].append(official((torch.from_numpy(audio)[None], torch.tensor([len(audio)])))[0][0].numpy().T)
+            torch.stft = plain
+        shapes = {m[i].shape for m in (mine, *found.values())}
+        if len(shapes) > 1:
+            p.said(False, f"rnnt, features of {entry['files'][0]['fname']}: shapes {shapes}")
             return
-        far = np.abs(theirs - mine.reshape(-1, 240))
-        worst = max(worst, float(far.max()))
-        beyond, total = beyond + int((far > 1e-4).sum()), total + far.size
-        if values[1] is not None:
-            worst_double = max(worst_double, float(np.abs(values[1] - mine.reshape(-1, 240)).max()))
-            apart = max(apart, float(np.abs(values[1] - theirs).max()))
-    p.said(worst <= 1e-4, f"rnnt, features of {len(listed)} recordings: apart {worst:.1e} at most, {beyond} of {total} beyond 1e-4")
-    print(f"  the same code in float64: apart {worst_double:.1e} from assay, {apart:.1e} from itself in float32")
+    mine = np.concatenate(mine)
+    first = np.concatenate(found["float32, as it is"])
+    # A float32 transform is a thousandth off where a band is nearly silent, each library's in its own way.
+    for way, bound in zip(ways, (2e-3, 1e-4, None)):
+        theirs = np.concatenate(found[way])
+        far = np.abs(theirs - mine)
+        text = f"apart {far.max():.1e} at most, {int((far > 1e-4).sum())} of {far.size} beyond 1e-4"
+        if bound:
+            p.said(far.max() <= bound, f"rnnt, features of {len(listed)} recordings, {way}: {text}")
+        else:
+            print(f"  {way}: {text}; {np.abs(theirs - first).max():.1e} from the official one")
 
 
 def check_logarithms(p):
@@ -625,13 +640,12 @@ def check_logarithms(p):
     x = integers.astype(np.float32) + np.float32(1)
     exact_log = np.log(x.astype(np.float64)).astype(np.float32)
     ulp = np.abs(theirs.view(np.int32) - mine.view(np.int32))
-    p.said(not ulp.any(), f"dlrm, {mine.size} logarithms of {len(mine)} rows: {int((ulp > 0).sum())} not identical, "
+    # torch takes MKL's logarithm where it has MKL, and SLEEF's elsewhere; ours is that of double, rounded.
+    p.said(ulp.max() <= 1, f"dlrm, {mine.size} logarithms of {len(mine)} rows: {int((ulp > 0).sum())} not identical, "
            f"apart {int(ulp.max())} ulp, {np.abs(theirs - mine).max():.1e} at most")
     for name, values in (("assay", mine), ("torch", theirs), ("numpy's float32", np.log(x))):
         off = np.abs(values.view(np.int32) - exact_log.view(np.int32))
         print(f"  {name}: {int((off > 0).sum())} are not the logarithm in double, rounded; {int(off.max())} ulp at most")
-    one_by_one = np.array([torch.log(torch.tensor([v]))[0].item() for v in x.ravel()[:2000].tolist()], np.float32)
-    print(f"  torch, number by number instead of rows: {int((one_by_one != theirs.ravel()[:2000]).sum())} of 2000 are others")
 
 
 CHECKS = {"resnet50": check_resnet50, "retinanet": check_retinanet, "bert": check_bert, "3d-unet": check_unet, "rnnt": check_rnnt,
