@@ -34,7 +34,8 @@ def mel_weights():
 
 
 WEIGHTS = mel_weights()
-WINDOW = np.pad((0.5 - 0.5 * np.cos(2 * np.pi * np.arange(320) / 319)).astype(np.float32), 96)
+ANGLE = np.arange(320, dtype=np.float32) * np.float32(2 * np.pi / 319)  # torch.hann_window's float32
+WINDOW = np.pad(np.float32(0.5) - np.float32(0.5) * np.cos(ANGLE.astype(np.float64)).astype(np.float32), 96)
 
 
 def features(x):

@@ -4,7 +4,8 @@
  * Steps and constants are the reference's (speech_recognition/rnnt, which uses torch.stft and
  * librosa 0.7's mel filters):
  *   y[t] = x[t] - preemphasis x[t-1] in float32, y[0] = x[0]; 256 samples reflected at both ends;
- *   every 160 samples a frame of 320, times a symmetric Hann window, zeros around it up to 512;
+ *   every 160 samples a frame of 320, times a symmetric Hann window (its angles and cosines
+ *   float32, as torch's), zeros around it up to 512;
  *   power spectrum + dither²; 80 triangles (Slaney's scale and area); ln(band + 1e-20) in float32;
  *   frames 3j, 3j+1, 3j+2 joined to 240 numbers, zeros for what is behind the last frame;
  *   of the first ceil(ceil(n / 160) / 3) of these: minus mean, over (deviation (n-1) + 1e-5).

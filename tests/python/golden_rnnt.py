@@ -57,7 +57,8 @@ def features(samples, preemphasis, dither):
     x = samples.astype(np.float32) / np.float32(32768)
     if preemphasis:
         x = np.concatenate([x[:1], x[1:] - np.float32(preemphasis) * x[:-1]])
-    window = np.pad((0.5 - 0.5 * np.cos(2 * np.pi * np.arange(320) / 319)).astype(np.float32), 96)
+    angle = np.arange(320, dtype=np.float32) * np.float32(2 * np.pi / 319)  # torch.hann_window's float32
+    window = np.pad(np.float32(0.5) - np.float32(0.5) * np.cos(angle.astype(np.float64)).astype(np.float32), 96)
     padded = np.pad(x, 256, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, 512)[::160] * window
     assert len(frames) == 1 + len(x) // 160
