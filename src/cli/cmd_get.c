@@ -84,25 +84,44 @@ static int carry_out(struct plan *p, const char *progress, int jobs)
     return rc;
 }
 
-int cli_get(const char *request, const struct settings *s, bool offline)
+static int get_what(struct plan *p, enum cli_get_what what, const struct settings *s)
 {
-    const char *requests[] = {request, NULL};
+    json_t *problems = plan_problems(p), *tree;
+    int rc = EXIT_OK;
+
+    if (what == CLI_GET_SHOW) {
+        tree = plan_json(p);
+        cli_plan_print(tree, stdout);
+        json_decref(tree);
+    } else if (json_array_size(problems)) {
+        rc = refuse(problems);
+    } else if (what == CLI_GET_DO) {
+        rc = carry_out(p, s->progress, 0);
+    }
+    json_decref(problems);
+    return rc;
+}
+
+int cli_get(const json_t *requests, enum cli_get_what what, const struct settings *s, bool offline)
+{
+    const char **texts = calloc(json_array_size(requests) + 1, sizeof(*texts));
     char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    struct plan_ask ask = {.requests = requests, .cache = cache, .offline = offline};
+    struct plan_ask ask = {.requests = texts, .cache = cache, .offline = offline};
     struct assay_err err = {.code = ASSAY_EFAIL, .text = "not enough memory"};
-    json_t *problems;
     struct plan plan;
+    json_t *v;
+    size_t i;
     int rc;
 
-    if (!cache || plan_make(&ask, &plan, &err)) {
-        free(cache);
-        return cli_fail(&err);
+    json_array_foreach(requests, i, v) if (texts) texts[i] = json_string_value(v);
+    if (!cache || !texts || plan_make(&ask, &plan, &err)) {
+        rc = cli_fail(&err);
+    } else {
+        rc = get_what(&plan, what, s);
+        plan_release(&plan);
     }
-    problems = plan_problems(&plan);
-    rc = json_array_size(problems) ? refuse(problems) : carry_out(&plan, s->progress, 0);
-    json_decref(problems);
-    plan_release(&plan);
     free(cache);
+    free(texts);
     return rc;
 }
 

@@ -119,16 +119,16 @@ static int supply(struct cli_input *in)
 {
     const struct settings *s = &in->settings;
     struct assay_err err;
-    json_t *plan = NULL, *request;
+    json_t *plan = NULL, *get;
     int rc = EXIT_OK;
-    size_t i;
 
     if (!names_recipe(s))
         return EXIT_OK;
     if (run_plan(s, &plan, &err))
         return cli_fail(&err);
-    json_array_foreach(json_object_get(plan, "get"), i, request) if (!rc) rc =
-        cli_get(json_string_value(request), s, cli_value(in, "offline") != NULL);
+    get = json_object_get(plan, "get");
+    if (json_array_size(get))
+        rc = cli_get(get, CLI_GET_DO, s, cli_value(in, "offline") != NULL);
     json_decref(plan);
     return rc;
 }

@@ -27,9 +27,11 @@ void cli_ask_release(struct cli_ask *a);
         "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"       \
     }
 
-/* Gets what is asked for, with progress on stderr, and prints nothing else; an exit code. settings:
- * cache and progress. */
-int cli_get(const char *request, const struct settings *s, bool offline);
+/* What is asked for (an array of texts), in one plan; an exit code.  CLI_GET_SHOW prints the plan;
+ * CLI_GET_CHECK says on stderr what stands against it; CLI_GET_DO does that too, else gets it, with
+ * progress on stderr.  settings: cache and progress. */
+enum cli_get_what { CLI_GET_SHOW, CLI_GET_CHECK, CLI_GET_DO };
+int cli_get(const json_t *requests, enum cli_get_what what, const struct settings *s, bool offline);
 
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
