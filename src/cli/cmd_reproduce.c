@@ -69,20 +69,29 @@ static int check_before(const struct cli_input *in, const struct lib_again *agai
     return EXIT_COULD_NOT;
 }
 
-/* What recipes give: shown, or got and looked at. */
+/* What --dry-run finds: as the library gives it, or of what recipes would get the plan. */
+static int show_look(const struct cli_input *in, const struct lib_again *again)
+{
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:O, s:O, s:O}", "changed", again->changed, "missing",
+                                  again->missing, "get", again->get),
+                        "reproduce");
+    return json_array_size(again->get)
+               ? cli_get(again->get, CLI_GET_SHOW, &in->settings, cli_value(in, "offline") != NULL)
+               : EXIT_OK;
+}
+
+/* What recipes have to get is got, and looked at. */
 static int supply(const struct cli_input *in, struct lib_again *again)
 {
     const struct settings *s = &in->settings;
-    bool offline = cli_value(in, "offline") != NULL;
     struct assay_err err;
     json_t *told;
     int rc;
 
     if (!json_array_size(again->get))
         return EXIT_OK;
-    if (s->dry_run)
-        return cli_get(again->get, CLI_GET_SHOW, s, offline);
-    rc = cli_get(again->get, CLI_GET_DO, s, offline);
+    rc = cli_get(again->get, CLI_GET_DO, s, cli_value(in, "offline") != NULL);
     told = json_incref(again->changed);
     if (!rc)
         rc = lib_reproduce_look_again(again, s, &err) ? cli_fail(&err)
@@ -122,9 +131,9 @@ static int cmd_reproduce(struct cli_input *in)
     rc = lib_reproduce_look(in->args[0], &in->settings, &again, &err)
              ? cli_fail(&err)
              : check_before(in, &again, NULL);
-    if (!rc)
-        rc = supply(in, &again);
-    if (!rc && !in->settings.dry_run)
+    if (!rc && in->settings.dry_run)
+        rc = show_look(in, &again);
+    else if (!rc && !(rc = supply(in, &again)))
         rc = lib_reproduce(&again, (size_t)repeats, &with, &result, &err) ? cli_fail(&err)
                                                                           : show(in, result);
     lib_reproduce_release(&again);
