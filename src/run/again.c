@@ -332,8 +332,8 @@ int again_now(const json_t *record, const struct settings *s, json_t **now, json
     note(missing, dataset_now(&r, all, &why), &why);
     note(missing, engine_now(record, &r, all, &why), &why);
     programs_now(record, &r, all);
-    json_array_foreach(r.by.get, i, one) json_array_append(get, json_object_get(one, "request"));
-    json_object_set(all, "lock", r.by.lock);
+    json_array_foreach(r.get, i, one) json_array_append(get, json_object_get(one, "request"));
+    json_object_set(all, "lock", r.lock);
     rc = system_facts_at(r.store, NULL, &facts, err);
     if (!rc)
         json_object_set_new(all, "system", facts);

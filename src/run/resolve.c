@@ -92,7 +92,8 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
     if (r->manifest.net)
         return net_file(r, err);
     if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe))
-        return supply_model(r->cache, recipe, &r->model_path, &r->by, &r->model_hold, err);
+        return supply_model(r->cache, recipe, &r->model_path, &(struct supplied){r->get, r->lock},
+                            &r->model_hold, err);
     return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
 }
 
@@ -104,7 +105,8 @@ static int resolve_dataset(struct resolved *r, struct assay_err *err)
 
     if (!r->s.dataset || file_is_dir(r->s.dataset))
         return ASSAY_OK;
-    rc = supply_dataset(r->cache, r->s.dataset, &path, &r->by, &r->dataset_hold, err);
+    rc = supply_dataset(r->cache, r->s.dataset, &path, &(struct supplied){r->get, r->lock},
+                        &r->dataset_hold, err);
     if (!rc) {
         free(r->s.dataset);
         r->s.dataset = path;
@@ -218,7 +220,8 @@ int resolve_all(const struct settings *s, struct resolved *r, json_t *faults, st
     rc = settings_copy(&r->s, s, err);
     if (rc)
         return rc;
-    r->by = (struct supplied){json_array(), json_array()};
+    r->get = json_array();
+    r->lock = json_array();
     r->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
     r->store = file_store_at(s->store);
     if (!r->cache || !r->store)
@@ -254,8 +257,8 @@ void resolve_release(struct resolved *r)
     supply_let_go(&r->dataset_hold);
     settings_release(&r->s);
     manifest_release(&r->manifest);
-    json_decref(r->by.get);
-    json_decref(r->by.lock);
+    json_decref(r->get);
+    json_decref(r->lock);
     free(r->model_path);
     free(r->precision);
     free(r->cache);
@@ -294,7 +297,7 @@ json_t *resolve_plan(const struct resolved *r)
     json_t *steps = json_array(), *get = json_array(), *one;
     size_t i;
 
-    json_array_foreach(r->by.get, i, one)
+    json_array_foreach(r->get, i, one)
     {
         json_array_extend(steps, json_object_get(one, "steps"));
         json_array_append(get, json_object_get(one, "request"));

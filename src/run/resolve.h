@@ -20,7 +20,8 @@ struct resolved {
     const char *format; /* of model_path */
     char *precision;
     bool write_net;            /* model_path is not there yet */
-    struct supplied by;        /* recipes: what they would get first, and what they are */
+    json_t *get;               /* what recipes would get first: [{"request", "steps"}] */
+    json_t *lock;              /* what they are, as plan_lock gives it */
     const char *loadgen_model; /* the manifest's, or the benchmark's */
     const struct load_bridge *load;
     struct load_official official;

@@ -147,8 +147,8 @@ static void put_frame(struct job *j, int argc, char **argv)
                   s->dataset == NULL));
     put(j, "loadgen", json_pack("{s:s, s:s*}", "version", j->r.load->version, "round", s->round));
     put(j, "settings", settings_to_json(s));
-    if (json_array_size(j->r.by.lock))
-        put(j, "lock", json_incref(j->r.by.lock));
+    if (json_array_size(j->r.lock))
+        put(j, "lock", json_incref(j->r.lock));
     if (j->restarts)
         put(j, "restarts", json_integer(j->restarts));
     if (j->tuning)
@@ -558,7 +558,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
 /* What recipes would get is the caller's to get first. */
 static int check_there(const struct resolved *r, struct assay_err *err)
 {
-    const char *request = tree_text(json_array_get(r->by.get, 0), "request", NULL);
+    const char *request = tree_text(json_array_get(r->get, 0), "request", NULL);
 
     return request ? assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it",
                                 request, request)
