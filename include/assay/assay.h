@@ -96,7 +96,9 @@ ASSAY_API int assay_compare_plan(const char *a, const char *b, int repeats,
 /* Makes a run's set-up again and tells whether the figures agree (assay.reproduce/1): "answer" is
  * "same", "differs" or "cannot tell".  "changed" is what is not as it was; where one of it "stops",
  * no run is made and that is an error, unless `anyway`.  repeats: so many runs, to 100; 0 only
- * finds what changed, and has no answer.  settings: as for assay_compare, and model and dataset. */
+ * finds what changed, with "missing", what is not to be had (texts), and "get", what recipes have
+ * to get first (requests for assay_get; nothing is fetched here), and has no answer.  settings: as
+ * for assay_compare, and model and dataset. */
 ASSAY_API int assay_reproduce(const char *run, int repeats, bool anyway,
                               const char *const *settings, char **answer, struct assay_err *err);
 

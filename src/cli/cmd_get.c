@@ -102,44 +102,53 @@ static int refuse_supply(const json_t *problems, const char *const *requests)
     return rc;
 }
 
-static int supply(const struct cli_input *in, const char *const *requests, const char *cache)
+static int get_what(struct plan *p, const char *const *requests, enum cli_get_what what,
+                    const struct settings *s)
 {
-    struct plan_ask ask = {
-        .requests = requests, .cache = cache, .offline = cli_value(in, "offline") != NULL};
-    struct assay_err err;
+    json_t *problems = plan_problems(p), *tree;
+    int rc = EXIT_OK;
+
+    if (what == CLI_GET_SHOW) {
+        tree = plan_json(p);
+        cli_plan_print(tree, stdout);
+        json_decref(tree);
+    } else if (json_array_size(problems)) {
+        rc = what == CLI_GET_DO ? refuse_supply(problems, requests) : refuse(problems);
+    } else if (what == CLI_GET_DO) {
+        rc = carry_out(p, s->progress, 0);
+    }
+    json_decref(problems);
+    return rc;
+}
+
+int cli_get(const json_t *requests, enum cli_get_what what, const struct settings *s, bool offline)
+{
+    const char **texts = calloc(json_array_size(requests) + 1, sizeof(*texts));
+    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    struct plan_ask ask = {.requests = texts, .cache = cache, .offline = offline};
+    struct assay_err err = {.code = ASSAY_EFAIL, .text = "not enough memory"};
     struct plan plan;
-    json_t *problems;
+    json_t *v;
+    size_t i;
     int rc;
 
-    if (plan_make(&ask, &plan, &err))
-        return cli_fail(&err);
-    problems = plan_problems(&plan);
-    rc = json_array_size(problems) ? refuse_supply(problems, requests)
-                                   : carry_out(&plan, in->settings.progress, 0);
-    json_decref(problems);
-    plan_release(&plan);
+    json_array_foreach(requests, i, v) if (texts) texts[i] = json_string_value(v);
+    if (!cache || !texts || plan_make(&ask, &plan, &err)) {
+        rc = cli_fail(&err);
+    } else {
+        rc = get_what(&plan, texts, what, s);
+        plan_release(&plan);
+    }
+    free(cache);
+    free(texts);
     return rc;
 }
 
 int cli_supply(const struct cli_input *in, const json_t *get)
 {
-    const struct settings *s = &in->settings;
-    const char **requests = calloc(json_array_size(get) + 1, sizeof(*requests));
-    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    struct assay_err err;
-    int rc = EXIT_OK;
-
-    if (!requests || !cache) {
-        assay_fail(&err, ASSAY_EFAIL, "not enough memory");
-        rc = cli_fail(&err);
-    } else if (json_array_size(get)) {
-        for (size_t i = 0; i < json_array_size(get); i++)
-            requests[i] = json_string_value(json_array_get(get, i));
-        rc = supply(in, requests, cache);
-    }
-    free(cache);
-    free(requests);
-    return rc;
+    return json_array_size(get)
+               ? cli_get(get, CLI_GET_DO, &in->settings, cli_value(in, "offline") != NULL)
+               : EXIT_OK;
 }
 
 static int show_plan(struct cli_input *in, const struct plan *p)

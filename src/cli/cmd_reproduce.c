@@ -1,5 +1,6 @@
-/* assay reproduce: a record's run made again, and whether the figures agree. */
-#include "cli/cli.h"
+/* assay reproduce: a record's run made again, with what its recipes give, and whether
+ * the figures agree. */
+#include "cli/recipes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,19 +23,81 @@ static void say_difference(const json_t *d)
     free(b);
 }
 
-/* What is not as it was, told before anything is run. */
-static int check_before(const struct cli_input *in, const json_t *changed)
+/* What is not to be had, all of it. */
+static int check_missing(const struct cli_input *in, const struct lib_again *again)
 {
-    size_t n = lib_reproduce_stops(changed), i;
+    const json_t *text;
+    size_t i;
+    int rc = EXIT_OK;
+
+    json_array_foreach(again->missing, i, text) cli_warn("missing: %s", json_string_value(text));
+    if (json_array_size(again->get))
+        rc = cli_get(again->get, CLI_GET_CHECK, &in->settings, cli_value(in, "offline") != NULL);
+    if (!rc && !json_array_size(again->missing))
+        return EXIT_OK;
+    cli_warn("the run %.16s cannot be had again here%s",
+             tree_text(again->original.record, "id", "?"),
+             in->settings.model && in->settings.dataset
+                 ? ""
+                 : " (--model and --dataset say where yours are)");
+    return EXIT_COULD_NOT;
+}
+
+static bool is_in(const json_t *list, const json_t *d)
+{
+    const json_t *v;
+    size_t i;
+
+    json_array_foreach(list, i, v) if (json_equal(v, d)) return true;
+    return false;
+}
+
+/* What is missing or not as it was, told before anything is run, unless it was told before. */
+static int check_before(const struct cli_input *in, const struct lib_again *again,
+                        const json_t *told)
+{
+    size_t n = lib_reproduce_stops(again), i;
+    int rc = check_missing(in, again);
     const json_t *d;
 
-    json_array_foreach(changed, i, d) say_difference(d);
-    if (!n || cli_value(in, "anyway"))
-        return EXIT_OK;
+    json_array_foreach(again->changed, i, d) if (!is_in(told, d)) say_difference(d);
+    if (rc || !n || cli_value(in, "anyway"))
+        return rc;
     cli_warn(
         "this is not the set-up of the record any more (%zu %s); --anyway runs it all the same", n,
         n == 1 ? "thing" : "things");
     return EXIT_COULD_NOT;
+}
+
+/* What --dry-run finds: as the library gives it, or of what recipes would get the plan. */
+static int show_look(const struct cli_input *in, const struct lib_again *again)
+{
+    if (cli_wants_json(in))
+        return cli_json(json_pack("{s:O, s:O, s:O}", "changed", again->changed, "missing",
+                                  again->missing, "get", again->get),
+                        "reproduce");
+    return json_array_size(again->get)
+               ? cli_get(again->get, CLI_GET_SHOW, &in->settings, cli_value(in, "offline") != NULL)
+               : EXIT_OK;
+}
+
+/* What recipes have to get is got, and looked at. */
+static int supply(const struct cli_input *in, struct lib_again *again)
+{
+    const struct settings *s = &in->settings;
+    struct assay_err err;
+    json_t *told;
+    int rc;
+
+    if (!json_array_size(again->get))
+        return EXIT_OK;
+    rc = cli_supply(in, again->get);
+    told = json_incref(again->changed);
+    if (!rc)
+        rc = lib_reproduce_look_again(again, s, &err) ? cli_fail(&err)
+                                                      : check_before(in, again, told);
+    json_decref(told);
+    return rc;
 }
 
 static int show(const struct cli_input *in, json_t *result)
@@ -57,29 +120,30 @@ static int show(const struct cli_input *in, json_t *result)
 static int cmd_reproduce(struct cli_input *in)
 {
     const struct lib_runner with = {&in->settings, in->argc, in->argv};
-    struct again_made original = {NULL, NULL};
-    json_t *changed = NULL, *result = NULL;
+    struct lib_again again;
+    json_t *result = NULL;
     struct assay_err err;
     int64_t repeats = 1;
     int rc = cli_value_int(in, "repeats", 1, LIB_REPEATS_MAX, &repeats);
 
     if (rc)
         return rc;
-    rc = lib_reproduce_look(in->args[0], &in->settings, &original, &changed, &err)
+    rc = lib_reproduce_look(in->args[0], &in->settings, &again, &err)
              ? cli_fail(&err)
-             : check_before(in, changed);
-    if (!rc && !in->settings.dry_run)
-        rc = lib_reproduce(&original, changed, (size_t)repeats, &with, &result, &err)
-                 ? cli_fail(&err)
-                 : show(in, result);
-    json_decref(changed);
-    again_release(&original);
+             : check_before(in, &again, NULL);
+    if (!rc && in->settings.dry_run)
+        rc = show_look(in, &again);
+    else if (!rc && !(rc = supply(in, &again)))
+        rc = lib_reproduce(&again, (size_t)repeats, &with, &result, &err) ? cli_fail(&err)
+                                                                          : show(in, result);
+    lib_reproduce_release(&again);
     return rc;
 }
 
 static const struct cli_option options[] = {
     {"anyway", 0, NULL, NULL, NULL, "run it although the set-up is not the record's any more"},
     {"repeats", 0, "N", NULL, NULL, "make N runs; default: one"},
+    CLI_SUPPLY_OPTION,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"model", "dataset", "store",   "cache", "progress",
@@ -93,9 +157,11 @@ const struct cli_command cli_cmd_reproduce = {
     .settings = settings,
     .help =
         "Takes everything from the record: the settings with their origins, the model, the data "
-        "set, the engine's library, LoadGen. What is not as it was (by hash or version) is told "
-        "before the run, which then is not made without --anyway; another machine or another "
-        "Assay is only told. Then the run is made, and the answer is: same, differs (exit code "
+        "set, the engine's library, LoadGen. All that is missing, and what is not as it was (by "
+        "hash or version), is told before the run, which then is not made (of the latter: "
+        "without --anyway); another machine or another Assay is only told. What recipes gave is "
+        "asked for again by name, version and options, and got; --dry-run shows the plan of "
+        "that. Then the run is made, and the answer is: same, differs (exit code "
         "6), or cannot tell (7). A RUN is as in `assay compare`; a record.json alone is enough.\n"
         "\n"
         "    assay reproduce 1f3a\n"

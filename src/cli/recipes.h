@@ -27,6 +27,12 @@ void cli_ask_release(struct cli_ask *a);
         "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"       \
     }
 
+/* What is asked for (an array of texts), in one plan; an exit code.  CLI_GET_SHOW prints the plan;
+ * CLI_GET_CHECK says on stderr what stands against it; CLI_GET_DO does that too, else gets it, with
+ * progress on stderr.  settings: cache and progress. */
+enum cli_get_what { CLI_GET_SHOW, CLI_GET_CHECK, CLI_GET_DO };
+int cli_get(const json_t *requests, enum cli_get_what what, const struct settings *s, bool offline);
+
 /* Before the first of a command's runs: gets a plan's "get" (run/run.h: run_wants), with progress
  * on stderr, and prints nothing else; an exit code.  The command has the option --offline. */
 int cli_supply(const struct cli_input *in, const json_t *get);

@@ -81,6 +81,12 @@ json_t *plan_problems(const struct plan *p);
 /* {"requests", "steps", "totals", "problems"} */
 json_t *plan_json(const struct plan *p);
 
+/* All that goes into what was asked for at `root`, as a record keeps it, it first: array of
+ * {"role", "recipe", "version", "options", "how", "key", "files": [{"file", "url", "bytes",
+ * "sha256"}]}; "request" asks for exactly the first one, "for" says what needs each of the others.
+ * Digests are those of what was fetched, else those that are published. */
+json_t *plan_lock(const struct plan *p, size_t root, const char *role);
+
 /* What ${…} stands for in the steps of a node.  out and work: folders; secrets: with their values,
  * for the environment of programs. */
 json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *out,
@@ -91,6 +97,8 @@ void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, c
 int64_t plan_bytes(const struct plan_node *n, int *unknown);
 /* A command as a person would type it: quoted where a shell would read something into it. */
 char *plan_command_text(const json_t *argv);
+/* What asks for exactly this node: its name, options and version. */
+char *plan_request_text(const struct plan_node *n);
 /* The command that makes this node alone, once what it needs is there. */
 char *plan_repeat_text(const struct plan_node *n);
 /* Whether something is to be done for the node. */

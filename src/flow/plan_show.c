@@ -52,19 +52,30 @@ char *plan_command_text(const json_t *argv)
     return text_take(&t);
 }
 
-char *plan_repeat_text(const struct plan_node *n)
+char *plan_request_text(const struct plan_node *n)
 {
-    json_t *argv = json_pack("[s, s]", "assay", "get"), *v, *initial;
     struct text request;
     const char *key;
-    char *text;
+    json_t *v;
 
     text_init(&request, 4096);
     text_add(&request, n->recipe->name);
     json_object_foreach(n->options, key, v) text_addf(&request, ",%s", json_string_value(v));
     if (*n->recipe->version)
         text_addf(&request, "@==%s", n->recipe->version);
-    json_array_append_new(argv, json_string(request.s));
+    return text_take(&request);
+}
+
+char *plan_repeat_text(const struct plan_node *n)
+{
+    json_t *argv = json_pack("[s, s]", "assay", "get"), *v, *initial;
+    struct text request;
+    const char *key;
+    char *text = plan_request_text(n);
+
+    text_init(&request, 4096);
+    json_array_append_new(argv, json_string(text ? text : ""));
+    free(text);
     json_object_foreach(n->inputs, key, v)
     {
         initial =

@@ -62,25 +62,40 @@ int assay_compare_plan(const char *a, const char *b, int repeats, const char *co
     return rc ? rc : border_give(tree, "compare-plan", plan, err);
 }
 
+/* Why no run is made, in one line. */
+static int refuse(const struct lib_again *again, bool anyway, struct assay_err *err)
+{
+    const char *id = tree_text(again->original.record, "id", "?"),
+               *missing = json_string_value(json_array_get(again->missing, 0)),
+               *request = json_string_value(json_array_get(again->get, 0));
+    size_t lost = json_array_size(again->missing), n = lib_reproduce_stops(again);
+
+    if (missing)
+        return assay_fail(err, ASSAY_EFAIL,
+                          lost > 1 ? "record %.20s: %.380s (and %zu more)" : "record %.20s: %.380s",
+                          id, missing, lost - 1);
+    if (n && !anyway)
+        return assay_fail(err, ASSAY_EFAIL,
+                          "the set-up of record %.20s is not as it was any more (%zu %s)", id, n,
+                          n == 1 ? "thing" : "things");
+    return request
+               ? assay_fail(err, ASSAY_EFAIL, "'%.200s' is not here: `assay get %.200s` gets it",
+                            request, request)
+               : ASSAY_OK;
+}
+
 static int reproduce(const char *run, size_t repeats, bool anyway, const struct settings *s,
                      json_t **result, struct assay_err *err)
 {
-    struct again_made original;
-    json_t *changed;
-    int rc = lib_reproduce_look(run, s, &original, &changed, err);
-    size_t n = lib_reproduce_stops(changed);
+    struct lib_again again;
+    int rc = lib_reproduce_look(run, s, &again, err);
 
     if (!rc && !repeats)
-        *result = json_pack("{s:O}", "changed", changed);
-    else if (!rc && n && !anyway)
-        rc = assay_fail(err, ASSAY_EFAIL,
-                        "the set-up of record %.20s is not as it was any more (%zu %s)",
-                        tree_text(original.record, "id", "?"), n, n == 1 ? "thing" : "things");
-    else if (!rc)
-        rc = lib_reproduce(&original, changed, repeats, &(struct lib_runner){s, 1, border_argv},
-                           result, err);
-    json_decref(changed);
-    again_release(&original);
+        *result = json_pack("{s:O, s:O, s:O}", "changed", again.changed, "missing", again.missing,
+                            "get", again.get);
+    else if (!rc && !(rc = refuse(&again, anyway, err)))
+        rc = lib_reproduce(&again, repeats, &(struct lib_runner){s, 1, border_argv}, result, err);
+    lib_reproduce_release(&again);
     return rc;
 }
 

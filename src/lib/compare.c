@@ -231,10 +231,18 @@ static bool stops(const json_t *difference)
     return strcmp(kind, "machine") != 0;
 }
 
-static int find_changed(const json_t *record, const struct settings *own, json_t **changed,
-                        struct assay_err *err)
+static void forget(struct lib_again *again)
 {
-    struct assay_err why = {0};
+    json_decref(again->changed);
+    json_decref(again->missing);
+    json_decref(again->get);
+    again->changed = again->missing = again->get = NULL;
+}
+
+int lib_reproduce_look_again(struct lib_again *again, const struct settings *own,
+                             struct assay_err *err)
+{
+    const json_t *record = again->original.record;
     json_t *now = NULL, *d;
     struct settings s;
     size_t i;
@@ -242,38 +250,45 @@ static int find_changed(const json_t *record, const struct settings *own, json_t
 
     if (rc)
         return rc;
-    rc = again_now(record, &s, &now, &why);
+    forget(again);
+    again->missing = json_array();
+    again->get = json_array();
+    rc = again_now(record, &s, &now, again->missing, again->get, err);
     settings_release(&s);
     if (rc)
-        return assay_fail(
-            err, rc, "the run %.16s cannot be had again here: %.350s%s",
-            tree_text(record, "id", "?"), why.text,
-            own->model && own->dataset ? "" : " (--model and --dataset say where yours are)");
-    *changed = differ_records(record, now);
+        return rc;
+    again->changed = differ_records(record, now);
+    again_lock_differs(record, now, again->changed);
     json_decref(now);
-    json_array_foreach(*changed, i, d) json_object_set_new(d, "stops", json_boolean(stops(d)));
+    json_array_foreach(again->changed, i, d)
+        json_object_set_new(d, "stops", json_boolean(stops(d)));
     return ASSAY_OK;
 }
 
-int lib_reproduce_look(const char *name, const struct settings *own, struct again_made *original,
-                       json_t **changed, struct assay_err *err)
+int lib_reproduce_look(const char *name, const struct settings *own, struct lib_again *again,
+                       struct assay_err *err)
 {
     int rc;
 
-    *original = (struct again_made){NULL, NULL};
-    *changed = NULL;
-    rc = open_record(name, own, original, err);
+    memset(again, 0, sizeof(*again));
+    rc = open_record(name, own, &again->original, err);
     if (!rc)
-        rc = compare_check(original->record, original->record, NULL, 0, err);
-    return rc ? rc : find_changed(original->record, own, changed, err);
+        rc = compare_check(again->original.record, again->original.record, NULL, 0, err);
+    return rc ? rc : lib_reproduce_look_again(again, own, err);
 }
 
-size_t lib_reproduce_stops(const json_t *changed)
+void lib_reproduce_release(struct lib_again *again)
+{
+    forget(again);
+    again_release(&again->original);
+}
+
+size_t lib_reproduce_stops(const struct lib_again *again)
 {
     const json_t *d;
     size_t i, n = 0;
 
-    json_array_foreach(changed, i, d) n += tree_bool(d, "stops", false);
+    json_array_foreach(again->changed, i, d) n += tree_bool(d, "stops", false);
     return n;
 }
 
@@ -287,9 +302,10 @@ static const char *answer_of(const json_t *comparison)
                                            : LIB_DIFFERS;
 }
 
-int lib_reproduce(const struct again_made *original, const json_t *changed, size_t n,
-                  const struct lib_runner *with, json_t **result, struct assay_err *err)
+int lib_reproduce(const struct lib_again *again, size_t n, const struct lib_runner *with,
+                  json_t **result, struct assay_err *err)
 {
+    const struct again_made *original = &again->original;
     struct again_made *made = calloc(n, sizeof(*made));
     struct compare_run *runs = calloc(n, sizeof(*runs)), first = as_run(original);
     struct compare_side a = {first, &first, 1};
@@ -307,7 +323,7 @@ int lib_reproduce(const struct again_made *original, const json_t *changed, size
                              err);
     if (!rc)
         *result = json_pack("{s:s, s:O, s:O}", "answer", answer_of(comparison), "comparison",
-                            comparison, "changed", changed);
+                            comparison, "changed", again->changed);
     json_decref(comparison);
     for (size_t i = 0; made && i < n; i++)
         again_release(&made[i]);

@@ -34,16 +34,25 @@ int lib_compare(const struct lib_compare_ask *ask, const struct lib_runner *with
 int lib_compare_plan(const struct lib_compare_ask *ask, const struct settings *own, json_t **plan,
                      struct assay_err *err);
 
-/* Opens a record whose run is to be made again, and finds what is not as it was: *changed is what
- * differ_records gives, each with "stops": it makes another run of it.  Both are the caller's, also
- * after an error. */
-int lib_reproduce_look(const char *name, const struct settings *own, struct again_made *original,
-                       json_t **changed, struct assay_err *err);
-/* How many of them stop. */
-size_t lib_reproduce_stops(const json_t *changed);
+/* A record whose run is to be made again, and what stands between it and that. */
+struct lib_again {
+    struct again_made original;
+    json_t *changed; /* not as it was: as differ_records has it; with "stops": it is another run */
+    json_t *missing; /* not to be had: texts */
+    json_t *get;     /* requests for what recipes have to get first */
+};
+/* Opens the record and looks.  To be released in any case. */
+int lib_reproduce_look(const char *name, const struct settings *own, struct lib_again *again,
+                       struct assay_err *err);
+/* Looks once more: something was got. */
+int lib_reproduce_look_again(struct lib_again *again, const struct settings *own,
+                             struct assay_err *err);
+void lib_reproduce_release(struct lib_again *again);
+/* How many of what changed stop. */
+size_t lib_reproduce_stops(const struct lib_again *again);
 /* Makes n runs and compares them with the record.  *result: {"answer", "comparison", "changed"}. */
-int lib_reproduce(const struct again_made *original, const json_t *changed, size_t n,
-                  const struct lib_runner *with, json_t **result, struct assay_err *err);
+int lib_reproduce(const struct lib_again *again, size_t n, const struct lib_runner *with,
+                  json_t **result, struct assay_err *err);
 #define LIB_SAME    "same"
 #define LIB_DIFFERS "differs"
 #define LIB_UNSURE  "cannot tell"

@@ -1,6 +1,7 @@
 /* Two records side by side: one row of a table a member, and loops over settings and facts. */
 #include "report/differ.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -52,6 +53,26 @@ static void add(json_t *list, const char *what, const char *kind, const json_t *
     json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "what", what, "kind", kind, "a",
                                           none_a ? json_null() : json_deep_copy(a), "b",
                                           none_b ? json_null() : json_deep_copy(b)));
+}
+
+/* What a manifest says but for where its files are, which the model's hash tells better. */
+static json_t *without_places(const json_t *value)
+{
+    json_t *copy = json_is_object(value) ? json_copy((json_t *)(uintptr_t)value) : NULL;
+
+    json_object_del(copy, "files");
+    json_object_del(copy, "recipes");
+    return copy;
+}
+
+static void add_manifests(json_t *list, const char *what, const char *kind, const json_t *a,
+                          const json_t *b)
+{
+    json_t *x = without_places(a), *y = without_places(b);
+
+    add(list, what, kind, x, y);
+    json_decref(x);
+    json_decref(y);
 }
 
 /* Numbers that are equal as numbers: a round trip through JSON may turn 1.0 into 1. */
@@ -137,7 +158,9 @@ json_t *differ_records(const json_t *a, const json_t *b)
     size_t i;
 
     for (i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        const char *part = members[i].part;
+        const char *part = members[i].part, *member = members[i].member;
+        const json_t *x = json_object_get(json_object_get(a, part), member);
+        const json_t *y = json_object_get(json_object_get(b, part), member);
 
         if (strcmp(kind, members[i].kind) && !strcmp(kind, "set-up")) { /* settings are its last */
             add_settings(list, json_object_get(a, "settings"), json_object_get(b, "settings"));
@@ -145,9 +168,8 @@ json_t *differ_records(const json_t *a, const json_t *b)
                         json_object_get(json_object_get(b, "engine"), "options"));
         }
         kind = members[i].kind;
-        snprintf(what, sizeof(what), "%s.%s", part, members[i].member);
-        add(list, what, kind, json_object_get(json_object_get(a, part), members[i].member),
-            json_object_get(json_object_get(b, part), members[i].member));
+        snprintf(what, sizeof(what), "%s.%s", part, member);
+        (strcmp(member, "manifest") ? add : add_manifests)(list, what, kind, x, y);
     }
     add_facts(list, json_object_get(a, "system"), json_object_get(b, "system"));
     return list;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
@@ -44,6 +45,101 @@ static int keep_batch(const json_t *record, struct settings *s, struct assay_err
     return settings_set_real(s, "batch", (double)batch, SETTINGS_MEASURED, err);
 }
 
+/* ---- what the lock and the record's manifest stand for ---- */
+
+/* How a role's thing was asked for, exactly; NULL: not by a recipe. */
+static const char *locked(const json_t *record, const char *role)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(record, "lock"), i, one)
+    {
+        if (!strcmp(tree_text(one, "role", ""), role) && json_object_get(one, "request"))
+            return tree_text(one, "request", NULL);
+    }
+    return NULL;
+}
+
+/* In the place of a value of the record's, with the same origin. */
+static int replace(struct settings *s, const char *name, const char *value, struct assay_err *err)
+{
+    int origin = settings_origin_of(s, name);
+
+    settings_set_origin(s, name, SETTINGS_DEFAULT);
+    return settings_set(s, name, value, origin ? origin : SETTINGS_CLI, name, err);
+}
+
+static bool is_here(const char *model)
+{
+    struct manifest m = {0};
+    int rc = model ? manifest_open(model, &m, NULL) : ASSAY_OK; /* the benchmark's own */
+
+    if (model && !rc)
+        manifest_release(&m);
+    return !rc;
+}
+
+/* The record's manifest as a file: it asks for exactly the recipe of the lock, or knows where the
+ * model's file was. */
+static json_t *manifest_of(const json_t *record, const char *request)
+{
+    const json_t *model = json_object_get(record, "model");
+    json_t *tree = json_deep_copy(json_object_get(model, "manifest"));
+    const char *format = tree_text(model, "format", ""), *path = tree_text(model, "path", NULL);
+
+    if (request)
+        json_object_set_new(json_object_get(tree, "recipes"), format, json_string(request));
+    else if (path && json_object_get(json_object_get(tree, "files"), format))
+        json_object_set_new(json_object_get(tree, "files"), format, json_string(path));
+    return tree;
+}
+
+static int write_manifest(const json_t *tree, const struct settings *own, char **file,
+                          struct assay_err *err)
+{
+    char *cache = own->cache ? file_absolute(own->cache) : file_cache_dir(), hex[HASH_HEX];
+    char *text = tree_dump(tree, 17), *dir = cache ? file_join(cache, "manifests") : NULL;
+    int rc =
+        text && dir ? file_make_dirs(dir, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    *file = NULL;
+    if (!rc) {
+        hash_bytes(text, strlen(text), hex);
+        if (!(*file = text_format("%s/%s.yaml", dir, hex)))
+            rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    }
+    if (!rc && !file_exists(*file))
+        rc = file_write_whole(*file, text, strlen(text), err);
+    free(text);
+    free(cache);
+    free(dir);
+    return rc;
+}
+
+static int take_locked(const json_t *record, const struct settings *own, struct settings *s,
+                       struct assay_err *err)
+{
+    const char *model = locked(record, "model"), *dataset = locked(record, "dataset");
+    json_t *tree;
+    char *file;
+    int rc = ASSAY_OK;
+
+    if (dataset)
+        rc = replace(s, "dataset", dataset, err);
+    if (rc || settings_origin_of(own, "model") >= SETTINGS_CLI ||
+        !json_is_object(json_object_get(json_object_get(record, "model"), "manifest")) ||
+        (!model && is_here(s->model)))
+        return rc;
+    tree = manifest_of(record, model);
+    rc = write_manifest(tree, own, &file, err);
+    if (!rc)
+        rc = replace(s, "model", file, err);
+    json_decref(tree);
+    free(file);
+    return rc;
+}
+
 /* Where this command keeps and shows things.  An origin of its own replaces the record's, also a
  * higher one. */
 static int take_own(struct settings *s, const struct settings *own, struct assay_err *err)
@@ -77,6 +173,8 @@ int again_settings(const json_t *record, const struct settings *own, struct sett
                           tree_text(record, "id", "?"), why.text);
     forget_found(out);
     rc = keep_batch(record, out, err);
+    if (!rc)
+        rc = take_locked(record, own, out, err);
     if (!rc)
         rc = take_own(out, own, err);
     out->tune = out->tuned = out->dry_run = 0; /* what was tuned is among the settings */
@@ -116,10 +214,12 @@ static int model_now(const json_t *record, const struct resolved *r, json_t *now
     char hex[HASH_HEX];
     int rc = ASSAY_OK;
 
+    if (!r->precision) /* a fault that is told already */
+        return ASSAY_OK;
     put(now, "model", "name", json_string(r->manifest.name));
     put(now, "model", "manifest", json_deep_copy(r->manifest.tree));
     put(now, "model", "precision", json_string(r->precision));
-    if (!r->model_path || r->write_net ||
+    if (!r->model_path || !file_exists(r->model_path) || r->write_net ||
         !tree_text(json_object_get(record, "model"), "sha256", NULL))
         return ASSAY_OK;
     rc = digest_model(r->model_path, hex, err);
@@ -130,19 +230,22 @@ static int model_now(const json_t *record, const struct resolved *r, json_t *now
 
 static int dataset_now(const struct resolved *r, json_t *now, struct assay_err *err)
 {
-    char *manifest = json_dumps(r->manifest.tree, JSON_COMPACT);
+    char *manifest;
     struct assay_benchmark_config config = {.size = sizeof(config),
                                             .dataset = r->s.dataset,
-                                            .manifest = manifest,
                                             .cache_dir = r->cache,
                                             .threads = 1,
                                             .count = (uint64_t)r->s.count,
                                             .seed = (uint64_t)r->s.seed};
     struct assay_benchmark_desc desc;
     void *bench = NULL;
-    int rc = manifest ? r->benchmark->open(&config, &bench, err)
-                      : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc;
 
+    if (!r->benchmark || !r->precision || (r->s.dataset && !file_is_dir(r->s.dataset)))
+        return ASSAY_OK;
+    config.manifest = manifest = json_dumps(r->manifest.tree, JSON_COMPACT);
+    rc = manifest ? r->benchmark->open(&config, &bench, err)
+                  : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
         rc = bench_describe(r->benchmark, bench, &desc, err);
     if (!rc) {
@@ -162,8 +265,11 @@ static int engine_now(const json_t *record, const struct resolved *r, json_t *no
                       struct assay_err *err)
 {
     struct assay_engine_probe probe = {.size = sizeof(probe)};
-    int rc = r->engine->probe ? engine_probe(r->s.engine, &probe, err) : ASSAY_OK;
+    int rc;
 
+    if (!r->engine)
+        return ASSAY_OK;
+    rc = r->engine->probe ? engine_probe(r->s.engine, &probe, err) : ASSAY_OK;
     if (rc)
         return rc;
     put(now, "engine", "name", json_string(r->engine->name));
@@ -176,14 +282,16 @@ static int engine_now(const json_t *record, const struct resolved *r, json_t *no
 
 static void programs_now(const json_t *record, const struct resolved *r, json_t *now)
 {
-    char *load = load_path(r->load->version),
+    char *load = r->load ? load_path(r->load->version) : NULL,
          *child = file_prefix_join("libexec/assay/assay-child");
 
-    put(now, "loadgen", "version", json_string(r->load->version));
+    if (r->load)
+        put(now, "loadgen", "version", json_string(r->load->version));
     put_hash(record, now, "loadgen", "sha256", load);
     put(now, "assay", "version", json_string(ASSAY_VERSION));
     put_hash(record, now, "assay", "sha256", child);
-    put_hash(record, now, "assay", "benchmark_sha256", r->benchmark_file);
+    if (r->benchmark)
+        put_hash(record, now, "assay", "benchmark_sha256", r->benchmark_file);
     free(child);
     free(load);
 }
@@ -200,31 +308,109 @@ static json_t *copy_parts(const json_t *record)
     return copy;
 }
 
-int again_now(const json_t *record, const struct settings *s, json_t **now, struct assay_err *err)
+/* What is wrong is one more thing that is missing. */
+static void note(json_t *missing, int rc, const struct assay_err *why)
 {
-    json_t *all = copy_parts(record), *facts = NULL;
-    struct resolved r;
-    int rc = resolve(s, &r, err);
+    if (rc)
+        json_array_append_new(missing, tree_string(why->text));
+}
 
-    if (rc) {
-        json_decref(all);
-        return rc;
+int again_now(const json_t *record, const struct settings *s, json_t **now, json_t *missing,
+              json_t *get, struct assay_err *err)
+{
+    json_t *all = copy_parts(record), *facts = NULL, *one;
+    struct assay_err why;
+    struct resolved r;
+    size_t i;
+    int rc = resolve_all(s, &r, missing, &why);
+
+    if (rc && !json_array_size(missing)) { /* not a single step was tried */
+        assay_fail(err, rc, "%s", why.text);
+        goto out;
     }
-    rc = model_now(record, &r, all, err);
-    if (!rc)
-        rc = dataset_now(&r, all, err);
-    if (!rc)
-        rc = engine_now(record, &r, all, err);
-    if (!rc) {
-        programs_now(record, &r, all);
-        rc = system_facts_at(r.store, NULL, &facts, err);
-    }
+    note(missing, model_now(record, &r, all, &why), &why);
+    note(missing, dataset_now(&r, all, &why), &why);
+    note(missing, engine_now(record, &r, all, &why), &why);
+    programs_now(record, &r, all);
+    json_array_foreach(r.get, i, one) json_array_append(get, json_object_get(one, "request"));
+    json_object_set(all, "lock", r.lock);
+    rc = system_facts_at(r.store, NULL, &facts, err);
     if (!rc)
         json_object_set_new(all, "system", facts);
+out:
     resolve_release(&r);
     if (rc)
         json_decref(all);
     else
         *now = all;
     return rc;
+}
+
+/* ---- locks ---- */
+
+static const json_t *find(const json_t *list, const json_t *like, const char *const *by)
+{
+    json_t *one;
+    size_t i, k;
+
+    json_array_foreach(list, i, one)
+    {
+        for (k = 0; by[k] && !strcmp(tree_text(one, by[k], ""), tree_text(like, by[k], "")); k++)
+            ;
+        if (!by[k])
+            return one;
+    }
+    return NULL;
+}
+
+static void add_difference(json_t *list, const json_t *of, const char *name, const char *kind,
+                           const char *a, const char *b)
+{
+    json_t *what = json_sprintf("lock.%s.%s.%s", tree_text(of, "role", "?"),
+                                tree_text(of, "recipe", "?"), name);
+
+    json_array_append_new(
+        list, json_pack("{s:o, s:s, s:s?, s:s?}", "what", what, "kind", kind, "a", a, "b", b));
+}
+
+/* What one recipe gave, and gives. */
+static void one_differs(const json_t *was, const json_t *is, json_t *list)
+{
+    static const char *const by[] = {"file", NULL}, *const digests[] = {"sha256", "md5"};
+    const json_t *files = json_object_get(is, "files"), *now;
+    json_t *file;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(was, "files"), i, file)
+    {
+        now = find(files, file, by);
+        for (k = 0; k < 2; k++) {
+            const char *a = tree_text(file, digests[k], NULL),
+                       *b = tree_text(now, digests[k], NULL);
+
+            if (a && (!now || (b && strcmp(a, b) != 0))) {
+                add_difference(list, was, tree_text(file, "file", "?"), "set-up", a, b);
+                break;
+            }
+        }
+    }
+    if (!strcmp(tree_text(is, "how", ""), "make") &&
+        strcmp(tree_text(was, "key", ""), tree_text(is, "key", "")) != 0)
+        add_difference(list, was, "key", "software", tree_text(was, "key", NULL),
+                       tree_text(is, "key", NULL));
+}
+
+void again_lock_differs(const json_t *record, const json_t *now, json_t *list)
+{
+    static const char *const by[] = {"role", "recipe", "for", NULL};
+    const json_t *is;
+    json_t *was;
+    size_t i;
+
+    json_array_foreach(json_object_get(record, "lock"), i, was)
+    {
+        is = find(json_object_get(now, "lock"), was, by);
+        if (is && !strcmp(tree_text(is, "how", ""), tree_text(was, "how", "")))
+            one_differs(was, is, list);
+    }
 }

@@ -82,21 +82,22 @@ static int open_self(struct run_bench *b, const struct settings *s, bool prepare
 /* A folder, or the name of a recipe that has been got. */
 static int find_dataset(struct run_bench *b, const struct settings *s, struct assay_err *err)
 {
-    json_t *plan = NULL;
+    struct supplied out = {NULL, NULL};
     int rc = ASSAY_OK;
 
     if (!s->dataset)
         return ASSAY_OK;
+    out.get = json_array();
     if (file_is_dir(s->dataset))
         b->dataset = strdup(s->dataset);
     else
-        rc = supply_folder(b->cache, s->dataset, &b->dataset, &plan, &b->hold, err);
+        rc = supply_dataset(b->cache, s->dataset, &b->dataset, &out, &b->hold, err);
     if (!rc && !b->dataset)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (plan)
+    if (json_array_size(out.get))
         rc = assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it", s->dataset,
                         s->dataset);
-    json_decref(plan);
+    json_decref(out.get);
     return rc;
 }
 

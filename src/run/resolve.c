@@ -62,11 +62,9 @@ static int net_file(struct resolved *r, struct assay_err *err)
     return ASSAY_OK;
 }
 
-static int resolve_model(struct resolved *r, struct assay_err *err)
+static int resolve_manifest(struct resolved *r, struct assay_err *err)
 {
-    const char *name = r->s.model ? r->s.model : r->benchmark->default_model;
-    const char *precision, *recipe;
-    json_t *get = NULL;
+    const char *name = r->s.model ? r->s.model : r->benchmark->default_model, *precision;
     int rc;
 
     if (!name)
@@ -83,41 +81,41 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
         return rc;
     precision = json_string_value(json_object_get(r->manifest.tree, "precision"));
     r->precision = strdup(r->s.precision ? r->s.precision : precision ? precision : "fp32");
-    if (!r->precision)
-        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    return r->precision ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+}
+
+static int resolve_model(struct resolved *r, struct assay_err *err)
+{
+    const char *recipe;
+
     if (r->engine->caps & ASSAY_CAP_ANY_MODEL)
         return ASSAY_OK;
     if (r->manifest.net)
         return net_file(r, err);
-    if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe)) {
-        rc = supply_look(r->cache, recipe, "model", &r->model_path, &get, &r->model_hold, err);
-        if (get)
-            json_array_append_new(r->get, get);
-        return rc;
-    }
+    if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe))
+        return supply_model(r->cache, recipe, &r->model_path, &(struct supplied){r->get, r->lock},
+                            &r->model_hold, err);
     return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
 }
 
 /* The name of a recipe in the place of a folder. */
 static int resolve_dataset(struct resolved *r, struct assay_err *err)
 {
-    json_t *get = NULL;
     char *path = NULL;
     int rc;
 
     if (!r->s.dataset || file_is_dir(r->s.dataset))
         return ASSAY_OK;
-    rc = supply_folder(r->cache, r->s.dataset, &path, &get, &r->dataset_hold, err);
+    rc = supply_dataset(r->cache, r->s.dataset, &path, &(struct supplied){r->get, r->lock},
+                        &r->dataset_hold, err);
     if (!rc) {
         free(r->s.dataset);
         r->s.dataset = path;
     }
-    if (get)
-        json_array_append_new(r->get, get);
     return rc;
 }
 
-static int check_scenario(const struct resolved *r, struct assay_err *err)
+static int check_scenario(struct resolved *r, struct assay_err *err)
 {
     const char *name = settings_scenario_names[r->s.scenario];
     const char *const *p;
@@ -129,7 +127,7 @@ static int check_scenario(const struct resolved *r, struct assay_err *err)
                       name);
 }
 
-static int check_options(const struct resolved *r, struct assay_err *err)
+static int check_options(struct resolved *r, struct assay_err *err)
 {
     struct assay_value *values = NULL;
     char *storage = NULL;
@@ -172,39 +170,83 @@ static int resolve_load(struct resolved *r, struct assay_err *err)
     return rc ? rc : check_issue_threads(&r->s, err);
 }
 
-int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
+static int resolve_benchmark(struct resolved *r, struct assay_err *err)
 {
-    int rc;
+    int rc = r->s.benchmark ? bench_load(r->s.benchmark, &r->benchmark, r->benchmark_file, err)
+                            : assay_fail(err, ASSAY_EUSAGE,
+                                         "which benchmark? for example: assay run resnet50");
+
+    if (!rc)
+        r->loadgen_model = r->benchmark->loadgen_model;
+    return rc;
+}
+
+static int check_peak(struct resolved *r, struct assay_err *err)
+{
+    return r->s.mode == MODE_FIND_PEAK && r->s.scenario != SERVER
+               ? assay_fail(err, ASSAY_EUSAGE,
+                            "--mode find-peak is for --scenario Server; the other scenarios find "
+                            "their load by themselves")
+               : ASSAY_OK;
+}
+
+static int resolve_engine(struct resolved *r, struct assay_err *err)
+{
+    return engine_load(r->s.engine, &r->engine, r->engine_file, err);
+}
+
+/* In this order; what a step gives is there when it went well. */
+enum { BENCHMARK = 1, ENGINE = 2, MANIFEST = 4 };
+static const struct {
+    int (*go)(struct resolved *r, struct assay_err *err);
+    int needs, gives;
+} parts[] = {
+    {resolve_benchmark, 0, BENCHMARK},
+    {check_scenario, BENCHMARK, 0},
+    {resolve_dataset, 0, 0},
+    {check_peak, 0, 0},
+    {resolve_engine, 0, ENGINE},
+    {check_options, ENGINE, 0},
+    {resolve_manifest, BENCHMARK, MANIFEST},
+    {resolve_model, MANIFEST | ENGINE, 0},
+    {resolve_load, BENCHMARK, 0},
+};
+
+int resolve_all(const struct settings *s, struct resolved *r, json_t *faults, struct assay_err *err)
+{
+    struct assay_err e = {0};
+    int rc, have = 0, code = ASSAY_OK;
 
     memset(r, 0, sizeof(*r));
     rc = settings_copy(&r->s, s, err);
     if (rc)
         return rc;
     r->get = json_array();
+    r->lock = json_array();
     r->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
     r->store = file_store_at(s->store);
     if (!r->cache || !r->store)
-        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (!rc && !s->benchmark)
-        rc = assay_fail(err, ASSAY_EUSAGE, "which benchmark? for example: assay run resnet50");
-    if (!rc)
-        rc = bench_load(s->benchmark, &r->benchmark, r->benchmark_file, err);
-    if (!rc)
-        rc = check_scenario(r, err);
-    if (!rc)
-        rc = resolve_dataset(r, err);
-    if (!rc && s->mode == MODE_FIND_PEAK && s->scenario != SERVER)
-        rc = assay_fail(err, ASSAY_EUSAGE,
-                        "--mode find-peak is for --scenario Server; the other scenarios find "
-                        "their load by themselves");
-    if (!rc)
-        rc = engine_load(s->engine, &r->engine, r->engine_file, err);
-    if (!rc)
-        rc = check_options(r, err);
-    if (!rc)
-        rc = resolve_model(r, err);
-    if (!rc)
-        rc = resolve_load(r, err);
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if ((have & parts[i].needs) != parts[i].needs)
+            continue;
+        if (!(rc = parts[i].go(r, &e))) {
+            have |= parts[i].gives;
+            continue;
+        }
+        if (!code)
+            code = assay_fail(err, rc, "%s", e.text);
+        if (!faults)
+            return code;
+        json_array_append_new(faults, tree_string(e.text));
+    }
+    return code;
+}
+
+int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
+{
+    int rc = resolve_all(s, r, NULL, err);
+
     if (rc)
         resolve_release(r);
     return rc;
@@ -217,6 +259,7 @@ void resolve_release(struct resolved *r)
     settings_release(&r->s);
     manifest_release(&r->manifest);
     json_decref(r->get);
+    json_decref(r->lock);
     free(r->model_path);
     free(r->precision);
     free(r->cache);

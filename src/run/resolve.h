@@ -21,6 +21,7 @@ struct resolved {
     char *precision;
     bool write_net;            /* model_path is not there yet */
     json_t *get;               /* what recipes would get first: [{"request", "steps"}] */
+    json_t *lock;              /* what they are, as plan_lock gives it */
     const char *loadgen_model; /* the manifest's, or the benchmark's */
     const struct load_bridge *load;
     struct load_official official;
@@ -32,6 +33,12 @@ struct resolved {
 /* Also checks what can be checked early: the scenario is one of the benchmark's, the engine's
  * options parse, the engine reads one of the model's formats, the data set's folder is there. */
 int resolve(const struct settings *s, struct resolved *r, struct assay_err *err);
+/* The same, but goes on after a fault: `faults`, an array, gets a text for each, and what hangs on
+ * something that is not there is not tried.  Returns the first one's code; benchmark,
+ * engine, precision, model_path and load stay NULL where they, or what they hang on, are not to be
+ * had.  To be released in any case. */
+int resolve_all(const struct settings *s, struct resolved *r, json_t *faults,
+                struct assay_err *err);
 void resolve_release(struct resolved *r);
 /* Whether the benchmark takes the manifest and the data set's list: opens it and closes it again.
  */

@@ -103,6 +103,8 @@ struct job {
     char created[32];      /* when the run began */
     int restarts;          /* since LoadGen got stuck; counted in the record */
     bool chosen;           /* with this machine's default */
+    const char *dataset;   /* by its recipe: as it was asked for; NULL: it was not */
+    int dataset_origin;
 };
 
 static void in_draft(const struct job *j, const char *name, char out[1200])
@@ -165,6 +167,8 @@ static void put_frame(struct job *j, int argc, char **argv)
                   s->dataset == NULL));
     put(j, "loadgen", json_pack("{s:s, s:s*}", "version", j->r.load->version, "round", s->round));
     put(j, "settings", settings_to_json(s));
+    if (json_array_size(j->r.lock))
+        put(j, "lock", json_incref(j->r.lock));
     if (j->restarts)
         put(j, "restarts", json_integer(j->restarts));
     if (j->tuning)
@@ -451,14 +455,18 @@ static void tidy(struct job *j)
 static int read_result(struct job *j, const struct settings *s, struct assay_err *err)
 {
     char path[1200];
+    int rc;
 
     in_draft(j, "result.json", path);
     if (!j->how.code)
         tree_read_json(path, &j->result, &j->how);
     settings_release(&j->final);
-    if (j->result)
-        return settings_from_json(&j->final, json_object_get(j->result, "settings"), err);
-    return settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
+    rc = j->result ? settings_from_json(&j->final, json_object_get(j->result, "settings"), err)
+                   : settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
+    if (rc || !j->dataset)
+        return rc;
+    settings_set_origin(&j->final, "dataset", SETTINGS_DEFAULT); /* not where it lies here */
+    return settings_set(&j->final, "dataset", j->dataset, j->dataset_origin, "dataset", err);
 }
 
 static void put_failure(struct job *j)
@@ -592,8 +600,11 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     rc = supply_check(tree_text(json_array_get(j.r.get, 0), "request", NULL), err);
     if (!rc)
         rc = resolve_check(&j.r, err);
-    if (!rc && s->dataset && strcmp(s->dataset, j.r.s.dataset) != 0) /* by a recipe */
+    if (!rc && s->dataset && strcmp(s->dataset, j.r.s.dataset) != 0) { /* by a recipe */
+        j.dataset = s->dataset;
+        j.dataset_origin = settings_origin_of(s, "dataset");
         rc = settings_set(&mine, "dataset", j.r.s.dataset, SETTINGS_CLI, "dataset", err);
+    }
     if (!rc)
         rc = record_begin(j.r.store, &j.draft, err);
     if (!rc) {

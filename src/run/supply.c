@@ -1,4 +1,4 @@
-/* Models by recipes; see supply.h. */
+/* Models and data sets by recipes; see supply.h. */
 #include "run/supply.h"
 
 #include <stdlib.h>
@@ -88,44 +88,57 @@ static int hold_node(const struct plan *p, const struct plan_node *n, struct sup
     return rc;
 }
 
-int supply_look(const char *cache, const char *recipe, const char *output, char **path,
-                json_t **plan, struct supply_hold *hold, struct assay_err *err)
+static int look(const char *cache, const char *recipe, const char *output, const char *role,
+                char **path, const struct supplied *out, struct supply_hold *hold,
+                struct assay_err *err)
 {
     const char *requests[] = {recipe, NULL};
     struct plan_ask ask = {.requests = requests, .cache = cache};
     const struct plan_node *n;
     const char *place;
+    json_t *lock;
     struct plan p;
     int rc = plan_make(&ask, &p, err);
 
     if (rc)
         return rc;
     n = &p.nodes[p.roots[0]];
-    *plan = NULL;
     if (!(place = output_of(n, output)))
         rc = assay_fail(err, ASSAY_EUSAGE, "%s: the recipe gives no output '%s'", n->recipe->file,
                         output);
     else if (!(*path = strdup(place)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_LACKING)
-        *plan = json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p));
+        json_array_append_new(out->get,
+                              json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p)));
     else if ((rc = hold_node(&p, n, hold, err))) {
         free(*path);
         *path = NULL;
+    }
+    if (!rc) {
+        lock = plan_lock(&p, p.roots[0], role);
+        json_array_extend(out->lock, lock);
+        json_decref(lock);
     }
     plan_release(&p);
     return rc;
 }
 
-int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
-                  struct supply_hold *hold, struct assay_err *err)
+int supply_model(const char *cache, const char *recipe, char **path, const struct supplied *out,
+                 struct supply_hold *hold, struct assay_err *err)
+{
+    return look(cache, recipe, "model", "model", path, out, hold, err);
+}
+
+int supply_dataset(const char *cache, const char *name, char **path, const struct supplied *out,
+                   struct supply_hold *hold, struct assay_err *err)
 {
     struct assay_err e = {0};
     int rc;
 
     if (strchr(name, '/'))
         return assay_fail(err, ASSAY_EUSAGE, "--dataset: %s is not a folder", name);
-    rc = supply_look(cache, name, "folder", path, plan, hold, &e);
+    rc = look(cache, name, "folder", "dataset", path, out, hold, &e);
     return rc ? assay_fail(err, rc, "--dataset: %.60s is not a folder; as a recipe: %.380s", name,
                            e.text)
               : ASSAY_OK;

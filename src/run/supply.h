@@ -16,15 +16,20 @@ struct supply_hold {
 };
 void supply_let_go(struct supply_hold *hold);
 
-/* recipe: a request as `assay get` takes it, of a recipe with an output of this name ("model"), or
- * with one output.  *path: where that is, or will be; *plan: NULL when it is there, else
- * {"request", "steps": [texts]}.  The caller frees both.  Nothing is fetched; what is on the shelf
- * is held. */
-int supply_look(const char *cache, const char *recipe, const char *output, char **path,
-                json_t **plan, struct supply_hold *hold, struct assay_err *err);
-/* The same for a data set that is named in the place of its folder. */
-int supply_folder(const char *cache, const char *name, char **path, json_t **plan,
-                  struct supply_hold *hold, struct assay_err *err);
+/* What a run is supplied with: arrays of the caller's, to which is added. */
+struct supplied {
+    json_t *get;  /* {"request", "steps": [texts]} of what is not here yet */
+    json_t *lock; /* as plan_lock gives it */
+};
+
+/* recipe: a request as `assay get` takes it, of a recipe with an output called "model", or with one
+ * output.  *path: where that is, or will be; the caller frees it.  Nothing is fetched; what is on
+ * the shelf is held. */
+int supply_model(const char *cache, const char *recipe, char **path, const struct supplied *out,
+                 struct supply_hold *hold, struct assay_err *err);
+/* The same for a data set that is named in the place of its folder, the output "folder". */
+int supply_dataset(const char *cache, const char *name, char **path, const struct supplied *out,
+                   struct supply_hold *hold, struct assay_err *err);
 /* Adds such plans to what a whole command would get first, {"get": [requests], "steps": [texts]},
  * each once. */
 void supply_tell(const json_t *plans, json_t *first);

@@ -140,6 +140,29 @@ static void reproduce_changed(void **state)
     free(path);
 }
 
+/* All that is not to be had is named, and no run is made. */
+static void reproduce_missing(void **state)
+{
+    json_t *record, *tree;
+    char *text = NULL, *path = below("missing.json");
+
+    (void)state;
+    record = good(assay_record(store, ids[0], &text, &err), &text, "assay.record/1");
+    tree = json_object_get(record, "settings");
+    json_object_set_new(tree, "engine",
+                        json_pack("{s:s, s:s}", "value", "nul", "origin", "command line"));
+    json_object_set_new(tree, "dataset",
+                        json_pack("{s:s, s:s}", "value", "/nowhere/a", "origin", "command line"));
+    assert_int_equal(tree_write_json(path, record, &err), 0);
+    json_decref(record);
+    tree = good(assay_reproduce(path, 0, false, NULL, &text, &err), &text, "assay.reproduce/1");
+    assert_int_equal(json_array_size(json_object_get(tree, "missing")), 2);
+    assert_int_equal(json_array_size(json_object_get(tree, "get")), 0);
+    json_decref(tree);
+    bad(assay_reproduce(path, 1, true, NULL, &text, &err), ASSAY_EFAIL, "(and 1 more)", &text);
+    free(path);
+}
+
 static size_t count_lines(const char *text)
 {
     size_t n = 0;
@@ -278,6 +301,7 @@ int main(void)
                                        cmocka_unit_test(compare_errors),
                                        cmocka_unit_test(reproduce),
                                        cmocka_unit_test(reproduce_changed),
+                                       cmocka_unit_test(reproduce_missing),
                                        cmocka_unit_test(report),
                                        cmocka_unit_test(export_and_import),
                                        cmocka_unit_test(matrix_of_files),

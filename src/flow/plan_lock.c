@@ -1,0 +1,94 @@
+/* What a plan leaves in a record: which recipes, which versions and options, which files. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tree.h"
+#include "flow/fetch_url.h"
+#include "flow/plan.h"
+
+static json_t *published_file(const json_t *row)
+{
+    const char *first = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+    char *url = first ? fetch_url_name(first) : NULL;
+    json_t *one =
+        json_pack("{s:s, s:s*, s:s*, s:O*, s:O*, s:O*}", "file", tree_text(row, "file", ""), "url",
+                  url, "pypi", tree_text(row, "pypi", NULL), "bytes", json_object_get(row, "bytes"),
+                  "sha256", json_object_get(row, "sha256"), "md5", json_object_get(row, "md5"));
+
+    free(url);
+    return one;
+}
+
+/* The digest of what came stands above the one that is published: where none is, it is the only. */
+static json_t *downloaded_file(const json_t *row, const json_t *came)
+{
+    json_t *one = published_file(row), *d;
+    size_t i;
+
+    json_array_foreach(came, i, d)
+    {
+        if (strcmp(tree_text(d, "file", ""), tree_text(row, "file", "")) != 0)
+            continue;
+        json_object_set(one, "sha256", json_object_get(d, "sha256"));
+        json_object_set(one, "bytes", json_object_get(d, "bytes"));
+        if (*tree_text(d, "url", "")) /* without secrets already */
+            json_object_set(one, "url", json_object_get(d, "url"));
+    }
+    return one;
+}
+
+static json_t *files_of(const struct plan *p, const struct plan_node *n)
+{
+    const struct plan_node *fetch = n->downloads >= 0 ? &p->nodes[n->downloads] : n;
+    json_t *list = json_array(), *meta = NULL, *row;
+    char *files = NULL;
+    size_t i;
+
+    if (n->state == PLAN_FOUND) /* not by these */
+        return list;
+    if (n->state != PLAN_HAVE && n->state != PLAN_VERIFY)
+        shelf_find(&p->shelf, fetch->key, &files, &meta, NULL);
+    json_array_foreach(json_object_get(n->body, "fetch"), i, row)
+        json_array_append_new(list, downloaded_file(row, json_object_get(meta, "downloads")));
+    json_decref(meta);
+    free(files);
+    return list;
+}
+
+static const char *how_of(const struct plan_node *n)
+{
+    return n->state == PLAN_FOUND                             ? "found"
+           : n->state == PLAN_HAVE || n->state == PLAN_VERIFY ? "have"
+           : n->fetches                                       ? "fetch"
+                                                              : "make";
+}
+
+static void add(const struct plan *p, size_t at, size_t root, const char *role, bool *seen,
+                json_t *lock)
+{
+    const struct plan_node *n = &p->nodes[at];
+    char *request = at == root ? plan_request_text(n) : NULL;
+    bool made = n->state == PLAN_THERE || n->state == PLAN_MAKE;
+
+    seen[at] = true;
+    json_array_append_new(lock, json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:o, s:s*, s:s*}", "role",
+                                          role, "recipe", n->recipe->name, "version", n->version,
+                                          "options", n->options, "how", how_of(n), "key", n->key,
+                                          "files", files_of(p, n), "request", request, "for",
+                                          at == root ? NULL : n->chain));
+    free(request);
+    for (size_t i = 0; made && i < n->need_count; i++)
+        if (!seen[n->needs[i].to])
+            add(p, n->needs[i].to, root, role, seen, lock);
+}
+
+json_t *plan_lock(const struct plan *p, size_t root, const char *role)
+{
+    bool *seen = calloc(p->count + 1, sizeof(*seen));
+    json_t *lock = json_array();
+
+    if (seen)
+        add(p, root, root, role, seen, lock);
+    free(seen);
+    return lock;
+}
