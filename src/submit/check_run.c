@@ -81,15 +81,8 @@ static int scenario_wanted(struct judge *j, const struct place *p, const struct 
     return folder;
 }
 
-/* With token latencies there is no bound of a whole response, and every query counts as late. */
-static bool is_about_tokens(const struct detail *d, const struct reason_row *row)
-{
-    return row->rule == RULE_EARLY_STOPPING && row->seen == NEVER &&
-           detail_real(d, "requested_use_token_latencies", 0) == 1;
-}
-
 static void add_reasons(struct judge *j, const char *where, enum judge_kind kind,
-                        const struct detail *d, const struct verdict *v, const char *mend)
+                        const struct verdict *v, const char *mend)
 {
     const json_t *reason;
     size_t i;
@@ -100,8 +93,7 @@ static void add_reasons(struct judge *j, const char *where, enum judge_kind kind
         const struct reason_row *row = row_of(text);
         bool official = row->seen == (kind == JUDGE_ACCURACY ? IN_ACCURACY : IN_PERFORMANCE);
 
-        if (!is_about_tokens(d, row))
-            judge_add_as(j, row->rule, official, where, mend, "%s", text);
+        judge_add_as(j, row->rule, official, where, mend, "%s", text);
     }
 }
 
@@ -185,7 +177,7 @@ static void judge_log(struct judge *j, const struct place *p, const char *where,
                   "cannot be judged: a text in it is cut inside a letter, "
                   "or there is no memory");
     } else {
-        add_reasons(j, where, kind, d, &v, mend);
+        add_reasons(j, where, kind, &v, mend);
         check_audit(j, where, &v, test, mend);
     }
     verdict_release(&v);
