@@ -62,8 +62,8 @@ static json_t *place(json_t *list, const json_t *cell, const char *const *key, c
     return item;
 }
 
-/* Figures of different profiles, or of synthetic data, of real ones and of such as nobody knows, are
- * of different runs. */
+/* Figures of different profiles, or of synthetic data, real ones and such as nobody knows, are of
+ * different runs. */
 static bool same_kind(const json_t *a, const json_t *b)
 {
     return !strcmp(tree_text(a, "profile", ""), tree_text(b, "profile", "")) &&
