@@ -77,6 +77,12 @@ ASSAY_API int assay_export(const char *store, const char *const *runs, bool late
  * contradicts it is listed, which is no error of the call. */
 ASSAY_API int assay_import(const char *store, const char *file, char **result,
                            struct assay_err *err);
+/* LoadGen's logs that were made elsewhere, of one run or of many below the folder, into a store:
+ * *result (assay.results-import/1) has what was "imported", the "duplicates" that the store had,
+ * and what "failed", which is no error of the call (docs/record.md).  ask: "benchmark=NAME",
+ * "round=v6.1", "engine=NAME", "model=NAME", "system=FILE". */
+ASSAY_API int assay_import_logs(const char *store, const char *folder, const char *const *ask,
+                                char **result, struct assay_err *err);
 /* Any text to a file, which appears whole or not at all. */
 ASSAY_API int assay_write(const char *path, const char *text, struct assay_err *err);
 

@@ -9,6 +9,7 @@
 #include "base/tree.h"
 #include "record/record.h"
 #include "report/text.h"
+#include "submit/logs.h"
 
 /* Options that keep only rows whose column of that name has that value. */
 static const char *const filters[] = {"benchmark", "model",   "engine", "scenario",
@@ -145,24 +146,78 @@ static int reindex(struct cli_input *in)
     return rc;
 }
 
+/* ---- import ---- */
+
+static void print_taken(const json_t *result)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(result, "imported"), i, one)
+        printf("%s  %s %s %s, %s  %s\n", tree_text(one, "id", ""), tree_text(one, "benchmark", ""),
+               tree_text(one, "scenario", ""), tree_text(one, "mode", ""),
+               tree_text(one, "verdict", ""), tree_text(one, "folder", ""));
+    printf("%s: %zu imported, %zu already there, %zu not imported\n",
+           tree_text(result, "folder", ""), json_array_size(json_object_get(result, "imported")),
+           json_array_size(json_object_get(result, "duplicates")),
+           json_array_size(json_object_get(result, "failed")));
+}
+
+/* What was taken is told also where the store then failed. */
+static int import(struct cli_input *in)
+{
+    struct submit_logs_ask ask = {.benchmark = cli_value(in, "benchmark"),
+                                  .round = cli_value(in, "round"),
+                                  .engine = cli_value(in, "engine"),
+                                  .model = cli_value(in, "model"),
+                                  .system = cli_value(in, "system")};
+    char *store = cli_store(&in->settings);
+    json_t *result = NULL, *one;
+    struct assay_err err;
+    size_t i;
+    int rc = store ? submit_take_logs(store, in->args[0], &ask, &result, &err)
+                   : assay_fail(&err, ASSAY_EFAIL, "not enough memory");
+
+    free(store);
+    json_array_foreach(json_object_get(result, "failed"), i, one)
+        cli_warn("%s", tree_text(one, "error", "?"));
+    if (rc)
+        rc = cli_fail(&err);
+    else if (json_array_size(json_object_get(result, "failed")))
+        rc = EXIT_COULD_NOT;
+    if (result && cli_wants_json(in))
+        cli_json(json_incref(result), "results-import");
+    else if (result)
+        print_taken(result);
+    json_decref(result);
+    return rc;
+}
+
 static const struct cli_verb verbs[] = {
     {"list", "", "the runs, newest first", list},
     {"show", "[RUN]", "the report of a run; default: the last", show},
     {"path", "[RUN]", "the folder of a run: LoadGen's files, record.json, every latency", path},
+    {"import", "FOLDER", "take runs into the store from the logs that LoadGen wrote elsewhere",
+     import},
     {"reindex", "", "make the index again from the runs' folders", reindex},
     {NULL, NULL, NULL, NULL}};
 
+static const char *const rounds[] = {"v6.1", "v6.0", "v5.1", "v5.0", "v4.1", NULL};
 static const char *const verdicts[] = {"VALID", "QUICK-VALID", "AUDIT-VALID", "INVALID",
                                        "ERROR", "INTERRUPTED", NULL};
 
 static const struct cli_option options[] = {
     {"limit", 'n', "N", NULL, NULL, "list: at most N runs"},
-    {"benchmark", 0, "BENCHMARK", NULL, NULL, "list: only this benchmark"},
-    {"model", 'm', "MODEL", NULL, NULL, "list: only this model"},
-    {"engine", 'e', "ENGINE", NULL, NULL, "list: only this engine"},
+    {"benchmark", 0, "BENCHMARK", NULL, NULL,
+     "list: only this benchmark; import: of this one, whatever the folders are called"},
+    {"model", 'm', "MODEL", NULL, NULL, "list: only this model; import: the model that ran"},
+    {"engine", 'e', "ENGINE", NULL, NULL, "list: only this engine; import: the engine that ran"},
     {"scenario", 's', "NAME", settings_scenario_names, NULL, "list: only this scenario"},
     {"mode", 0, "NAME", settings_mode_names, NULL, "list: only this mode"},
     {"verdict", 0, "WORD", verdicts, NULL, "list: only this verdict"},
+    {"round", 'r', "ROUND", rounds, NULL, "import: judge by this round; default: the LoadGen's"},
+    {"system", 0, "FILE", NULL, NULL,
+     "import: what the machine was, `name: value` a line, or MLPerf's description of it"},
     {"tag", 0, "TEXT", NULL, NULL, "list: only runs with this tag"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
@@ -179,7 +234,16 @@ const struct cli_command cli_cmd_results = {
         "Every run is kept as a folder in the store. A RUN is an id, the beginning of one, `last`, "
         "a record's folder, or a record.json, wherever it lies.\n"
         "\n"
+        "`import` takes a FOLDER of LoadGen's logs (mlperf_log_detail.txt …), or one with many of "
+        "them below, as a submission tree has, judges each run by its detail log, and marks it as "
+        "imported. Engine, model and machine are what you or the tree say, else unknown. A run "
+        "that the store has is not taken again. What cannot be taken is named, the rest is, and "
+        "the "
+        "exit code is then 3.\n"
+        "\n"
         "    assay results\n"
         "    assay results list --benchmark resnet50 --limit 10 --json\n"
-        "    assay results show last",
+        "    assay results show last\n"
+        "    assay results import inference_results/closed/ACME\n"
+        "    assay results import output --benchmark resnet50 --engine tflite",
     .run = list};

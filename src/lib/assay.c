@@ -19,6 +19,7 @@
 #include "report/pages.h"
 #include "report/text.h"
 #include "run/run.h"
+#include "submit/logs.h"
 
 const char *assay_version(void)
 {
@@ -226,6 +227,40 @@ int assay_import(const char *store, const char *file, char **result, struct assa
         return rc;
     }
     return border_give(json_pack("{s:[o]}", "files", taken), "import", result, err);
+}
+
+int assay_import_logs(const char *store, const char *folder, const char *const *ask, char **result,
+                      struct assay_err *err)
+{
+    static const char *const names[] = {"benchmark", "round", "engine", "model", "system"};
+    struct submit_logs_ask a = {0};
+    const char **values[] = {&a.benchmark, &a.round, &a.engine, &a.model, &a.system}, *value;
+    json_t *taken = NULL;
+    char name[64], *path;
+    size_t k;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!folder || !result)
+        return border_null("assay_import_logs", err);
+    for (; ask && *ask; ask++) {
+        if (!(value = border_pair(*ask, name, err)))
+            return err->code;
+        for (k = 0; k < 5 && strcmp(names[k], name); k++)
+            ;
+        if (k == 5)
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "'%s' is none of benchmark, round, engine, model, system", name);
+        *values[k] = value;
+    }
+    path = border_store(store, err);
+    rc = path ? submit_take_logs(path, folder, &a, &taken, err) : ASSAY_EFAIL;
+    free(path);
+    if (rc) {
+        json_decref(taken);
+        return rc;
+    }
+    return border_give(taken, "results-import", result, err);
 }
 
 int assay_write(const char *path, const char *text, struct assay_err *err)

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -172,6 +173,34 @@ bool detail_u64(const struct detail *d, const char *key, uint64_t *out)
         return false;
     *out = strtoull(text, &end, 10);
     return !*end;
+}
+
+double detail_time_ms(const struct detail *d, const char *key)
+{
+    const char *text = detail_text(d, key, "");
+    struct tm tm = {0};
+    int ms;
+
+    if (sscanf(text, "%d-%d-%d %d:%d:%d.%d", &tm.tm_mon, &tm.tm_mday, &tm.tm_year, &tm.tm_hour,
+               &tm.tm_min, &tm.tm_sec, &ms) != 7)
+        return NAN;
+    tm.tm_mon--;
+    tm.tm_year -= 1900;
+    return (double)timegm(&tm) * 1000 + ms;
+}
+
+json_t *detail_results(const struct detail *d)
+{
+    json_t *out = json_object(), *v;
+    const char *key;
+
+    json_object_foreach(d->values, key, v)
+    {
+        if (!strncmp(key, "result_", 7) || !strncmp(key, "early_stopping", 14) ||
+            !strncmp(key, "effective_", 10))
+            json_object_set(out, key, v);
+    }
+    return out;
 }
 
 /* The accuracy log.  It can be gigabytes, so it is scanned by hand, once; the responses' bytes are

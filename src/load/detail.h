@@ -23,6 +23,11 @@ const char *detail_text(const struct detail *d, const char *key, const char *oth
 /* A whole number of all 64 bits (values of more than 18 digits are kept as texts); false: there is
  * none. */
 bool detail_u64(const struct detail *d, const char *key, uint64_t *out);
+/* Milliseconds of power_begin, power_end: "MM-DD-YYYY HH:MM:SS.mmm"; NaN: no such text. */
+double detail_time_ms(const struct detail *d, const char *key);
+/* What a record keeps of the log: results, early stopping and effective settings.  The caller
+ * json_decref()s. */
+json_t *detail_results(const struct detail *d);
 
 /* mlperf_log_accuracy.json: entries point into memory owned by the struct. */
 struct accuracy_log {

@@ -33,5 +33,7 @@ int verdict_judge(const struct detail *d, const struct settings *s,
                   const struct load_official *official, uint64_t dataset_samples, struct verdict *v,
                   struct assay_err *err);
 void verdict_release(struct verdict *v);
+/* effective_test_mode by enum settings_mode, NULL-terminated. */
+extern const char *const verdict_mode_names[];
 
 #endif

@@ -23,7 +23,12 @@ static const char *asked_precision(const json_t *record)
     const json_t *manifest = json_object_get(json_object_get(record, "model"), "manifest");
     const char *asked = setting_text(record, "precision");
 
-    return asked ? asked : tree_text(manifest, "precision", "fp32");
+    return asked
+               ? asked
+               : tree_text(manifest, "precision",
+                           record_is_of_logs(record)
+                               ? tree_text(json_object_get(record, "model"), "precision", "unknown")
+                               : "fp32");
 }
 
 const char *cell_executed(const json_t *record, const char *asked)
@@ -163,8 +168,11 @@ static void set_figures(json_t *cell, const json_t *record)
         take(json_object_get(cell, "accuracy"), accuracy, figure);
     }
     json_object_set_new(cell, "synthetic",
-                        json_boolean(tree_bool(synthetic, "weights", false) ||
-                                     tree_bool(synthetic, "samples", false)));
+                        tree_bool(synthetic, "weights", false) ||
+                                tree_bool(synthetic, "samples", false)
+                            ? json_true()
+                        : record_is_of_logs(record) ? json_null()
+                                                    : json_false());
     if (tree_bool(json_object_get(record, "time"), "over", false))
         json_object_set_new(cell, "limit_s",
                             json_real(tree_real(json_object_get(record, "time"), "limit_s", 0)));

@@ -5,10 +5,10 @@
  * mode: texts) and "engine_version", then
  *   state    "ok", "failed", "not tested" or "not applicable"
  *   reason   one line; absent when the state is ok
- *   id, created, profile, verdict, metric, value, unit, accuracy {metric, value, unit}, synthetic,
- *   command [words], machine, system ("x86_64, Debian 12", on a card with its name before it),
- *   assay, limit_s (of a run that would have taken longer), foreign (it was imported), file (of the
- *   export that it is from): from the record; absent without one. */
+ *   id, created, profile, verdict, metric, value, unit, accuracy {metric, value, unit}, synthetic
+ *   (null: not known), command [words], machine, system ("x86_64, Debian 12", on a card with its
+ *   name before it), assay, limit_s (of a run that would have taken longer), foreign (it was
+ *   imported), file (of the export that it is from): from the record; absent without one. */
 #ifndef RECORD_CELL_H
 #define RECORD_CELL_H
 

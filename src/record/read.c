@@ -97,6 +97,11 @@ int record_open(const char *store, const char *name, char **dir, json_t **tree,
     return rc;
 }
 
+bool record_is_of_logs(const json_t *record)
+{
+    return json_is_object(json_object_get(record, "logs"));
+}
+
 int record_latencies(const char *dir, const json_t *tree, int64_t **latencies, uint64_t *n,
                      struct assay_err *err)
 {

@@ -53,8 +53,11 @@ int record_latencies(const char *dir, const json_t *tree, int64_t **latencies, u
                      struct assay_err *err);
 /* Rows, newest first: array of objects with the columns of the index (id, created, benchmark,
  * model, engine, device, precision, scenario, mode, profile, verdict, metric, value, unit,
- * accuracy, synthetic, tag, and origin: the
- * file that it was imported from, or null). */
+ * accuracy, synthetic (null: not known), tag, and origin: the
+ * file or folder that it was imported from, or null). */
+/* Whether the record was made from LoadGen's logs alone (submit/logs.h): then what ran is not known
+ * well enough to be run again or submitted. */
+bool record_is_of_logs(const json_t *record);
 int record_list(const char *store, json_t **rows, struct assay_err *err);
 /* Makes the index again from the folders. */
 int record_reindex(const char *store, uint64_t *count, struct assay_err *err);

@@ -120,6 +120,16 @@ static const char *verdict_word(const json_t *record)
     return word;
 }
 
+/* Null where neither is and one is not known. */
+static void bind_synthetic(sqlite3_stmt *q, int i, const json_t *weights, const json_t *samples)
+{
+    if (!json_is_true(weights) && !json_is_true(samples) &&
+        (json_is_null(weights) || json_is_null(samples)))
+        sqlite3_bind_null(q, i);
+    else
+        sqlite3_bind_int(q, i, json_is_true(weights) || json_is_true(samples));
+}
+
 static void bind_column(sqlite3_stmt *q, int i, const struct column *c, const json_t *record)
 {
     const json_t *v = c->at ? member(record, c->at) : NULL;
@@ -133,9 +143,8 @@ static void bind_column(sqlite3_stmt *q, int i, const struct column *c, const js
             sqlite3_bind_double(q, i, json_number_value(v));
         break;
     case COLUMN_SYNTHETIC:
-        sqlite3_bind_int(q, i,
-                         json_is_true(member(record, "synthetic.weights")) ||
-                             json_is_true(member(record, "synthetic.samples")));
+        bind_synthetic(q, i, member(record, "synthetic.weights"),
+                       member(record, "synthetic.samples"));
         break;
     default:
         text = c->kind == COLUMN_VERDICT ? verdict_word(record) : json_string_value(v);

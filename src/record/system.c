@@ -143,6 +143,17 @@ out:
     return rc;
 }
 
+json_t *system_unknown(const char *why)
+{
+    json_t *all = json_object();
+
+    for (size_t i = 0; i < sizeof(facts_table) / sizeof(facts_table[0]); i++)
+        json_object_set_new(
+            all, facts_table[i].name,
+            json_pack("{s:n, s:s, s:s}", "value", "from", "unknown", "source", why));
+    return all;
+}
+
 /* <config>/system.yaml, when there is one. */
 static char *own_file(void)
 {

@@ -22,6 +22,9 @@ int system_facts(const char *declared, json_t **facts, struct assay_err *err);
 int system_facts_at(const char *store, const char *declared, json_t **facts, struct assay_err *err);
 /* The bytes that the control group lets this process have; 0: no limit is known.  Any thread. */
 double system_memory_limit(void);
+/* The same facts, all unknown: of a machine that nobody looked at.  why: in the place of a source.
+ */
+json_t *system_unknown(const char *why);
 /* Adds what a user's file states to facts that were read before, by the same rule. */
 int system_declare(json_t *facts, const char *path, struct assay_err *err);
 

@@ -118,7 +118,7 @@ static void field(FILE *out, const struct column *c, const struct view *v)
         escape_csv(out, v->word);
         break;
     case SYNTHETIC:
-        escape_csv(out, view_synthetic(v) ? view_synthetic(v) : "");
+        escape_csv(out, view_synthetic(v) ? view_synthetic(v) : v->unsure ? "unknown" : "");
         break;
     default:
         escape_csv(out, json_is_string(value) ? json_string_value(value) : "");

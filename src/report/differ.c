@@ -132,6 +132,11 @@ static void add_options(json_t *list, const json_t *a, const json_t *b)
         }
 }
 
+static bool is_unknown(const json_t *fact)
+{
+    return !fact || !strcmp(tree_text(fact, "from", ""), "unknown");
+}
+
 static void add_facts(json_t *list, const json_t *a, const json_t *b)
 {
     const char *name;
@@ -140,7 +145,8 @@ static void add_facts(json_t *list, const json_t *a, const json_t *b)
 
     json_object_foreach((json_t *)(uintptr_t)a, name, fact)
     {
-        if (!json_object_get(b, name) || !strcmp(name, "load_average") ||
+        if (is_unknown(fact) || is_unknown(json_object_get(b, name)) ||
+            !strcmp(name, "load_average") ||
             same_number(json_object_get(fact, "value"),
                         json_object_get(json_object_get(b, name), "value")))
             continue;
@@ -178,6 +184,7 @@ json_t *differ_records(const json_t *a, const json_t *b)
 bool differ_same_machine(const json_t *a, const json_t *b)
 {
     static const char *const facts[] = {"processor", "threads", "memory_bytes"};
+    bool known = false; /* nothing known of either is no reason to take them for one */
     size_t i;
 
     for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
@@ -186,6 +193,7 @@ bool differ_same_machine(const json_t *a, const json_t *b)
 
         if (!x || !y || !json_equal(json_object_get(x, "value"), json_object_get(y, "value")))
             return false;
+        known = known || !json_is_null(json_object_get(x, "value"));
     }
-    return true;
+    return known;
 }

@@ -62,11 +62,14 @@ static json_t *place(json_t *list, const json_t *cell, const char *const *key, c
     return item;
 }
 
-/* Figures of different profiles, or of synthetic data and of real ones, are of different runs. */
+/* Figures of different profiles, or of synthetic data, real ones and such as nobody knows, are of
+ * different runs. */
 static bool same_kind(const json_t *a, const json_t *b)
 {
     return !strcmp(tree_text(a, "profile", ""), tree_text(b, "profile", "")) &&
-           tree_bool(a, "synthetic", false) == tree_bool(b, "synthetic", false);
+           tree_bool(a, "synthetic", false) == tree_bool(b, "synthetic", false) &&
+           json_is_null(json_object_get(a, "synthetic")) ==
+               json_is_null(json_object_get(b, "synthetic"));
 }
 
 /* The first cell of a place that was run stands for it; the others, older or of other machines, are

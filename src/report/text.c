@@ -457,6 +457,7 @@ static void say_machine(struct page *p, const json_t *facts)
         {"container", "container #", 0, 1},
         {"load_average", "load #", 1, 1},
     };
+    bool any = false;
     size_t i;
     int line = 0;
 
@@ -468,7 +469,10 @@ static void say_machine(struct page *p, const json_t *facts)
             line_break(p);
         line = show[i].line;
         fact(p, facts, show[i].name, show[i].text, show[i].scale);
+        any = any || p->open;
     }
+    if (!any)
+        item(p, "", "unknown");
     end(p);
 }
 

@@ -93,6 +93,8 @@ static void read_view(struct view *v, const json_t *r, size_t number)
     v->foreign = tree_text(at(r, "foreign"), "file", at(r, "foreign") ? "another machine" : NULL);
     v->weights = tree_bool(synthetic, "weights", false);
     v->samples = tree_bool(synthetic, "samples", false);
+    v->unsure = !v->weights && !v->samples &&
+                (json_is_null(at(synthetic, "weights")) || json_is_null(at(synthetic, "samples")));
     v->has_value = json_is_number(at(perf, "value"));
     v->value = tree_real(perf, "value", 0);
     v->less_is_better = !strcmp(v->unit, "ns");

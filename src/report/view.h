@@ -21,6 +21,7 @@ struct view {
     const char *foreign;   /* the file that it was imported from; NULL: made here */
     bool good;             /* valid by its verdict */
     bool weights, samples; /* are synthetic */
+    bool unsure;           /* whether they are is not known */
     bool has_value, less_is_better;
     double value;
     double bound_ns;   /* Server's latency bound; 0: none */

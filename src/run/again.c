@@ -9,6 +9,7 @@
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
+#include "record/record.h"
 #include "record/system.h"
 #include "run/digest.h"
 #include "run/resolve.h"
@@ -166,8 +167,15 @@ int again_settings(const json_t *record, const struct settings *own, struct sett
                    struct assay_err *err)
 {
     struct assay_err why = {0};
-    int rc = settings_from_json(out, json_object_get(record, "settings"), &why);
+    int rc;
 
+    if (record_is_of_logs(record))
+        return assay_fail(
+            err, ASSAY_EUSAGE,
+            "record %.20s: was made from LoadGen's logs alone (`assay results import`), "
+            "which do not say what ran: it cannot be run again",
+            tree_text(record, "id", "?"));
+    rc = settings_from_json(out, json_object_get(record, "settings"), &why);
     if (rc)
         return assay_fail(err, rc, "record %.20s: its settings cannot be taken: %.400s",
                           tree_text(record, "id", "?"), why.text);

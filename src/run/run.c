@@ -263,17 +263,6 @@ static void put_parts(struct job *j)
     put(j, "conditions", json_incref(j->conditions));
 }
 
-static json_t *detail_selection(const struct detail *d)
-{
-    json_t *out = json_object(), *v;
-    const char *key;
-
-    json_object_foreach(d->values, key,
-                        v) if (!strncmp(key, "result_", 7) || !strncmp(key, "early_stopping", 14) ||
-                               !strncmp(key, "effective_", 10)) json_object_set(out, key, v);
-    return out;
-}
-
 /* Of a part of the official data set, or of another one, a round has no result. */
 static void judge_dataset(const struct job *j, struct verdict *v)
 {
@@ -316,7 +305,7 @@ static int put_performance(struct job *j, const struct detail *d, struct assay_e
                   latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
                   (json_int_t)latency_completed(j->sup.latencies, j->sup.latency_count), "queries",
                   (json_int_t)detail_real(d, "result_query_count", 0), "duration_s", seconds,
-                  "detail", detail_selection(d)));
+                  "detail", detail_results(d)));
     put(j, "verdict",
         json_pack("{s:s, s:b, s:O, s:O}", "word", v.word, "valid", (int)v.valid, "reasons",
                   v.reasons, "notes", v.notes));

@@ -1,7 +1,7 @@
 /* The logs of a performance or accuracy run.
  *
- * The strict verdict of load/verdict.h judges; here its settings are made from the round's table in
- * the place of a job, and each of its reasons becomes a finding of the rule that it is about. */
+ * The strict verdict of load/verdict.h judges, by the terms of the round (terms.h); here each of
+ * its reasons becomes a finding of the rule that it is about. */
 #include "submit/judge.h"
 
 #include <math.h>
@@ -9,12 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "load/rounds.h"
-#include "load/verdict.h"
-
-/* Of a benchmark that the round does not know: what holds for all.  Its data set is what the log
- * says. */
-static const struct submit_model any_model;
+#include "submit/terms.h"
 
 /* In which runs' logs the official checker sees it. */
 enum seen { NEVER, IN_PERFORMANCE, IN_ACCURACY };
@@ -86,62 +81,8 @@ static int scenario_wanted(struct judge *j, const struct place *p, const struct 
     return folder;
 }
 
-static double real(const struct detail *d, const char *key)
-{
-    return detail_real(d, key, NAN);
-}
-
-/* What the round's LoadGen would have had built in. */
-static void official_of(const struct judge *j, const struct place *p, int scenario,
-                        const struct detail *d, struct load_official *o)
-{
-    const struct submit_model *m = p->model ? p->model : &any_model;
-    const struct load_round *seeds = load_round_find(j->round->name);
-
-    *o = (struct load_official){
-        .min_duration_ms = (uint64_t)j->min_duration_ms,
-        .min_query_count = scenario == OFFLINE && p->closed ? m->offline_samples : 0,
-        .samples_per_query = scenario == MULTI_STREAM ? SUBMIT_STREAM_SAMPLES : 1,
-        .performance_sample_count = m->performance_samples,
-        .target_latency_ms = m->server_ms > 0 && p->number != SUBMIT_INTERACTIVE
-                                 ? m->server_ms
-                                 : real(d, "effective_target_latency_ns") * 1e-6,
-        .target_latency_percentile = submit_percentile(m, scenario),
-        .sample_concatenate_permutation = p->closed && m->equal_issue,
-        .qsl_rng_seed = seeds->qsl_rng_seed,
-        .sample_index_rng_seed = seeds->sample_index_rng_seed,
-        .schedule_rng_seed = seeds->schedule_rng_seed};
-}
-
-static int settings_of(const struct judge *j, int scenario, enum judge_kind kind,
-                       const struct detail *d, const struct load_official *o, struct settings *s)
-{
-    char profile[40];
-    struct assay_err err;
-    int rc = settings_init(s, &err);
-
-    snprintf(profile, sizeof(profile), "official:%s", j->round->name);
-    if (!rc)
-        rc = settings_set(s, "profile", profile, SETTINGS_CLI, "--round", &err);
-    s->scenario = scenario;
-    s->mode = kind == JUDGE_ACCURACY ? MODE_ACCURACY : MODE_PERFORMANCE;
-    s->min_duration_ms = (int64_t)o->min_duration_ms;
-    s->min_query_count = (int64_t)o->min_query_count;
-    s->samples_per_query = (int64_t)o->samples_per_query;
-    s->target_latency_percentile = o->target_latency_percentile;
-    s->target_latency_ms = real(d, "effective_target_latency_ns") * 1e-6; /* a lower one is fine */
-    return rc;
-}
-
-/* With token latencies there is no bound of a whole response, and every query counts as late. */
-static bool is_about_tokens(const struct detail *d, const struct reason_row *row)
-{
-    return row->rule == RULE_EARLY_STOPPING && row->seen == NEVER &&
-           detail_real(d, "requested_use_token_latencies", 0) == 1;
-}
-
 static void add_reasons(struct judge *j, const char *where, enum judge_kind kind,
-                        const struct detail *d, const struct verdict *v, const char *mend)
+                        const struct verdict *v, const char *mend)
 {
     const json_t *reason;
     size_t i;
@@ -152,8 +93,7 @@ static void add_reasons(struct judge *j, const char *where, enum judge_kind kind
         const struct reason_row *row = row_of(text);
         bool official = row->seen == (kind == JUDGE_ACCURACY ? IN_ACCURACY : IN_PERFORMANCE);
 
-        if (!is_about_tokens(d, row))
-            judge_add_as(j, row->rule, official, where, mend, "%s", text);
+        judge_add_as(j, row->rule, official, where, mend, "%s", text);
     }
 }
 
@@ -161,7 +101,7 @@ static void add_reasons(struct judge *j, const char *where, enum judge_kind kind
 static void check_query(struct judge *j, const struct place *p, const char *where,
                         const struct detail *d, int scenario, const char *mend)
 {
-    double size = real(d, "effective_samples_per_query");
+    double size = detail_real(d, "effective_samples_per_query", NAN);
 
     if (scenario == OFFLINE && p->closed && p->model && size < (double)p->model->offline_samples)
         judge_add(j, RULE_COUNT, where, mend,
@@ -221,39 +161,33 @@ static void check_network(struct judge *j, const struct place *p, const char *wh
 static void judge_log(struct judge *j, const struct place *p, const char *where,
                       enum judge_kind kind, int test, const struct detail *d, const char *mend)
 {
-    const struct submit_model *m = p->model ? p->model : &any_model;
-    uint64_t samples = m->dataset;
-    int scenario = scenario_wanted(j, p, d);
-    struct load_official official;
+    struct submit_terms t = {.round = j->round->name,
+                             .model = p->model,
+                             .scenario = scenario_wanted(j, p, d),
+                             .accuracy = kind == JUDGE_ACCURACY,
+                             .interactive = p->number == SUBMIT_INTERACTIVE,
+                             .closed = p->closed,
+                             .min_duration_ms = j->min_duration_ms};
+    uint64_t samples = submit_terms_samples(&t, d);
     struct verdict v = {0};
-    struct settings s;
     struct assay_err err;
 
-    if (kind == JUDGE_ACCURACY && m->accuracy_samples)
-        samples = m->accuracy_samples;
-    if (!p->model && real(d, "effective_performance_sample_count") > 0)
-        samples = (uint64_t)fmin(real(d, "effective_performance_sample_count"), 0x1p62);
-    if (kind == JUDGE_ACCURACY && !p->model)
-        samples = 0;
-    official_of(j, p, scenario, d, &official);
-    if (settings_of(j, scenario, kind, d, &official, &s) ||
-        verdict_judge(d, &s, &official, samples, &v, &err)) {
+    if (submit_terms_judge(&t, d, &v, &err)) {
         judge_add(j, RULE_RUN, where, mend,
                   "cannot be judged: a text in it is cut inside a letter, "
                   "or there is no memory");
     } else {
-        add_reasons(j, where, kind, d, &v, mend);
+        add_reasons(j, where, kind, &v, mend);
         check_audit(j, where, &v, test, mend);
     }
     verdict_release(&v);
-    settings_release(&s);
     check_loadgen(j, where, d, mend);
     if (kind == JUDGE_ACCURACY)
         check_dataset(j, p, where, d, samples, mend);
     else
         check_network(j, p, where, d, mend);
     if (kind == JUDGE_PERFORMANCE)
-        check_query(j, p, where, d, scenario, mend);
+        check_query(j, p, where, d, t.scenario, mend);
 }
 
 bool judge_run(struct judge *j, const struct place *p, const char *dir, enum judge_kind kind,

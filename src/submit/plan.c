@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "record/record.h"
 #include "submit/planning.h"
 #include "submit/tests.h"
 
@@ -111,6 +112,12 @@ static int check_record(const struct submit_plan *p, const json_t *record, struc
     enum submit_kind kind;
     int test, rc;
 
+    if (record_is_of_logs(record))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "record %s: was made from LoadGen's logs alone (`assay results import`), "
+                          "so its model, data set and machine are not known: submit the tree that "
+                          "it came from, which `assay check` judges",
+                          id_of(record));
     if (strcmp(tree_text(record, "status", ""), "done"))
         return assay_fail(err, ASSAY_EUSAGE, "record %s: the run did not come to its end: %.200s",
                           id_of(record),

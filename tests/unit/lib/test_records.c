@@ -31,6 +31,8 @@ static void null_arguments(void **state)
     bad(assay_report(store, NULL, NULL, &text, &err), ASSAY_EUSAGE, "assay_report", &text);
     bad(assay_export(store, NULL, false, NULL, &err), ASSAY_EUSAGE, "assay_export", &text);
     bad(assay_import(store, NULL, &text, &err), ASSAY_EUSAGE, "assay_import", &text);
+    bad(assay_import_logs(store, NULL, NULL, &text, &err), ASSAY_EUSAGE, "assay_import_logs",
+        &text);
     bad(assay_write(NULL, "", &err), ASSAY_EUSAGE, "assay_write", &text);
     bad(assay_compare("last", NULL, NULL, 0, NULL, &text, &err), ASSAY_EUSAGE, "assay_compare",
         &text);
@@ -251,6 +253,33 @@ static void matrix_of_files(void **state)
     free(file);
 }
 
+/* The store's own folders are logs like any others. */
+static void logs(void **state)
+{
+    static const char *const kinds[] = {"imported", "duplicates", "failed"};
+    const char *const asks[] = {"benchmark=resnet50", "engine=other", NULL};
+    const char *const wrong[] = {"benchmak=resnet50", NULL};
+    char *text = NULL, *runs = below("store/runs"), *other = below("logs");
+    size_t taken = 0;
+
+    (void)state;
+    bad(assay_import_logs(other, runs, wrong, &text, &err), ASSAY_EUSAGE, "benchmak", &text);
+    bad(assay_import_logs(other, cache, asks, &text, &err), ASSAY_EUSAGE, "cache", &text);
+    for (size_t round = 0; round < 2; round++) {
+        json_t *tree = good(assay_import_logs(other, runs, asks, &text, &err), &text,
+                            "assay.results-import/1");
+
+        taken = round ? taken : json_array_size(json_object_get(tree, kinds[0]));
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(json_array_size(json_object_get(tree, kinds[k])),
+                             k == round ? taken : 0);
+        json_decref(tree);
+    }
+    assert_true(taken >= 2);
+    free(runs);
+    free(other);
+}
+
 static void render(void **state)
 {
     char *text = NULL, *json = NULL;
@@ -305,6 +334,7 @@ int main(void)
                                        cmocka_unit_test(report),
                                        cmocka_unit_test(export_and_import),
                                        cmocka_unit_test(matrix_of_files),
+                                       cmocka_unit_test(logs),
                                        cmocka_unit_test(render),
                                        cmocka_unit_test(damaged_store)};
 

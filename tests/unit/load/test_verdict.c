@@ -270,6 +270,31 @@ static void a_long_text(void **state)
     }
 }
 
+/* With a bound on tokens instead of the whole response LoadGen counts every query as late. */
+static void token_latencies(void **state)
+{
+    const struct pair late = {"result_overlatency_query_count", "12000"};
+    struct settings s;
+    struct verdict v;
+    struct detail d;
+
+    (void)state;
+    official_settings(&s);
+    make_log(&d, &late);
+    json_object_set_new(d.values, "requested_use_token_latencies", json_true());
+    verdict_judge(&d, &s, &official, 50000, &v, NULL);
+    if (!v.valid)
+        show("tokens", &v, "VALID");
+    verdict_release(&v);
+    json_object_set_new(d.values, "early_stopping_met", json_false());
+    verdict_judge(&d, &s, &official, 50000, &v, NULL);
+    if (!has(v.reasons, "early stopping is not met"))
+        show("tokens", &v, "LoadGen's own word");
+    verdict_release(&v);
+    detail_release(&d);
+    settings_release(&s);
+}
+
 /* A quick run with its own bound on a small data set: valid, and the reader is told. */
 static void quick_notes(void **state)
 {
@@ -381,10 +406,11 @@ static void accuracy_log(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_good_log),       cmocka_unit_test(one_change_each),
-        cmocka_unit_test(audits_and_notes), cmocka_unit_test(a_long_text),
-        cmocka_unit_test(quick_notes),      cmocka_unit_test(warnings_are_counted),
-        cmocka_unit_test(offline_counts),   cmocka_unit_test(accuracy_log),
+        cmocka_unit_test(a_good_log),           cmocka_unit_test(one_change_each),
+        cmocka_unit_test(audits_and_notes),     cmocka_unit_test(a_long_text),
+        cmocka_unit_test(token_latencies),      cmocka_unit_test(quick_notes),
+        cmocka_unit_test(warnings_are_counted), cmocka_unit_test(offline_counts),
+        cmocka_unit_test(accuracy_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
