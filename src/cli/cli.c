@@ -49,7 +49,7 @@ bool cli_colour(FILE *f)
 }
 
 /* A message may quote a file of anybody's: a terminal must not obey it. */
-static void disarm(char *s)
+void cli_disarm(char *s)
 {
     for (; *s; s++)
         if (((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t') || *s == 0x7f ||
@@ -68,7 +68,7 @@ void cli_warn(const char *fmt, ...)
         text = NULL;
     va_end(ap);
     if (text)
-        disarm(text);
+        cli_disarm(text);
     fprintf(stderr, "%sassay:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
             text ? text : "not enough memory for a message");
     free(text);

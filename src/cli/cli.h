@@ -116,6 +116,9 @@ const struct cli_command *cli_command_find(const char *name);
 /* How many words "NET [RUN]" wants at least and takes at most. */
 void cli_arguments_count(const char *arguments, int *min, int *max);
 
+/* Of a text that may be of anybody's file: what a terminal would obey becomes '?', in place. */
+void cli_disarm(char *s);
+
 /* Each prints one line on stderr and returns the exit code for it. */
 int cli_fail(const struct assay_err *err);
 int cli_usage(const struct cli_command *command, const char *fmt, ...) ASSAY_PRINTF(2, 3);

@@ -113,7 +113,7 @@ static int get_what(struct plan *p, const char *const *requests, enum cli_get_wh
         cli_plan_print(tree, stdout);
         json_decref(tree);
     } else if (json_array_size(problems)) {
-        rc = what == CLI_GET_DO ? refuse_supply(problems, requests) : refuse(problems);
+        rc = refuse_supply(problems, requests);
     } else if (what == CLI_GET_DO) {
         rc = carry_out(p, s->progress, 0);
     }

@@ -150,15 +150,22 @@ static int reindex(struct cli_input *in)
 
 static void print_taken(const json_t *result)
 {
+    char folder[4200];
     const json_t *one;
     size_t i;
 
     json_array_foreach(json_object_get(result, "imported"), i, one)
+    {
+        snprintf(folder, sizeof(folder), "%s", tree_text(one, "folder", ""));
+        cli_disarm(folder);
         printf("%s  %s %s %s, %s  %s\n", tree_text(one, "id", ""), tree_text(one, "benchmark", ""),
                tree_text(one, "scenario", ""), tree_text(one, "mode", ""),
-               tree_text(one, "verdict", ""), tree_text(one, "folder", ""));
-    printf("%s: %zu imported, %zu already there, %zu not imported\n",
-           tree_text(result, "folder", ""), json_array_size(json_object_get(result, "imported")),
+               tree_text(one, "verdict", ""), folder);
+    }
+    snprintf(folder, sizeof(folder), "%s", tree_text(result, "folder", ""));
+    cli_disarm(folder);
+    printf("%s: %zu imported, %zu already there, %zu not imported\n", folder,
+           json_array_size(json_object_get(result, "imported")),
            json_array_size(json_object_get(result, "duplicates")),
            json_array_size(json_object_get(result, "failed")));
 }

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/tree.h"
 #include "report/text.h"
+#include "run/chosen.h"
 #include "run/run.h"
 
 static void plan_line(const char *label, const char *value, const json_t *of)
@@ -120,16 +121,22 @@ static int exit_for(const json_t *record)
 }
 
 /* Whether a recipe may have to get something: seen without loading anything. */
-static bool names_recipe(const struct settings *s)
+static bool names_recipe(const struct settings *given)
 {
+    struct settings own;
     struct manifest m = {0};
-    bool named = s->dataset && !file_is_dir(s->dataset);
+    bool named = given->dataset && !file_is_dir(given->dataset), chosen;
+    const struct settings *s = &own;
 
+    if (named || settings_copy(&own, given, NULL))
+        return named;
+    chosen_recall(&own, &chosen, NULL); /* what explore --apply has set may be a recipe's */
     /* What is wrong with a manifest is the run's to say. */
-    if (!named && s->model && !manifest_open(s->model, &m, NULL)) {
+    if (s->model && !manifest_open(s->model, &m, NULL)) {
         named = json_object_get(m.tree, "recipes") != NULL;
         manifest_release(&m);
     }
+    settings_release(&own);
     return named;
 }
 

@@ -2,6 +2,8 @@
  * entry for each download: links to them are put together in <cache>/have/ID. */
 #include "flow/adopt_inside.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -98,7 +100,7 @@ static int find_pieces(struct adopt_match *m, const struct adopt_variant *v, jso
     return rc;
 }
 
-static int link_pieces(const json_t *pieces, const char *folder, struct assay_err *err)
+static int make_links(const json_t *pieces, const char *folder, struct assay_err *err)
 {
     int rc = file_remove_tree(folder, err);
     const char *name;
@@ -118,10 +120,29 @@ static int link_pieces(const json_t *pieces, const char *folder, struct assay_er
         rc = dir ? file_make_dirs(dir, err)
                  : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", folder);
         if (!rc && symlink(json_string_value(to), path))
-            rc = assay_fail(err, ASSAY_EFAIL, "%s: the link cannot be made", path);
+            rc = assay_fail(err, ASSAY_EFAIL, "%s: the link cannot be made: %s", path,
+                            strerror(errno));
         free(path);
         free(dir);
     }
+    return rc;
+}
+
+/* Beside, and then in the place of what may be there: it is whole but for a moment. */
+static int link_pieces(const json_t *pieces, const char *folder, struct assay_err *err)
+{
+    char *next = text_format("%s.%ld", folder, (long)getpid());
+    int rc = next ? make_links(pieces, next, err)
+                  : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", folder);
+
+    if (!rc)
+        rc = file_remove_tree(folder, err);
+    if (!rc && rename(next, folder))
+        rc =
+            assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", folder, strerror(errno));
+    if (rc && next)
+        file_remove_tree(next, NULL);
+    free(next);
     return rc;
 }
 

@@ -145,6 +145,26 @@ static bool can_be_file(const json_t *body)
     return n == 1 || (!n && json_object_size(json_object_get(body, "outputs")) == 1);
 }
 
+bool have_is_whole(const json_t *body, const char *root)
+{
+    bool whole = file_exists(root);
+    json_t *rows, *row;
+    size_t i;
+
+    if (!file_is_dir(root))
+        return whole;
+    rows = have_rows(body, true);
+    json_array_foreach(rows, i, row)
+    {
+        char *path = file_join(root, tree_text(row, "file", tree_text(row, "folder", "")));
+
+        whole = whole && path && file_exists(path);
+        free(path);
+    }
+    json_decref(rows);
+    return whole;
+}
+
 int have_check_row(const json_t *row, const char *root, json_t *known, const volatile int *stop,
                    struct assay_err *err)
 {

@@ -27,6 +27,8 @@ char *have_place(const char *root, const char *name);
  * they were checked; NULL: none.  *was: a place that is remembered but has changed, or NULL.  The
  * caller frees both. */
 char *have_known(const char *cache, const char *id, char **was);
+/* Whether all that the recipe names is there still, whatever is in it. */
+bool have_is_whole(const json_t *body, const char *root);
 int have_remember(const char *cache, const char *id, const json_t *body, const char *root,
                   struct assay_err *err);
 /* One text for the stamps of all files that are named, for a key. */

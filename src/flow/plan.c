@@ -177,7 +177,7 @@ static bool look_at_users(const struct plan *p, struct plan_node *n, const char 
         free(n->root);
         n->root = strdup(given);
         n->state = PLAN_VERIFY;
-    } else if (!n->root && was && file_exists(was)) {
+    } else if (!n->root && was && have_is_whole(n->body, was)) {
         n->root = was;
         n->state = PLAN_VERIFY;
         was = NULL;

@@ -3,8 +3,10 @@
  * git is a program of the user's with his set-up (proxies, credentials, ssh), but a repository
  * makes it run nothing: no hooks, no submodules, no helpers of addresses, no filter of git-lfs; and
  * it asks nothing. */
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/text.h"
@@ -284,6 +286,36 @@ static int find_commit(struct git *g, const char *ref, char commit[65], struct a
                : assay_fail(err, ASSAY_EFAIL, "%.200s has no commit", g->url);
 }
 
+/* What is in a repository leads nowhere else: its hash would be of other people's files, or without
+ * end.  dir is real. */
+static int refuse_links_out(const char *dir, const char *below, struct assay_err *err)
+{
+    struct dirent **list = NULL;
+    int n = scandir(below, &list, NULL, alphasort), i, rc = ASSAY_OK;
+    size_t len = strlen(dir);
+
+    for (i = 0; i < n; i++) {
+        const char *name = list[i]->d_name;
+        char *path = text_format("%s/%s", below, name), *real = NULL;
+        struct stat st;
+
+        if (!rc && path && strcmp(name, ".") && strcmp(name, "..") && strcmp(name, ".git") &&
+            !lstat(path, &st)) {
+            if (S_ISDIR(st.st_mode))
+                rc = refuse_links_out(dir, path, err);
+            else if (S_ISLNK(st.st_mode) && (real = realpath(path, NULL)) &&
+                     (strncmp(real, dir, len) || real[len] != '/'))
+                rc = assay_fail(err, ASSAY_EUSAGE, "%s: is a link that leads out of the repository",
+                                path + len + 1);
+        }
+        free(real);
+        free(path);
+        free(list[i]);
+    }
+    free(list);
+    return rc;
+}
+
 int source_clone(const char *url, const char *ref, const char *dir, const volatile int *stop,
                  char commit[65], struct assay_err *err)
 {
@@ -303,6 +335,7 @@ int source_clone(const char *url, const char *ref, const char *dir, const volati
     char *program = tool_find("git", path ? path : "/usr/bin:/bin"),
          *hidden = file_join(dir, ".git");
     struct git g = {.url = url, .dir = "/", .stop = stop};
+    char *real;
     int rc;
 
     text_init(&g.said, MAX_SAID);
@@ -320,6 +353,10 @@ int source_clone(const char *url, const char *ref, const char *dir, const volati
         rc = git(&g, checkout, err);
     if (!rc)
         rc = file_remove_tree(hidden, err);
+    real = rc ? NULL : realpath(dir, NULL);
+    if (real)
+        rc = refuse_links_out(real, real, err);
+    free(real);
     text_release(&g.said);
     free(hidden);
     free(program);

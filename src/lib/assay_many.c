@@ -10,6 +10,7 @@
 #include "lib/submit.h"
 #include "run/exploring.h"
 #include "run/matrix.h"
+#include "run/supply.h"
 #include "submit/check.h"
 
 /* ---- comparing and repeating ---- */
@@ -78,10 +79,7 @@ static int refuse(const struct lib_again *again, bool anyway, struct assay_err *
         return assay_fail(err, ASSAY_EFAIL,
                           "the set-up of record %.20s is not as it was any more (%zu %s)", id, n,
                           n == 1 ? "thing" : "things");
-    return request
-               ? assay_fail(err, ASSAY_EFAIL, "'%.200s' is not here: `assay get %.200s` gets it",
-                            request, request)
-               : ASSAY_OK;
+    return supply_check(request, err);
 }
 
 static int reproduce(const char *run, size_t repeats, bool anyway, const struct settings *s,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/tree.h"
 
 /* What the record is found, judged and sorted by is never touched. */
 static const char *const kept[] = {"schema",  "id",       "created", "committed", "benchmark",
@@ -165,10 +166,19 @@ static json_t *copy(const json_t *v, const struct private_names *names, struct p
     return out;
 }
 
+/* A record that was made here, from logs of another harness: its names are of this machine.  After
+ * an export and import its `foreign` names the export's file. */
+static bool is_of_own_import(const json_t *record)
+{
+    const char *folder = tree_text(json_object_get(record, "logs"), "folder", NULL);
+
+    return folder && !strcmp(tree_text(json_object_get(record, "foreign"), "file", ""), folder);
+}
+
 json_t *private_copy(const json_t *record, const struct private_names *names,
                      struct private_count *count)
 {
-    bool foreign = json_object_get(record, "foreign") != NULL;
+    bool foreign = json_object_get(record, "foreign") && !is_of_own_import(record);
     json_t *out = foreign ? json_copy((json_t *)record) : copy(record, names, count, 0);
 
     json_object_del(out, "folder");

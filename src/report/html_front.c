@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/tree.h"
+#include "record/record.h"
 #include "report/escape.h"
 #include "report/format.h"
 #include "report/svg.h"
@@ -25,7 +26,7 @@ static bool same_text(const json_t *a, const json_t *b, const char *part, const 
 
 static bool is_real(const struct view *v)
 {
-    return v->good && !view_synthetic(v);
+    return v->good && !v->unsure && !view_synthetic(v);
 }
 
 /* What can be drawn: an edited record may say anything. */
@@ -49,9 +50,11 @@ static const struct view *accuracy_of(const struct view *v, const struct view *v
 
     if (has_accuracy(v))
         return v;
+    if (record_is_of_logs(v->record)) /* what ran is not known */
+        return NULL;
     for (i = 0; i < n; i++) {
         if (strcmp(views[i].benchmark, v->benchmark) || !is_real(&views[i]) ||
-            !has_accuracy(&views[i]))
+            !has_accuracy(&views[i]) || record_is_of_logs(views[i].record))
             continue;
         for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
             if (!same_text(v->record, views[i].record, keys[k][0], keys[k][1]))

@@ -260,6 +260,8 @@ static int judge(struct log_run *r, struct assay_err *err)
         if (!r->official)
             note_not_official(r, official.reasons);
         note_place(r);
+        if (r->terms.interactive || real(r, "requested_use_token_latencies") == 1)
+            note(&r->v, "limits of token latencies are not judged here");
     }
     verdict_release(rc || r->official ? &quick : &official);
     if (rc)
@@ -409,18 +411,14 @@ static json_t *performance_json(const struct log_run *r)
  * scored the log here: the samples are not at hand. */
 static json_t *accuracy_json(const struct log_run *r)
 {
-    /* Our own names, and from the script's figure to per cent. */
+    /* Our own names of what is per cent. */
     static const struct {
         const char *name, *ours;
-        double scale;
-    } rows[] = {{"acc", "top1", 1},
-                {"mAP", "mAP", 1},
-                {"F1", "f1", 1},
-                {"DICE", "DICE", 100},
-                {"AUC", "auc", 1}};
+    } rows[] = {{"acc", "top1"}, {"mAP", "mAP"}, {"F1", "f1"}, {"DICE", "DICE"}, {"AUC", "auc"}};
     const struct submit_metric *m = r->terms.model ? r->terms.model->metrics : NULL;
     char *path = file_join(r->dir, "accuracy.txt"), *text = NULL, why[200];
     struct submit_accuracy found = {0};
+    double scale;
     size_t len, i;
     json_t *out;
 
@@ -435,9 +433,10 @@ static json_t *accuracy_json(const struct log_run *r)
     if (strcmp(rows[i].name, m->name))
         return json_pack("{s:s, s:f, s:s}", "metric", m->name, "value", found.least[0], "from",
                          "accuracy.txt");
+    scale = m->least < 1 ? 100 : 1; /* some scripts print fractions */
     out = json_pack("{s:s, s:f, s:s, s:f, s:s}", "metric", rows[i].ours, "value",
-                    found.least[0] * rows[i].scale, "unit", "%", "target", m->least * rows[i].scale,
-                    "from", "accuracy.txt");
+                    found.least[0] * scale, "unit", "%", "target", m->least * scale, "from",
+                    "accuracy.txt");
     if (r->terms.closed)
         put(out, "passed", json_boolean(submit_accuracy_reached(m, &found, why, sizeof(why))));
     return out;

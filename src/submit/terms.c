@@ -45,7 +45,11 @@ void submit_terms_official(const struct submit_terms *t, const struct detail *d,
                                  ? m->server_ms
                                  : real(d, "effective_target_latency_ns") * 1e-6,
         .target_latency_percentile = submit_percentile(m, t->scenario),
-        .sample_concatenate_permutation = t->closed && m->equal_issue,
+        /* Where the round does not say, the log's own is right. */
+        .sample_concatenate_permutation =
+            t->closed && t->model ? m->equal_issue
+                                  : json_is_true(json_object_get(
+                                        d->values, "effective_sample_concatenate_permutation")),
         .qsl_rng_seed = seed(seeds->qsl_rng_seed, d, "effective_qsl_rng_seed"),
         .sample_index_rng_seed =
             seed(seeds->sample_index_rng_seed, d, "effective_sample_index_rng_seed"),
