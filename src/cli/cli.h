@@ -171,6 +171,9 @@ char *cli_shelf(const struct settings *s);
  * option --all those of the store, the newest first; each with "folder".  Prints its errors;
  * returns an exit code. */
 int cli_records(struct cli_input *in, json_t **records);
+/* One line for each record of an export's result ("file", "contradictions") that has another one of
+ * its id in `with`; an exit code. */
+int cli_say_contradictions(const json_t *file, const char *with);
 /* The texts of an array, joined: "a, b". */
 void cli_join(const json_t *array, char *out, size_t size);
 json_t *cli_strings(const char *const *list); /* NULL-terminated; NULL is an empty list */

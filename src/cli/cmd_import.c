@@ -6,24 +6,6 @@
 #include "base/tree.h"
 #include "record/export.h"
 
-#define MOST_LINES 10 /* of one kind on the terminal; --json has all */
-
-static int say(const json_t *file)
-{
-    const json_t *bad = json_object_get(file, "contradictions"), *id;
-    size_t i, n = json_array_size(bad);
-
-    json_array_foreach(bad, i, id)
-    {
-        if (i < MOST_LINES)
-            cli_warn("%s: record %s contradicts the one of this id in the store, which stays",
-                     tree_text(file, "file", "?"), json_string_value(id));
-    }
-    if (n > MOST_LINES)
-        cli_warn("… and %zu more contradictions", n - MOST_LINES);
-    return n ? EXIT_COULD_NOT : EXIT_OK;
-}
-
 static void print(const json_t *file)
 {
     printf("%s: %zu imported, %zu already there, %zu contradicting\n", tree_text(file, "file", "?"),
@@ -49,7 +31,7 @@ static int cmd_import(struct cli_input *in)
     }
     json_array_foreach(files, k, file)
     {
-        one = say(file);
+        one = cli_say_contradictions(file, "the store, which stays");
         rc = rc ? rc : one;
         if (!cli_wants_json(in))
             print(file);

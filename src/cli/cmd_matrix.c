@@ -241,26 +241,14 @@ static int matrix(struct cli_input *in, enum what what)
     return rc;
 }
 
-#define MOST_LINES 10 /* of one kind on the terminal; --json has all */
-
 /* What is wrong with a file: one line, or one for each record that another file contradicts. */
 static int say_file(const json_t *file)
 {
     const char *error = tree_text(file, "error", NULL);
-    const json_t *bad = json_object_get(file, "contradictions"), *id;
-    size_t i, n = json_array_size(bad);
 
     if (error)
         cli_warn("%s", error);
-    json_array_foreach(bad, i, id)
-    {
-        if (i < MOST_LINES)
-            cli_warn("%s: record %s contradicts the one of this id in another file; both are shown",
-                     tree_text(file, "file", "?"), json_string_value(id));
-    }
-    if (n > MOST_LINES)
-        cli_warn("… and %zu more contradictions", n - MOST_LINES);
-    return error || n ? EXIT_COULD_NOT : EXIT_OK;
+    return error ? EXIT_COULD_NOT : cli_say_contradictions(file, "another file; both are shown");
 }
 
 /* A word that is neither a file nor, by its looks, the path of one. */

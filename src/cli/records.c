@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/tree.h"
 #include "record/several.h"
 
 int cli_records(struct cli_input *in, json_t **records)
@@ -25,4 +26,22 @@ int cli_records(struct cli_input *in, json_t **records)
     json_decref(left_out);
     free(store);
     return rc ? cli_fail(&err) : EXIT_OK;
+}
+
+#define MOST_LINES 10 /* of one kind on the terminal; --json has all */
+
+int cli_say_contradictions(const json_t *file, const char *with)
+{
+    const json_t *bad = json_object_get(file, "contradictions"), *id;
+    size_t i, n = json_array_size(bad);
+
+    json_array_foreach(bad, i, id)
+    {
+        if (i < MOST_LINES)
+            cli_warn("%s: record %s contradicts the one of this id in %s",
+                     tree_text(file, "file", "?"), json_string_value(id), with);
+    }
+    if (n > MOST_LINES)
+        cli_warn("… and %zu more contradictions", n - MOST_LINES);
+    return n ? EXIT_COULD_NOT : EXIT_OK;
 }

@@ -147,16 +147,13 @@ static bool can_be_file(const json_t *body)
 
 bool have_is_whole(const json_t *body, const char *root)
 {
+    json_t *rows = have_rows(body, true), *row;
     bool whole = file_exists(root);
-    json_t *rows, *row;
     size_t i;
 
-    if (!file_is_dir(root))
-        return whole;
-    rows = have_rows(body, true);
     json_array_foreach(rows, i, row)
     {
-        char *path = file_join(root, tree_text(row, "file", tree_text(row, "folder", "")));
+        char *path = have_place(root, tree_text(row, "file", tree_text(row, "folder", ".")));
 
         whole = whole && path && file_exists(path);
         free(path);

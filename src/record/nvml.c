@@ -58,7 +58,7 @@ static bool find_symbols(struct nvml *n)
  * stays loaded: the engine uses it too, and it has threads. */
 static bool cuda_bus_id(const char *library, int number, char out[32])
 {
-    void *cuda = dlopen(library ? library : "libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    void *cuda = dlopen(library ? library : ASSAY_CUDA_DRIVER, RTLD_NOW | RTLD_LOCAL);
     int (*init)(unsigned), (*get)(int *, int), (*bus_id)(char *, int, int), device = 0;
 
     return cuda && find_symbol(cuda, "cuInit", &init) && find_symbol(cuda, "cuDeviceGet", &get) &&
