@@ -114,19 +114,24 @@ class BareOnnx:
     BATCHES = (1, 2, 4, 8, 16, 32)
     title, engine, form, spins = "ONNX Runtime", "onnxruntime", "onnx", True
     program, library = "bare_onnx", "libonnxruntime.so.1"
+    devices = False  # the loop knows the CPU alone
 
-    def __init__(self, assay, build):
+    def __init__(self, assay, build, device="cpu", precision="fp32"):
         folder = build / "lib" / "assay" / "runtimes" / self.engine
         runtime = next(folder.glob(self.library), None)
         if not runtime:
             raise Missing(f"{folder / self.library} is not there: run make engine-{self.engine} first")
+        if (device, precision) != ("cpu", "fp32") and not self.devices:
+            raise Missing(f"{self.program} runs on the CPU in fp32 alone")
         self.samples = assay.samples(self.engine)
-        self.base = [build / "bench" / self.program, "--library", runtime, "--model", assay.model(self.form)]
+        self.device = ["--device", device, "--precision", precision] if device != "cpu" else []
+        self.base = [build / "bench" / self.program, "--library", runtime, "--model", assay.model(self.form),
+                     *self.device]
 
     def settings(self, best):
         """Of Assay, for what the bare loop does."""
         words = [w for k in ("lanes", "threads", "batch") for w in (f"--{k}", str(best[k]))]
-        return words + (["--option", f"spinning={'on' if best['spin'] else 'off'}"] if self.spins else [])
+        return words + self.device + (["--option", f"spinning={'on' if best['spin'] else 'off'}"] if self.spins else [])
 
     def call(self, scenario, s, **more):
         words = dict(scenario=scenario, batch=s["batch"], lanes=s["lanes"], threads=s["threads"], spin=s["spin"],
@@ -193,6 +198,7 @@ class BareTensorflow(BareOnnx):
 class BareTorch(BareOnnx):
     title, engine, form, spins = "PyTorch", "pytorch", "torchscript", False
     program, library = "bare_torch", "libtorch_cpu.so"
+    devices = True
 
 
 class BareOpenvino(BareOnnx):

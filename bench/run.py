@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The performance suite: Assay against bare peers, side by side in one run.  See README.md here.
 
-    bench/run BUILD [--quick] [--only a|b|c|d|e] [--engine NAME] [--rounds N] [--json FILE]
+    bench/run BUILD [--quick] [--only a|b|c|d|e] [--engine NAME] [--device NAME [--precision fp16]] [--rounds N] [--json FILE]
 
 (a) the null engine through the whole of Assay against a null SUT straight on LoadGen;
 (b) ResNet-50 on each engine that is installed under Assay, against a loop straight on that engine's own API;
@@ -223,7 +223,7 @@ def part_a(suite, assay):
 def part_b(suite, assay):
     for name in [suite.args.engine] if suite.args.engine else peers.ENGINES:
         try:
-            bare = peers.ENGINES[name](assay, suite.args.build)
+            bare = peers.ENGINES[name](assay, suite.args.build, suite.args.device, suite.args.precision)
         except peers.Missing as why:
             if suite.args.engine:
                 raise peers.Failed(str(why)) from why
@@ -393,6 +393,8 @@ def arguments():
     p.add_argument("--quick", action="store_true", help="3 rounds and short blocks: a look, not a verdict")
     p.add_argument("--only", choices="abcde", help="one part")
     p.add_argument("--engine", choices=sorted(peers.ENGINES), help="of part b (default: all that are installed)")
+    p.add_argument("--device", default="cpu", help="of part b: cpu, or cuda:0 (PyTorch's loop alone runs there)")
+    p.add_argument("--precision", default="fp32", choices=("fp32", "fp16"), help="of part b, on a card")
     p.add_argument("--rounds", type=int, help="rounds of A B B A (default: 10; 2 or 4 in d and e)")
     p.add_argument("--json", metavar="FILE", help="also write everything that was measured")
     args = p.parse_args()
