@@ -147,19 +147,31 @@ static int try_load(struct search *f, double qps, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* The load, as a part of the engine's capacity, below which what is late is not late by the load.
+ * Where a query finds an empty lane in front of it but for one time in 33, two more have to be
+ * there before it takes twice as long: of less than 1 in 1000 queries.  Where the bound is nearer
+ * to what a sample takes alone, one is enough. */
+static double idle_part(const struct child *c)
+{
+    return c->r.s.target_latency_ms * 1e6 >= 2 * c->single_ns_median ? 0.03 : 0.001;
+}
+
 static int bracket(struct search *f, double guess, struct assay_err *err)
 {
-    double least = guess * 1e-3, step = 1.2, qps = guess;
-    int rc, i;
+    double idle = idle_part(f->c) * f->c->samples_per_second, step = 1.2, qps = guess;
+    int rc, i, idle_failed = 0;
 
     for (i = 0; i < TRIALS_MAX && (!f->low || !f->high); i++) {
-        if (qps < least)
-            return assay_fail(err, ASSAY_EFAIL,
-                              "no load meets the bound: even %.3g queries/s are over %.3g ms; see "
-                              "the trials in the record",
-                              f->high, f->c->r.s.target_latency_ms);
         if ((rc = try_load(f, qps, err)))
             return rc;
+        idle_failed += f->high > 0 && f->high < idle;
+        if (idle_failed == 2)
+            return assay_fail(
+                err, ASSAY_EFAIL,
+                "no load meets the bound: even at %.3g queries/s, %.2g %% of what the "
+                "engine does, more queries than may be take longer than %.4g ms; is "
+                "the machine busy with something else? (the record has the trials)",
+                f->high, 100 * f->high / f->c->samples_per_second, f->c->r.s.target_latency_ms);
         qps = f->low ? f->low * step : f->high / step;
         if (f->low && f->high)
             break;
