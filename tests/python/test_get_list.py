@@ -98,7 +98,13 @@ def first_seen(p):
     p.serve("0003.jpg", b"another\n")
     p.assay("get", "pictures", code=3, has=["some of the files are others", "not " + digest, "/config/first-seen"])
     p.serve("0003.jpg", picture(3))
-    p.assay("get", "pictures")
+    folder = p.assay("get", "pictures").stdout.strip()
+    # Another list is another thing, with a digest of its own, though the recipe of the files is the same.
+    p.serve("0030.jpg", picture(30))
+    p.list_recipe("pictures", document(names_of(31)[1:]))
+    other = p.assay("get", "pictures").stdout.strip()
+    if other == folder or sorted(os.listdir(other + "/data")) != names_of(31)[1:]:
+        sys.exit("another list: %s" % other)
 
 
 def killed(p):
