@@ -62,14 +62,16 @@ static void print_download(const json_t *d, FILE *out)
 {
     const char *sha = tree_text(d, "sha256", NULL), *md5 = tree_text(d, "md5", NULL);
     const char *seen = tree_text(d, "first_seen_sha256", NULL),
-               *unpack = tree_text(d, "unpack", NULL);
+               *unpack = tree_text(d, "unpack", NULL), *list = tree_text(d, "list", NULL);
     const json_t *bytes = json_object_get(d, "bytes"), *about = json_object_get(d, "about_bytes");
-    char size[32];
+    char size[32], files[40] = "";
     json_t *url;
     size_t i;
 
     text_bytes(size, json_number_value(bytes ? bytes : about));
-    fprintf(out, "       %s  %s%s%s%s\n", tree_text(d, "file", "?"),
+    if (list)
+        snprintf(files, sizeof(files), "%lld files, ", (long long)tree_int(d, "files", 0));
+    fprintf(out, "       %s  %s%s%s%s%s\n", tree_text(d, "file", "?"), files,
             bytes   ? ""
             : about ? "about "
                     : "",
@@ -77,6 +79,8 @@ static void print_download(const json_t *d, FILE *out)
             unpack ? unpack : "");
     if (json_object_get(d, "pypi"))
         print_places(d, out);
+    if (list)
+        fprintf(out, "       each name in %s\n", list);
     json_array_foreach(json_object_get(d, "urls"), i, url)
         fprintf(out, "       %s%s\n", i ? "or " : "from ", json_string_value(url));
     if (sha)

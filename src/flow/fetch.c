@@ -105,7 +105,7 @@ static int on_begin(void *ctx, const struct transfer_head *head, struct assay_er
     j->total = ask->bytes >= 0 ? ask->bytes : total;
     if (j->total >= 0)
         rc = fatal(j, part_check_room(&j->part, j->total - j->part.have, err));
-    if (!rc)
+    if (!rc && !ask->small)
         rc = fatal(j, part_describe(&j->part, j->url, head->mark, err));
     tell(j, true);
     return rc;
@@ -160,6 +160,7 @@ static int get_http(struct job *j, double *wait_s, struct assay_err *err)
                                .stall_s = ask->stall_s > 0 ? ask->stall_s : STALL_S,
                                .stop = ask->stop,
                                .cert = ask->cert,
+                               .line = ask->line,
                                .begin = on_begin,
                                .data = on_data,
                                .ctx = j};
@@ -321,6 +322,15 @@ static int from_source(struct job *j, struct fetch_result *out, struct assay_err
 
 /* ---- the whole ---- */
 
+void fetch_hang_up(void **line)
+{
+    const struct transfer_table *table;
+
+    if (*line && !transfer_load(&table, NULL))
+        table->hang_up(*line);
+    *line = NULL;
+}
+
 static bool is_digest(const char *hex, size_t digits)
 {
     return strlen(hex) == digits && strspn(hex, "0123456789abcdefABCDEF") == digits;
@@ -414,7 +424,7 @@ static int fetch_locked(struct job *j, const char *path, struct fetch_result *ou
     rc = each_source(j, out, &reasons, &why);
     if (!rc) {
         tell(j, true);
-        rc = part_commit(&j->part, err);
+        rc = part_commit(&j->part, !j->ask->small, err);
     } else if (rc == ASSAY_ESTOP) {
         assay_fail(err, rc, "interrupted; what has come of %s is kept", file_base(path));
     } else if (j->fatal) {

@@ -19,6 +19,9 @@ struct fetch_ask {
     const char *sha256, *md5; /* hex, or NULL */
     const char *cert;         /* a file with certificates; NULL: as said above */
     const volatile int *stop; /* != 0: ASSAY_ESTOP, and the part is kept; may be NULL */
+    void **line; /* a connection for many calls of one thread: *line is NULL at first, and ended by
+                  * fetch_hang_up; NULL: each call has its own */
+    bool small;  /* one of very many: what a call leaves of it is not gone on with by the next */
     void (*progress)(void *ctx, int64_t done, int64_t total); /* total -1: not known; may be NULL */
     void *ctx;
     double stall_s; /* so long with less than 1 KiB is given up; <= 0: 30 */
@@ -40,6 +43,8 @@ int fetch_file(const struct fetch_ask *ask, const char *path, struct fetch_resul
 /* For what the user has already: compares size and digests, copies nothing. */
 int fetch_check(const char *path, int64_t bytes, const char *sha256, const char *md5,
                 const volatile int *stop, struct fetch_result *out, struct assay_err *err);
+
+void fetch_hang_up(void **line);
 
 /* A URL as it may be shown: no user, no password, and no value of what looks like a token. */
 void fetch_url_public(const char *url, char *out, size_t size);

@@ -242,7 +242,7 @@ int part_read_digests(const char *path, bool md5, const volatile int *stop, int6
     return rc;
 }
 
-int part_commit(struct fetch_part *p, struct assay_err *err)
+int part_commit(struct fetch_part *p, bool named, struct assay_err *err)
 {
     char dir[1100];
     int fd;
@@ -254,7 +254,7 @@ int part_commit(struct fetch_part *p, struct assay_err *err)
                           strerror(errno));
     unlink(p->note);
     snprintf(dir, sizeof(dir), "%.*s", (int)(file_base(p->final) - p->final), p->final);
-    fd = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = named ? open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         fsync(fd);
         close(fd);

@@ -27,8 +27,9 @@ bool part_is_of(const struct fetch_part *p, const char *url);
 int part_write(struct fetch_part *p, const void *data, size_t n, struct assay_err *err);
 /* Ends the digests; md5 may be NULL. */
 void part_digests(struct fetch_part *p, char sha256[HASH_HEX], char md5[HASH_HEX]);
-/* Syncs it and renames it to its final name. */
-int part_commit(struct fetch_part *p, struct assay_err *err);
+/* Syncs it and renames it to its final name; named: its folder is synced too, so the name is there
+ * after a power failure. */
+int part_commit(struct fetch_part *p, bool named, struct assay_err *err);
 /* Lets go; an empty part is removed, any other kept. */
 void part_close(struct fetch_part *p);
 /* Fails, with the figures, when `more` bytes do not fit on the disk. */

@@ -118,6 +118,16 @@ static void add_bytes(const struct job *j, size_t i, struct make_progress *p)
     p->all_bytes += plan_bytes(n, &unknown);
 }
 
+/* "openimages (1203 of 24781 files)": one line for all of them. */
+static void add_running(const struct job *j, size_t i, struct text *running)
+{
+    int all = atomic_load(&j->steps[i].all_files);
+
+    text_addf(running, "%s%s", running->len ? ", " : "", j->plan->nodes[i].id);
+    if (all)
+        text_addf(running, " (%d of %d files)", atomic_load(&j->steps[i].files), all);
+}
+
 /* With the lock held: the state of all, and the names of what runs in `running`. */
 static void sum_up(const struct job *j, struct make_progress *p, struct text *running)
 {
@@ -130,7 +140,7 @@ static void sum_up(const struct job *j, struct make_progress *p, struct text *ru
         p->done += j->status[i] == DONE;
         add_bytes(j, i, p);
         if (j->status[i] == RUNNING)
-            text_addf(running, "%s%s", running->len ? ", " : "", j->plan->nodes[i].id);
+            add_running(j, i, running);
     }
     p->running = running->s;
 }

@@ -14,8 +14,6 @@
 #include "flow/make_inside.h"
 #include "flow/unpack.h"
 
-#define MAX_URLS 16
-
 static int no_memory(struct assay_err *err)
 {
     return assay_fail(err, ASSAY_EFAIL, "not enough memory");
@@ -135,6 +133,19 @@ static char *part_of(const struct shelf_entry *e, size_t i, const json_t *row)
     return text_format("%s/%zu/%s", e->parts, i, file_base(tree_text(row, "file", "")));
 }
 
+void step_urls(const struct step *s, const json_t *list, const char *urls[STEP_MAX_URLS + 1])
+{
+    size_t i, n = 0;
+    json_t *v;
+
+    json_array_foreach(list, i, v)
+    {
+        if (n < STEP_MAX_URLS && (!s->plan->ask.offline || fetch_url_is_file(json_string_value(v))))
+            urls[n++] = json_string_value(v);
+    }
+    urls[n] = NULL;
+}
+
 static int first_seen(const char *url, const char *known, const struct fetch_result *got,
                       struct assay_err *err)
 {
@@ -158,7 +169,7 @@ static int urls_of(const struct step *s, const json_t *row, json_t **urls, char 
 }
 
 /* Behind what is said of a file that is not the one that was seen first. */
-static void say_first_seen(struct assay_err *err)
+void step_say_first_seen(struct assay_err *err)
 {
     char *config = file_config_dir();
     size_t n = strlen(err->text);
@@ -181,18 +192,13 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
                             .progress = count,
                             .ctx = &counted,
                             .retries = -1};
-    const char *urls[MAX_URLS + 1] = {NULL};
+    const char *urls[STEP_MAX_URLS + 1];
     struct fetch_result got = {.bytes = 0};
     char *path = part_of(e, i, row), *cert = NULL, known[HASH_HEX] = "";
-    json_t *list = NULL, *v;
-    size_t n, count = 0;
+    json_t *list = NULL;
     int rc = path ? urls_of(s, row, &list, &cert, err) : no_memory(err);
 
-    json_array_foreach(list, n, v)
-    {
-        if (count < MAX_URLS && (!s->plan->ask.offline || fetch_url_is_file(json_string_value(v))))
-            urls[count++] = json_string_value(v);
-    }
+    step_urls(s, list, urls);
     ask.urls = urls;
     ask.cert = cert;
     if (!rc && !ask.sha256 && first_seen_find(urls[0], known))
@@ -202,7 +208,7 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     if (!rc && path && (rc = fetch_file(&ask, path, &got, err))) {
         remove_empty_folder_of(path);
         if (*known && rc != ASSAY_ESTOP)
-            say_first_seen(err);
+            step_say_first_seen(err);
     }
     if (!rc && !tree_text(row, "sha256", NULL))
         rc = first_seen(urls[0], known, &got, err);
@@ -221,9 +227,13 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
 
 /* The download stays beside, as another name of the file, until the entry is whole: what fails
  * after this goes on from there.  Where files have one name only, it is moved. */
-static bool put_in_place(const char *part, const char *to)
+int step_place(const char *part, const char *to, struct assay_err *err)
 {
-    return !link(part, to) || !rename(part, to);
+    int rc = make_folder_of(to, err);
+
+    if (!rc && link(part, to) && rename(part, to))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place", to);
+    return rc;
 }
 
 /* From the folder of downloads into the entry: as it is, or what is in it. */
@@ -238,8 +248,8 @@ static int place(struct step *s, const struct shelf_entry *e, size_t i, const js
 
     if (!rc && unpack)
         rc = unpack_archive(part, to, &limits, err);
-    else if (!rc && !(rc = make_folder_of(to, err)) && !put_in_place(part, to))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place", to);
+    else if (!rc)
+        rc = step_place(part, to, err);
     free(to);
     free(part);
     return rc;
@@ -253,8 +263,17 @@ static int fetch_all(struct step *s, const struct shelf_entry *e, json_t *downlo
     json_t *row;
     size_t i;
 
-    json_array_foreach(rows, i, row) if (!rc) rc = fetch_one(s, e, i, row, downloads, err);
-    json_array_foreach(rows, i, row) if (!rc) rc = place(s, e, i, row, err);
+    json_array_foreach(rows, i, row)
+    {
+        if (!rc)
+            rc = json_object_get(row, "each") ? step_fetch_list(s, e, i, row, downloads, err)
+                                              : fetch_one(s, e, i, row, downloads, err);
+    }
+    json_array_foreach(rows, i, row)
+    {
+        if (!rc && !json_object_get(row, "each"))
+            rc = place(s, e, i, row, err);
+    }
     return rc;
 }
 

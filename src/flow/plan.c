@@ -81,6 +81,21 @@ static void copy_solved(struct plan_node *n, const struct solved *s, const char 
              *s->recipe->version ? "-" : "", s->recipe->version, part);
 }
 
+static int copy_needs(struct plan_node *n, const struct solved *s, const size_t *map,
+                      struct assay_err *err)
+{
+    n->needs = calloc(s->need_count + 1, sizeof(*n->needs));
+    if (!n->needs)
+        return no_memory(err);
+    for (size_t i = 0; i < s->need_count; i++) {
+        n->needs[i].to = map[s->needs[i].to] - 1;
+        n->needs[i].use = s->needs[i].use;
+        memcpy(n->needs[i].as, s->needs[i].as, sizeof(n->needs[i].as));
+        n->need_count++;
+    }
+    return ASSAY_OK;
+}
+
 /* Where it is on the shelf, or will be; whether it is there is asked when it is wanted. */
 static int place_on_shelf(const struct plan *p, struct plan_node *n, struct assay_err *err)
 {
@@ -95,7 +110,8 @@ static bool has(const struct plan_node *n, const char *key)
 }
 
 /* The downloads of a recipe that also builds: a node of their own. */
-static int add_downloads(struct plan *p, const struct solved *s, int *index, struct assay_err *err)
+static int add_downloads(struct plan *p, const struct solved *s, const size_t *map, int *index,
+                         struct assay_err *err)
 {
     struct plan_node *n = node_add(p);
     int rc;
@@ -104,9 +120,11 @@ static int add_downloads(struct plan *p, const struct solved *s, int *index, str
         return no_memory(err);
     copy_solved(n, s, ":fetch");
     n->fetches = true;
-    n->key_of = plan_key_of_downloads(n->body);
+    rc = plan_fetches_by_list(n->body) ? copy_needs(n, s, map, err) : ASSAY_OK;
+    n->key_of = plan_key_of_downloads(p, n);
     plan_key_from(n->key_of, n->key);
-    rc = place_on_shelf(p, n, err);
+    if (!rc)
+        rc = place_on_shelf(p, n, err);
     if (!rc)
         rc = plan_set_outputs(p, n, NULL, err);
     if (rc)
@@ -154,14 +172,31 @@ static const char *given_place(struct plan *p, const struct plan_node *n)
     return place;
 }
 
+/* Files that a list names are not in it: nothing of what the user has is judged by them. */
+static json_t *fetched_by_name(const json_t *body)
+{
+    json_t *rows = json_array(), *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(body, "fetch"), i, row)
+    {
+        if (!json_object_get(row, "each"))
+            json_array_append(rows, row);
+    }
+    return rows;
+}
+
 void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, char id[65])
 {
     json_t *of =
         json_pack("{s:s, s:s, s:O}", "recipe", r->name, "version", r->version, "options", options);
+    json_t *rows = fetched_by_name(body);
 
     json_object_set(of, "check", json_object_get(body, "check"));
-    json_object_set(of, "fetch", json_object_get(body, "fetch"));
+    if (json_array_size(rows))
+        json_object_set(of, "fetch", rows);
     plan_key_from(of, id);
+    json_decref(rows);
     json_decref(of);
 }
 
@@ -250,7 +285,7 @@ static bool is_known_by_digests(const struct plan_node *n)
 
     json_array_foreach(json_object_get(n->body, "fetch"), i, row)
     {
-        if (json_object_get(row, "unpack") ||
+        if (json_object_get(row, "unpack") || json_object_get(row, "each") ||
             (!json_object_get(row, "sha256") && !json_object_get(row, "md5")))
             return false;
     }
@@ -263,7 +298,7 @@ static int settle_users(struct plan *p, struct plan_node *n, struct assay_err *e
     char *stamps;
 
     if (is_known_by_digests(n)) {
-        n->key_of = plan_key_of_downloads(n->body);
+        n->key_of = plan_key_of_downloads(p, n);
         plan_key_from(n->key_of, n->key);
     } else {
         stamps = have_stamps(n->body, n->root);
@@ -294,7 +329,7 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
                           n->chain ? n->chain : n->recipe->name,
                           tree_text(json_array_get(s->ranges, 0), "range", ""));
     if (n->fetches) {
-        n->key_of = plan_key_of_downloads(n->body);
+        n->key_of = plan_key_of_downloads(p, n);
         plan_key_from(n->key_of, n->key);
     } else if ((rc = plan_key_of_making(p, n, err))) {
         return rc;
@@ -322,21 +357,16 @@ static int add_solved(struct plan *p, const struct solution *all, size_t at, siz
         rc = add_solved(p, all, s->needs[i].to, map, err);
     if (!rc && json_object_get(s->body, "fetch") &&
         (json_object_get(s->body, "build") || json_object_get(s->body, "convert")))
-        rc = add_downloads(p, s, &downloads, err);
+        rc = add_downloads(p, s, map, &downloads, err);
     if (rc)
         return rc;
     if (!(n = node_add(p)))
         return no_memory(err);
     copy_solved(n, s, "");
     n->downloads = downloads;
-    n->needs = calloc(s->need_count + 1, sizeof(*n->needs));
-    for (size_t i = 0; n->needs && i < s->need_count; i++) {
-        n->needs[i].to = map[s->needs[i].to] - 1;
-        n->needs[i].use = s->needs[i].use;
-        memcpy(n->needs[i].as, s->needs[i].as, sizeof(n->needs[i].as));
-        n->need_count++;
-    }
-    rc = n->needs ? settle(p, n, s, err) : no_memory(err);
+    rc = copy_needs(n, s, map, err);
+    if (!rc)
+        rc = settle(p, n, s, err);
     if (rc)
         node_release(n);
     else
@@ -392,7 +422,7 @@ static int mark(struct plan *p, size_t at, struct assay_err *err)
     else if (n->state == PLAN_MAKE && !n->fetches && !has(n, "build") && !has(n, "convert"))
         n->state = PLAN_LACKING;
     free(files);
-    if (!rc && n->state == PLAN_MAKE && !n->fetches)
+    if (!rc && n->state == PLAN_MAKE && (!n->fetches || plan_fetches_by_list(n->body)))
         rc = plan_check_places(p, n, err);
     return rc ? rc : mark_needs(p, n, err);
 }

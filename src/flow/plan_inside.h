@@ -14,7 +14,10 @@ int plan_set_outputs(struct plan *p, struct plan_node *n, const char *program,
 int plan_check_places(const struct plan *p, const struct plan_node *n, struct assay_err *err);
 /* SHA-256 of the tree's canonical text. */
 void plan_key_from(const json_t *of, char key[65]);
-json_t *plan_key_of_downloads(const json_t *body);
+/* n->needs stand already: the files that a list names are known by where the list is from. */
+json_t *plan_key_of_downloads(const struct plan *p, const struct plan_node *n);
+/* Whether a body's downloads want what its needs give. */
+bool plan_fetches_by_list(const json_t *body);
 /* Sets key and key_of of a node that is built or converted. */
 int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_err *err);
 

@@ -169,6 +169,7 @@ int plan_check_places(const struct plan *p, const struct plan_node *n, struct as
     struct assay_err e = {0};
     const char *key;
     char *text;
+    size_t i;
     int rc = check_rows(n, "build", scope, &e);
 
     if (!rc)
@@ -178,6 +179,13 @@ int plan_check_places(const struct plan *p, const struct plan_node *n, struct as
     json_object_foreach(json_object_get(n->body, "env"), key, v)
     {
         if (!rc && !(rc = fill(json_string_value(v), scope, &text, &e)))
+            free(text);
+    }
+    json_array_foreach(json_object_get(n->body, "fetch"), i, v)
+    {
+        const char *from = tree_text(json_object_get(v, "each"), "from", "");
+
+        if (!rc && !(rc = fill(from, scope, &text, &e)))
             free(text);
     }
     json_decref(scope);
@@ -194,27 +202,67 @@ void plan_key_from(const json_t *of, char key[65])
     free(text);
 }
 
-/* What identifies a download: its digest; its address where nobody published one. */
-json_t *plan_key_of_downloads(const json_t *body)
+bool plan_fetches_by_list(const json_t *body)
 {
-    json_t *list = json_array(), *row;
+    json_t *row;
     size_t i;
 
     json_array_foreach(json_object_get(body, "fetch"), i, row)
     {
+        if (json_object_get(row, "each"))
+            return true;
+    }
+    return false;
+}
+
+/* What identifies a list, "${dep.AS.OUTPUT}": what gives it, and which of its files it is. */
+static json_t *key_of_list(const struct plan *p, const struct plan_node *n, const json_t *each)
+{
+    const char *from = tree_text(each, "from", "");
+    char start[RECIPE_WORD_MAX + 16], output[128];
+
+    for (size_t i = 0; i < n->need_count; i++) {
+        const struct plan_node *to = &p->nodes[n->needs[i].to];
+        size_t len = (size_t)snprintf(start, sizeof(start), "${dep.%s.", n->needs[i].as);
+        json_t *file;
+
+        if (strncmp(from, start, len) != 0)
+            continue;
+        snprintf(output, sizeof(output), "%.*s", (int)strcspn(from + len, "}"), from + len);
+        if (!json_object_get(to->outputs, output))
+            continue;
+        file = json_object_get(json_object_get(to->body, "outputs"), output);
+        if (!file)
+            file = json_object_get(json_object_get(to->body, "values"), output);
+        return json_pack("{s:s, s:O*, s:O*, s:O*}", "key", to->key, "file", file, "json",
+                         json_object_get(each, "json"), "keep", json_object_get(each, "keep"));
+    }
+    return NULL;
+}
+
+/* What identifies a download: its digest; its address where nobody published one. */
+json_t *plan_key_of_downloads(const struct plan *p, const struct plan_node *n)
+{
+    json_t *list = json_array(), *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(n->body, "fetch"), i, row)
+    {
         const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
-        const char *first = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+        const char *first = json_string_value(json_array_get(recipe_urls(row), 0));
+        json_t *each = json_object_get(row, "each");
         char *url = first ? fetch_url_name(first) : NULL;
 
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s*}", "file", tree_text(row, "file", ""),
-                                        sha   ? "sha256"
-                                        : md5 ? "md5"
-                                              : "url",
-                                        sha   ? sha
-                                        : md5 ? md5
-                                              : url,
-                                        "unpack", tree_text(row, "unpack", NULL)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s*, s:o*}", "file",
+                                              tree_text(row, "file", ""),
+                                              sha   ? "sha256"
+                                              : md5 ? "md5"
+                                                    : "url",
+                                              sha   ? sha
+                                              : md5 ? md5
+                                                    : url,
+                                              "unpack", tree_text(row, "unpack", NULL), "list",
+                                              each ? key_of_list(p, n, each) : NULL));
         free(url);
     }
     return json_pack("{s:i, s:o}", "format", 1, "downloads", list);

@@ -8,7 +8,7 @@
 
 static json_t *published_file(const json_t *row)
 {
-    const char *first = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+    const char *first = json_string_value(json_array_get(recipe_urls(row), 0));
     char *url = first ? fetch_url_name(first) : NULL;
     json_t *one =
         json_pack("{s:s, s:s*, s:s*, s:O*, s:O*, s:O*}", "file", tree_text(row, "file", ""), "url",

@@ -18,6 +18,20 @@ bool plan_has_work(const struct plan_node *n)
     return n->wanted && (n->state == PLAN_MAKE || n->state == PLAN_VERIFY);
 }
 
+/* How many files a row of `fetch` is. */
+static int64_t files_of(const json_t *row)
+{
+    return tree_int(json_object_get(row, "each"), "count", 1);
+}
+
+/* Where the exact size is not published. */
+static int64_t about_of(const json_t *row)
+{
+    json_t *each = json_object_get(row, "each");
+
+    return recipe_size(json_object_get(each ? each : row, "about"));
+}
+
 int64_t plan_bytes(const struct plan_node *n, int *unknown)
 {
     int64_t bytes = 0, about;
@@ -27,7 +41,7 @@ int64_t plan_bytes(const struct plan_node *n, int *unknown)
     *unknown = 0;
     json_array_foreach(json_object_get(n->body, "fetch"), i, row)
     {
-        about = tree_int(row, "bytes", recipe_size(json_object_get(row, "about")));
+        about = tree_int(row, "bytes", about_of(row));
         if (about >= 0)
             bytes += about;
         else
@@ -127,7 +141,7 @@ static bool is_accepted(const struct plan *p, const struct plan_node *n)
 /* What lies behind an address of the network, when only such are given. */
 static const char *network_url(const json_t *row)
 {
-    const json_t *urls = json_object_get(row, "urls");
+    const json_t *urls = recipe_urls(row);
     json_t *url;
     size_t i;
 
@@ -187,6 +201,14 @@ static void offline(const struct plan *p, const struct plan_node *n, json_t *pro
         if (!(url = network_url(row)))
             continue;
         fetch_url_public(url, shown, sizeof(shown));
+        if (json_object_get(row, "each")) {
+            add_problem(problems,
+                        "%s%s: %lld files, %s, are not here, and --offline forbids to fetch them "
+                        "from %s",
+                        n->recipe->name, needed_by(n, by), (long long)files_of(row),
+                        tree_text(row, "file", "?"), shown);
+            continue;
+        }
         add_problem(problems, "%s%s: %s is not here, and --offline forbids to fetch it from %s",
                     n->recipe->name, needed_by(n, by), tree_text(row, "file", "?"), shown);
     }
@@ -300,7 +322,21 @@ json_t *plan_problems(const struct plan *p)
 
 /* The plan as a tree. */
 
-static json_t *downloads_json(const struct plan_node *n)
+/* Of files that a list names: how many, and where the list is or will be. */
+static void add_list(const struct plan *p, const struct plan_node *n, const json_t *row,
+                     json_t *one)
+{
+    json_t *scope = plan_scope(p, n, n->root, "", false);
+    char *from = NULL;
+
+    json_object_set_new(one, "files", json_integer(files_of(row)));
+    if (!fill(tree_text(json_object_get(row, "each"), "from", ""), scope, &from, NULL))
+        json_object_set_new(one, "list", json_string(from));
+    free(from);
+    json_decref(scope);
+}
+
+static json_t *downloads_json(const struct plan *p, const struct plan_node *n)
 {
     json_t *list = json_array(), *row, *one, *url;
     char seen[HASH_HEX], shown[1024];
@@ -308,8 +344,8 @@ static json_t *downloads_json(const struct plan_node *n)
 
     json_array_foreach(json_object_get(n->body, "fetch"), i, row)
     {
-        int64_t about = recipe_size(json_object_get(row, "about"));
-        const char *first = json_string_value(json_array_get(json_object_get(row, "urls"), 0));
+        int64_t about = about_of(row);
+        const char *first = json_string_value(json_array_get(recipe_urls(row), 0));
         const char *package = tree_text(row, "pypi", NULL);
 
         one = json_pack("{s:s, s:[]}", "file", tree_text(row, "file", "?"), "urls");
@@ -317,7 +353,7 @@ static json_t *downloads_json(const struct plan_node *n)
             json_object_set_new(one, "pypi", json_string(package));
             json_object_set_new(one, "places", index_places(package, tree_text(row, "file", "")));
         }
-        json_array_foreach(json_object_get(row, "urls"), j, url)
+        json_array_foreach(recipe_urls(row), j, url)
         {
             fetch_url_public(json_string_value(url), shown, sizeof(shown));
             json_array_append_new(json_object_get(one, "urls"), json_string(shown));
@@ -328,7 +364,9 @@ static json_t *downloads_json(const struct plan_node *n)
         json_object_set(one, "unpack", json_object_get(row, "unpack"));
         if (about >= 0 && !json_object_get(row, "bytes"))
             json_object_set_new(one, "about_bytes", json_integer(about));
-        if (!json_object_get(row, "sha256") && first_seen_find(first, seen))
+        if (json_object_get(row, "each"))
+            add_list(p, n, row, one);
+        else if (!json_object_get(row, "sha256") && first_seen_find(first, seen))
             json_object_set_new(one, "first_seen_sha256", json_string(seen));
         json_array_append_new(list, one);
     }
@@ -386,7 +424,7 @@ static json_t *node_json(const struct plan *p, const struct plan_node *n)
     json_object_set(one, "outputs", n->outputs);
     json_object_set_new(one, "file", json_string(n->recipe->file));
     if (n->state == PLAN_MAKE && n->fetches)
-        json_object_set_new(one, "downloads", downloads_json(n));
+        json_object_set_new(one, "downloads", downloads_json(p, n));
     if (n->state == PLAN_MAKE && !n->fetches)
         json_object_set_new(one, "commands", commands_json(p, n));
     if (n->state == PLAN_MAKE)
@@ -401,8 +439,10 @@ static json_t *node_json(const struct plan *p, const struct plan_node *n)
 
 static json_t *totals_json(const struct plan *p)
 {
-    int64_t bytes = 0;
-    int steps = 0, files = 0, unknown = 0, more;
+    int64_t bytes = 0, files = 0;
+    int steps = 0, unknown = 0, more;
+    json_t *row;
+    size_t k;
 
     for (size_t i = 0; i < p->count; i++) {
         const struct plan_node *n = &p->nodes[i];
@@ -412,11 +452,11 @@ static json_t *totals_json(const struct plan *p)
             continue;
         bytes += plan_bytes(n, &more);
         unknown += more;
-        files += (int)json_array_size(json_object_get(n->body, "fetch"));
+        json_array_foreach(json_object_get(n->body, "fetch"), k, row) files += files_of(row);
     }
-    return json_pack("{s:i, s:I, s:i, s:i, s:I, s:I}", "steps", steps, "download_bytes",
-                     (json_int_t)bytes, "download_files", files, "unknown_sizes", unknown,
-                     "disk_bytes", (json_int_t)disk_needed(p), "disk_free_bytes",
+    return json_pack("{s:i, s:I, s:I, s:i, s:I, s:I}", "steps", steps, "download_bytes",
+                     (json_int_t)bytes, "download_files", (json_int_t)files, "unknown_sizes",
+                     unknown, "disk_bytes", (json_int_t)disk_needed(p), "disk_free_bytes",
                      (json_int_t)disk_free(p));
 }
 

@@ -147,6 +147,14 @@ static int unknown_key(struct walk *w, const struct recipe_key *rows, const char
                  near ? near : "", near ? "'?" : "");
 }
 
+static bool goes_with(const struct recipe_way *way, const char *key)
+{
+    for (size_t i = 0; i < RECIPE_WITH && way->with[i]; i++)
+        if (!strcmp(way->with[i], key))
+            return true;
+    return false;
+}
+
 /* Exactly one of the ways, and no key that goes with another. */
 static int check_ways(struct walk *w, const struct recipe_way *ways, const json_t *v)
 {
@@ -168,8 +176,8 @@ static int check_ways(struct walk *w, const struct recipe_way *ways, const json_
     else if (taken->must && !json_object_get(v, taken->must))
         rc = wrong(w, "'%s': '%s' wants '%s' too", here(w, at), taken->key, taken->must);
     for (way = ways; !rc && way->key; way++)
-        for (size_t i = 0; !rc && i < 4 && way->with[i]; i++)
-            if (taken && way != taken && json_object_get(v, way->with[i]))
+        for (size_t i = 0; !rc && i < RECIPE_WITH && way->with[i]; i++)
+            if (taken && !goes_with(taken, way->with[i]) && json_object_get(v, way->with[i]))
                 rc = wrong(w, "'%s': '%s' goes with '%s', not with '%s'", here(w, at), way->with[i],
                            way->key, taken->key);
     text_release(&names);
@@ -217,7 +225,8 @@ static int walk_value(struct walk *w, const struct recipe_key *row, const json_t
     default:
         if (!recipe_forms[row->form].fits(v))
             return wrong(w, "'%s' must be %s", here(w, at), recipe_forms[row->form].wanted);
-        if (row->form == FORM_FILL || (row->form == FORM_GIVEN && json_is_string(v)))
+        if (row->form == FORM_FILL || row->form == FORM_GIFT ||
+            (row->form == FORM_GIVEN && json_is_string(v)))
             return check_places(w, json_string_value(v));
         return ASSAY_OK;
     }
@@ -380,6 +389,26 @@ static int check_inputs(struct walk *w, const json_t *body)
     return ASSAY_OK;
 }
 
+/* Of many files each has a name of its own. */
+static int check_fetch(struct walk *w, const json_t *body)
+{
+    char at[160];
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(body, "fetch"), i, row)
+    {
+        if (!json_object_get(row, "each") || strstr(tree_text(row, "file", ""), "{name}"))
+            continue;
+        snprintf(w->index[0], sizeof(w->index[0]), "%zu", i);
+        push(w, "fetch");
+        push(w, w->index[0]);
+        push(w, "file");
+        return wrong(w, "'%s': with 'each' it must have {name} in it", here(w, at));
+    }
+    return ASSAY_OK;
+}
+
 static bool does_something(const json_t *body)
 {
     static const char *const keys[] = {"find", "fetch", "build", "convert"};
@@ -388,6 +417,13 @@ static bool does_something(const json_t *body)
         if (json_object_get(body, keys[i]))
             return true;
     return json_object_get(json_object_get(body, "licence"), "gate") != NULL;
+}
+
+json_t *recipe_urls(const json_t *row)
+{
+    json_t *urls = json_object_get(row, "urls");
+
+    return urls ? urls : json_object_get(json_object_get(row, "each"), "urls");
 }
 
 /* What the table cannot say. */
@@ -400,14 +436,16 @@ static int check_meaning(struct walk *w, const struct recipe *r)
 
     if (!rc)
         rc = check_inputs(w, r->tree);
+    if (!rc)
+        rc = check_fetch(w, r->tree);
     EACH_OPTION(r->tree, group, g, option, o)
     {
-        if (!rc && json_object_get(o, "inputs")) {
+        if (!rc && (json_object_get(o, "inputs") || json_object_get(o, "fetch"))) {
             push(w, "variations");
             push(w, group);
             push(w, "options");
             push(w, option);
-            if (!(rc = check_inputs(w, o)))
+            if (!(rc = check_inputs(w, o)) && !(rc = check_fetch(w, o)))
                 w->depth = 0;
         }
         does = does || does_something(o);

@@ -41,6 +41,10 @@ int recipe_input(const json_t *body, const char *name, const json_t *value, json
 /* Bytes of a size: a whole number, or "1.3 GB", "64 KiB"; -1: it is none. */
 int64_t recipe_size(const json_t *value);
 
+/* The addresses of a row of `fetch`: its own, or with {name} those of its `each`; belongs to the
+ * row. NULL: it has none, as a package. */
+json_t *recipe_urls(const json_t *row);
+
 /* The JSON Schema of recipe files. */
 json_t *recipe_schema(void);
 

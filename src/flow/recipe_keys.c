@@ -118,6 +118,39 @@ static bool fits_url(const json_t *v)
     return false;
 }
 
+static bool fits_each_url(const json_t *v)
+{
+    return fits_url(v) && strstr(json_string_value(v), "{name}");
+}
+
+static bool fits_gift(const json_t *v)
+{
+    const char *s = json_string_value(v);
+
+    return s && !strncmp(s, "${dep.", 6) && s[6] != '}' && s[6 + strcspn(s + 6, "}")] == '}' &&
+           !s[7 + strcspn(s + 6, "}")];
+}
+
+/* Keys parted by dots; "[]" behind one, or in the place of the first: of each element. */
+static bool fits_path(const json_t *v)
+{
+    const char *s = json_string_value(v);
+    bool first = true;
+    size_t n;
+
+    if (!s || !without_controls(s))
+        return false;
+    for (;; s++, first = false) {
+        n = strcspn(s, ".[]");
+        if (!n && (!first || strncmp(s, "[]", 2) != 0))
+            return false;
+        for (s += n; !strncmp(s, "[]", 2); s += 2)
+            ;
+        if (*s != '.')
+            return !*s;
+    }
+}
+
 static bool fits_type(const json_t *v)
 {
     static const char *const types[] = {"text",   "int",  "real",   "bool",
@@ -170,6 +203,16 @@ const struct recipe_form_row recipe_forms[] = {
                   STRING(", \"pattern\": \"^[0-9a-f]{32}$\""), fits_md5},
     [FORM_URL] = {"an address that begins with https:, http: or file:, without spaces",
                   STRING(", \"pattern\": \"^(https?|file):[^\\\\x00-\\\\x20]+$\""), fits_url},
+    [FORM_EACH_URL] = {"an address like those of 'urls', with {name} in it",
+                       STRING(", \"pattern\": \"^(https?|file):[^\\\\x00-\\\\x20]*"
+                              "\\\\{name\\\\}[^\\\\x00-\\\\x20]*$\""),
+                       fits_each_url},
+    [FORM_GIFT] = {"what a need gives, as ${dep.NAME.OUTPUT}, and nothing else",
+                   STRING(", \"pattern\": \"^\\\\$\\\\{dep\\\\.[^}]+\\\\}$\""), fits_gift},
+    [FORM_PATH] = {"a path of keys like images[].file_name ([]: each element of the list)",
+                   STRING(", \"pattern\": \"^([^.\\\\[\\\\]\\\\x00-\\\\x1f]+(\\\\[\\\\])*|"
+                          "(\\\\[\\\\])+)(\\\\.[^.\\\\[\\\\]\\\\x00-\\\\x1f]+(\\\\[\\\\])*)*$\""),
+                   fits_path},
     [FORM_TYPE] = {"one of text, int, real, bool, choice, file, folder, secret",
                    "{\"enum\": [\"text\", \"int\", \"real\", \"bool\", \"choice\", \"file\", "
                    "\"folder\", \"secret\"]}",
@@ -188,7 +231,8 @@ static const struct recipe_key a_text = KEY("text", FORM_TEXT, false, NULL, NULL
                                a_fill = KEY("text", FORM_FILL, false, NULL, NULL),
                                a_given = KEY("value", FORM_GIVEN, false, NULL, NULL),
                                a_below = KEY("file", FORM_BELOW, false, NULL, NULL),
-                               an_url = KEY("address", FORM_URL, false, NULL, NULL);
+                               an_url = KEY("address", FORM_URL, false, NULL, NULL),
+                               an_each_url = KEY("address", FORM_EACH_URL, false, NULL, NULL);
 
 static const struct recipe_key licence_rows[] = {
     KEY("name", FORM_LINE, true, NULL, "what it is called"),
@@ -226,12 +270,25 @@ static const struct recipe_key find_rows[] = {
     KEY("folder", FORM_FILL, false, NULL, "a folder; ${env.NAME} is a variable of the environment"),
     KEY("has", FORM_LIST, false, &a_below, "files that must be in the folder"),
     END};
+static const struct recipe_key each_rows[] = {
+    KEY("from", FORM_GIFT, true, NULL, "the list, a file that a need gives: ${dep.NAME.OUTPUT}"),
+    KEY("json", FORM_PATH, false, NULL,
+        "where the names are in a JSON file: images[].file_name; without it, it is a text file "
+        "with "
+        "one in a line"),
+    KEY("urls", FORM_LIST, true, &an_each_url, "where each is: https://host/folder/{name}"),
+    KEY("count", FORM_WHOLE, true, NULL, "how many names the list must have"),
+    KEY("about", FORM_SIZE, true, NULL, "the size of all of them together"),
+    KEY("keep", FORM_BELOW, false, NULL,
+        "what the list itself is called beside them; none: left out"),
+    END};
 static const struct recipe_key fetch_rows[] = {
-    KEY("file", FORM_BELOW, true, NULL, "what it is called here"),
+    KEY("file", FORM_BELOW, true, NULL, "what it is called here; of each: with {name} in it"),
     KEY("urls", FORM_LIST, false, &an_url, "where it is; the second is tried when the first fails"),
     KEY("pypi", FORM_WORD, false, NULL,
         "instead of urls: the package, in the index that pip is set up with, that this is a file "
         "of"),
+    KEY("each", FORM_OBJECT, false, each_rows, "instead of urls: one file for each name of a list"),
     KEY("bytes", FORM_WHOLE, false, NULL, "its exact size"),
     KEY("about", FORM_SIZE, false, NULL, "its size where the exact one is not published"),
     KEY("sha256", FORM_SHA256, false, NULL, "its digest"),
@@ -259,8 +316,11 @@ static const struct recipe_key check_rows[] = {
 static const struct recipe_way find_ways[] = {{"program", {"version", "match"}, NULL},
                                               {"folder", {"has"}, NULL},
                                               {NULL, {NULL}, NULL}},
-                               fetch_ways[] = {{"urls", {"md5", "about"}, NULL},
-                                               {"pypi", {NULL}, "sha256"},
+                               fetch_ways[] = {{"urls",
+                                                {"bytes", "about", "sha256", "md5", "unpack"},
+                                                NULL},
+                                               {"pypi", {"bytes", "sha256", "unpack"}, "sha256"},
+                                               {"each", {NULL}, NULL},
                                                {NULL, {NULL}, NULL}},
                                step_ways[] = {{"run", {"in", "to"}, NULL},
                                               {"write", {"text"}, NULL},

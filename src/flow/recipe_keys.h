@@ -21,18 +21,24 @@ enum recipe_form {
     FORM_SHA256,
     FORM_MD5,
     FORM_URL,
-    FORM_TYPE,  /* of an input */
-    FORM_ONE,   /* the number 1 */
-    FORM_LIST,  /* of: the row of its elements; never empty, as is a mapping */
-    FORM_MAP,   /* of: the row of its values; keys are words */
-    FORM_ENV,   /* the same; keys are names of variables */
-    FORM_OBJECT /* of: its rows */
+    FORM_EACH_URL, /* with {name} in it */
+    FORM_GIFT,     /* "${dep.NAME.OUTPUT}" and nothing else */
+    FORM_PATH,     /* to texts in a JSON file */
+    FORM_TYPE,     /* of an input */
+    FORM_ONE,      /* the number 1 */
+    FORM_LIST,     /* of: the row of its elements; never empty, as is a mapping */
+    FORM_MAP,      /* of: the row of its values; keys are words */
+    FORM_ENV,      /* the same; keys are names of variables */
+    FORM_OBJECT    /* of: its rows */
 };
 
-/* A key of an object of which exactly one such is wanted, and the keys that go with it alone. */
+#define RECIPE_WITH 6
+
+/* A key of an object of which exactly one such is wanted, and the keys that go with it and with no
+ * other way that does not name them too. */
 struct recipe_way {
     const char *key; /* NULL ends a table */
-    const char *with[4];
+    const char *with[RECIPE_WITH];
     const char *must; /* a key that must go with it, or NULL */
 };
 

@@ -6,19 +6,41 @@
 
 static json_t *schema_of(const struct recipe_key *row);
 
+/* Under `key`, made where it is missing. */
+static json_t *list_of(json_t *object, const char *key)
+{
+    if (!json_object_get(object, key))
+        json_object_set_new(object, key, json_array());
+    return json_object_get(object, key);
+}
+
 static void add_ways(json_t *schema, const struct recipe_way *ways)
 {
-    json_t *one_of = json_array(), *depends = json_object();
+    json_t *one_of = json_array(), *depends = json_object(), *with = json_object(), *wants, *v;
+    const char *key;
 
     for (; ways->key; ways++) {
         json_array_append_new(one_of, json_pack("{s:[s]}", "required", ways->key));
         if (ways->must)
             json_object_set_new(depends, ways->key, json_pack("[s]", ways->must));
-        for (size_t i = 0; i < 4 && ways->with[i]; i++)
-            json_object_set_new(depends, ways->with[i], json_pack("[s]", ways->key));
+        for (size_t i = 0; i < RECIPE_WITH && ways->with[i]; i++)
+            json_array_append_new(list_of(with, ways->with[i]), json_string(ways->key));
     }
     json_object_set_new(schema, "oneOf", one_of);
+    /* A key that goes with several of the ways wants any of them. */
+    wants = json_object();
+    json_object_foreach(with, key, v)
+    {
+        json_t *any = json_array(), *way;
+        size_t i;
+
+        json_array_foreach(v, i, way)
+            json_array_append_new(any, json_pack("{s:[O]}", "required", way));
+        json_object_set_new(wants, key, json_pack("{s:o}", "anyOf", any));
+    }
+    json_decref(with);
     json_object_set_new(schema, "dependentRequired", depends);
+    json_object_set_new(schema, "dependentSchemas", wants);
 }
 
 static json_t *schema_of_object(const struct recipe_key *row)

@@ -25,6 +25,8 @@ struct transfer_get {
     const char *mark;   /* only if it is still the same file; NULL: in any case */
     const char *accept; /* kinds of content, as the head's field has them; NULL: any */
     const char *cert;   /* a file with certificates; NULL: $SSL_CERT_FILE or the system's */
+    void **line;        /* *line: NULL, or an open connection, used again and kept open for the next
+                         * call of this thread, until hang_up; line NULL: one of its own */
     double stall_s;
     const volatile int *stop;
     /* Both return 0, or a code with err set, which ends the transfer.  begin comes once, before the
@@ -49,8 +51,9 @@ struct transfer_table {
     int (*get)(const struct transfer_get *get, struct transfer_end *end, struct assay_err *err);
     int (*unpack)(const char *archive, const char *folder, const struct unpack_limits *limits,
                   struct assay_err *err);
+    void (*hang_up)(void *line); /* NULL: nothing */
 };
-#define TRANSFER_VERSION 2
+#define TRANSFER_VERSION 3
 
 /* Loads it at the first call; any thread. */
 int transfer_load(const struct transfer_table **table, struct assay_err *err);

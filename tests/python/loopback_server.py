@@ -3,7 +3,7 @@
 
     loopback_server.py FOLDER [CERTIFICATE KEY]      prints its port; with a certificate it speaks TLS
 
-The URL is /HOW/FILE, FILE being one of FOLDER (a '/' behind it, as an index's pages have, is not looked at):
+The URL is /HOW/FILE, FILE being one of FOLDER (a '/' behind it, as an index's pages have, is not looked at; one that is not there: 404):
     good      ranges, an ETag that is the content's hash
     plain     neither ranges nor ETag
     chunked   no length, but an end; endless: neither
@@ -12,6 +12,8 @@ The URL is /HOW/FILE, FILE being one of FOLDER (a '/' behind it, as an index's p
     stall     ten bytes and then nothing; silent: not even a head; drip: a byte each tenth of a second
     loop      redirects to itself; away: to /good/FILE; to?URL: there
     busy      503 twice, then as good; later: 503 for an hour; missing: 404; refused: 403; broken: 500
+    slow      as plain, a tenth of a second later; FOLDER/at-once says how many were asked for at one time, at most
+    keep      as plain, over a connection that stays open; each connection is a line in FOLDER/connections.log
     wrong206  answers a range with another one; only206: whatever is asked for with a 206 that names none
 Each request is a line in FOLDER/requests.log: PATH, Range, If-Range (or -).
 """
@@ -23,9 +25,12 @@ import ssl
 import sys
 import threading
 import time
+import urllib.parse
 
 FOLDER = sys.argv[1]
 busy_left = {}
+slow_lock = threading.Lock()
+slow = [0, 0]  # now, at most
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,6 +40,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, format, *args):  # pylint: disable=redefined-builtin
         pass
 
+    def setup(self):
+        super().setup()
+        with open(os.path.join(FOLDER, "connections.log"), "a", encoding="utf-8") as log:
+            log.write("%s:%d\n" % self.client_address)
+
     def do_GET(self):
         with open(os.path.join(FOLDER, "requests.log"), "a", encoding="utf-8") as log:
             log.write("%s %s %s\n" % (self.path, self.headers.get("Range", "-"), self.headers.get("If-Range", "-")))
@@ -42,11 +52,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         try:
             getattr(self, "how_" + how.replace("-", "_"), self.how_missing)(name)
+        except FileNotFoundError:
+            self.status_only(404)
         except (BrokenPipeError, ConnectionResetError):
             pass
 
     def content(self, name):
-        with open(os.path.join(FOLDER, os.path.basename(name.rstrip("/"))), "rb") as f:
+        with open(os.path.join(FOLDER, os.path.basename(urllib.parse.unquote(name.rstrip("/")))), "rb") as f:
             return f.read()
 
     def head(self, status, *headers):
@@ -87,6 +99,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def how_plain(self, name):
         data = self.content(name)
         self.head(200, ("Content-Length", len(data)))
+        self.wfile.write(data)
+
+    def how_slow(self, name):
+        with slow_lock:
+            slow[0] += 1
+            slow[1] = max(slow)
+            with open(os.path.join(FOLDER, "at-once"), "w", encoding="utf-8") as f:
+                f.write("%d" % slow[1])
+        time.sleep(0.1)
+        with slow_lock:
+            slow[0] -= 1
+        self.how_plain(name)
+
+    def how_keep(self, name):
+        data = self.content(name)
+        self.close_connection = False
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
         self.wfile.write(data)
 
     def how_chunked(self, name):

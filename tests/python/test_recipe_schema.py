@@ -21,7 +21,7 @@ ASSAY = os.path.join(os.environ["ASSAY_PREFIX"], "bin", "assay")
 # What only the reader sees: places, names that must be known, values against their types.
 BEYOND = re.compile(r"stands for nothing here|a '\$\{' without|in 'env' alone|for the folders of 'find'|is none of the options|"
                     r"there is no option|in the groups|the recipe's name or one|input '|'choices' goes with|"
-                    r"a secret wants|how it is had|: input |not valid|there twice|not UTF-8")
+                    r"must have \{name\} in it|a secret wants|how it is had|: input |not valid|there twice|not UTF-8")
 BODY = {
     "licence": {"name": "X", "url": "https://x/y", "accept": True, "gate": "ask"},
     "inputs": {"n": {"type": "int", "default": 4, "min": 1, "max": 8, "help": "h"},
@@ -32,7 +32,9 @@ BODY = {
     "find": [{"program": "cc", "version": ["--version"], "match": "([0-9]+)"}, {"folder": "${env.HOME}/x", "has": ["a/b"]}],
     "fetch": [{"file": "a", "urls": ["https://x/a", "file:/a"], "bytes": 7, "about": "7 B", "sha256": "0" * 64,
                "md5": "1" * 32, "unpack": "."},
-              {"file": "b-1.0.whl", "pypi": "b", "bytes": 8, "sha256": "2" * 64, "unpack": "b"}],
+              {"file": "b-1.0.whl", "pypi": "b", "bytes": 8, "sha256": "2" * 64, "unpack": "b"},
+              {"file": "c/{name}", "each": {"from": "${dep.d.list}", "json": "a[].b", "urls": ["https://x/{name}"],
+                                            "count": 2, "about": "7 B", "keep": "c"}}],
     "env": {"A": "${secret.s}"},
     "build": [{"run": ["cc", "${work}"], "in": "${work}", "to": "log"}, {"write": "a", "text": "${version}"}],
     "convert": [{"run": ["cc"]}],

@@ -357,7 +357,7 @@ int transfer_http_get(const struct transfer_get *get, struct transfer_end *end,
     pthread_once(&once, start_library);
     *end = (struct transfer_end){0};
     head_clear(&t);
-    t.curl = curl_easy_init();
+    t.curl = get->line && *get->line ? *get->line : curl_easy_init();
     if (!t.curl || !good) {
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     } else {
@@ -365,7 +365,17 @@ int transfer_http_get(const struct transfer_get *get, struct transfer_end *end,
         curl_easy_setopt(t.curl, CURLOPT_HTTPHEADER, list);
         rc = ended(&t, curl_easy_perform(t.curl), detail, end);
     }
+    if (get->line && t.curl) {
+        curl_easy_reset(t.curl); /* of all that points into this call; what is open stays open */
+        *get->line = t.curl;
+    } else {
+        curl_easy_cleanup(t.curl);
+    }
     curl_slist_free_all(list);
-    curl_easy_cleanup(t.curl);
     return rc;
+}
+
+void transfer_http_hang_up(void *line)
+{
+    curl_easy_cleanup(line);
 }
