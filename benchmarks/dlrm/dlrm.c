@@ -42,8 +42,8 @@ static void dlrm_close(void *self)
     free(d);
 }
 
-/* Of the official model of version 1. */
-#define OFFICIAL_GB 96.1
+/* Of the official models of version 1 and 2. */
+#define OFFICIAL_GB(multi) ((multi) ? 104.5 : 96.1)
 
 static uint64_t table_bytes(const struct model *m)
 {
@@ -70,7 +70,7 @@ static void fill_specs(struct dlrm *d)
     if (m->cut)
         snprintf(d->note, sizeof(d->note),
                  "tables cut to %lld rows: %.3g GB, and the official ones take %.1f GB",
-                 (long long)m->cut, (double)table_bytes(m) * 1e-9, OFFICIAL_GB);
+                 (long long)m->cut, (double)table_bytes(m) * 1e-9, OFFICIAL_GB(m->multi));
     d->output = (struct assay_tensor_spec){m->output[0] ? m->output : NULL, ASSAY_F32, 1, {1}};
     snprintf(d->preprocess, sizeof(d->preprocess), "%s; categories %s; samples of 100 to 700 pairs",
              d->rows.sparse.map.data ? "13 numbers as they are" : "log(x + 1) of 13 integers",

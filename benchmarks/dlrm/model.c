@@ -43,11 +43,11 @@ static void cut_tables(const json_t *tree, struct model *m)
     int i;
 
     for (i = 0; i < CRITEO_CATEGORIES; i++) {
+        less |= m->rows[i] > most || (!m->multi && m->rows[i] < official_rows[i]);
         m->rows[i] = m->rows[i] < most ? m->rows[i] : most;
         largest = m->rows[i] > largest ? m->rows[i] : largest;
-        less |= m->rows[i] < official_rows[i];
     }
-    m->cut = less && !m->multi ? largest : 0;
+    m->cut = less ? largest : 0;
 }
 
 static int parse_sizes(const json_t *in, struct model *m, struct assay_err *err)

@@ -80,12 +80,16 @@ static const struct state_tensor *find_for(const struct net *net, const struct s
     return state_find(s, name);
 }
 
-/* DataParallel puts this in front of every name. */
+/* DataParallel puts "module." in front of every name, a wrapper for training "model.". */
 static const char *prefix(const struct net *net, const struct state *s)
 {
+    static const char *const known[] = {"", "module.", "model."};
     const char *first = net->tensors[0].name;
 
-    return !find_for(net, s, "", first) && find_for(net, s, "module.", first) ? "module." : "";
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (find_for(net, s, known[i], first))
+            return known[i];
+    return "";
 }
 
 static bool is_counter(const char *name)

@@ -260,11 +260,20 @@ int net_add_upsample(struct net *net, const char *name, int in, int times)
     return append(net, name, l);
 }
 
-int net_add_concat(struct net *net, const char *name, int a, int b)
+/* A layer of several inputs and nothing to set. */
+static int add_joint(struct net *net, enum net_op op, const char *name, const int *in, int n)
 {
-    struct net_layer l = {.op = NET_CONCAT, .in = {a, b}, .ins = 2};
+    struct net_layer l = {.op = op, .ins = n};
 
+    if (n > NET_JOINS)
+        broken(net, name, "too many inputs");
+    memcpy(l.in, in, (size_t)(n < NET_JOINS ? n : NET_JOINS) * sizeof(*in));
     return append(net, name, l);
+}
+
+int net_add_concat(struct net *net, const char *name, const int *in, int n)
+{
+    return add_joint(net, NET_CONCAT, name, in, n);
 }
 
 int net_add_instancenorm(struct net *net, const char *name, int in)
@@ -302,7 +311,9 @@ int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int s
     return append(net, name, l);
 }
 
-int net_add_fc(struct net *net, const char *name, int in, int out)
+/* bias NULL: none. */
+static int add_fc(struct net *net, const char *name, int in, int out, const char *weight,
+                  const char *bias, uint32_t bias_rank)
 {
     struct net_layer l = {.op = NET_FC, .in = {in}, .ins = 1, .out = out};
     int at = append(net, name, l), width;
@@ -310,27 +321,41 @@ int net_add_fc(struct net *net, const char *name, int in, int out)
     if (net->failed)
         return 0;
     width = net->layers[in].shape.dims[net->layers[in].shape.rank - 1];
-    add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){out, width});
-    add_tensor(net, at, NET_BIAS, 1, (int64_t[]){out});
+    add_named(net, at, weight, NET_WEIGHT, 2, (int64_t[]){out, width});
+    if (bias)
+        add_named(net, at, bias, NET_BIAS, bias_rank, (int64_t[]){out, 1});
     net->layers[at].macs = elements(&net->layers[at].shape) * (uint64_t)width;
     return at;
 }
 
+int net_add_fc(struct net *net, const char *name, int in, int out)
+{
+    char weight[80], bias[80];
+
+    snprintf(weight, sizeof(weight), "%s.weight", name);
+    snprintf(bias, sizeof(bias), "%s.bias", name);
+    return add_fc(net, name, in, out, weight, bias, 1);
+}
+
+int net_add_product(struct net *net, const char *name, int in, int out, const char *weight,
+                    const char *bias)
+{
+    return add_fc(net, name, in, out, weight, bias, 2);
+}
+
 int net_add_sum(struct net *net, const char *name, int a, int b)
 {
-    struct net_layer l = {.op = NET_ADD, .in = {a, b}, .ins = 2};
+    return add_joint(net, NET_ADD, name, (int[]){a, b}, 2);
+}
 
-    return append(net, name, l);
+int net_add_mul(struct net *net, const char *name, int a, int b)
+{
+    return add_joint(net, NET_MUL, name, (int[]){a, b}, 2);
 }
 
 int net_add_stack(struct net *net, const char *name, const int *in, int n)
 {
-    struct net_layer l = {.op = NET_STACK, .ins = n};
-
-    memcpy(l.in, in, (size_t)(n < NET_JOINS ? n : NET_JOINS) * sizeof(*in));
-    if (n > NET_JOINS)
-        broken(net, name, "too many inputs");
-    return append(net, name, l);
+    return add_joint(net, NET_STACK, name, in, n);
 }
 
 /* PyTorch keeps two biases, one for each product. */
@@ -360,6 +385,17 @@ int net_add_lstm(struct net *net, const char *prefix, int k, const int *in, int 
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width)
 {
     struct net_layer l = {.op = NET_EMBED, .in = {in}, .ins = 1, .out = width};
+    int at = append(net, name, l);
+
+    if (!net->failed)
+        add_tensor(net, at, NET_WEIGHT, 2, (int64_t[]){rows, width});
+    return at;
+}
+
+int net_add_bag(struct net *net, const char *name, int in, int first, int many, int rows, int width)
+{
+    struct net_layer l = {
+        .op = NET_BAG, .in = {in}, .ins = 1, .out = width, .first = first, .many = many};
     int at = append(net, name, l);
 
     if (!net->failed)

@@ -65,7 +65,7 @@ static void build(struct net *net, const struct size *z)
     }
     x = net_add_stack(net, "vectors", vector, 1 + TABLES);
     x = net_add_plain(net, NET_DOTS, "products", x);
-    x = net_add_concat(net, "top_in", vector[0], x);
+    x = net_add_concat(net, "top_in", (int[]){vector[0], x}, 2);
     x = net_set_balanced(net, mlp(net, "top_l", x, z->top, 5, false));
     net_set_bias(net, net_set_gain(net, x, 0.2f), -2.5f);
     net_add_output(net, "predictions", net_add_plain(net, NET_SIGMOID, "probability", x));

@@ -64,6 +64,8 @@ struct net_constant net_constant_of(const struct net *net, int layer, int k)
     if (k >= l->tensors) /* what a folded batch norm leaves */
         return (struct net_constant){suffix[k], 1, {t->dims[0]}, (size_t)t->dims[0]};
     c = constant_like(l->op == NET_LSTM ? lstm[k] : suffix[k], t);
+    if (l->op == NET_FC && k == 1)
+        c.rank = 1; /* also of one that is a column in its state dict */
     if (l->blank) {
         c.dims[0]++;
         c.count += (size_t)c.dims[1];

@@ -176,13 +176,14 @@ void graphdef_upsample(struct graphdef *s, const struct net_layer *l, const char
 void graphdef_concat(struct graphdef *s, const struct net_layer *l)
 {
     const int32_t axis = l->shape.rank;
+    int i;
 
     graphdef_constant_ints(s, graphdef_label(l, "/axis").s, &axis, 1);
     graphdef_begin(s, l->name, "ConcatV2");
-    graphdef_input(s, graphdef_value(s, l->in[0]).s);
-    graphdef_input(s, graphdef_value(s, l->in[1]).s);
+    for (i = 0; i < l->ins; i++)
+        graphdef_input(s, graphdef_value(s, l->in[i]).s);
     graphdef_input(s, graphdef_label(l, "/axis").s);
-    graphdef_int(s, "N", 2);
+    graphdef_int(s, "N", l->ins);
     graphdef_type(s, "T", TYPE_FLOAT);
     graphdef_type(s, "Tidx", TYPE_INT32);
     graphdef_end(s);

@@ -44,9 +44,9 @@ static void put_weight(struct graphdef *s, int at, int k)
 static void plain_node(struct graphdef *s, const struct net_layer *l)
 {
     static const char *const op[] = {
-        [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "AddV2",
-        [NET_GAP] = "Mean",       [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax",
-        [NET_SIGMOID] = "Sigmoid"};
+        [NET_RELU] = "Relu",     [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "AddV2",
+        [NET_MUL] = "Mul",       [NET_GAP] = "Mean",        [NET_SOFTMAX] = "Softmax",
+        [NET_ARGMAX] = "ArgMax", [NET_SIGMOID] = "Sigmoid"};
     static const int32_t axes[2] = {1, 2};
     bool reduces = l->op == NET_GAP || l->op == NET_ARGMAX;
     int i;
@@ -124,6 +124,9 @@ static void layer_nodes(struct graphdef *s, int at)
         break;
     case NET_EMBED:
         graphdef_gather(s, l, graphdef_label(l, ".weight").s, TYPE_FLOAT, in.s, TYPE_INT64, 0);
+        break;
+    case NET_BAG:
+        graphdef_bag(s, l, in.s);
         break;
     case NET_PICK:
         graphdef_pick(s, l, in.s);

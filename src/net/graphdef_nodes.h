@@ -93,6 +93,7 @@ void graphdef_window(struct graphdef *s, const struct net_layer *l);
 void graphdef_gather(struct graphdef *s, const struct net_layer *l, const char *from, int params,
                      const char *which, int type, int32_t axis);
 void graphdef_fully_connected(struct graphdef *s, const struct net_layer *l, const char *in);
+void graphdef_bag(struct graphdef *s, const struct net_layer *l, const char *in);
 void graphdef_pick(struct graphdef *s, const struct net_layer *l, const char *in);
 void graphdef_position(struct graphdef *s, const struct net_layer *l, const char *in);
 void graphdef_stack(struct graphdef *s, const struct net_layer *l);

@@ -20,6 +20,10 @@ void graphdef_fully_connected(struct graphdef *s, const struct net_layer *l, con
         graphdef_make_moved(s, "Reshape", graphdef_label(l, "/rows").s, in,
                             graphdef_label(l, "/matrix").s);
     }
+    if (l->tensors == 1) { /* no bias; of rows only */
+        graphdef_make(s, "MatMul", l->name, in, graphdef_label(l, ".weight").s, NULL);
+        return;
+    }
     graphdef_make(s, "MatMul", graphdef_label(l, "/product").s,
                   matrix ? in : graphdef_label(l, "/rows").s, graphdef_label(l, ".weight").s, NULL);
     graphdef_make(s, "BiasAdd", matrix ? l->name : graphdef_label(l, "/biased").s,
@@ -37,18 +41,50 @@ void graphdef_fully_connected(struct graphdef *s, const struct net_layer *l, con
                         graphdef_label(l, "/whole").s);
 }
 
-/* Rows of a table or numbers of the last dimension. */
-void graphdef_gather(struct graphdef *s, const struct net_layer *l, const char *from, int params,
-                     const char *which, int type, int32_t axis)
+static void gather(struct graphdef *s, const struct net_layer *l, const char *name,
+                   const char *from, int params, const char *which, int type, int32_t axis)
 {
     graphdef_constant_ints(s, graphdef_label(l, "/axis").s, &axis, 1);
-    graphdef_begin(s, l->name, "GatherV2");
+    graphdef_begin(s, name, "GatherV2");
     graphdef_input(s, from);
     graphdef_input(s, which);
     graphdef_input(s, graphdef_label(l, "/axis").s);
     graphdef_type(s, "Tparams", params);
     graphdef_type(s, "Tindices", type);
     graphdef_type(s, "Taxis", TYPE_INT32);
+    graphdef_end(s);
+}
+
+/* Rows of a table or numbers of the last dimension. */
+void graphdef_gather(struct graphdef *s, const struct net_layer *l, const char *from, int params,
+                     const char *which, int type, int32_t axis)
+{
+    gather(s, l, l->name, from, params, which, type, axis);
+}
+
+/* Some of the numbers, their rows [n, many, width], and the sum of these. */
+void graphdef_bag(struct graphdef *s, const struct net_layer *l, const char *in)
+{
+    const int32_t begin[2] = {0, l->first}, size[2] = {-1, l->many}, middle = 1;
+
+    graphdef_constant_ints(s, graphdef_label(l, "/begin").s, begin, 2);
+    graphdef_constant_ints(s, graphdef_label(l, "/size").s, size, 2);
+    graphdef_begin(s, graphdef_label(l, "/numbers").s, "Slice");
+    graphdef_input(s, in);
+    graphdef_input(s, graphdef_label(l, "/begin").s);
+    graphdef_input(s, graphdef_label(l, "/size").s);
+    graphdef_type(s, "T", TYPE_INT64);
+    graphdef_type(s, "Index", TYPE_INT32);
+    graphdef_end(s);
+    gather(s, l, graphdef_label(l, "/rows").s, graphdef_label(l, ".weight").s, TYPE_FLOAT,
+           graphdef_label(l, "/numbers").s, TYPE_INT64, 0);
+    graphdef_constant_ints(s, graphdef_label(l, "/middle").s, &middle, 1);
+    graphdef_begin(s, l->name, "Sum");
+    graphdef_input(s, graphdef_label(l, "/rows").s);
+    graphdef_input(s, graphdef_label(l, "/middle").s);
+    graphdef_type(s, "T", TYPE_FLOAT);
+    graphdef_type(s, "Tidx", TYPE_INT32);
+    graphdef_bool(s, "keep_dims", false);
     graphdef_end(s);
 }
 

@@ -25,6 +25,8 @@ static const struct net_row net_table[] = {
     {"3d-unet", "3D-UNet for KiTS19, 128x128x128, 3 classes", net_build_unet3d},
     {"dlrm", "DLRM for Criteo Terabyte, tables cut to 100,000 rows; dlrm:rows=N: to N",
      net_build_dlrm},
+    {"dlrm-v2", "DLRM-DCNv2 for Criteo Terabyte, tables cut to 100,000 rows; dlrm-v2:rows=N: to N",
+     net_build_dlrm_v2},
     {"rnnt-encoder", "RNN-T for LibriSpeech: the encoder", net_build_rnnt_encoder},
     {"rnnt-prediction", "RNN-T: the prediction network, one label", net_build_rnnt_prediction},
     {"rnnt-joint", "RNN-T: the joint network, one pair", net_build_rnnt_joint},
@@ -35,9 +37,9 @@ static const struct net_row net_table[] = {
 static const struct net_size {
     const char *net, *name;
     int64_t usual;
-} size_table[] = {{"dlrm", "rows", 100000}};
+} size_table[] = {{"dlrm", "rows", 100000}, {"dlrm-v2", "rows", 100000}};
 static const char *const names[] = {
-    "resnet50",     "resnet50-torchvision", "bert",       "retinanet", "3d-unet", "dlrm",
+    "resnet50",     "resnet50-torchvision", "bert",       "retinanet", "3d-unet", "dlrm", "dlrm-v2",
     "rnnt-encoder", "rnnt-prediction",      "rnnt-joint", "check",     NULL};
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
@@ -96,11 +98,13 @@ const char *net_op_name(enum net_op op)
         [NET_RELU] = "relu",
         [NET_MAXPOOL] = "max pool",
         [NET_ADD] = "add",
+        [NET_MUL] = "multiply",
         [NET_GAP] = "average pool",
         [NET_FC] = "fully connected",
         [NET_SOFTMAX] = "softmax",
         [NET_ARGMAX] = "argmax",
         [NET_EMBED] = "embedding",
+        [NET_BAG] = "embedding bag",
         [NET_POSITION] = "positions",
         [NET_LAYERNORM] = "layer norm",
         [NET_GELU] = "gelu",

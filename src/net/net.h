@@ -64,11 +64,13 @@ enum net_op {
     NET_RELU,
     NET_MAXPOOL,
     NET_ADD,
+    NET_MUL, /* number by number */
     NET_GAP, /* global average pool: c x h x w -> c */
     NET_FC,  /* […, in] -> […, out] */
     NET_SOFTMAX,
     NET_ARGMAX,
-    NET_EMBED,       /* numbers […] -> rows of a table […, width] */
+    NET_EMBED, /* numbers […] -> rows of a table […, width] */
+    NET_BAG,   /* numbers [n] -> the sum of those rows whose numbers stand in the layer's place */
     NET_POSITION,    /* [s, width] + the first s rows of a table */
     NET_LAYERNORM,   /* over the last dimension */
     NET_GELU,        /* x / 2 * (1 + erf(x / sqrt 2)) */
@@ -113,6 +115,7 @@ struct net_layer {
     struct net_shape shape; /* of the output */
     int out;                /* channels or features it makes; PICK: which; ATTENTION: heads */
     int kernel, stride, groups;
+    int first, many;               /* BAG: its numbers are those from `first` on, so many */
     int pad[4];                    /* top, left, bottom, right; of volumes all the same */
     float epsilon;                 /* norms */
     const float *mean, *deviation; /* STANDARDISE: of 3 channels */
@@ -215,7 +218,7 @@ int net_add_grouped(struct net *net, const char *name, int in, int out_channels,
 int net_add_same(struct net *net, const char *name, int in, int as);
 int net_add_deconv(struct net *net, const char *name, int in, int out_channels, int stride);
 int net_add_upsample(struct net *net, const char *name, int in, int times);
-int net_add_concat(struct net *net, const char *name, int a, int b);
+int net_add_concat(struct net *net, const char *name, const int *in, int n);
 /* mean and deviation: 3 numbers each, which must outlive the net. */
 int net_add_standardise(struct net *net, const char *name, int in, const float *mean,
                         const float *deviation);
@@ -224,11 +227,18 @@ int net_add_bn(struct net *net, const char *name, int in);
 int net_add_maxpool(struct net *net, const char *name, int in, int kernel, int stride,
                     const int pad[4]);
 int net_add_fc(struct net *net, const char *name, int in, int out);
+/* The same under names of its own in a state dict, the bias as [out, 1]; bias NULL: it has none. */
+int net_add_product(struct net *net, const char *name, int in, int out, const char *weight,
+                    const char *bias);
 int net_add_sum(struct net *net, const char *name, int a, int b);
+int net_add_mul(struct net *net, const char *name, int a, int b);
 int net_add_stack(struct net *net, const char *name, const int *in, int n);
 /* Number k of layers that share a prefix; in: x, or x, hidden and cell for one step. */
 int net_add_lstm(struct net *net, const char *prefix, int k, const int *in, int ins, int out);
 int net_add_embed(struct net *net, const char *name, int in, int rows, int width);
+/* The sum of the rows whose numbers are in[first … first + many - 1]. */
+int net_add_bag(struct net *net, const char *name, int in, int first, int many, int rows,
+                int width);
 /* The number behind the last row stands for a row of zeros, which is no parameter. */
 void net_set_blank(struct net *net, int at);
 int net_add_position(struct net *net, const char *name, int in, int rows);

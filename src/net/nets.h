@@ -11,6 +11,7 @@ void net_build_bert(struct net *net);
 void net_build_retinanet(struct net *net);
 void net_build_unet3d(struct net *net);
 void net_build_dlrm(struct net *net);
+void net_build_dlrm_v2(struct net *net);
 void net_build_rnnt_encoder(struct net *net);
 void net_build_rnnt_prediction(struct net *net);
 void net_build_rnnt_joint(struct net *net);
@@ -21,6 +22,7 @@ void net_build_bert_deep(struct net *net); /* not so small: 8 layers */
 void net_build_retinanet_small(struct net *net);
 void net_build_unet3d_small(struct net *net);
 void net_build_dlrm_small(struct net *net);
+void net_build_dlrm_v2_small(struct net *net);
 void net_build_rnnt_encoder_small(struct net *net);
 void net_build_rnnt_prediction_small(struct net *net);
 void net_build_rnnt_joint_small(struct net *net);

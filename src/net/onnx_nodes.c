@@ -143,9 +143,9 @@ static void plain_node(struct maker *m, int at)
 {
     const struct net_layer *l = &m->net->layers[at];
     static const char *const op[] = {
-        [NET_RELU] = "Relu",      [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "Add",
-        [NET_GAP] = "ReduceMean", [NET_SOFTMAX] = "Softmax", [NET_ARGMAX] = "ArgMax",
-        [NET_SIGMOID] = "Sigmoid"};
+        [NET_RELU] = "Relu",     [NET_MAXPOOL] = "MaxPool", [NET_ADD] = "Add",
+        [NET_MUL] = "Mul",       [NET_GAP] = "ReduceMean",  [NET_SOFTMAX] = "Softmax",
+        [NET_ARGMAX] = "ArgMax", [NET_SIGMOID] = "Sigmoid"};
     static const int space[2] = {2, 3}, one = 1, zero = 0;
 
     node_begin(m, l);
@@ -320,6 +320,25 @@ static void attention(struct maker *m, const struct net_layer *l, const char *ou
 static void embed(struct maker *m, const struct net_layer *l, const char *in, const char *out)
 {
     make(m, "Gather", out, label(l, ".weight").s, in, NULL);
+}
+
+/* Some of the numbers, their rows [n, many, width], and the sum of these. */
+static void bag(struct maker *m, const struct net_layer *l, const char *in, const char *out)
+{
+    static const int one = 1, zero = 0;
+    const int end = l->first + l->many;
+
+    make_ints(m, label(l, "/first").s, &l->first, 1);
+    make_ints(m, label(l, "/end").s, &end, 1);
+    make_ints(m, label(l, "/one").s, &one, 1);
+    make(m, "Slice", label(l, "/numbers").s, in, label(l, "/first").s, label(l, "/end").s,
+         label(l, "/one").s, NULL);
+    make(m, "Gather", label(l, "/rows").s, label(l, ".weight").s, label(l, "/numbers").s, NULL);
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, label(l, "/rows").s);
+    wire_string(&m->node, NODE_INPUT, label(l, "/one").s);
+    attribute(m, "keepdims", &zero, 0);
+    node_end(m, "ReduceSum", l->name, out);
 }
 
 static void pick(struct maker *m, const struct net_layer *l, const char *in, const char *out)
@@ -548,6 +567,9 @@ static void layer_nodes(struct maker *m, int at)
         break;
     case NET_EMBED:
         embed(m, l, in, out);
+        break;
+    case NET_BAG:
+        bag(m, l, in, out);
         break;
     case NET_POSITION:
         position(m, l, in, out);

@@ -88,7 +88,7 @@ static void joint(struct net *net, const struct size *z)
     net->spelling[1] = "joint_net.";
     e = net_add_row(net, "encoded", ASSAY_F32, z->encoder);
     p = net_add_row(net, "predicted", ASSAY_F32, z->prediction);
-    x = net_add_fc(net, "joint.net.0", net_add_concat(net, "joint.in", e, p), z->joint);
+    x = net_add_fc(net, "joint.net.0", net_add_concat(net, "joint.in", (int[]){e, p}, 2), z->joint);
     x = net_add_plain(net, NET_RELU, "joint.net.1", net_set_gain(net, x, 4.0f));
     x = net_set_gain(net, net_set_balanced(net, net_add_fc(net, "joint.net.3", x, LABELS)), 2.0f);
     net_set_favour(net, x, LABELS - 1, 2.0f);

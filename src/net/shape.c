@@ -50,13 +50,19 @@ static struct net_shape grown_shape(struct net_shape s, int times)
 }
 
 /* Along the first dimension. */
-static struct net_shape joined_shape(const struct net_shape *a, const struct net_shape *b)
+static struct net_shape joined_shape(const struct net_layer *l, const struct net_shape *const in[])
 {
-    struct net_shape s = *a, other = *b;
+    struct net_shape s = *in[0], other;
+    int i;
 
-    s.dims[0] += b->dims[0];
-    other.dims[0] = s.dims[0];
-    return same_shape(&s, &other) ? s : (struct net_shape){0};
+    for (i = 1; i < l->ins; i++) {
+        other = *in[i];
+        other.dims[0] = s.dims[0];
+        if (!same_shape(&s, &other))
+            return (struct net_shape){0};
+        s.dims[0] += in[i]->dims[0];
+    }
+    return s;
 }
 
 /* [s, width] three times and [1, 1, s]. */
@@ -108,7 +114,7 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
     case NET_UPSAMPLE:
         return grown_shape(s, l->stride);
     case NET_CONCAT:
-        return joined_shape(in[0], in[1]);
+        return joined_shape(l, in);
     case NET_LSTM:
         return lstm_shape(l, in);
     case NET_CELL:
@@ -136,6 +142,7 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
         s.dims[s.rank - 1] = l->out;
         break;
     case NET_ADD:
+    case NET_MUL:
         return same_shape(in[0], in[1]) ? s : none;
     case NET_SOFTMAX:
         return s.rank == 1 ? s : none;
@@ -149,6 +156,11 @@ struct net_shape net_shape_of(const struct net_layer *l, const struct net_shape 
         if (s.rank == NET_RANK)
             return none;
         s.dims[s.rank++] = l->out;
+        break;
+    case NET_BAG:
+        if (s.rank != 1 || s.free || l->many < 1 || l->first + l->many > s.dims[0])
+            return none;
+        s.dims[0] = l->out;
         break;
     case NET_POSITION:
         return s.rank == 2 && s.dims[0] <= l->out ? s : none;

@@ -135,10 +135,11 @@ static void deconv(struct text *t, const struct net *net, int at)
     text_add(t, ")");
 }
 
-static void stack(struct text *t, const struct net_layer *l)
+static void joined(struct text *t, const struct net_layer *l, const char *function)
 {
+    text_addf(t, "%s([", function);
     for (int i = 0; i < l->ins; i++)
-        text_addf(t, "%sx%d", i ? ", " : "torch.stack([", l->in[i]);
+        text_addf(t, "%sx%d", i ? ", " : "", l->in[i]);
     text_add(t, "], 1)");
 }
 
@@ -232,7 +233,7 @@ static void statement(struct text *t, const struct net *net, int at)
         text_addf(t, "torch.upsample_nearest2d(x%d, [%d, %d])", l->in[0], l->shape.h, l->shape.w);
         break;
     case NET_CONCAT:
-        text_addf(t, "torch.cat([x%d, x%d], 1)", l->in[0], l->in[1]);
+        joined(t, l, "torch.cat");
         break;
     case NET_CELL:
         text_addf(t, "torch.squeeze(c%d, 0)", l->in[0]);
@@ -241,7 +242,7 @@ static void statement(struct text *t, const struct net *net, int at)
         stack_time(t, l->in[0]);
         break;
     case NET_STACK:
-        stack(t, l);
+        joined(t, l, "torch.stack");
         break;
     case NET_DOTS:
         dots(t, net, l, at);
@@ -264,6 +265,9 @@ static void statement(struct text *t, const struct net *net, int at)
     case NET_RELU:
         text_addf(t, "torch.relu(x%d)", l->in[0]);
         break;
+    case NET_MUL:
+        text_addf(t, "torch.mul(x%d, x%d)", l->in[0], l->in[1]);
+        break;
     case NET_ADD:
         text_addf(t, "torch.add(x%d, x%d)", l->in[0], l->in[1]);
         break;
@@ -271,12 +275,17 @@ static void statement(struct text *t, const struct net *net, int at)
         text_addf(t, "torch.flatten(torch.adaptive_avg_pool2d(x%d, [1, 1]), 1)", l->in[0]);
         break;
     case NET_FC:
-        text_addf(t, "torch.linear(x%d, self.%s, self.%s)", l->in[0],
-                  torchscript_attribute(net, at, 0).s, torchscript_attribute(net, at, 1).s);
+        text_addf(t, "torch.linear(x%d", l->in[0]);
+        weights(t, net, at);
+        text_add(t, ")");
         break;
     case NET_EMBED:
         text_addf(t, "torch.embedding(self.%s, x%d)", torchscript_attribute(net, at, 0).s,
                   l->in[0]);
+        break;
+    case NET_BAG:
+        text_addf(t, "torch.sum(torch.embedding(self.%s, torch.slice(x%d, 1, %d, %d)), [1])",
+                  torchscript_attribute(net, at, 0).s, l->in[0], l->first, l->first + l->many);
         break;
     case NET_POSITION:
         text_addf(t, "torch.add(x%d, torch.slice(self.%s, 0, 0, torch.size(x%d, 1)))", l->in[0],

@@ -58,7 +58,7 @@ static void build(struct net *net, const struct size *z)
         width = z->width[LEVELS - 1 - i];
         snprintf(name, sizeof(name), "upsample.%d", i);
         x = net_add_deconv(net, label(name, "upsample_conv.0").s, x, width, 2);
-        x = net_add_concat(net, label(name, "concat").s, x, skip[LEVELS - 1 - i]);
+        x = net_add_concat(net, label(name, "concat").s, (int[]){x, skip[LEVELS - 1 - i]}, 2);
         x = twice(net, name, x, width, 1);
     }
     x = net_add_biased(net, "output.conv.0", x, 3, 1, 1);

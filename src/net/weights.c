@@ -89,7 +89,7 @@ static bool feeds_sum(const struct net *net, int layer)
 
 static bool is_table(enum net_op op)
 {
-    return op == NET_EMBED || op == NET_POSITION;
+    return op == NET_EMBED || op == NET_BAG || op == NET_POSITION;
 }
 
 static bool is_norm(enum net_op op)

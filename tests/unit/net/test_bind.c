@@ -139,10 +139,14 @@ static void by_name(void **state)
  * the last tensor. */
 static void every_net_by_name(void **state)
 {
-    static void (*const nets[])(struct net *) = {
-        net_build_bert_small,           net_build_retinanet_small,    net_build_unet3d_small,
-        net_build_dlrm_small,           net_build_rnnt_encoder_small, net_build_rnnt_joint_small,
-        net_build_rnnt_prediction_small};
+    static void (*const nets[])(struct net *) = {net_build_bert_small,
+                                                 net_build_retinanet_small,
+                                                 net_build_unet3d_small,
+                                                 net_build_dlrm_small,
+                                                 net_build_rnnt_encoder_small,
+                                                 net_build_rnnt_joint_small,
+                                                 net_build_rnnt_prediction_small,
+                                                 net_build_dlrm_v2_small};
     struct net_weights *w;
     struct assay_err err;
     struct text file;
@@ -152,12 +156,14 @@ static void every_net_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
         m = make(nets[i]);
-        save(&m, "", NULL, "", &file);
-        if (bind(&m, &file, &w, &fit, &err))
-            fail_msg("%s", err.text);
-        same_tensors(&m, w);
-        net_weights_destroy(w);
-        text_release(&file);
+        for (int wrapped = 0; wrapped < 2; wrapped++) {
+            save(&m, wrapped ? "model." : "", NULL, "", &file);
+            if (bind(&m, &file, &w, &fit, &err))
+                fail_msg("%s", err.text);
+            same_tensors(&m, w);
+            net_weights_destroy(w);
+            text_release(&file);
+        }
         drop(&m);
     }
 }

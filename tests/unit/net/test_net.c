@@ -148,6 +148,31 @@ static void dlrm_counts(void **state)
     net_destroy(net);
 }
 
+/* Of the second version; tables apart, too. */
+static void dlrm_v2_counts(void **state)
+{
+    struct assay_err err = {0};
+    struct net *net;
+    uint64_t tables = 0;
+
+    (void)state;
+    assert_int_equal(net_create("dlrm-v2", &net, &err), ASSAY_OK);
+    for (int i = 0; i < net->tensor_count; i++)
+        if (!strncmp(net->tensors[i].name, "sparse_arch.", 12))
+            tables += net->tensors[i].count;
+    assert_int_equal(net_parameters(net, false) - tables, 16044545);
+    assert_int_equal(macs_below(net, "dense_arch"), 170496);
+    assert_int_equal(macs_below(net, "cross"), 10616832);
+    assert_int_equal(macs_below(net, "over_arch"), 5243136);
+    assert_int_equal(net_macs(net), 16030464);
+    assert_int_equal(net->inputs[1].dims[1], 214);
+    for (int i = 0; i < net->tensor_count; i++) /* columns in torchrec's state dict */
+        if (!strcmp(net->tensors[i].name, "inter_arch.crossnet.bias.2"))
+            assert_int_equal(net->tensors[i].rank, 2);
+    assert_int_equal(net->outputs[0].dims[1], 1);
+    net_destroy(net);
+}
+
 static void rnnt_counts(void **state)
 {
     static const struct {
@@ -208,6 +233,13 @@ static void state_dict_names(void **state)
         {"dlrm", "emb_l.25.weight"},
         {"dlrm", "bot_l.4.bias"},
         {"dlrm", "top_l.8.weight"},
+        {"dlrm-v2", "sparse_arch.embedding_bag_collection.embedding_bags.t_cat_25.weight"},
+        {"dlrm-v2", "dense_arch.model._mlp.2._linear.bias"},
+        {"dlrm-v2", "inter_arch.crossnet.V_kernels.0"},
+        {"dlrm-v2", "inter_arch.crossnet.W_kernels.2"},
+        {"dlrm-v2", "inter_arch.crossnet.bias.1"},
+        {"dlrm-v2", "over_arch.model.0._mlp.3._linear.weight"},
+        {"dlrm-v2", "over_arch.model.1.weight"},
     };
     static const struct {
         const char *net;
@@ -216,7 +248,8 @@ static void state_dict_names(void **state)
                  {"bert", 3 + 2 + 24 * 16 + 2},
                  {"retinanet", 53 * 5 + 2 * 8 + 2 * 10},
                  {"3d-unet", 22 * 3 + 5 * 2 + 2},
-                 {"dlrm", 26 + 2 * 8}};
+                 {"dlrm", 26 + 2 * 8},
+                 {"dlrm-v2", 26 + 2 * 8 + 3 * 3}};
     struct assay_err err = {0};
     struct net *net;
     size_t w;
@@ -403,11 +436,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resnet50_counts),  cmocka_unit_test(bert_counts),
         cmocka_unit_test(retinanet_counts), cmocka_unit_test(unet3d_counts),
-        cmocka_unit_test(dlrm_counts),      cmocka_unit_test(rnnt_counts),
-        cmocka_unit_test(state_dict_names), cmocka_unit_test(interface),
-        cmocka_unit_test(unknown_names),    cmocka_unit_test(a_size_is_chosen),
-        cmocka_unit_test(torchvision),      cmocka_unit_test(refusals),
-        cmocka_unit_test(images_refused)};
+        cmocka_unit_test(dlrm_counts),      cmocka_unit_test(dlrm_v2_counts),
+        cmocka_unit_test(rnnt_counts),      cmocka_unit_test(state_dict_names),
+        cmocka_unit_test(interface),        cmocka_unit_test(unknown_names),
+        cmocka_unit_test(a_size_is_chosen), cmocka_unit_test(torchvision),
+        cmocka_unit_test(refusals),         cmocka_unit_test(images_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -356,6 +356,7 @@ static void dlrm(void **state)
 {
     (void)state;
     agree(net_build_dlrm_small, pair, SAMPLES, 0);
+    agree(net_build_dlrm_v2_small, pair, SAMPLES, 0);
 }
 
 static double frames(int input, int s, int length, size_t i)
