@@ -175,7 +175,7 @@ static void print_totals(const json_t *totals, FILE *out)
         fprintf(out, " and %d", unknown);
     if (unknown)
         fprintf(out, " of unknown size");
-    fprintf(out, "; %s of disk (%s are free)\n", disk, is_free);
+    fprintf(out, "; %s%s of disk (%s are free)\n", unknown ? "at least " : "", disk, is_free);
 }
 
 void cli_plan_print(const json_t *plan, FILE *out)

@@ -311,8 +311,8 @@ int net_observe_sequences(const struct net *net, const struct net_weights *w, ui
     for (i = 0; !rc && i < net->layer_count; i++) {
         if (!is_known(&net->layers[i]))
             rc = assay_fail(err, ASSAY_EUNSUPPORTED,
-                            "net %s: int8 is made here of image classifiers and of BERT; write it "
-                            "in fp32 and give the file to `assay quantize`",
+                            "net %s: int8 is made here of image classifiers and of BERT; "
+                            "RetinaNet's file in fp32 can be given to `assay quantize`",
                             net->name);
         for (int k = 0; k < net->layers[i].ins; k++)
             p.readers[net->layers[i].in[k]]++;

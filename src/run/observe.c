@@ -213,7 +213,13 @@ int observe_ranges(const struct observe *o, struct quantizer *q, struct assay_er
     size_t n, first;
     struct quantize_tensor *tensors = quantize_tensors(q, &n);
     char path[1200];
-    int rc = file_make_dirs(o->folder, err);
+    int rc = bench_drive(o->benchmark)
+                 ? assay_fail(err, ASSAY_EUNSUPPORTED,
+                              "%s: `assay quantize` gives the model one sample at a time, and this "
+                              "benchmark calls it with parts of samples of its own; int8 models of "
+                              "it come from elsewhere",
+                              o->benchmark->name)
+                 : file_make_dirs(o->folder, err);
 
     snprintf(path, sizeof(path), "%s/probe-%ld.onnx", o->folder, (long)getpid());
     p.total = (n + CHUNK - 1) / CHUNK * 2 * o->samples;
