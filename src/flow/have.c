@@ -29,17 +29,18 @@ static int check_digest(const char *path, const char *what, const char *got, con
 
 /* Both digests of a file, from `known` where they are in it. */
 static int digests_of(const char *path, json_t *known, bool sha, bool md5, const volatile int *stop,
-                      char got_sha[HASH_HEX], char got_md5[DIGEST_MD5], struct assay_err *err)
+                      char got_sha[HASH_HEX], char got_md5[HASH_MD5], struct assay_err *err)
 {
     const json_t *row = json_object_get(known, path);
     int rc;
 
     if (row) {
         snprintf(got_sha, HASH_HEX, "%s", tree_text(row, "sha256", ""));
-        snprintf(got_md5, DIGEST_MD5, "%s", tree_text(row, "md5", ""));
+        snprintf(got_md5, HASH_MD5, "%s", tree_text(row, "md5", ""));
         return ASSAY_OK;
     }
-    rc = digest_file(path, stop, sha || known ? got_sha : NULL, md5 || known ? got_md5 : NULL, err);
+    rc = hash_file_until(path, stop, sha || known ? got_sha : NULL, md5 || known ? got_md5 : NULL,
+                         err);
     if (!rc && known)
         json_object_set_new(known, path,
                             json_pack("{s:s, s:s}", "sha256", got_sha, "md5", got_md5));
@@ -59,7 +60,7 @@ static int check_file(const json_t *row, const char *root, json_t *known, const 
 {
     const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
     int64_t bytes = tree_int(row, "bytes", -1), there;
-    char got_sha[HASH_HEX] = "", got_md5[DIGEST_MD5] = "";
+    char got_sha[HASH_HEX] = "", got_md5[HASH_MD5] = "";
     char *path = have_place(root, tree_text(row, "file", ""));
     int rc = ASSAY_OK;
 
