@@ -9,6 +9,7 @@
  *                   /files/…      what was made; read-only, and the links within it stay within it
  *                   /stamp        sizes, times and inodes of the files; its own time: the last use
  *                   /pinned       there: never pruned
+ *                   /checked      by what its files were found good: lines of shelf_note
  *   <shelf>/locks/KEY.lock        held with flock by who makes, uses or removes the entry
  *   <shelf>/tmp/KEY-XXXXXX/       what grows; belongs to who holds the key's lock
  *   <shelf>/parts/KEY/            downloads under way: kept when their process dies, until
@@ -67,6 +68,12 @@ int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop
 int shelf_commit(struct shelf *s, struct shelf_entry *e, const json_t *meta, struct assay_err *err);
 /* Removes what was begun, keeps unfinished downloads.  Harmless after commit, and when found. */
 void shelf_abandon(struct shelf_entry *e);
+
+/* Notes of an entry (or of what grows) that its files passed the checks that `checks` stands for, a
+ * digest.  files: its files folder.  Where nothing can be written nothing is noted, and it is taken
+ * as noted: nothing could be made anew there either. */
+void shelf_note(const char *files, const char *checks);
+bool shelf_is_noted(const char *files, const char *checks);
 
 /* Array, by key: key, recipe, why, bytes, files (how many), made, used, pinned; with `damaged` (a
  * text) what cannot be read. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "flow/entry.h"
 #include "flow/shelf_inside.h"
@@ -27,6 +28,40 @@ static bool is_pinned(const char *dir)
 
     marker(dir, "pinned", path);
     return file_exists(path);
+}
+
+/* ---- notes ---- */
+
+static char *notes_of(const char *files)
+{
+    return text_format("%.*s/checked", (int)(file_base(files) - 1 - files), files);
+}
+
+void shelf_note(const char *files, const char *checks)
+{
+    char *path = notes_of(files), line[80];
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+    int n = snprintf(line, sizeof(line), "%.64s\n", checks);
+
+    if (fd >= 0 && write(fd, line, (size_t)n) != n)
+        unlink(path); /* it is only checked once more */
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
+bool shelf_is_noted(const char *files, const char *checks)
+{
+    char *path = notes_of(files), *text = NULL;
+    bool is = path && !file_read(path, 1 << 20, &text, NULL, NULL) && strstr(text, checks);
+
+    if (!is && path) {
+        path[file_base(path) - path - 1] = 0;
+        is = access(path, W_OK) != 0;
+    }
+    free(text);
+    free(path);
+    return is;
 }
 
 /* ---- listing ---- */

@@ -253,6 +253,28 @@ static void test_hashing_hears_stop(void **state)
     assert_int_equal(names_in("tmp") + names_in("parts") + names_in("locks"), 0);
 }
 
+static void test_noted_by_what_it_was_checked(void **state)
+{
+    char *files;
+
+    (void)state;
+    make(1, 100);
+    files = found(1);
+    assert_false(shelf_is_noted(files, key_of(3)));
+    shelf_note(files, key_of(3));
+    shelf_note(files, key_of(4));
+    assert_true(shelf_is_noted(files, key_of(3)));
+    assert_true(shelf_is_noted(files, key_of(4)));
+    assert_false(shelf_is_noted(files, key_of(5)));
+    assert_int_equal(bad_count(), 0);
+    free(files);
+    write_into(1, "a/one.txt", "y", false);
+    make(1, 100); /* what is made anew was not checked */
+    files = found(1);
+    assert_false(shelf_is_noted(files, key_of(3)));
+    free(files);
+}
+
 static void test_touched_file_is_still_good(void **state)
 {
     (void)state;
@@ -787,6 +809,7 @@ int main(void)
                                        CASE(test_abandoned_is_gone_but_for_parts),
                                        CASE(test_changed_byte_is_noticed_and_made_again),
                                        CASE(test_hashing_hears_stop),
+                                       CASE(test_noted_by_what_it_was_checked),
                                        CASE(test_touched_file_is_still_good),
                                        CASE(test_hidden_change_is_for_verify),
                                        CASE(test_verify_finds_every_kind_of_damage),
