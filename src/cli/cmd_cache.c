@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/tree.h"
+#include "flow/get.h"
 #include "flow/shelf.h"
 
 /* ---- words ---- */
@@ -311,7 +312,11 @@ static int verify(struct cli_input *in)
     size_t i, n;
     int rc = in->count ? open_named(in, &s, key, &err) : open_shelf(in, &s, &err);
 
-    if (rc || shelf_verify(&s, in->count ? key : NULL, &bad, &err))
+    if (!rc) {
+        rc = shelf_verify(&s, in->count ? key : NULL, get_listen(true), &bad, &err);
+        get_listen(false);
+    }
+    if (rc)
         return cli_fail(&err);
     n = json_array_size(bad);
     json_array_foreach(bad, i, row) if (!cli_wants_json(in))

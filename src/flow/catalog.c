@@ -17,7 +17,6 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "flow/sources.h"
 
 #define FIRST_LINE  "assay-recipes 1 " ASSAY_VERSION "\n"
 #define SETTLED_NS  2000000000
@@ -496,10 +495,10 @@ static void add_folder(json_t *folders, char *path)
     free(path);
 }
 
-json_t *catalog_folders(struct assay_err *err)
+static json_t *folders_of(struct sources_hold *hold, struct assay_err *err)
 {
     const char *path = getenv("ASSAY_RECIPE_PATH");
-    json_t *folders = json_array(), *sources = sources_folders(err), *v;
+    json_t *folders = json_array(), *sources = sources_folders(hold, err), *v;
     char *dir;
     size_t i;
 
@@ -521,6 +520,11 @@ json_t *catalog_folders(struct assay_err *err)
     }
     json_decref(sources);
     return folders;
+}
+
+json_t *catalog_folders(struct assay_err *err)
+{
+    return folders_of(NULL, err);
 }
 
 static bool make_entries(struct catalog *c)
@@ -571,9 +575,14 @@ static int open_folders(const char *cache, const json_t *folders, struct catalog
 
 int catalog_open(const char *cache, struct catalog *c, struct assay_err *err)
 {
-    json_t *folders = catalog_folders(err);
+    struct sources_hold hold = {0};
+    json_t *folders = folders_of(&hold, err);
     int rc = folders ? open_folders(cache, folders, c, err) : ASSAY_EFAIL;
 
+    if (rc)
+        sources_let_go(&hold);
+    else
+        c->hold = hold;
     json_decref(folders);
     return rc;
 }
@@ -592,6 +601,7 @@ void catalog_close(struct catalog *c)
     }
     for (size_t i = 0; i < c->record_count; i++)
         free(c->records[i].own);
+    sources_let_go(&c->hold);
     free(c->entries);
     free(c->records);
     free(c->text);

@@ -12,6 +12,7 @@
 
 #include "assay/types.h"
 #include "flow/recipe.h"
+#include "flow/sources.h"
 
 struct catalog_entry {
     const char *file, *name, *version, *summary;
@@ -26,6 +27,7 @@ struct catalog {
     struct record *records; /* what the entries point into */
     size_t record_count;
     char *text;
+    struct sources_hold hold; /* what git fetched stays until catalog_close */
 };
 
 /* The folders: those of ASSAY_RECIPE_PATH (parted by ':'), `recipes` in the user's configuration

@@ -6,8 +6,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,64 +17,6 @@
 
 #define MAX_DEPTH  64
 #define SETTLED_NS 2000000000
-
-static int read_all(int fd, const char *path, const volatile int *stop, struct hash *sha,
-                    EVP_MD_CTX *md5, struct assay_err *err)
-{
-    size_t cap = 1 << 18;
-    char *buf = malloc(cap);
-    int rc = buf ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", path);
-    ssize_t n = 1;
-
-    while (!rc && n) {
-        n = read(fd, buf, cap);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", path, strerror(errno));
-        else if (stop && *stop)
-            rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
-        if (n > 0 && sha)
-            hash_add(sha, buf, (size_t)n);
-        if (n > 0 && md5)
-            EVP_DigestUpdate(md5, buf, (size_t)n);
-    }
-    free(buf);
-    return rc;
-}
-
-static void take_md5(EVP_MD_CTX *ctx, char out[DIGEST_MD5])
-{
-    unsigned char md[16] = {0};
-
-    EVP_DigestFinal_ex(ctx, md, NULL);
-    for (int i = 0; i < 16; i++)
-        snprintf(out + 2 * i, 3, "%02x", md[i]);
-}
-
-int digest_file(const char *path, const volatile int *stop, char sha256[HASH_HEX],
-                char md5[DIGEST_MD5], struct assay_err *err)
-{
-    struct hash *sha = sha256 ? hash_create() : NULL;
-    EVP_MD_CTX *ctx = md5 ? EVP_MD_CTX_new() : NULL;
-    char scratch[HASH_HEX];
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
-
-    if (fd < 0)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be opened: %s", path, strerror(errno));
-    else if ((sha256 && !sha) || (md5 && (!ctx || EVP_DigestInit_ex(ctx, EVP_md5(), NULL) != 1)))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: its digest cannot be computed", path);
-    else
-        rc = read_all(fd, path, stop, sha, ctx, err);
-    if (sha)
-        hash_take(sha, rc ? scratch : sha256);
-    if (!rc && ctx)
-        take_md5(ctx, md5);
-    EVP_MD_CTX_free(ctx);
-    if (fd >= 0)
-        close(fd);
-    return rc;
-}
 
 void digest_stamp(const char *path, char out[96])
 {
@@ -110,7 +50,7 @@ static int add_file(struct walk *w, const char *path, const struct stat *st, str
 
     add_text(w, st->st_mode & S_IXUSR ? "program" : "file");
     if (w->contents) {
-        if (!(rc = digest_file(path, NULL, hex, NULL, err)))
+        if (!(rc = hash_file(path, hex, err)))
             add_text(w, hex);
     } else {
         digest_stamp(path, stamp);

@@ -17,13 +17,14 @@
 #define FEW 64 /* so many files are synced one by one, more with the whole file system */
 
 static int item_json(const struct entry_item *it, const char *full, json_t *files,
-                     struct assay_err *err)
+                     const volatile int *stop, struct assay_err *err)
 {
     char hex[HASH_HEX];
     json_t *json;
+    int rc = it->link ? ASSAY_OK : hash_file_until(full, stop, hex, NULL, err);
 
-    if (!it->link && hash_file(full, hex, err))
-        return ASSAY_EFAIL;
+    if (rc)
+        return rc;
     json = it->link ? json_pack("{s:s, s:s}", "path", it->path, "link", it->link)
                     : json_pack("{s:s, s:I, s:s}", "path", it->path, "bytes",
                                 (json_int_t)it->st.st_size, "sha256", hex);
@@ -41,7 +42,7 @@ static bool leads_into(const struct entry_item *it, const char *dir)
 }
 
 static int make_one(const struct entry_item *it, const char *dir, const char *root, json_t *files,
-                    int64_t *bytes, struct assay_err *err)
+                    int64_t *bytes, const volatile int *stop, struct assay_err *err)
 {
     bool regular = S_ISREG(it->st.st_mode);
     char *full;
@@ -58,7 +59,7 @@ static int make_one(const struct entry_item *it, const char *dir, const char *ro
         rc =
             assay_fail(err, ASSAY_EFAIL, "%s: cannot be made read-only: %s", full, strerror(errno));
     else
-        rc = item_json(it, full, files, err);
+        rc = item_json(it, full, files, stop, err);
     if (regular)
         *bytes += it->st.st_size;
     free(full);
@@ -157,14 +158,14 @@ static int write_json(const char *dir, const char *key, const json_t *meta, json
 }
 
 static int make_all(const char *dir, const char *root, const char *key, const json_t *meta,
-                    json_t *files, struct assay_err *err)
+                    json_t *files, const volatile int *stop, struct assay_err *err)
 {
     struct entry_items all;
     int64_t bytes = 0;
     int rc = entry_items_read(&all, root, err);
 
     for (size_t i = 0; i < all.n && !rc; i++)
-        rc = make_one(&all.list[i], dir, root, files, &bytes, err);
+        rc = make_one(&all.list[i], dir, root, files, &bytes, stop, err);
     if (!rc)
         rc = sync_all(root, &all, err);
     if (!rc)
@@ -175,14 +176,15 @@ static int make_all(const char *dir, const char *root, const char *key, const js
     return rc;
 }
 
-int entry_make(const char *dir, const char *key, const json_t *meta, struct assay_err *err)
+int entry_make(const char *dir, const char *key, const json_t *meta, const volatile int *stop,
+               struct assay_err *err)
 {
     char *root = file_join(dir, "files");
     json_t *files = json_array();
     int rc;
 
     if (root && files)
-        rc = make_all(dir, root, key, meta, files, err);
+        rc = make_all(dir, root, key, meta, files, stop, err);
     else
         rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", dir);
     json_decref(files);

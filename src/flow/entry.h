@@ -32,12 +32,14 @@ int entry_read_list(const char *dir, const json_t *tree, json_t **files, struct 
 int entry_sum(json_t *tree, char hex[65], struct assay_err *err);
 
 /* Hashes dir/files, makes the files read-only, writes stamp, files.json and entry.json, syncs it
- * all. */
-int entry_make(const char *dir, const char *key, const json_t *meta, struct assay_err *err);
+ * all.  *stop != 0 (it may be NULL) ends it with ASSAY_ESTOP, here and below. */
+int entry_make(const char *dir, const char *key, const json_t *meta, const volatile int *stop,
+               struct assay_err *err);
 /* Whether sizes, times and inodes are those of the stamp (of at most 256 files). */
 bool entry_is_fresh(const char *dir);
 /* Hashes every file and compares; the message names the first that differs. */
-int entry_compare(const char *dir, const json_t *tree, struct assay_err *err);
+int entry_compare(const char *dir, const json_t *tree, const volatile int *stop,
+                  struct assay_err *err);
 /* Writes the stamp again, for files that were found good. */
 int entry_restamp(const char *dir, struct assay_err *err);
 

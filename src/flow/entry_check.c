@@ -151,7 +151,7 @@ int entry_read_list(const char *dir, const json_t *tree, json_t **files, struct 
 }
 
 static int compare_file(const char *root, const struct entry_item *it, const json_t *file,
-                        struct assay_err *err)
+                        const volatile int *stop, struct assay_err *err)
 {
     const char *link = tree_text(file, "link", NULL);
     int64_t bytes = tree_int(file, "bytes", -1);
@@ -168,7 +168,8 @@ static int compare_file(const char *root, const struct entry_item *it, const jso
     if (tree_bool(file, "executable", false) != ((it->st.st_mode & 0100) != 0))
         return assay_fail(err, ASSAY_EFAIL, "%s: may be executed, or no longer may", it->path);
     full = file_join(root, it->path);
-    rc = full ? hash_file(full, hex, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    rc = full ? hash_file_until(full, stop, hex, NULL, err)
+              : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     free(full);
     if (!rc && strcmp(hex, tree_text(file, "sha256", "")))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: was changed: SHA-256 %s instead of %s", it->path,
@@ -178,7 +179,7 @@ static int compare_file(const char *root, const struct entry_item *it, const jso
 
 /* Both lists are sorted by path. */
 static int compare_all(const char *root, const struct entry_items *all, const json_t *files,
-                       struct assay_err *err)
+                       const volatile int *stop, struct assay_err *err)
 {
     size_t i, f = 0;
     int rc = ASSAY_OK, way;
@@ -194,7 +195,7 @@ static int compare_all(const char *root, const struct entry_items *all, const js
             return assay_fail(err, ASSAY_EFAIL, "%s: %s",
                               way < 0 ? it->path : tree_text(file, "path", ""),
                               way < 0 ? "does not belong to it" : "is missing");
-        rc = compare_file(root, it, file, err);
+        rc = compare_file(root, it, file, stop, err);
         f++;
     }
     if (!rc && f < json_array_size(files))
@@ -203,7 +204,8 @@ static int compare_all(const char *root, const struct entry_items *all, const js
     return rc;
 }
 
-int entry_compare(const char *dir, const json_t *tree, struct assay_err *err)
+int entry_compare(const char *dir, const json_t *tree, const volatile int *stop,
+                  struct assay_err *err)
 {
     char *root = file_join(dir, "files");
     struct entry_items all = {0};
@@ -214,7 +216,7 @@ int entry_compare(const char *dir, const json_t *tree, struct assay_err *err)
     if (!rc)
         rc = entry_items_read(&all, root, err);
     if (!rc)
-        rc = compare_all(root, &all, files, err);
+        rc = compare_all(root, &all, files, stop, err);
     entry_items_release(&all);
     json_decref(files);
     free(root);

@@ -8,7 +8,6 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "flow/digest.h"
 #include "flow/fetch.h"
 #include "flow/name_list.h"
 
@@ -115,7 +114,7 @@ static void one_file(struct many *m, size_t at, void **line)
     int rc = path ? ASSAY_OK : assay_fail(&err, ASSAY_EFAIL, "%s: not enough memory", name);
 
     if (!rc && got.bytes >= 0)
-        rc = digest_file(path, m->ask->stop, got.sha256, NULL, &err);
+        rc = hash_file_until(path, m->ask->stop, got.sha256, NULL, &err);
     else if (!rc)
         rc = fetch_named(m->ask, name, path, &told, line, &got, &err);
     if (!rc)

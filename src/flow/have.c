@@ -29,17 +29,18 @@ static int check_digest(const char *path, const char *what, const char *got, con
 
 /* Both digests of a file, from `known` where they are in it. */
 static int digests_of(const char *path, json_t *known, bool sha, bool md5, const volatile int *stop,
-                      char got_sha[HASH_HEX], char got_md5[DIGEST_MD5], struct assay_err *err)
+                      char got_sha[HASH_HEX], char got_md5[HASH_MD5], struct assay_err *err)
 {
     const json_t *row = json_object_get(known, path);
     int rc;
 
     if (row) {
         snprintf(got_sha, HASH_HEX, "%s", tree_text(row, "sha256", ""));
-        snprintf(got_md5, DIGEST_MD5, "%s", tree_text(row, "md5", ""));
+        snprintf(got_md5, HASH_MD5, "%s", tree_text(row, "md5", ""));
         return ASSAY_OK;
     }
-    rc = digest_file(path, stop, sha || known ? got_sha : NULL, md5 || known ? got_md5 : NULL, err);
+    rc = hash_file_until(path, stop, sha || known ? got_sha : NULL, md5 || known ? got_md5 : NULL,
+                         err);
     if (!rc && known)
         json_object_set_new(known, path,
                             json_pack("{s:s, s:s}", "sha256", got_sha, "md5", got_md5));
@@ -59,7 +60,7 @@ static int check_file(const json_t *row, const char *root, json_t *known, const 
 {
     const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
     int64_t bytes = tree_int(row, "bytes", -1), there;
-    char got_sha[HASH_HEX] = "", got_md5[DIGEST_MD5] = "";
+    char got_sha[HASH_HEX] = "", got_md5[HASH_MD5] = "";
     char *path = have_place(root, tree_text(row, "file", ""));
     int rc = ASSAY_OK;
 
@@ -118,16 +119,50 @@ static bool is_download_as_it_is(const json_t *row)
     return is_download && !json_object_get(row, "unpack");
 }
 
+/* Whether two rows name one file and say nothing of it that contradicts. */
+static bool are_of_one(const json_t *a, const json_t *b)
+{
+    static const char *const said[] = {"bytes", "sha256", "md5"};
+    const json_t *x, *y;
+
+    if (!json_object_get(a, "file") ||
+        !json_equal(json_object_get(a, "file"), json_object_get(b, "file")))
+        return false;
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+        if ((x = json_object_get(a, said[i])) && (y = json_object_get(b, said[i])) &&
+            !json_equal(x, y))
+            return false;
+    return true;
+}
+
+/* What is said of a file in several places is one row: it is one file. */
+static void add_row(json_t *rows, json_t *row)
+{
+    json_t *there, *both;
+    size_t i;
+
+    json_array_foreach(rows, i, there)
+    {
+        if (!are_of_one(there, row))
+            continue;
+        both = json_copy(there);
+        json_object_update_missing(both, row);
+        json_array_set_new(rows, i, both);
+        return;
+    }
+    json_array_append(rows, row);
+}
+
 json_t *have_rows(const json_t *body, bool fetched)
 {
     json_t *rows = json_array(), *v;
     size_t i;
 
     json_array_foreach(fetched ? json_object_get(body, "fetch") : NULL, i,
-                       v) if (is_download_as_it_is(v)) json_array_append(rows, v);
+                       v) if (is_download_as_it_is(v)) add_row(rows, v);
     json_array_foreach(json_object_get(body, "check"), i,
                        v) if (json_object_get(v, "file") || json_object_get(v, "folder"))
-        json_array_append(rows, v);
+        add_row(rows, v);
     return rows;
 }
 

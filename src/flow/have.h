@@ -14,7 +14,7 @@ int have_check(const json_t *body, const char *root, bool fetched, const volatil
                struct assay_err *err);
 
 /* What it looks at, in its order: the rows of `fetch` (with `fetched`) and `check` that name a file
- * or a folder, as a new array. */
+ * or a folder, as a new array.  Those of one file are one row, unless they contradict. */
 json_t *have_rows(const json_t *body, bool fetched);
 /* One of them.  known: an object in which digests are kept by path, so that no file is hashed
  * twice; NULL: none are. */

@@ -153,7 +153,7 @@ static const char *what_of(const struct job *j, size_t i)
         return j->steps[i].by_other ? "made by somebody else meanwhile" : "done";
     if (j->status[i] == FAILED)
         return "failed";
-    if (n->state == PLAN_VERIFY)
+    if (n->state == PLAN_VERIFY || n->state == PLAN_CHECK)
         return "verify";
     return n->fetches ? "fetch" : json_object_get(n->body, "build") ? "build" : "convert";
 }
@@ -216,7 +216,7 @@ static int hold(struct job *j, struct assay_err *err)
         char *files = NULL;
         int rc;
 
-        if (!n->wanted || n->state != PLAN_THERE)
+        if (!n->wanted || (n->state != PLAN_THERE && n->state != PLAN_CHECK))
             continue;
         rc = shelf_hold(&j->plan->shelf, n->key, &j->steps[i].hold, err);
         if (!rc)

@@ -292,6 +292,23 @@ static int run_parts(struct step *s, const char *out, const char *work, struct a
     return rc;
 }
 
+/* What the recipe says of the files of an entry, there or yet in the making. */
+static int check_entry(struct step *s, const char *files, const char *shown, const char *work,
+                       struct assay_err *err)
+{
+    char checks[HASH_HEX];
+    int rc = check_outputs(s->node, files, shown, err);
+
+    if (!rc)
+        rc = have_check(s->node->body, files, false, s->stop, err);
+    if (!rc)
+        rc = step_run_programs(s, "check", files, work, err);
+    plan_checks_of(s->node, checks);
+    if (!rc && *checks)
+        shelf_note(files, checks);
+    return rc;
+}
+
 /* Everything between begin and commit. */
 static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downloads,
                       struct assay_err *err)
@@ -303,15 +320,30 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
 
     if (!rc)
         rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work, err);
-    if (!rc && !only_downloads) {
-        rc = check_outputs(n, e->dir, "what was made", err);
-        if (!rc)
-            rc = have_check(n->body, e->dir, false, s->stop, err);
-        if (!rc)
-            rc = step_run_programs(s, "check", e->dir, work, err);
-    }
+    if (!rc && !only_downloads)
+        rc = check_entry(s, e->dir, "what was made", work, err);
     leave_work(work);
     return rc;
+}
+
+/* What is on the shelf was made when the recipe said something else of it, or by another recipe of
+ * the same downloads. */
+static int check_again(struct step *s, struct assay_err *err)
+{
+    struct assay_err why = {0};
+    char checks[HASH_HEX], *work = NULL;
+    int rc;
+
+    plan_checks_of(s->node, checks);
+    if (!*checks || shelf_is_noted(s->node->root, checks))
+        return ASSAY_OK;
+    if (!(rc = enter_work(s, &work, &why)))
+        rc = check_entry(s, s->node->root, "what was fetched", work, &why);
+    leave_work(work);
+    if (!rc || rc == ASSAY_ESTOP)
+        return rc ? assay_fail(err, rc, "%s", why.text) : rc;
+    return assay_fail(err, rc, "%.440s (it was there before, and is not as its recipe says now)",
+                      why.text);
 }
 
 /* Makes the entry, unless another process has made it meanwhile. */
@@ -343,7 +375,9 @@ int step_do(struct step *s, struct assay_err *err)
 
     if (s->node->state == PLAN_VERIFY)
         return verify(s, err);
-    rc = make_entry(s, err);
+    rc = s->node->state == PLAN_CHECK ? ASSAY_OK : make_entry(s, err);
     /* Nobody prunes it while others are made of it. */
-    return rc ? rc : shelf_hold(&s->plan->shelf, s->node->key, &s->hold, err);
+    if (!rc && s->hold < 0)
+        rc = shelf_hold(&s->plan->shelf, s->node->key, &s->hold, err);
+    return rc ? rc : check_again(s, err);
 }

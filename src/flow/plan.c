@@ -15,7 +15,8 @@
 #include "flow/have.h"
 #include "flow/solve.h"
 
-const char *const plan_state_names[] = {"there", "found", "have", "verify", "make", "lacking"};
+const char *const plan_state_names[] = {"there",  "found", "have",   "verify",
+                                        "verify", "make",  "lacking"};
 
 static int no_memory(struct assay_err *err)
 {
@@ -393,17 +394,26 @@ static int add_request(struct plan *p, const char *request, struct assay_err *er
 
 static int mark(struct plan *p, size_t at, struct assay_err *err);
 
-/* What a node needs now: to be made, or to be used. */
+/* What a node needs now: to be made, to be checked, or to be used. */
 static int mark_needs(struct plan *p, const struct plan_node *n, struct assay_err *err)
 {
     int rc = ASSAY_OK;
 
     for (size_t i = 0; !rc && i < n->need_count; i++)
-        if (n->state == PLAN_MAKE || (n->state == PLAN_THERE && n->needs[i].use))
+        if (n->state == PLAN_MAKE || n->state == PLAN_CHECK ||
+            (n->state == PLAN_THERE && n->needs[i].use))
             rc = mark(p, n->needs[i].to, err);
     if (!rc && n->state == PLAN_MAKE && n->downloads >= 0)
         rc = mark(p, (size_t)n->downloads, err);
     return rc;
+}
+
+static bool is_checked(const struct plan_node *n, const char *files)
+{
+    char checks[HASH_HEX];
+
+    plan_checks_of(n, checks);
+    return !*checks || shelf_is_noted(files, checks);
 }
 
 static int mark(struct plan *p, size_t at, struct assay_err *err)
@@ -418,7 +428,7 @@ static int mark(struct plan *p, size_t at, struct assay_err *err)
     if (n->state == PLAN_MAKE)
         rc = shelf_find(&p->shelf, n->key, &files, NULL, err);
     if (files)
-        n->state = PLAN_THERE;
+        n->state = is_checked(n, files) ? PLAN_THERE : PLAN_CHECK;
     else if (n->state == PLAN_MAKE && !n->fetches && !has(n, "build") && !has(n, "convert"))
         n->state = PLAN_LACKING;
     free(files);

@@ -26,6 +26,7 @@ enum plan_state {
     PLAN_FOUND,  /* the system has it */
     PLAN_HAVE,   /* the user has it, verified before */
     PLAN_VERIFY, /* the user points to it: it will be verified */
+    PLAN_CHECK,  /* on the shelf, and its recipe now gives or checks what was not looked at yet */
     PLAN_MAKE,   /* will be fetched, built or converted */
     PLAN_LACKING /* cannot be had without the user */
 };
@@ -93,6 +94,9 @@ json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *
                    const char *work, bool secrets);
 /* Under which the user's own place for a recipe with these options is remembered. */
 void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, char id[65]);
+/* Digest of what the recipe says of files that are on the shelf and what is no part of their key:
+ * by that they are found good.  "": nothing. */
+void plan_checks_of(const struct plan_node *n, char hex[65]);
 /* Bytes of all its downloads; *unknown: how many have no published size. */
 int64_t plan_bytes(const struct plan_node *n, int *unknown);
 /* A command as a person would type it: quoted where a shell would read something into it. */

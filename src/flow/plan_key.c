@@ -202,6 +202,21 @@ void plan_key_from(const json_t *of, char key[65])
     free(text);
 }
 
+/* The key of downloads is of their digests alone, and no check is in any key. */
+void plan_checks_of(const struct plan_node *n, char hex[65])
+{
+    const json_t *check = json_object_get(n->body, "check"),
+                 *outputs = n->fetches ? json_object_get(n->body, "outputs") : NULL;
+    json_t *of;
+
+    hex[0] = 0;
+    if (strchr(n->id, ':') || (!json_array_size(check) && !json_object_size(outputs)))
+        return;
+    of = json_pack("{s:O?, s:O?, s:O?}", "check", check, "outputs", outputs, "inputs", n->inputs);
+    plan_key_from(of, hex);
+    json_decref(of);
+}
+
 bool plan_fetches_by_list(const json_t *body)
 {
     json_t *row;

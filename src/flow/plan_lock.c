@@ -68,7 +68,7 @@ static void add(const struct plan *p, size_t at, size_t root, const char *role, 
 {
     const struct plan_node *n = &p->nodes[at];
     char *request = at == root ? plan_request_text(n) : NULL;
-    bool made = n->state == PLAN_THERE || n->state == PLAN_MAKE;
+    bool made = n->state == PLAN_THERE || n->state == PLAN_CHECK || n->state == PLAN_MAKE;
 
     seen[at] = true;
     json_array_append_new(lock, json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:o, s:s*, s:s*}", "role",

@@ -15,7 +15,8 @@
 
 bool plan_has_work(const struct plan_node *n)
 {
-    return n->wanted && (n->state == PLAN_MAKE || n->state == PLAN_VERIFY);
+    return n->wanted &&
+           (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_CHECK);
 }
 
 /* How many files a row of `fetch` is. */

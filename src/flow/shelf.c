@@ -155,7 +155,7 @@ static bool look_closer(const char *dir, const char *key)
 {
     struct assay_err err;
     json_t *tree = NULL;
-    bool good = !entry_read(dir, key, &tree, &err) && !entry_compare(dir, tree, &err);
+    bool good = !entry_read(dir, key, &tree, &err) && !entry_compare(dir, tree, NULL, &err);
 
     json_decref(tree);
     if (good)
@@ -295,7 +295,7 @@ int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop
 {
     int rc = shelf_check_key(key, err);
 
-    *e = (struct shelf_entry){.shelf = *s, .lock = -1};
+    *e = (struct shelf_entry){.shelf = *s, .stop = stop, .lock = -1};
     if (rc)
         return rc;
     snprintf(e->key, sizeof(e->key), "%s", key);
@@ -366,7 +366,7 @@ int shelf_commit(struct shelf *s, struct shelf_entry *e, const json_t *meta, str
 
     if (e->lock < 0)
         return e->found ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%.12s: was not begun", e->key);
-    rc = entry_make(e->temp, e->key, meta, err);
+    rc = entry_make(e->temp, e->key, meta, e->stop, err);
     if (!rc)
         rc = put_in_place(s, e, err);
     if (!rc)

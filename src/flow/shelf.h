@@ -9,6 +9,7 @@
  *                   /files/…      what was made; read-only, and the links within it stay within it
  *                   /stamp        sizes, times and inodes of the files; its own time: the last use
  *                   /pinned       there: never pruned
+ *                   /checked      by what its files were found good: lines of shelf_note
  *   <shelf>/locks/KEY.lock        held with flock by who makes, uses or removes the entry
  *   <shelf>/tmp/KEY-XXXXXX/       what grows; belongs to who holds the key's lock
  *   <shelf>/parts/KEY/            downloads under way: kept when their process dies, until
@@ -35,6 +36,7 @@ struct shelf_entry {
     char dir[1200];   /* where to put files; with `found`: the files that are there */
     char parts[1200]; /* where to download to: what is unfinished there is there the next time */
     struct shelf shelf;
+    const volatile int *stop;
     char temp[1200];
     int lock; /* -1: none */
     bool found;
@@ -56,8 +58,8 @@ int shelf_hold(const struct shelf *s, const char *key, int *hold, struct assay_e
 void shelf_let_go(const struct shelf *s, const char *key, int hold);
 
 /* Takes the key's lock; waits for another who makes it, until *stop != 0 (ASSAY_ESTOP; stop may be
- * NULL). e->found: it is there, made meanwhile, whoever holds it; nothing is to be done, nothing to
- * be let go. */
+ * NULL; it holds for shelf_commit too). e->found: it is there, made meanwhile, whoever holds it;
+ * nothing is to be done, nothing to be let go. */
 int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop,
                 struct shelf_entry *e, struct assay_err *err);
 /* Hashes the files, writes entry.json (meta's members {"recipe", "why", "inputs" …}, and how many
@@ -66,6 +68,12 @@ int shelf_begin(const struct shelf *s, const char *key, const volatile int *stop
 int shelf_commit(struct shelf *s, struct shelf_entry *e, const json_t *meta, struct assay_err *err);
 /* Removes what was begun, keeps unfinished downloads.  Harmless after commit, and when found. */
 void shelf_abandon(struct shelf_entry *e);
+
+/* Notes of an entry (or of what grows) that its files passed the checks that `checks` stands for, a
+ * digest.  files: its files folder.  Where nothing can be written nothing is noted, and it is taken
+ * as noted: nothing could be made anew there either. */
+void shelf_note(const char *files, const char *checks);
+bool shelf_is_noted(const char *files, const char *checks);
 
 /* Array, by key: key, recipe, why, bytes, files (how many), made, used, pinned; with `damaged` (a
  * text) what cannot be read. */
@@ -76,9 +84,11 @@ json_t *shelf_json(const struct shelf *s);
 int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err);
 /* The key that begins with `name` (4 digits or more), or whose recipe is called so. */
 int shelf_named(const struct shelf *s, const char *name, char key[65], struct assay_err *err);
-/* Hashes every file of the entry (NULL: of all).  *bad: array of {key, recipe, why}; the return
- * value is about the checking alone. */
-int shelf_verify(const struct shelf *s, const char *key, json_t **bad, struct assay_err *err);
+/* Hashes every file of the entry (NULL: of all), until *stop != 0 (ASSAY_ESTOP; stop may be NULL).
+ * *bad: array of {key, recipe, why}, not set on failure; the return value is about the checking
+ * alone. */
+int shelf_verify(const struct shelf *s, const char *key, const volatile int *stop, json_t **bad,
+                 struct assay_err *err);
 /* Removes what was not used for older_than_s seconds, then the longest unused until keep_bytes are
  * left; negative: no such limit.  Never what is pinned or in use.  dry: only says what would go.
  * *removed: array of {key, recipe, bytes, why}. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "flow/entry.h"
 #include "flow/shelf_inside.h"
@@ -27,6 +28,40 @@ static bool is_pinned(const char *dir)
 
     marker(dir, "pinned", path);
     return file_exists(path);
+}
+
+/* ---- notes ---- */
+
+static char *notes_of(const char *files)
+{
+    return text_format("%.*s/checked", (int)(file_base(files) - 1 - files), files);
+}
+
+void shelf_note(const char *files, const char *checks)
+{
+    char *path = notes_of(files), line[80];
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
+    int n = snprintf(line, sizeof(line), "%.64s\n", checks);
+
+    if (fd >= 0 && write(fd, line, (size_t)n) != n)
+        unlink(path); /* it is only checked once more */
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
+bool shelf_is_noted(const char *files, const char *checks)
+{
+    char *path = notes_of(files), *text = NULL;
+    bool is = path && !file_read(path, 1 << 20, &text, NULL, NULL) && strstr(text, checks);
+
+    if (!is && path) {
+        path[file_base(path) - path - 1] = 0;
+        is = access(path, W_OK) != 0;
+    }
+    free(text);
+    free(path);
+    return is;
 }
 
 /* ---- listing ---- */
@@ -224,7 +259,8 @@ static ino_t inode_of(const char *path)
 
 /* No lock is taken, so that a shelf which can only be read can be verified; an entry that is
  * removed or made anew meanwhile is not judged. */
-static void verify_one(const struct shelf *s, const char *key, json_t *bad)
+static int verify_one(const struct shelf *s, const char *key, const volatile int *stop, json_t *bad,
+                      struct assay_err *err)
 {
     char dir[SHELF_PATH];
     struct assay_err why;
@@ -236,16 +272,19 @@ static void verify_one(const struct shelf *s, const char *key, json_t *bad)
     before = inode_of(dir);
     rc = entry_read(dir, key, &tree, &why);
     if (!rc)
-        rc = entry_compare(dir, tree, &why);
-    if (rc && before && inode_of(dir) == before)
+        rc = entry_compare(dir, tree, stop, &why);
+    if (rc && rc != ASSAY_ESTOP && before && inode_of(dir) == before)
         add_bad(bad, key, tree, why.text);
     json_decref(tree);
+    return rc == ASSAY_ESTOP ? assay_fail(err, rc, "%s", why.text) : ASSAY_OK;
 }
 
-int shelf_verify(const struct shelf *s, const char *key, json_t **bad, struct assay_err *err)
+int shelf_verify(const struct shelf *s, const char *key, const volatile int *stop, json_t **bad,
+                 struct assay_err *err)
 {
-    json_t *keys, *strays = NULL, *one;
+    json_t *keys, *strays = NULL, *all, *one;
     char dir[SHELF_PATH];
+    int rc = ASSAY_OK;
     size_t i;
 
     if (key && shelf_check_key(key, err))
@@ -256,13 +295,18 @@ int shelf_verify(const struct shelf *s, const char *key, json_t **bad, struct as
             return assay_fail(err, ASSAY_EUSAGE, "the shelf has no entry %.12s", key);
     }
     keys = key ? json_pack("[s]", key) : shelf_keys(s, &strays);
-    *bad = json_array();
-    json_array_foreach(keys, i, one) verify_one(s, json_string_value(one), *bad);
+    all = json_array();
+    json_array_foreach(keys, i, one) if (!rc) rc =
+        verify_one(s, json_string_value(one), stop, all, err);
     json_array_foreach(strays, i, one)
-        add_bad(*bad, json_string_value(one), NULL, "does not belong to the shelf");
+        add_bad(all, json_string_value(one), NULL, "does not belong to the shelf");
     json_decref(strays);
     json_decref(keys);
-    return ASSAY_OK;
+    if (rc)
+        json_decref(all);
+    else
+        *bad = all;
+    return rc;
 }
 
 /* ---- removing ---- */

@@ -1,8 +1,13 @@
 /* The list of other people's recipes, read and shown; see sources.h. */
 #include "flow/sources.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/tree.h"
@@ -80,24 +85,78 @@ char *source_dir(const json_t *row)
     return below;
 }
 
-json_t *sources_folders(struct assay_err *err)
+void sources_let_go(struct sources_hold *hold)
 {
-    json_t *list, *folders, *row;
+    for (size_t i = 0; i < hold->count; i++)
+        close(hold->locks[i]);
+    free(hold->locks);
+    *hold = (struct sources_hold){0};
+}
+
+/* Whether dir is there, and stays.  Where a file system has no locks nothing can be updated either.
+ */
+static bool hold_folder(struct sources_hold *hold, const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), *locks;
+    struct stat mine, there;
+
+    locks = realloc(hold->locks, (hold->count + 1) * sizeof(*locks));
+    if (locks)
+        hold->locks = locks;
+    while (fd >= 0 && flock(fd, LOCK_SH) && errno == EINTR)
+        ;
+    if (locks && fd >= 0 && !fstat(fd, &mine) && !stat(dir, &there) &&
+        mine.st_ino == there.st_ino) {
+        hold->locks[hold->count++] = fd;
+        return true;
+    }
+    if (fd >= 0)
+        close(fd);
+    return false;
+}
+
+/* The folders of a list; whether all that shall be held are. */
+static bool folders_of(const json_t *list, struct sources_hold *hold, json_t *folders)
+{
+    bool held = true;
+    json_t *row;
     size_t i;
 
-    if (sources_read(&list, err))
-        return NULL;
-    folders = json_array();
     json_array_foreach(list, i, row)
     {
         char *dir = source_dir(row), *folder = dir ? source_recipes(dir) : NULL;
 
+        if (hold && dir && json_object_get(row, "url"))
+            held = hold_folder(hold, dir) && held;
         if (folder)
             json_array_append_new(folders, json_string(folder));
         free(folder);
         free(dir);
     }
-    json_decref(list);
+    return held;
+}
+
+/* What is gone when it is to be held was updated or removed since the list was read: then the list
+ * is another.  What is gone for good is left out by those who look into it. */
+json_t *sources_folders(struct sources_hold *hold, struct assay_err *err)
+{
+    json_t *list = NULL, *before = NULL, *folders = NULL;
+    bool held = false;
+
+    while (!held && !sources_read(&list, err)) {
+        json_decref(folders);
+        folders = json_array();
+        held = folders_of(list, hold, folders) || json_equal(list, before);
+        if (!held)
+            sources_let_go(hold);
+        json_decref(before);
+        before = list;
+    }
+    json_decref(before);
+    if (!held) {
+        json_decref(folders);
+        folders = NULL;
+    }
     return folders;
 }
 

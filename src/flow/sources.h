@@ -10,8 +10,10 @@
  * itself.
  *
  * A source is there when the list says so: what else lies in <config>/recipe-sources was left by a
- * process that was killed, and the next call that changes something removes it.  Such calls hold a
- * lock on that folder.  While git runs signals are watched (get.h): add and update are one at a
+ * process that was killed, or is read by others still, and the next call that changes something
+ * removes it.  Such calls hold a lock on that folder; who reads holds a shared one on the folder of
+ * each repository, which is never changed, so that all of a plan is of one commit.  Locks (flock)
+ * end with their process.  While git runs signals are watched (get.h): add and update are one at a
  * time in a process. */
 #ifndef FLOW_SOURCES_H
 #define FLOW_SOURCES_H
@@ -20,8 +22,15 @@
 
 #include "assay/types.h"
 
-/* The folders of their recipes: an array of texts; NULL, with err: the list cannot be read. */
-json_t *sources_folders(struct assay_err *err);
+/* Keeps what git fetched in its place while its recipes are used. */
+struct sources_hold {
+    int *locks;
+    size_t count;
+};
+void sources_let_go(struct sources_hold *hold);
+/* The folders of their recipes: an array of texts; NULL, with err: the list cannot be read.  hold:
+ * in any case for sources_let_go, all 0 before; NULL: they are only named. */
+json_t *sources_folders(struct sources_hold *hold, struct assay_err *err);
 
 /* Each as it is listed. */
 int sources_read(json_t **rows, struct assay_err *err);

@@ -1,7 +1,8 @@
 /* Changing the list of other people's recipes; see sources.h.
  *
  *   add, update:  fetch to <config>/recipe-sources/.new-XXXXXX -> look at its recipes -> rename to
- *                 NAME-COMMIT -> write the list
+ *                 NAME-COMMIT, or where that is taken NAME-COMMIT-2 … -> write the list -> remove
+ *                 what nobody reads of what it no longer names
  * A source that the list does not name yet is as if it were not there. */
 #include <dirent.h>
 #include <errno.h>
@@ -44,6 +45,21 @@ static int take_lock(struct change *c, struct assay_err *err)
               : ASSAY_OK;
 }
 
+/* Takes a folder away that nobody reads; first its name, so that it is found whole or not at all.
+ */
+static void remove_unread(const struct change *c, const char *name)
+{
+    char *path = file_join(c->dir, name), *gone = text_format("%s/.old-%s", c->dir, name);
+    int fd = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (path && gone && !(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)))
+        file_remove_tree(*name == '.' || rename(path, gone) ? path : gone, NULL);
+    if (fd >= 0)
+        close(fd);
+    free(gone);
+    free(path);
+}
+
 /* Removes what the list does not name. */
 static void sweep(const struct change *c)
 {
@@ -54,13 +70,11 @@ static void sweep(const struct change *c)
 
     while (d && (entry = readdir(d))) {
         bool named = !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..");
-        char *path = NULL;
 
         json_array_foreach(c->list, i, row) named =
             named || !strcmp(tree_text(row, "folder", ""), entry->d_name);
-        if (!named && (path = file_join(c->dir, entry->d_name)))
-            file_remove_tree(path, NULL);
-        free(path);
+        if (!named)
+            remove_unread(c, entry->d_name);
     }
     if (d)
         closedir(d);
@@ -153,6 +167,24 @@ static int take(struct change *c, json_t *row, const char *own, char **dir, json
     return rc;
 }
 
+/* A name that no folder has: of what is there somebody may read. */
+static char *new_name(const struct change *c, const json_t *row)
+{
+    char *name = NULL, *path = NULL, more[16] = "";
+    int i = 1;
+
+    do {
+        free(name);
+        free(path);
+        name = text_format("%s-%.12s%s", tree_text(row, "name", ""), tree_text(row, "commit", ""),
+                           more);
+        path = name ? file_join(c->dir, name) : NULL;
+        snprintf(more, sizeof(more), "-%d", ++i);
+    } while (path && file_exists(path));
+    free(path);
+    return name;
+}
+
 /* Puts what was fetched where the list will say that it is. */
 static int settle(struct change *c, json_t *row, const char *dir, struct assay_err *err)
 {
@@ -161,11 +193,11 @@ static int settle(struct change *c, json_t *row, const char *dir, struct assay_e
 
     if (!c->temp)
         return ASSAY_OK;
-    name = text_format("%s-%.12s", tree_text(row, "name", ""), tree_text(row, "commit", ""));
+    name = new_name(c, row);
     target = name ? file_join(c->dir, name) : NULL;
     if (!target)
         rc = no_memory(err);
-    if (!rc && !(rc = file_remove_tree(target, err)) && rename(dir, target))
+    else if (rename(dir, target))
         rc =
             assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", target, strerror(errno));
     if (!rc)

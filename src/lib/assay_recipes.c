@@ -270,7 +270,7 @@ int assay_cache_verify(const char *cache, const char *entry, char **result, stru
     if (!rc && entry)
         rc = shelf_named(&s, entry, key, err);
     if (!rc)
-        rc = shelf_verify(&s, entry ? key : NULL, &bad, err);
+        rc = shelf_verify(&s, entry ? key : NULL, NULL, &bad, err);
     return rc ? rc
               : border_give(
                     json_pack("{s:b, s:o}", "whole", json_array_size(bad) == 0, "damaged", bad),

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "data/bench_host.h"
 #include "engine/host.h"
 
 #define CHUNK      48

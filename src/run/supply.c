@@ -50,7 +50,7 @@ static json_t *steps_of(const struct plan *p)
         if (!plan_has_work(n))
             continue;
         size_text(n, size);
-        json_array_append_new(steps, n->state == PLAN_VERIFY
+        json_array_append_new(steps, n->state == PLAN_VERIFY || n->state == PLAN_CHECK
                                          ? json_sprintf("verify %s in %s", n->id, n->root)
                                      : n->fetches ? json_sprintf("fetch %s, %s", n->id, size)
                                                   : json_sprintf("make %s", n->id));
@@ -108,7 +108,7 @@ static int look(const char *cache, const char *recipe, const char *output, const
                         output);
     else if (!(*path = strdup(place)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    else if (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_LACKING)
+    else if (n->state != PLAN_THERE && n->state != PLAN_FOUND && n->state != PLAN_HAVE)
         json_array_append_new(out->get,
                               json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p)));
     else if ((rc = hold_node(&p, n, hold, err))) {

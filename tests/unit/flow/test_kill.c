@@ -136,7 +136,7 @@ static void must_be_clean(size_t entries)
     json_t *bad = NULL, *list;
 
     assert_int_equal(shelf_open(dir, &s, &err), 0);
-    assert_int_equal(shelf_verify(&s, NULL, &bad, &err), 0);
+    assert_int_equal(shelf_verify(&s, NULL, NULL, &bad, &err), 0);
     if (json_array_size(bad))
         fail_msg("%s", json_dumps(bad, 0));
     json_decref(bad);

@@ -114,7 +114,7 @@ static size_t bad_count(void)
     json_t *bad = NULL;
     size_t n;
 
-    assert_int_equal(shelf_verify(&shelf, NULL, &bad, &err), 0);
+    assert_int_equal(shelf_verify(&shelf, NULL, NULL, &bad, &err), 0);
     n = json_array_size(bad);
     json_decref(bad);
     return n;
@@ -235,6 +235,46 @@ static void test_changed_byte_is_noticed_and_made_again(void **state)
     assert_int_equal(names_in("tmp"), 0);
 }
 
+static void test_hashing_hears_stop(void **state)
+{
+    const volatile int stop = 1;
+    struct shelf_entry e;
+    json_t *bad = NULL;
+
+    (void)state;
+    make(1, 100);
+    assert_int_equal(shelf_verify(&shelf, NULL, &stop, &bad, &err), ASSAY_ESTOP);
+    assert_null(bad);
+    assert_int_equal(shelf_begin(&shelf, key_of(2), &stop, &e, &err), 0);
+    put(e.dir, "two", "2");
+    assert_int_equal(shelf_commit(&shelf, &e, NULL, &err), ASSAY_ESTOP);
+    assert_string_equal(err.text, "interrupted");
+    assert_false(is_there(2));
+    assert_int_equal(names_in("tmp") + names_in("parts") + names_in("locks"), 0);
+}
+
+static void test_noted_by_what_it_was_checked(void **state)
+{
+    char *files;
+
+    (void)state;
+    make(1, 100);
+    files = found(1);
+    assert_false(shelf_is_noted(files, key_of(3)));
+    shelf_note(files, key_of(3));
+    shelf_note(files, key_of(4));
+    assert_true(shelf_is_noted(files, key_of(3)));
+    assert_true(shelf_is_noted(files, key_of(4)));
+    assert_false(shelf_is_noted(files, key_of(5)));
+    assert_int_equal(bad_count(), 0);
+    free(files);
+    write_into(1, "a/one.txt", "y", false);
+    make(1, 100); /* what is made anew was not checked */
+    files = found(1);
+    assert_false(shelf_is_noted(files, key_of(3)));
+    free(files);
+}
+
 static void test_touched_file_is_still_good(void **state)
 {
     (void)state;
@@ -252,7 +292,7 @@ static void test_hidden_change_is_for_verify(void **state)
     make(1, 100);
     write_into(1, "a/one.txt", "y", true);
     assert_true(is_there(1)); /* sizes, times and inodes are the same */
-    assert_int_equal(shelf_verify(&shelf, key_of(1), &bad, &err), 0);
+    assert_int_equal(shelf_verify(&shelf, key_of(1), NULL, &bad, &err), 0);
     assert_int_equal(json_array_size(bad), 1);
     assert_non_null(strstr(tree_text(json_array_get(bad, 0), "why", ""), "a/one.txt"));
     json_decref(bad);
@@ -768,6 +808,8 @@ int main(void)
                                        CASE(test_found_when_made_meanwhile),
                                        CASE(test_abandoned_is_gone_but_for_parts),
                                        CASE(test_changed_byte_is_noticed_and_made_again),
+                                       CASE(test_hashing_hears_stop),
+                                       CASE(test_noted_by_what_it_was_checked),
                                        CASE(test_touched_file_is_still_good),
                                        CASE(test_hidden_change_is_for_verify),
                                        CASE(test_verify_finds_every_kind_of_damage),
