@@ -53,7 +53,7 @@ struct rows {
 /* Finds the form in the folder (NULL: synthetic, `count` pairs). */
 int rows_open(const char *folder, uint64_t seed, uint64_t count, const struct model *m,
               struct rows *r, struct assay_err *err);
-/* Raw logs become the cache's rows. */
+/* Raw logs become the cache's rows; the check sums of arrays are compared, once. */
 int rows_prepare(struct rows *r, const struct assay_benchmark_config *config,
                  struct assay_err *err);
 /* Rows [from, from + n) to dense[n][13], indices[n][hot] and labels[n].  After prepare; any thread.

@@ -4,14 +4,17 @@
  *   DIR/day_23 (or the only day_23_*) version 1, raw: its first half, and the dictionary beside it;
  *                                     becomes a cache of blocks of CRITEO_BLOCK rows of 40 int32
  *   DIR/day_23_dense.npy, day_23_labels.npy, day_23_sparse_multi_hot.npz
- *                                     DLRM-v2: mapped; their first half
+ *                                     DLRM-v2: mapped; their first half; the archive's check sums
+ *                                     are compared once
  *
  * The data set's hash is of name, size and 64 pieces of 64 KiB spread over each file: the whole is
  * 14 to 150 GB, and is not read for it. */
 #include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -124,6 +127,55 @@ static int fill_first(void *ctx, uint32_t worker, uint64_t index, void *const *m
     return rc ? rc : fill_block(ctx, worker, index, memory, err);
 }
 
+/* ---- preparing ---- */
+
+static int check_member(void *ctx, uint32_t worker, uint64_t index, void *const *memory,
+                        struct assay_err *err)
+{
+    const struct rows *r = ctx;
+    char name[16];
+
+    (void)worker;
+    snprintf(name, sizeof(name), "%d.npy", (int)index);
+    *(int32_t *)memory[0] = 1;
+    return npz_check(&r->sparse, name, err);
+}
+
+/* The arrays are mapped, and a run reads what its samples need of them.  So their check sums, for
+ * which tens of GB are read, are compared at the first preparation only: a cache file of one number
+ * a member remembers that it was done for this file, as it was last written. */
+static int check_arrays(struct rows *r, const struct assay_benchmark_config *config,
+                        struct assay_err *err)
+{
+    struct assay_tensor_spec done = {.name = "checked", .dtype = ASSAY_I32, .rank = 1, .dims = {1}};
+    char text[HASH_HEX + 80], key[HASH_HEX];
+    struct cache_spec spec = {.dir = config->cache_dir,
+                              .name = "dlrm-checked",
+                              .key = key,
+                              .count = CRITEO_CATEGORIES,
+                              .input_count = 1,
+                              .inputs = &done,
+                              .threads = config->threads,
+                              .fill = check_member,
+                              .ctx = r,
+                              .progress = config->progress,
+                              .progress_ctx = config->progress_ctx,
+                              .stop = config->stop};
+    struct cache *cache = NULL;
+    struct stat file;
+    int rc;
+
+    if (stat(r->sparse.map.path, &file))
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", r->sparse.map.path,
+                          strerror(errno));
+    snprintf(text, sizeof(text), "dlrm-checked 1 %s %lld.%09ld", r->hash,
+             (long long)file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+    hash_bytes(text, strlen(text), key);
+    rc = cache_open(&spec, &cache, err);
+    cache_close(cache);
+    return rc;
+}
+
 int rows_prepare(struct rows *r, const struct assay_benchmark_config *config, struct assay_err *err)
 {
     struct assay_tensor_spec block = {
@@ -143,6 +195,8 @@ int rows_prepare(struct rows *r, const struct assay_benchmark_config *config, st
     char key[HASH_HEX];
     int i, rc;
 
+    if (r->sparse.map.data)
+        return check_arrays(r, config, err);
     if (!r->raw.map.data || r->cache)
         return ASSAY_OK;
     text_init(&text, 4096);

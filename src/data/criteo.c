@@ -314,7 +314,7 @@ static int read_one(const char *folder, int category, struct criteo_ids *ids, st
                         "day_fea_dict_0.npz … day_fea_dict_25.npz, which the official "
                         "pre-processing makes of all 24 days (or give input.ids: modulo)",
                         path);
-    if (!rc && !(rc = npz_open(path, &z, err)) &&
+    if (!rc && !(rc = npz_open(path, &z, err)) && !(rc = npz_check(&z, "unique.npy", err)) &&
         !(rc = npz_member(&z, "unique.npy", &t, &owned, err)))
         rc = fill_places(&t, path, ids->range, ids->place[category], err);
     free(owned);

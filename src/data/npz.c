@@ -90,7 +90,7 @@ void npz_close(struct npz *z)
 
 struct member {
     uint64_t packed, bytes, at; /* at: of its local header */
-    uint32_t method;
+    uint32_t method, crc;
 };
 
 /* Sizes and place that do not fit 32 bits stand in the extra field 1, in this order. */
@@ -129,7 +129,7 @@ static int find_member(const struct npz *z, const char *name, struct member *m,
         if (n != strlen(name) || memcmp(p + MEMBER_BYTES, name, n) != 0)
             continue;
         *m = (struct member){number(p + 20, 4), number(p + 24, 4), number(p + 42, 4),
-                             (uint32_t)number(p + 10, 2)};
+                             (uint32_t)number(p + 10, 2), (uint32_t)number(p + 16, 4)};
         widen(p + MEMBER_BYTES + n, extra, m);
         return ASSAY_OK;
     }
@@ -162,32 +162,64 @@ static int inflate_all(const struct npz *z, const uint8_t *from, const struct me
     return rc == Z_STREAM_END && !left ? ASSAY_OK : damaged(z, "a member does not unpack", err);
 }
 
-int npz_member(const struct npz *z, const char *name, struct assay_tensor *view, void **owned,
-               struct assay_err *err)
+/* The member, and its bytes as they lie in the file. */
+static int locate(const struct npz *z, const char *name, struct member *m, const uint8_t **data,
+                  struct assay_err *err)
 {
-    const uint8_t *p, *data;
-    struct member m = {0};
+    const uint8_t *p;
     uint64_t at;
-    int rc = find_member(z, name, &m, err);
+    int rc = find_member(z, name, m, err);
 
-    *owned = NULL;
     if (rc)
         return rc;
-    if (!(p = record(z, m.at, LOCAL_BYTES, LOCAL)))
+    if (!(p = record(z, m->at, LOCAL_BYTES, LOCAL)))
         return damaged(z, "a member's header", err);
-    at = m.at + LOCAL_BYTES + number(p + 26, 2) + number(p + 28, 2);
-    if (at > z->map.bytes || m.packed > z->map.bytes - at ||
-        (m.method == STORED && m.packed != m.bytes))
+    at = m->at + LOCAL_BYTES + number(p + 26, 2) + number(p + 28, 2);
+    if (at > z->map.bytes || m->packed > z->map.bytes - at ||
+        (m->method == STORED && m->packed != m->bytes))
         return damaged(z, "a member's size", err);
-    if (m.method != STORED && m.method != DEFLATED)
+    if (m->method != STORED && m->method != DEFLATED)
         return assay_fail(err, ASSAY_EFAIL,
                           "%s: '%s' is packed by method %u; wanted: stored or "
                           "deflated",
-                          z->map.path, name, m.method);
-    data = z->map.data + at;
-    if (m.method == DEFLATED) {
+                          z->map.path, name, m->method);
+    *data = z->map.data + at;
+    return ASSAY_OK;
+}
+
+static int check_sum(const struct npz *z, const char *name, const struct member *m,
+                     const uint8_t *data, struct assay_err *err)
+{
+    if (crc32_z(0, data, m->bytes) == m->crc)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s: '%s' is damaged: its check sum is not the one that the file says; get "
+                      "the file again",
+                      z->map.path, name);
+}
+
+int npz_check(const struct npz *z, const char *name, struct assay_err *err)
+{
+    struct member m = {0};
+    const uint8_t *data;
+    int rc = locate(z, name, &m, &data, err);
+
+    return rc || m.method != STORED ? rc : check_sum(z, name, &m, data, err);
+}
+
+int npz_member(const struct npz *z, const char *name, struct assay_tensor *view, void **owned,
+               struct assay_err *err)
+{
+    const uint8_t *data;
+    struct member m = {0};
+    int rc = locate(z, name, &m, &data, err);
+
+    *owned = NULL;
+    if (!rc && m.method == DEFLATED) {
         rc = inflate_all(z, data, &m, owned, err);
         data = *owned;
+        if (!rc)
+            rc = check_sum(z, name, &m, data, err);
     }
     if (!rc)
         rc = npy_parse(data, m.bytes, z->map.path, view, err);

@@ -15,9 +15,14 @@ int npz_open(const char *path, struct npz *z, struct assay_err *err);
 /* Its second half: finds the list in what is mapped (for fuzzing: in any memory). */
 int npz_index(struct npz *z, struct assay_err *err);
 /* The array of a member ("unique.npy").  Stored: a view into the file, at any address (not
- * aligned). Deflated: *owned is its memory, for free(). */
+ * aligned), of which only the array's header was read.  Deflated: *owned is its memory, for free(),
+ * and its check sum was compared. */
 int npz_member(const struct npz *z, const char *name, struct assay_tensor *view, void **owned,
                struct assay_err *err);
+/* Reads a stored member whole and compares its check sum (of a deflated one npz_member does). Apart
+ * from npz_member: arrays can be tens of GB that are mapped to be read in parts, so the caller says
+ * when. */
+int npz_check(const struct npz *z, const char *name, struct assay_err *err);
 void npz_close(struct npz *z);
 
 #endif

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -139,8 +140,16 @@ def check_multi_hot(folder):
         print("multi-hot", logit, record["accuracy"]["line"])
     short = write_model(folder, "short", more=more.replace("3, 2", "2, 3"), rows=50)
     beyond = write_model(folder, "beyond", more=more, rows=49, ids="dictionary")
-    for model, why in ((short, "0.npy is int32 [301,3]; wanted: int32 [301,2] (input.hots)"),
-                       (beyond, "category 0 has 49, and its table has 49 rows (input.rows)")):
+    damaged = shutil.copytree(data, os.path.join(folder, "damaged"))
+    with open(os.path.join(damaged, "day_23_sparse_multi_hot.npz"), "r+b") as f:
+        f.seek(f.read().index(b"PK\1\2") - 1)  # the last member ends where the list of members begins
+        last = f.read(1)
+        f.seek(-1, 1)
+        f.write(bytes([last[0] ^ 1]))
+    for model, data, why in (
+            (short, data, "0.npy is int32 [301,3]; wanted: int32 [301,2] (input.hots)"),
+            (beyond, data, "category 0 has 49, and its table has 49 rows (input.rows)"),
+            (model, damaged, "damaged/day_23_sparse_multi_hot.npz: '25.npy' is damaged: its check sum is not")):
         said = call("samples", "dlrm", "--model", model, "--dataset", data, "--index", "0", "--output",
                     os.path.join(folder, "x.npy"), code=3).stderr
         if why not in said:

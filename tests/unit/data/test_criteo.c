@@ -235,6 +235,48 @@ static void arrays_are_as_by_numpy(void **state)
     mapped_close(&m);
 }
 
+/* A bit of the values, or of the check sum in the list of members, is another. */
+static void damaged_members_are_named(void **state)
+{
+    static const struct {
+        const char *file, *member, *why;
+        size_t back; /* the byte that changes, from the end; 0: the array's last */
+    } cases[] = {
+        {"/multi-hot/day_23_sparse_multi_hot.npz", "25.npy", "'25.npy' is damaged", 0},
+        {"/raw/day_fea_dict_0.npz", "unique.npy", "'unique.npy' is damaged", 22 + 46 + 10 - 16},
+    };
+    struct assay_tensor t;
+    struct assay_err err;
+    void *owned;
+    char *data;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct npz z = {.map = {.path = "x.npz"}};
+        char path[512];
+
+        snprintf(path, sizeof(path), "%s%s", GOLDEN, cases[i].file);
+        assert_int_equal(file_read(path, 1 << 20, &data, &z.map.bytes, &err), 0);
+        z.map.data = (uint8_t *)data;
+        assert_int_equal(npz_index(&z, &err), 0);
+        assert_int_equal(npz_check(&z, cases[i].member, &err), 0);
+        assert_int_equal(npz_member(&z, cases[i].member, &t, &owned, &err), 0);
+        if (owned)
+            data[z.map.bytes - cases[i].back] ^= 1;
+        else
+            ((uint8_t *)t.data)[t.bytes - 1] ^= 1;
+        free(owned);
+        owned = NULL;
+        if (!npz_check(&z, cases[i].member, &err) &&
+            !npz_member(&z, cases[i].member, &t, &owned, &err))
+            fail_msg("%s: nothing is wrong with it", path);
+        if (!strstr(err.text, cases[i].why))
+            fail_msg("%s", err.text);
+        free(data);
+    }
+}
+
 static void refused_arrays(void **state)
 {
     static const struct {
@@ -419,6 +461,7 @@ int main(void)
         cmocka_unit_test(binary_rows_are_the_same),
         cmocka_unit_test(real_rows_are_as_by_python),
         cmocka_unit_test(arrays_are_as_by_numpy),
+        cmocka_unit_test(damaged_members_are_named),
         cmocka_unit_test(refused_arrays),
         cmocka_unit_test(lengths_are_as_by_numpy),
         cmocka_unit_test(trace_is_the_official_one),
