@@ -16,7 +16,8 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/jit/ir/alias_analysis.h>
 #include <torch/csrc/jit/passes/inliner.h>
-#include <torch/csrc/jit/serialization/import.h>
+
+#include "mapped.h"
 
 namespace assay_torch
 {
@@ -454,7 +455,7 @@ void prepare(graph &g, const torch_ask &ask)
 void read_file(graph &g, const char *path, torch::jit::ExtraFilesMap &extra)
 {
     try {
-        g.module = torch::jit::load(path, g.where.device, extra);
+        g.module = mapped_load(path, g.where.device, extra);
     } catch (const std::exception &e) {
         std::string why = first_line(e);
 
