@@ -11,6 +11,7 @@
 #include "lib/compare.h"
 #include "lib/reference.h"
 #include "report/compare.h"
+#include "report/format.h"
 #include "run/run.h"
 
 #define LIMIT_S 14400
@@ -57,11 +58,13 @@ static void say_last(const json_t *last)
 /* "A  the official reference  1f3a…  24.9 samples/s" */
 static void say_run(const char *side, const char *whose, const json_t *record)
 {
+    char value[64];
     const json_t *accuracy = json_object_get(record, "accuracy");
     const json_t *of = json_is_object(accuracy) ? accuracy : json_object_get(record, "performance");
 
-    printf("%s  %-22s  %s  %.6g %s  %s\n", side, whose, tree_text(record, "id", "?"),
-           tree_real(of, "value", NAN), tree_text(of, "unit", ""), tree_text(of, "metric", ""));
+    format_value(value, tree_real(of, "value", NAN), tree_text(of, "unit", ""));
+    printf("%s  %-22s  %s  %s  %s\n", side, whose, tree_text(record, "id", "?"), value,
+           tree_text(of, "metric", ""));
 }
 
 static json_t *brief(const json_t *record)
@@ -70,6 +73,16 @@ static json_t *brief(const json_t *record)
                      json_object_get(json_object_get(record, "verdict"), "word"), "accuracy",
                      json_object_get(record, "accuracy"), "performance",
                      json_object_get(record, "performance"));
+}
+
+static void say_reasons(const json_t *record)
+{
+    const json_t *verdict = json_object_get(record, "verdict"), *reason;
+    size_t i;
+
+    json_array_foreach(json_object_get(verdict, "reasons"), i, reason)
+        cli_warn("the official reference's run is %s: %s", tree_text(verdict, "word", "?"),
+                 json_string_value(reason));
 }
 
 /* A is the reference. */
@@ -81,6 +94,7 @@ static int compare_both(struct cli_input *in, const json_t *own, const json_t *r
     json_t *comparison = NULL;
     struct assay_err err;
 
+    say_reasons(reference);
     if (lib_compare(&ask, &with, &comparison, &err))
         return cli_fail(&err);
     if (cli_wants_json(in))
@@ -128,12 +142,15 @@ static int cmd_reference(struct cli_input *in)
     struct lib_reference_ask ask = {
         .s = &in->settings, .words = words, .offline = cli_value(in, "offline") != NULL};
     struct assay_err err;
-    int64_t limit = LIMIT_S;
+    int64_t limit = LIMIT_S, expected = 0;
     json_t *plan;
     int rc = cli_value_int(in, "limit-s", 0, 10000000, &limit);
 
+    if (!rc)
+        rc = cli_value_int(in, "expected-qps", 1, 1000000000, &expected);
     if (rc)
         return rc;
+    ask.expected_qps = (double)expected;
     cli_values(in, "argument", words);
     ask.limit_s = (double)limit;
     if (settings_set(&in->settings, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err) ||
@@ -154,6 +171,9 @@ static const struct cli_option options[] = {
     {"argument", 0, "WORD", NULL, NULL,
      "one more argument for the reference's program (--argument=--max-batchsize --argument=1); may "
      "be given again"},
+    {"expected-qps", 0, "QPS", NULL, NULL,
+     "Offline: the rate that the reference's number of samples follows from; default: what our "
+     "warm-up found of ours"},
     {"limit-s", 0, "S", NULL, NULL,
      "end the reference after this time; default: 14400, 4 hours; 0: no limit"},
     CLI_SUPPLY_OPTION,

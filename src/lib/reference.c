@@ -114,18 +114,22 @@ static int write_list(struct beside *b, int64_t count, struct assay_err *err)
 static int write_conf(struct beside *b, const json_t *own, struct assay_err *err)
 {
     char *from = file_join(tree_text(own, "folder", ""), "user.conf"), *text = NULL;
-    char *to = file_join(b->work, "user.conf"), *all = NULL;
+    char *to = file_join(b->work, "user.conf");
+    struct text all;
     int rc = from && to ? file_read(from, 1 << 20, &text, NULL, err)
                         : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc) {
-        all = text_format(
-            "%s%s.*.performance_sample_count_override = %lld\n", text, b->r.loadgen_model,
-            (long long)tree_int(json_object_get(own, "dataset"), "performance_samples", 0));
-        rc = all ? file_write_whole(to, all, strlen(all), err)
-                 : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+        text_init(&all, 1 << 20);
+        text_addf(&all, "%s%s.*.performance_sample_count_override = %lld\n", text,
+                  b->r.loadgen_model,
+                  (long long)tree_int(json_object_get(own, "dataset"), "performance_samples", 0));
+        if (b->ask->expected_qps > 0 && b->s.scenario == OFFLINE)
+            text_addf(&all, "%s.Offline.target_qps = %g\n", b->r.loadgen_model,
+                      b->ask->expected_qps);
+        rc = file_write_whole(to, all.s, all.len, err);
+        text_release(&all);
     }
-    free(all);
     free(text);
     free(from);
     free(to);

@@ -14,6 +14,7 @@ struct lib_reference_ask {
     const struct settings *s;
     const char *const *words; /* further arguments of the reference's program; NULL-terminated */
     double limit_s;           /* for its run; 0: none */
+    double expected_qps;      /* Offline: of the reference; 0: as ours */
     bool offline;
 };
 

@@ -79,7 +79,7 @@ static const struct reference references[] = {
      "language/bert/run.py",
      bert_args,
      bert_env,
-     {{"output", "kind", "split"}},
+     {{"output", "kind", "split"}, {"input", "ids", "input_ids"}},
      NULL,
      NULL,
      NULL},
