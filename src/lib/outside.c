@@ -113,7 +113,7 @@ static int run_in(struct heard *h, struct assay_err *err)
     struct outside *o = h->of;
     const char *path = getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin";
     char *env[MOST_ENV + 1] = {text_format("PATH=%s", path), text_format("TMPDIR=%s", o->dir),
-                               (char *)"LC_ALL=C.UTF-8",     (char *)"PYTHONDONTWRITEBYTECODE=1",
+                               (char *)"LC_ALL=C.UTF-8", (char *)"PYTHONDONTWRITEBYTECODE=1",
                                (char *)"PYTHONUNBUFFERED=1"};
     struct tool t = {.argv = o->argv,
                      .env = env,

@@ -87,8 +87,8 @@ static bool is_logged(const json_t *row, const json_t *x, const json_t *y)
 {
     double a = json_number_value(x), b = json_number_value(y);
 
-    return json_is_number(x) && json_is_number(y) &&
-           !strcmp(tree_text(row, "origin", ""), "log") && fabs(a - b) <= 1e-5 * fabs(b);
+    return json_is_number(x) && json_is_number(y) && !strcmp(tree_text(row, "origin", ""), "log") &&
+           fabs(a - b) <= 1e-5 * fabs(b);
 }
 
 static bool is_compared(const char *name)
