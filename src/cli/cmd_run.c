@@ -62,7 +62,7 @@ static void print_missing(const json_t *missing)
     }
 }
 
-static void print_plan(const json_t *plan)
+void cli_run_print(const json_t *plan)
 {
     const json_t *model = json_object_get(plan, "model"),
                  *dataset = json_object_get(plan, "dataset");
@@ -94,13 +94,12 @@ static int dry_run(const struct settings *s)
         return cli_fail(&err);
     if (s->json)
         return cli_json(plan, "plan");
-    print_plan(plan);
+    cli_run_print(plan);
     json_decref(plan);
     return EXIT_OK;
 }
 
-/* What a script does next, by what is in the record. */
-static int exit_for(const json_t *record)
+int cli_run_exit(const json_t *record)
 {
     const char *status = tree_text(record, "status", "error");
     const json_t *verdict = json_object_get(record, "verdict");
@@ -173,7 +172,7 @@ static int cmd_run(struct cli_input *in)
         return code;
     if (run_job(s, in->argc, in->argv, &record, &err))
         return cli_fail(&err);
-    code = exit_for(record);
+    code = cli_run_exit(record);
     if (code == EXIT_COULD_NOT || code == EXIT_INTERRUPTED)
         cli_warn("%s", tree_text(json_object_get(record, "error"), "text", "the run failed"));
     if (s->json)

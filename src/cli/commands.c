@@ -10,6 +10,7 @@
     ROW(explore)                                                                                   \
     ROW(compare)                                                                                   \
     ROW(reproduce)                                                                                 \
+    ROW(reference)                                                                                 \
     ROW(report)                                                                                    \
     ROW(export)                                                                                    \
     ROW(import)                                                                                    \

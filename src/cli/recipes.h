@@ -46,6 +46,10 @@ int cli_supply(const struct cli_input *in, const json_t *get);
 /* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */
 void cli_first_print(const json_t *plan, FILE *out);
 
+/* cmd_run.c: run_plan's plan for a person, and what a script does next by what is in the record. */
+void cli_run_print(const json_t *plan);
+int cli_run_exit(const json_t *record);
+
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
 

@@ -1,6 +1,7 @@
 /* Two records side by side: one row of a table a member, and loops over settings and facts. */
 #include "report/differ.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -81,6 +82,15 @@ static bool same_number(const json_t *a, const json_t *b)
     return json_is_number(a) && json_is_number(b) && json_number_value(a) == json_number_value(b);
 }
 
+/* LoadGen's log has six digits of a number. */
+static bool is_logged(const json_t *row, const json_t *x, const json_t *y)
+{
+    double a = json_number_value(x), b = json_number_value(y);
+
+    return json_is_number(x) && json_is_number(y) && !strcmp(tree_text(row, "origin", ""), "log") &&
+           fabs(a - b) <= 1e-5 * fabs(b);
+}
+
 static bool is_compared(const char *name)
 {
     for (const char *const *n = not_compared; *n; n++)
@@ -106,7 +116,8 @@ static void add_settings(json_t *list, const json_t *a, const json_t *b)
         const json_t *x = json_object_get(row, "value"), *y = json_object_get(other, "value");
 
         /* One that only one of the two Assays knows says nothing about the run. */
-        if (!other || !is_compared(name) || (is_found(row) && is_found(other)) || same_number(x, y))
+        if (!other || !is_compared(name) || (is_found(row) && is_found(other)) ||
+            same_number(x, y) || is_logged(row, x, y) || is_logged(other, x, y))
             continue;
         snprintf(what, sizeof(what), "settings.%s", name);
         add(list, what, "set-up", x, y);
@@ -156,6 +167,17 @@ static void add_facts(json_t *list, const json_t *a, const json_t *b)
     }
 }
 
+/* What a record of LoadGen's logs alone does not know is no difference. */
+static void drop_unknown(json_t *list)
+{
+    for (size_t i = json_array_size(list); i-- > 0;) {
+        const json_t *d = json_array_get(list, i);
+
+        if (json_is_null(json_object_get(d, "a")) || json_is_null(json_object_get(d, "b")))
+            json_array_remove(list, i);
+    }
+}
+
 json_t *differ_records(const json_t *a, const json_t *b)
 {
     json_t *list = json_array();
@@ -178,6 +200,8 @@ json_t *differ_records(const json_t *a, const json_t *b)
         (strcmp(member, "manifest") ? add : add_manifests)(list, what, kind, x, y);
     }
     add_facts(list, json_object_get(a, "system"), json_object_get(b, "system"));
+    if (json_object_get(a, "logs") || json_object_get(b, "logs"))
+        drop_unknown(list);
     return list;
 }
 

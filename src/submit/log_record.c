@@ -240,8 +240,12 @@ static void note_place(struct log_run *r)
         !(folder == SUBMIT_INTERACTIVE && r->terms.scenario == SERVER))
         note(&r->v, "lies in a folder of %s, but the log is of %s", submit_scenario_names[folder],
              logged);
-    note(&r->v, "from LoadGen's logs alone: what ran, on which samples and where, is declared or "
-                "unknown, and was not checked");
+    if (r->ask->origin)
+        note(&r->v, "made by %s, beside a run of ours", r->ask->origin);
+    else
+        note(&r->v,
+             "from LoadGen's logs alone: what ran, on which samples and where, is declared or "
+             "unknown, and was not checked");
 }
 
 static int judge(struct log_run *r, struct assay_err *err)
@@ -476,6 +480,21 @@ static int put_system(struct log_run *r, json_t *record, struct assay_err *err)
     return rc ? assay_fail(err, why.code, "%s", why.text) : ASSAY_OK;
 }
 
+/* What the caller knows better; the log's counts of samples stay. */
+static void put_known(const struct log_run *r, json_t *record)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)r->ask->known, key, value)
+    {
+        if (!strcmp(key, "dataset"))
+            json_object_update(json_object_get(record, key), value);
+        else
+            json_object_set(record, key, value);
+    }
+}
+
 /* ---- all of it ---- */
 
 static int make(struct log_run *r, json_t *record, struct assay_err *err)
@@ -502,7 +521,8 @@ static int make(struct log_run *r, json_t *record, struct assay_err *err)
     put(record, "loadgen",
         json_pack("{s:o, s:s}", "version", tree_string(version), "round", r->terms.round));
     put(record, "settings", settings_json(r));
-    put(record, "logs", json_pack("{s:o}", "folder", tree_string(r->dir)));
+    put(record, "logs",
+        json_pack("{s:o}", "folder", tree_string(r->ask->origin ? r->ask->origin : r->dir)));
     put_things(r, record);
     rc = put_system(r, record, err);
     put(record, "performance", r->mode == MODE_ACCURACY ? NULL : performance_json(r));
@@ -510,6 +530,7 @@ static int make(struct log_run *r, json_t *record, struct assay_err *err)
     put(record, "verdict",
         json_pack("{s:s, s:b, s:O, s:O}", "word", r->v.word, "valid", (int)r->v.valid, "reasons",
                   r->v.reasons, "notes", r->v.notes));
+    put_known(r, record);
     return rc;
 }
 

@@ -129,9 +129,10 @@ static int store_run(struct taking *t, const char *dir, const char *hex, json_t 
     if (rc)
         return rc;
     clock_utc(now);
-    json_object_set_new(
-        record, "foreign",
-        json_pack("{s:o, s:s, s:s}", "file", tree_string(dir), "sha256", hex, "imported", now));
+    json_object_set_new(record, "foreign",
+                        json_pack("{s:o, s:s, s:s}", "file",
+                                  tree_string(t->ask->origin ? t->ask->origin : dir), "sha256", hex,
+                                  "imported", now));
     if (copy_logs(dir, &d, &why)) {
         record_abandon(&d);
         fail_one(t, dir, &why);

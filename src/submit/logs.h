@@ -18,6 +18,10 @@ struct submit_logs_ask {
     const char *round;     /* of load/rounds.h; default: the one of the log's LoadGen */
     const char *engine, *model;
     const char *system; /* a file of facts: YAML `name: value`, or MLPerf's description (JSON) */
+    /* Of a caller who ran it himself: members that stand in the record in the place of those that
+     * the log gives (of "dataset" beside them), and what the record says that it came from. */
+    const json_t *known;
+    const char *origin;
 };
 
 /* *result: {"folder", "imported": [{"id", "folder", "benchmark", "scenario", "mode", "verdict"}],

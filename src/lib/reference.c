@@ -1,0 +1,387 @@
+/* The official Python reference beside our run; see reference.h.
+ *
+ *   our record -> list of samples, user.conf -> reference (process) -> its logs -> record */
+#include "lib/reference.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "lib/outside.h"
+#include "lib/reference_inside.h"
+#include "load/detail.h"
+#include "record/conditions.h"
+#include "record/record.h"
+#include "run/bench.h"
+#include "run/run.h"
+#include "submit/logs.h"
+
+#define MOST_ENV 64
+
+int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struct assay_err *err)
+{
+    const char *requests[3];
+    struct plan_ask what = {.requests = requests, .offline = ask->offline};
+    json_t *run = NULL, *get;
+    struct beside b;
+    struct plan p;
+    int rc = reference_begin(&b, ask, err);
+
+    if (!rc)
+        rc = run_plan(ask->s, &run, err);
+    if (!rc) {
+        reference_requests(&b, requests);
+        what.cache = b.r.cache;
+        rc = plan_make(&what, &p, err);
+        if (!rc) {
+            rc = reference_outputs(&b, &p, err);
+            plan_release(&p);
+        }
+    }
+    if (!rc)
+        rc = reference_names(&b, err);
+    if (!rc) {
+        get = json_deep_copy(json_object_get(run, "get"));
+        json_array_append_new(get, json_string(b.inference));
+        json_array_append_new(get, json_string(b.row->python));
+        *plan = json_pack("{s:O, s:o, s:{s:o, s:o*, s:O}}", "run", run, "get", get, "reference",
+                          "command", reference_command(&b), "score", reference_score_command(&b),
+                          "recipes", b.recipes);
+    }
+    json_decref(run);
+    reference_end(&b);
+    return rc;
+}
+
+/* ---- its run ---- */
+
+/* The first lines of a list. */
+static int cut_lines(const char *from, const char *to, int64_t count, struct assay_err *err)
+{
+    char *text = NULL;
+    size_t len, at = 0;
+    int rc = file_read(from, 1 << 26, &text, &len, err);
+
+    for (; !rc && at < len && count; count--)
+        at += strcspn(text + at, "\n") + 1;
+    if (!rc)
+        rc = file_write_whole(to, text, at < len ? at : len, err);
+    free(text);
+    return rc;
+}
+
+/* The first images of a list in COCO's form; boxes of others are passed over by its readers. */
+static int cut_images(const char *from, const char *to, int64_t count, struct assay_err *err)
+{
+    json_error_t why;
+    json_t *tree = json_load_file(from, 0, &why), *images = json_object_get(tree, "images");
+    int rc = tree ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%s: %s", from, why.text);
+
+    while (!rc && (int64_t)json_array_size(images) > count)
+        json_array_remove(images, json_array_size(images) - 1);
+    if (!rc && json_dump_file(tree, to, JSON_COMPACT))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written", to);
+    json_decref(tree);
+    return rc;
+}
+
+/* The reference ends after --count queries when it is told one, so it is given a shorter list. */
+static int write_list(struct beside *b, int64_t count, struct assay_err *err)
+{
+    bool images = !strcmp(b->row->benchmark, "retinanet");
+    char *to, *from;
+    int rc;
+
+    if (!count || !strcmp(b->row->benchmark, "bert"))
+        return ASSAY_OK;
+    from = strdup(tree_text(b->names, "list", ""));
+    to = file_join(b->work, images ? "list.json" : "list.txt");
+    if (!from || !to)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else
+        rc = (images ? cut_images : cut_lines)(from, to, count, err);
+    reference_name(b, "list", to);
+    free(from);
+    free(to);
+    return rc;
+}
+
+/* The record's user.conf, which has all but what is LoadGen's own default: with the samples that
+ * are in memory, which our harness holds to those that there are. */
+static int write_conf(struct beside *b, const json_t *own, struct assay_err *err)
+{
+    char *from = file_join(tree_text(own, "folder", ""), "user.conf"), *text = NULL;
+    char *to = file_join(b->work, "user.conf");
+    struct text all;
+    int rc = from && to ? file_read(from, 1 << 20, &text, NULL, err)
+                        : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    if (!rc) {
+        text_init(&all, 1 << 20);
+        text_addf(&all, "%s%s.*.performance_sample_count_override = %lld\n", text,
+                  b->r.loadgen_model,
+                  (long long)tree_int(json_object_get(own, "dataset"), "performance_samples", 0));
+        if (b->ask->expected_qps > 0 && b->s.scenario == OFFLINE)
+            text_addf(&all, "%s.Offline.target_qps = %g\n", b->r.loadgen_model,
+                      b->ask->expected_qps);
+        rc = file_write_whole(to, all.s, all.len, err);
+        text_release(&all);
+    }
+    free(text);
+    free(from);
+    free(to);
+    return rc;
+}
+
+/* What it says of samples that it could not answer: it answers them with nothing, and goes on. */
+#define FAILED "failed on contentid="
+
+struct heard {
+    int64_t failed;
+    char first[300];
+};
+
+static void hear_line(void *ctx, char *line)
+{
+    struct heard *h = ctx;
+    const char *at = strstr(line, FAILED);
+
+    if (at && !h->failed++)
+        snprintf(h->first, sizeof(h->first), "%s", at + strlen(FAILED));
+}
+
+/* Words and variables as spawn wants them; both lists and the texts of env for free(). */
+static int spawn_lists(const struct beside *b, const json_t *command, const char *const *more,
+                       char ***argv, char ***env, struct assay_err *err)
+{
+    size_t n = json_array_size(command), i = 0;
+    json_t *v;
+
+    *argv = calloc(n + 1, sizeof(**argv));
+    *env = calloc(MOST_ENV, sizeof(**env));
+    if (!*argv || !*env)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    json_array_foreach(command, i, v)(*argv)[i] = (char *)(uintptr_t)json_string_value(v);
+    (*env)[0] = text_format("PYTHONPATH=%s", b->site);
+    (*env)[1] = text_format("HOME=%s", b->work);
+    (*env)[2] = strdup("PYTHONNOUSERSITE=1");
+    (*env)[3] = strdup("HF_HUB_OFFLINE=1");
+    for (i = 4; more && *more && i + 1 < MOST_ENV; more++)
+        if (((*env)[i] = reference_word(b, *more)))
+            i++;
+    return ASSAY_OK;
+}
+
+static void free_lists(char **argv, char **env)
+{
+    for (size_t i = 0; env && env[i]; i++)
+        free(env[i]);
+    free(env);
+    free(argv);
+}
+
+/* Runs a program of the repository; what it prints is in `log`. */
+static int run_program(const struct beside *b, const json_t *command, const char *const *more,
+                       const char *log, struct heard *h, json_t *last, struct assay_err *err)
+{
+    struct outside o = {.dir = b->work,
+                        .log = log,
+                        .limit_s = b->ask->limit_s,
+                        .line = h ? hear_line : NULL,
+                        .ctx = h};
+    char **argv = NULL, **env = NULL;
+    int rc = spawn_lists(b, command, more, &argv, &env, err);
+
+    o.argv = argv;
+    o.env = env;
+    if (!rc)
+        rc = outside_run(&o, err);
+    if (!rc && o.exit_code) {
+        json_array_extend(last, o.last);
+        rc =
+            assay_fail(err, ASSAY_EFAIL, "the official reference failed: %s (all that it said: %s)",
+                       o.how.text, log);
+    }
+    json_decref(o.last);
+    free_lists(argv, env);
+    return rc;
+}
+
+/* Its answers are no figures when some are made up. */
+static int check_heard(const struct heard *h, const char *log, struct assay_err *err)
+{
+    return h->failed
+               ? assay_fail(err, ASSAY_EFAIL,
+                            "the official reference could not answer %lld batches, and its "
+                            "figures would be of nothing; the first: %s (all that it said: %s)",
+                            (long long)h->failed, h->first, log)
+               : ASSAY_OK;
+}
+
+/* ---- what is known of it ---- */
+
+/* The accuracy of its log by our own code, which gives the official script's figure, and counts. */
+static int score_log(const struct beside *b, const char *path, json_t **accuracy,
+                     struct assay_err *err)
+{
+    struct assay_score score = {.size = sizeof(score), .reference = NAN, .target = NAN};
+    struct accuracy_log log = {0};
+    struct run_bench bench = {0};
+    int rc = accuracy_log_read(path, &log, err);
+
+    if (!rc)
+        rc = run_bench_open(&bench, b->row->benchmark, &b->s, false, err);
+    if (!rc)
+        rc = bench.table->score(bench.self, log.entries, log.n, &score, err);
+    if (!rc)
+        *accuracy = json_pack("{s:s, s:f, s:s, s:I, s:I, s:s}", "metric", score.metric, "value",
+                              score.value, "unit", score.unit, "good", (json_int_t)score.good,
+                              "total", (json_int_t)score.total, "line", score.line);
+    if (!rc && !isnan(score.target)) {
+        json_object_set_new(*accuracy, "target", json_real(score.target));
+        json_object_set_new(*accuracy, "passed", json_boolean(score.value >= score.target));
+    }
+    run_bench_close(&bench);
+    accuracy_log_release(&log);
+    return rc;
+}
+
+/* Members of its record that the logs do not tell, but we, who ran it. */
+static json_t *known_of(const struct beside *b, const json_t *own, const json_t *command)
+{
+    json_t *dataset = json_deep_copy(json_object_get(own, "dataset"));
+    json_t *engine = json_pack(
+        "{s:o, s:s, s:s, s:s, s:s}", "name", json_sprintf("%s (reference)", b->row->engine),
+        "device", "cpu", "version", b->engine_version, "precision",
+        tree_text(json_object_get(own, "model"), "precision", "unknown"), "sut_name", "PySUT");
+
+    json_object_del(dataset, "samples"); /* the log has its own counts */
+    json_object_del(dataset, "performance_samples");
+    return json_pack("{s:o, s:O, s:o, s:O, s:O, s:O, s:O}", "engine", engine, "model",
+                     json_object_get(own, "model"), "dataset", dataset, "system",
+                     json_object_get(own, "system"), "synthetic", json_object_get(own, "synthetic"),
+                     "command", command, "reference", b->recipes);
+}
+
+static int take_logs(const struct beside *b, const json_t *known, const char *log, json_t **record,
+                     struct assay_err *err)
+{
+    char *logs = file_join(b->work, "logs"), *origin;
+    struct submit_logs_ask ask = {.benchmark = b->row->benchmark, .known = known};
+    json_t *taken = NULL, *one;
+    int rc;
+
+    origin = text_format("the official reference (%s)",
+                         json_string_value(json_array_get(b->recipes, 0)));
+    ask.origin = origin;
+    rc = logs && origin ? submit_take_logs(b->r.store, logs, &ask, &taken, err)
+                        : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    one = json_array_get(json_object_get(taken, "imported"), 0);
+    if (!rc && !one)
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "the official reference's logs are no run: %s (all that "
+                        "it said: %s)",
+                        tree_text(json_array_get(json_object_get(taken, "failed"), 0), "error",
+                                  "they are those of a run that is there already"),
+                        log);
+    if (!rc)
+        rc = record_find(b->r.store, tree_text(one, "id", ""), NULL, record, err);
+    json_decref(taken);
+    free(origin);
+    free(logs);
+    return rc;
+}
+
+/* The official script on its log, to accuracy.txt beside it; and our own. */
+static int score(const struct beside *b, json_t *known, const char *log, json_t *last,
+                 struct assay_err *err)
+{
+    char *path = file_join(b->work, "logs/" REFERENCE_LOG);
+    char *text = file_join(b->work, "logs/accuracy.txt");
+    json_t *command = reference_score_command(b), *accuracy = NULL;
+    int rc = path && text ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    (void)log;
+    if (!rc && command)
+        rc = run_program(b, command, b->row->score_env, text, NULL, last, err);
+    if (!rc)
+        rc = score_log(b, path, &accuracy, err);
+    if (!rc)
+        json_object_set_new(known, "accuracy", accuracy);
+    json_decref(command);
+    free(path);
+    free(text);
+    return rc;
+}
+
+static int run(struct beside *b, const json_t *own, const char *log, json_t **record, json_t *last,
+               struct assay_err *err)
+{
+    json_t *command = NULL, *known = NULL, *conditions = NULL;
+    struct conditions *around;
+    struct heard h = {0};
+    char *logs = file_join(b->work, "logs");
+    int rc = logs ? file_make_dirs(logs, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    if (!rc)
+        rc = write_conf(b, own, err);
+    if (!rc)
+        rc = write_list(b, b->s.count, err);
+    if (!rc) {
+        command = reference_command(b);
+        around = conditions_begin();
+        rc = run_program(b, command, b->row->env, log, &h, last, err);
+        conditions = conditions_end(around);
+    }
+    if (!rc)
+        rc = check_heard(&h, log, err);
+    if (!rc)
+        known = known_of(b, own, command);
+    json_object_set(known, "conditions", conditions);
+    if (!rc && b->s.mode == MODE_ACCURACY)
+        rc = score(b, known, log, last, err);
+    if (!rc)
+        rc = take_logs(b, known, log, record, err);
+    json_decref(conditions);
+    json_decref(known);
+    json_decref(command);
+    free(logs);
+    return rc;
+}
+
+int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t **record,
+                  json_t *last, struct assay_err *err)
+{
+    const char *requests[3];
+    struct plan_ask what = {.requests = requests, .offline = ask->offline};
+    char *log = NULL;
+    struct beside b;
+    struct plan p;
+    int rc = reference_begin(&b, ask, err);
+
+    if (!rc) {
+        reference_requests(&b, requests);
+        what.cache = b.r.cache;
+        rc = outside_get(&what, b.s.progress, &p, err);
+        if (!rc) {
+            rc = reference_outputs(&b, &p, err);
+            plan_release(&p);
+        }
+    }
+    if (!rc)
+        rc = outside_folder(b.r.cache, "reference", &b.work, err);
+    if (!rc)
+        rc = reference_names(&b, err);
+    if (!rc && !(log = text_format("%s/reference.log", b.r.cache)))
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (!rc)
+        rc = run(&b, own, log, record, last, err);
+    if (b.work)
+        file_remove_tree(b.work, NULL);
+    free(log);
+    reference_end(&b);
+    return rc;
+}

@@ -1,0 +1,370 @@
+/* Rows of references, and their words; see reference_inside.h.
+ *
+ * What a reference is called with is a row of `references`: words in which {NAME} stands for a
+ * path or a setting.  A further benchmark is a further row. */
+#include "lib/reference_inside.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/tree.h"
+#include "data/squad.h"
+#include "lib/outside.h"
+#include "load/rounds.h"
+#include "run/chosen.h"
+#include "submit/rounds.h"
+
+#define LOGS "{work}/logs"
+/* There is none: what lies in a folder by chance is not read. */
+#define NO_AUDIT "{work}/audit.config"
+
+#define VISION(profile)                                                                            \
+    "--profile", profile, "--model", "{model}", "--dataset-path", "{photos}", "--dataset-list",    \
+        "{list}", "--scenario", "{scenario}", "--samples-per-query", "{samples-per-query}",        \
+        "--user_conf", "{conf}", "--audit_conf", NO_AUDIT, "--output", LOGS, "--cache_dir",        \
+        "{work}", "{--accuracy}"
+static const char *const resnet50_args[] = {VISION("resnet50-onnxruntime"), "--outputs", "{output}",
+                                            NULL};
+static const char *const retinanet_args[] = {VISION("retinanet-onnxruntime"), "--inputs", "{input}",
+                                             NULL};
+/* Without it the reference asks for CUDA, which its library here has not. */
+static const char *const vision_env[] = {"USE_GPU=no", NULL};
+static const char *const resnet50_score[] = {"--mlperf-accuracy-file", LOGS "/" REFERENCE_LOG,
+                                             "--imagenet-val-file", "{list}", NULL};
+static const char *const retinanet_score[] = {"--mlperf-accuracy-file",
+                                              LOGS "/" REFERENCE_LOG,
+                                              "--openimages-dir",
+                                              "{dataset}",
+                                              "--output-file",
+                                              "{work}/detections.json",
+                                              NULL};
+static const char *const retinanet_score_env[] = {"DATASET_ANNOTATIONS_FILE_PATH={list}", NULL};
+static const char *const bert_args[] = {
+    "--backend",    "onnxruntime", "--scenario",   "{scenario}",    "--user_conf",       "{conf}",
+    "--audit_conf", NO_AUDIT,      "{--accuracy}", "{--quantized}", "{--max_examples=}", NULL};
+static const char *const bert_env[] = {"USE_GPU=no",
+                                       "ML_MODEL_FILE_WITH_PATH={model}",
+                                       "DATASET_FILE={list}",
+                                       "VOCAB_FILE={vocab}",
+                                       "LOG_PATH=" LOGS,
+                                       "SKIP_VERIFY_ACCURACY=1",
+                                       NULL};
+
+static const struct reference references[] = {
+    {"resnet50",
+     "onnxruntime",
+     "reference-python,vision",
+     "vision/classification_and_detection/python/main.py",
+     resnet50_args,
+     vision_env,
+     {{"output", "kind", "argmax"}, {"output", "label_offset", "-1"}, {"input", "method", "vgg"}},
+     "accuracy-resnet50",
+     resnet50_score,
+     NULL},
+    {"retinanet",
+     "onnxruntime",
+     "reference-python,vision",
+     "vision/classification_and_detection/python/main.py",
+     retinanet_args,
+     vision_env,
+     {{"output", "kind", "detections"}},
+     "accuracy-retinanet",
+     retinanet_score,
+     retinanet_score_env},
+    {"bert",
+     "onnxruntime",
+     "reference-python,bert",
+     "language/bert/run.py",
+     bert_args,
+     bert_env,
+     {{"output", "kind", "split"}, {"input", "ids", "input_ids"}},
+     NULL,
+     NULL,
+     NULL},
+};
+#define REFERENCES (sizeof(references) / sizeof(references[0]))
+
+/* ---- which one ---- */
+
+static const struct reference *find_row(const char *benchmark, const char *engine)
+{
+    for (size_t i = 0; i < REFERENCES; i++)
+        if (!strcmp(references[i].benchmark, benchmark) && !strcmp(references[i].engine, engine))
+            return &references[i];
+    return NULL;
+}
+
+static int no_row(const char *benchmark, const char *engine, struct assay_err *err)
+{
+    char known[200] = "";
+    size_t len = 0;
+
+    for (size_t i = 0; i < REFERENCES; i++)
+        len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s with %s", i ? ", " : "",
+                                references[i].benchmark, references[i].engine);
+    return assay_fail(err, ASSAY_EUSAGE, "no official reference is run here for %s with %s: %s",
+                      benchmark, engine, known);
+}
+
+/* Of the manifest: a text or a number. */
+static bool is_wanted(const json_t *manifest, const struct want *w)
+{
+    const json_t *v = json_object_get(json_object_get(manifest, w->part), w->key);
+    char number[32];
+
+    snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
+    return !strcmp(json_is_string(v) ? json_string_value(v) : number, w->value);
+}
+
+static int check_model(const struct beside *b, struct assay_err *err)
+{
+    const struct manifest *m = &b->r.manifest;
+
+    for (const struct want *w = b->row->wants; w->part; w++)
+        if (!is_wanted(m->tree, w))
+            return assay_fail(
+                err, ASSAY_EUSAGE,
+                "%s: the official reference runs models of %s.%s %s alone, as %s-onnx is", m->name,
+                w->part, w->key, w->value, b->row->benchmark);
+    return ASSAY_OK;
+}
+
+static int check_settings(const struct beside *b, struct assay_err *err)
+{
+    const struct settings *s = &b->s;
+    const char *newest = load_rounds[0].name;
+
+    if (strcmp(s->device, "cpu") != 0)
+        return assay_fail(err, ASSAY_EUSAGE, "device %s: the official reference is run on cpu here",
+                          s->device);
+    if (s->mode != MODE_PERFORMANCE && s->mode != MODE_ACCURACY)
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "mode %s: the official reference is run in mode performance or accuracy",
+                          settings_mode_names[s->mode]);
+    if (s->round && strcmp(s->round, newest) != 0)
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "round %s: the official reference is run under the LoadGen of %s alone",
+                          s->round, newest);
+    if (s->audit_config)
+        return assay_fail(err, ASSAY_EUSAGE, "the official reference is run without audit-config");
+    if (!s->dataset)
+        return assay_fail(
+            err, ASSAY_EUSAGE,
+            "the official reference reads files, not made-up samples: give --dataset");
+    return ASSAY_OK;
+}
+
+/* ---- what its words stand for ---- */
+
+void reference_name(struct beside *b, const char *key, const char *value)
+{
+    if (value)
+        json_object_set_new(b->names, key, tree_string(value));
+}
+
+static void set_below(struct beside *b, const char *key, const char *dir, const char *below)
+{
+    char *path = file_join(dir, below);
+
+    reference_name(b, key, path);
+    free(path);
+}
+
+/* The photos of Open Images lie beside `annotations`, or in validation/data. */
+static void name_photos(struct beside *b, const char *dataset)
+{
+    char *below = file_join(dataset, "validation/data");
+
+    reference_name(b, "photos", below && file_is_dir(below) ? below : dataset);
+    free(below);
+}
+
+/* The data set's list, as it is; of its first --count samples another is written later. */
+static int name_list(struct beside *b, struct assay_err *err)
+{
+    const char *dataset = b->dataset;
+    char *path = NULL;
+    int rc = ASSAY_OK;
+
+    if (!strcmp(b->row->benchmark, "resnet50")) {
+        set_below(b, "list", dataset, "val_map.txt");
+    } else if (!strcmp(b->row->benchmark, "retinanet")) {
+        set_below(b, "list", dataset, "annotations/openimages-mlperf.json");
+    } else if (file_is_dir(dataset)) {
+        rc = squad_find(dataset, &path, err);
+        reference_name(b, "list", path);
+        free(path);
+    } else {
+        set_below(b, "list", dataset, "dev-v1.1.json");
+    }
+    return rc;
+}
+
+int reference_names(struct beside *b, struct assay_err *err)
+{
+    const json_t *m = b->r.manifest.tree, *input = json_object_get(m, "input"),
+                 *output = json_object_get(m, "output");
+    const char *vocab = tree_text(input, "vocab", "vocab.txt");
+    char number[32];
+
+    reference_name(b, "model", b->model);
+    reference_name(b, "dataset", b->dataset);
+    reference_name(b, "input", tree_text(input, "name", "images"));
+    reference_name(b, "output", tree_text(output, "name", "ArgMax:0"));
+    reference_name(b, "scenario", settings_scenario_names[b->s.scenario]);
+    reference_name(b, "work", b->work ? b->work : "(work)");
+    if (b->s.mode == MODE_ACCURACY)
+        reference_name(b, "--accuracy", "--accuracy");
+    if (!strcmp(tree_text(input, "mask", ""), "attention_mask"))
+        reference_name(b, "--quantized", "--quantized");
+    snprintf(number, sizeof(number), "--max_examples=%lld", (long long)b->s.count);
+    if (b->s.count)
+        reference_name(b, "--max_examples=", number);
+    snprintf(number, sizeof(number), "%lld",
+             (long long)(b->r.s.samples_per_query ? b->r.s.samples_per_query : 8));
+    reference_name(b, "samples-per-query", number);
+    set_below(b, "conf", b->work ? b->work : "(work)", "user.conf");
+    if (vocab[0] == '/')
+        reference_name(b, "vocab", vocab);
+    else
+        set_below(b, "vocab", b->dataset, vocab);
+    name_photos(b, b->dataset);
+    return name_list(b, err);
+}
+
+/* "{work}/logs" -> its text; NULL: a name has no value. */
+char *reference_word(const struct beside *b, const char *word)
+{
+    struct text out;
+    const char *value;
+    char key[40];
+    size_t n;
+
+    text_init(&out, 1 << 16);
+    for (; *word; word += n) {
+        n = strcspn(word, "{");
+        text_addn(&out, word, n);
+        if (!word[n])
+            break;
+        snprintf(key, sizeof(key), "%.*s", (int)strcspn(word + n + 1, "}"), word + n + 1);
+        value = tree_text(b->names, key, NULL);
+        if (!value) {
+            text_release(&out);
+            return NULL;
+        }
+        text_add(&out, value);
+        n += strlen(key) + 2;
+    }
+    return text_take(&out);
+}
+
+static void add_words(const struct beside *b, const char *const *words, json_t *out)
+{
+    for (; words && *words; words++) {
+        char *word = reference_word(b, *words);
+
+        if (word)
+            json_array_append_new(out, tree_string(word));
+        free(word);
+    }
+}
+
+json_t *reference_command(const struct beside *b)
+{
+    const char *const head[] = {b->python, "{repository}", NULL};
+    json_t *list = json_array();
+
+    add_words(b, head, list);
+    add_words(b, b->row->args, list);
+    for (const char *const *w = b->ask->words; w && *w; w++)
+        json_array_append_new(list, tree_string(*w));
+    return list;
+}
+
+json_t *reference_score_command(const struct beside *b)
+{
+    const char *const head[] = {b->python, b->script, NULL};
+    json_t *list;
+
+    if (!b->row->score || b->s.mode != MODE_ACCURACY)
+        return NULL;
+    list = json_array();
+    add_words(b, head, list);
+    add_words(b, b->row->score_args, list);
+    return list;
+}
+
+/* ---- both ---- */
+
+int reference_begin(struct beside *b, const struct lib_reference_ask *ask, struct assay_err *err)
+{
+    bool chosen;
+    int rc;
+
+    memset(b, 0, sizeof(*b));
+    b->ask = ask;
+    b->names = json_object();
+    rc = settings_copy(&b->s, ask->s, err);
+    if (!rc)
+        rc = chosen_recall(&b->s, &chosen, err);
+    if (!rc && !(b->row = find_row(b->s.benchmark, b->s.engine)))
+        rc = no_row(b->s.benchmark, b->s.engine, err);
+    if (!rc)
+        rc = check_settings(b, err);
+    if (!rc)
+        rc = resolve(&b->s, &b->r, err);
+    if (rc)
+        return rc;
+    b->model = b->r.model_path ? file_absolute(b->r.model_path) : NULL;
+    b->dataset = file_absolute(b->r.s.dataset);
+    if (!b->model || !b->dataset)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory, or no model file");
+    snprintf(b->inference, sizeof(b->inference), "mlperf-inference@==%s", submit_rounds[0].checker);
+    return check_model(b, err);
+}
+
+void reference_requests(const struct beside *b, const char *requests[3])
+{
+    requests[0] = b->inference;
+    requests[1] = b->row->python;
+    requests[2] = NULL;
+}
+
+void reference_end(struct beside *b)
+{
+    json_decref(b->names);
+    json_decref(b->recipes);
+    if (b->r.benchmark)
+        resolve_release(&b->r);
+    settings_release(&b->s);
+    free(b->model);
+    free(b->dataset);
+    free(b->work);
+    free(b->python);
+    free(b->repository);
+    free(b->site);
+    free(b->script);
+    free(b->engine_version);
+}
+
+/* What the recipes give, or will. */
+int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *err)
+{
+    int rc = outside_output(p, 0, "folder", &b->repository, err);
+
+    if (!rc)
+        rc = outside_output(p, 1, "program", &b->python, err);
+    if (!rc)
+        rc = outside_output(p, 1, "site", &b->site, err);
+    if (!rc)
+        rc = outside_output(p, 1, b->row->engine, &b->engine_version, err);
+    if (!rc && b->row->score)
+        rc = outside_output(p, 0, b->row->score, &b->script, err);
+    if (rc)
+        return rc;
+    b->recipes = json_pack("[s, s]", p->nodes[p->roots[0]].id, p->nodes[p->roots[1]].id);
+    set_below(b, "repository", b->repository, b->row->program);
+    return ASSAY_OK;
+}

@@ -1,0 +1,61 @@
+/* Inside of reference.h: which reference it is, and what it is called with. */
+#ifndef LIB_REFERENCE_INSIDE_H
+#define LIB_REFERENCE_INSIDE_H
+
+#include "flow/plan.h"
+#include "lib/reference.h"
+#include "run/resolve.h"
+
+#define REFERENCE_LOG "mlperf_log_accuracy.json"
+
+/* What a manifest must say, so that the reference's own pre- and post-processing is the model's. */
+struct want {
+    const char *part, *key, *value;
+};
+
+struct reference {
+    const char *benchmark, *engine;
+    const char *python;      /* what is asked for, beside the repository */
+    const char *program;     /* below the repository */
+    const char *const *args; /* {NAME} that has no value: the word is left out */
+    const char *const *env;
+    struct want wants[5];
+    const char *score; /* the repository's output with the accuracy script; NULL: none is run */
+    const char *const *score_args;
+    const char *const *score_env;
+};
+
+/* One call's things. */
+struct beside {
+    const struct lib_reference_ask *ask;
+    const struct reference *row;
+    struct settings s; /* with this machine's choice */
+    struct resolved r;
+    char inference[80];    /* the repository, as it is asked for */
+    json_t *names;         /* {NAME} -> text */
+    char *model, *dataset; /* absolute: the reference runs elsewhere */
+    char *work;            /* NULL: nothing is run */
+    char *python, *repository, *site, *script, *engine_version;
+    json_t *recipes; /* what the two are */
+};
+
+/* Finds the row and resolves; the error says why it cannot be.  To be ended in any case. */
+int reference_begin(struct beside *b, const struct lib_reference_ask *ask, struct assay_err *err);
+void reference_end(struct beside *b);
+/* What is asked for: the repository, then the Python. */
+void reference_requests(const struct beside *b, const char *requests[3]);
+/* What the recipes give, or will. */
+int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *err);
+
+/* Sets {KEY}. */
+void reference_name(struct beside *b, const char *key, const char *value);
+/* All names but "repository" (reference_outputs); once the work folder is known, where there is to
+ * be one. */
+int reference_names(struct beside *b, struct assay_err *err);
+/* "{work}/logs" -> its text, for free(); NULL: a name has no value. */
+char *reference_word(const struct beside *b, const char *word);
+json_t *reference_command(const struct beside *b);
+/* Of the official accuracy script; NULL: it is not run. */
+json_t *reference_score_command(const struct beside *b);
+
+#endif
