@@ -533,6 +533,7 @@ static const struct assay_engine table = {
     .formats = formats,
     .precisions = precisions,
     .options = session_options,
+    .tunables = session_tunables,
     .open = tensorflow_open,
     .describe = tensorflow_describe,
     .submit = tensorflow_submit,
