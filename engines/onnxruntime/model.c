@@ -117,7 +117,10 @@ static void each(struct view v, uint64_t wanted, void (*fn)(struct view, double 
 
 enum {
     MODEL_GRAPH = 7,
+    GRAPH_NODE = 1,
     GRAPH_INITIALIZER = 5,
+    NODE_ATTRIBUTE = 5,
+    ATTRIBUTE_TENSOR = 5,
     TENSOR_DIMS = 1,
     TENSOR_TYPE = 2,
     TYPES_SUMMED = 32
@@ -142,9 +145,21 @@ static void add_tensor(struct view tensor, double *sums)
         sums[type] += count;
 }
 
+static void add_attribute(struct view attribute, double *sums)
+{
+    each(attribute, ATTRIBUTE_TENSOR, add_tensor, sums);
+}
+
+static void add_node(struct view node, double *sums)
+{
+    each(node, NODE_ATTRIBUTE, add_attribute, sums);
+}
+
+/* Some exporters write weights as nodes: Constant. */
 static void add_graph(struct view graph, double *sums)
 {
     each(graph, GRAPH_INITIALIZER, add_tensor, sums);
+    each(graph, GRAPH_NODE, add_node, sums);
 }
 
 /* By the floating type that most of the weights have: inputs may well be of another. */
@@ -163,6 +178,20 @@ static const char *weights_precision(const struct model *m, const char *file, si
         if (m->specs[i].dtype == ASSAY_F16)
             return "fp16";
     return "fp32";
+}
+
+/* What float weights are computed in.  On x86 the CPU provider has no arithmetic in 16 bits: ONNX
+ * Runtime puts a Cast to float32 in front of each node that it has nothing for, and takes the pairs
+ * between them away.  (On ARM it has convolutions and products in float16.) */
+static const char *float_precision(const struct model *m, const char *file, size_t bytes, bool cuda)
+{
+    const char *weights = weights_precision(m, file, bytes);
+
+#ifdef __aarch64__
+    if (strcmp(weights, "fp16") == 0)
+        return weights;
+#endif
+    return cuda ? weights : "fp32";
 }
 
 /* Operators on 8-bit integers.  ONNX Runtime's CUDA provider (1.31) has the first alone: the others
@@ -186,7 +215,7 @@ static int read_precision(struct model *m, const char *path, const char *file, s
                 path, ops[i]);
         int8 = true;
     }
-    m->precision = int8 ? "int8" : weights_precision(m, file, bytes);
+    m->precision = int8 ? "int8" : float_precision(m, file, bytes, cuda);
     return ASSAY_OK;
 }
 

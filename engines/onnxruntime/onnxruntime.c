@@ -8,8 +8,9 @@
  * Graphs: a model that is a folder has a graph in each of its files; lanes then share, or have, a
  * session for each.
  *
- * Data: inputs are OrtValues over the host's memory, outputs are what ONNX Runtime allocated,
- * handed to the host as they lie and released when done has returned.  Nothing is copied here. */
+ * Data: inputs are OrtValues over the host's memory (pinned, where they go to a GPU), outputs are
+ * what ONNX Runtime allocated, handed to the host as they lie and released when done has returned.
+ * Nothing is copied here. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,16 @@ static int onnx_submit(void *self, struct assay_batch *b, struct assay_err *err)
     return rc;
 }
 
+static void *onnx_alloc(void *self, size_t bytes)
+{
+    return assay_cuda_alloc(((const struct engine *)self)->device, bytes);
+}
+
+static void onnx_release(void *self, void *memory)
+{
+    assay_cuda_release(((const struct engine *)self)->device, memory);
+}
+
 static int onnx_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
     struct assay_err words;
@@ -513,6 +524,8 @@ static const struct assay_engine table = {
     .lane_open = onnx_lane_open,
     .close = onnx_close,
     .probe = onnx_probe,
+    .alloc = onnx_alloc,
+    .release = onnx_release,
     .tunables = tunables,
 };
 

@@ -26,6 +26,10 @@ const struct assay_option session_options[] = {
     {0}};
 /* clang-format on */
 
+/* What was seen to matter; each trial is a process of its own, as this is told by the environment.
+ */
+const struct assay_tunable session_tunables[] = {{"onednn", "on off"}, {0}};
+
 enum {
     CONFIG_DEVICE_COUNT = 1,
     CONFIG_INTRA = 2,

@@ -6,6 +6,7 @@
 #include "library.h"
 
 extern const struct assay_option session_options[];
+extern const struct assay_tunable session_tunables[];
 
 /* What TensorFlow can only be told by the environment, and only before it is loaded. */
 void session_environment(const struct assay_engine_config *c);

@@ -6,8 +6,8 @@
  * with one thread a lane nothing is handed to it, and a lane is its own thread exactly.
  *
  * Data: inputs are tensors over the host's memory (TensorFlow copies those that are not aligned to
- * 64 bytes), outputs are what TensorFlow allocated, handed to the host as they lie and deleted when
- * done has returned.
+ * 64 bytes; pinned, where they go to a GPU), outputs are what TensorFlow allocated, handed to the
+ * host as they lie and deleted when done has returned.
  *
  * Every function that calls TensorFlow does so inside guard_call. */
 #include <fcntl.h>
@@ -472,6 +472,16 @@ static int tensorflow_submit(void *self, struct assay_batch *b, struct assay_err
     return rc;
 }
 
+static void *tensorflow_alloc(void *self, size_t bytes)
+{
+    return assay_cuda_alloc(((const struct engine *)self)->device, bytes);
+}
+
+static void tensorflow_release(void *self, void *memory)
+{
+    assay_cuda_release(((const struct engine *)self)->device, memory);
+}
+
 /* ---- probe ---- */
 
 struct probing {
@@ -523,11 +533,14 @@ static const struct assay_engine table = {
     .formats = formats,
     .precisions = precisions,
     .options = session_options,
+    .tunables = session_tunables,
     .open = tensorflow_open,
     .describe = tensorflow_describe,
     .submit = tensorflow_submit,
     .close = tensorflow_close,
     .probe = tensorflow_probe,
+    .alloc = tensorflow_alloc,
+    .release = tensorflow_release,
 };
 
 const struct assay_engine *assay_engine_entry(void)

@@ -173,6 +173,66 @@ static inline bool assay_cuda_tf32(const char *device)
            !get(&number, assay_cuda_number(device)) && !attribute(&major, 75, number) && major >= 8;
 }
 
+/* ---- memory for batches ---- */
+
+/* Makes the device's primary context, in which CUDA's runtime and every engine work, the calling
+ * thread's, and keeps it alive.  Its opposite gives the thread back what it had. */
+static inline bool assay_cuda_enter(const char *device, int *number)
+{
+    int (*get)(int *, int), (*retain)(void **, int), (*push)(void *);
+    void *context = NULL;
+
+    return assay_cuda_count() && assay_cuda_driver_call("cuDeviceGet", &get) &&
+           assay_cuda_driver_call("cuDevicePrimaryCtxRetain", &retain) &&
+           assay_cuda_driver_call("cuCtxPushCurrent_v2", &push) &&
+           !get(number, assay_cuda_number(device)) && !retain(&context, *number) && !push(context);
+}
+
+static inline void assay_cuda_leave(int number)
+{
+    int (*pop)(void **), (*release)(int);
+    void *context = NULL;
+
+    if (assay_cuda_driver_call("cuCtxPopCurrent_v2", &pop))
+        pop(&context);
+    if (assay_cuda_driver_call("cuDevicePrimaryCtxRelease_v2", &release))
+        release(number);
+}
+
+/* An engine's alloc: memory of the host, pinned where the device is CUDA's, so that the device
+ * copies it by itself while the host goes on; a copy of other memory first goes through a buffer of
+ * the driver's.  A multiple of 64 bytes either way.  To be called while the engine's library holds
+ * the device (after open), whose end would be the memory's.  NULL: there is none left. */
+static inline void *assay_cuda_alloc(const char *device, size_t bytes)
+{
+    int (*alloc)(void **, size_t, unsigned), number;
+    void *memory = NULL;
+
+    bytes = (bytes + 64) / 64 * 64;
+    if (strncmp(device, "cuda", 4) != 0)
+        return aligned_alloc(64, bytes);
+    if (!assay_cuda_driver_call("cuMemHostAlloc", &alloc) || !assay_cuda_enter(device, &number))
+        return NULL;
+    if (alloc(&memory, bytes, 1)) /* pinned for every context */
+        memory = NULL;
+    assay_cuda_leave(number);
+    return memory;
+}
+
+/* The engine's release. */
+static inline void assay_cuda_release(const char *device, void *memory)
+{
+    int (*release)(void *), number;
+
+    if (strncmp(device, "cuda", 4) != 0) {
+        free(memory);
+    } else if (memory && assay_cuda_driver_call("cuMemFreeHost", &release) &&
+               assay_cuda_enter(device, &number)) {
+        release(memory);
+        assay_cuda_leave(number);
+    }
+}
+
 /* " (CUDA 13.2, cuDNN 9.26.0)": of those libraries that are open. */
 static inline void assay_cuda_versions(char *out, size_t cap)
 {

@@ -45,10 +45,8 @@ static int write_files(struct net_files *f, struct assay_err *err)
         f->files[i].path = f->paths[i] = file_join(f->dir, kinds[i].path);
         if (!f->paths[i])
             rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-        else if (strcmp(kinds[i].precision, "int8") == 0)
-            rc = net_write_int8(NET, SEED, f->paths[i], err);
         else
-            rc = net_write(NET, kinds[i].format, SEED, f->paths[i], err);
+            rc = net_write(NET, kinds[i].format, kinds[i].precision, SEED, f->paths[i], err);
     }
     f->samples = file_join(f->dir, "samples");
     if (!rc && !f->samples)

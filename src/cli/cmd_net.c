@@ -124,12 +124,14 @@ static int show(struct cli_input *in)
 }
 
 /* With the weights of a file: what was written, and how a benchmark feeds it. */
-static int write_bound(struct cli_input *in, const char *format, const char *output)
+static int write_bound(struct cli_input *in, const char *format, const char *precision,
+                       const char *output)
 {
     const char *to = cli_value(in, "manifest"), *yaml;
     struct assay_err err;
     json_t *said;
-    int rc = net_write_weights(in->args[0], format, cli_value(in, "weights"), output, &said, &err);
+    int rc = net_write_weights(in->args[0], format, precision, cli_value(in, "weights"), output,
+                               &said, &err);
 
     if (rc)
         return cli_fail(&err);
@@ -154,8 +156,8 @@ static int write_bound(struct cli_input *in, const char *format, const char *out
 static int write_net(struct cli_input *in)
 {
     const char *format = cli_value(in, "format"), *output = cli_value(in, "output"), *near;
-    const char *precision = in->settings.precision;
-    bool int8 = precision && !strcmp(precision, "int8"), bound = cli_value(in, "weights") != NULL;
+    const char *precision = in->settings.precision ? in->settings.precision : "fp32";
+    bool bound = cli_value(in, "weights") != NULL;
     struct assay_err err;
     size_t n, i;
     const char *const *formats = net_formats(&n);
@@ -167,32 +169,31 @@ static int write_net(struct cli_input *in)
         return cli_usage(in->command, "--format cannot be '%s'; %s '%s'", format,
                          near ? "did you mean" : "there is", near ? near : formats[0]);
     }
+    format = format ? format : formats[0];
     if (!output)
         return cli_usage(in->command, "`assay net write` wants --output FILE");
-    if (precision && strcmp(precision, "fp32") && !int8)
-        return cli_usage(in->command, "nets are written in fp32 and int8, not in '%s'", precision);
-    if (int8 && format && strcmp(format, "onnx"))
-        return cli_usage(in->command, "nets are written in int8 as onnx only, not as %s", format);
-    if (int8 && bound)
+    if (!net_has_form(formats[0], precision))
+        return cli_usage(in->command, "nets are written in fp32, fp16 and int8, not in '%s'",
+                         precision);
+    if (!net_has_form(format, precision))
+        return cli_usage(in->command, "nets are written in %s as %s only, not as %s", precision,
+                         formats[0], format);
+    if (bound && !strcmp(precision, "int8"))
         return cli_usage(in->command,
-                         "weights of a file are written in fp32: `assay quantize` makes int8 of "
-                         "the written model, from samples of its own");
+                         "weights of a file are written in fp32 or fp16: `assay quantize` makes "
+                         "int8 of the model written in fp32, from samples of its own");
     if (!bound && cli_value(in, "manifest"))
         return cli_usage(in->command, "--manifest is written for --weights");
     if (bound)
-        return write_bound(in, format ? format : formats[0], output);
-    if (int8 ? net_write_int8(in->args[0], (uint64_t)in->settings.seed, output, &err)
-             : net_write(in->args[0], format ? format : formats[0], (uint64_t)in->settings.seed,
-                         output, &err))
+        return write_bound(in, format, precision, output);
+    if (net_write(in->args[0], format, precision, (uint64_t)in->settings.seed, output, &err))
         return cli_fail(&err);
-    fprintf(stderr, "%s: %s with synthetic %sweights of seed %lld\n", output, in->args[0],
-            int8 ? "int8 " : "", (long long)in->settings.seed);
+    fprintf(stderr, "%s: %s with synthetic %s%sweights of seed %lld\n", output, in->args[0],
+            strcmp(precision, "fp32") ? precision : "", strcmp(precision, "fp32") ? " " : "",
+            (long long)in->settings.seed);
     if (cli_wants_json(in))
         return cli_json(json_pack("{s:s, s:s, s:s, s:s, s:I, s:b}", "net", in->args[0], "format",
-                                  int8     ? "onnx"
-                                  : format ? format
-                                           : formats[0],
-                                  "precision", int8 ? "int8" : "fp32", "file", output, "seed",
+                                  format, "precision", precision, "file", output, "seed",
                                   (json_int_t)in->settings.seed, "synthetic", 1),
                         "net-file");
     return EXIT_OK;
@@ -238,6 +239,7 @@ const struct cli_command cli_cmd_net = {
             "\n"
             "    assay net write resnet50 --format onnx --output resnet50.onnx\n"
             "    assay net write resnet50 --precision int8 --output resnet50-int8.onnx\n"
+            "    assay net write resnet50 --precision fp16 --output resnet50-fp16.onnx\n"
             "    assay net write resnet50 --weights resnet50.pth --format tensorflow --output "
             "resnet50.pb --manifest resnet50.yaml",
     .run = list};

@@ -127,6 +127,23 @@ static bool is_int8(const struct onnx_model *m)
     return false;
 }
 
+/* Most of the weights are float16. */
+static bool is_half(const struct onnx_model *m)
+{
+    double half = 0, all = 0, n;
+
+    for (size_t i = 0; i < m->initializer_count; i++) {
+        const struct onnx_value *v = &m->initializers[i];
+
+        n = 1;
+        for (uint32_t d = 0; d < v->rank; d++)
+            n *= (double)v->dims[d];
+        all += n;
+        half += onnx_dtype(v->elem_type) == ASSAY_F16 ? n : 0;
+    }
+    return half > all / 2;
+}
+
 /* ---- the frame ---- */
 
 /* The folder in which a file lies, absolute. */
@@ -174,6 +191,8 @@ static void add_frame(const struct starter *s, const char *benchmark, const char
         text_add(t, "synthetic: true  # the file says that its weights are made up\n");
     if (is_int8(s->model))
         text_add(t, "precision: int8\n");
+    else if (is_half(s->model))
+        text_add(t, "precision: fp16\n");
     add_file(s, to, t);
     free(name);
 }

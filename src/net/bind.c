@@ -274,8 +274,8 @@ static int choose(const char *name, const struct state *s, struct choice *best,
 /* ---- what is said about it ---- */
 
 /* The manifest that `assay run` takes: how the written model is fed. */
-static char *manifest(const struct choice *c, const char *format, const char *path,
-                      const char *sha256, const struct state *s)
+static char *manifest(const struct choice *c, const char *format, const char *precision,
+                      const char *path, const char *sha256, const struct state *s)
 {
     const char *file = file_base(path), *dot = strrchr(file, '.');
     char *full = file_absolute(path),
@@ -289,6 +289,8 @@ static char *manifest(const struct choice *c, const char *format, const char *pa
     text_addf(&t, "\nbenchmark: %s\nfiles:\n  %s: ", c->net->benchmark, format);
     tree_add_quoted(&t, full ? full : path);
     text_addf(&t, "\nsha256:\n  %s: \"%s\"\n%s", format, sha256, c->net->feeding);
+    if (strcmp(precision, "fp32") != 0)
+        text_addf(&t, "precision: %s\n", precision);
     if (c->w->synthetic)
         text_add(&t, "synthetic: true\n");
     text_addf(&t, "source: \"net %s with the weights of SHA-256 %s\"\n", c->net->name, s->sha256);
@@ -297,25 +299,26 @@ static char *manifest(const struct choice *c, const char *format, const char *pa
     return text_take(&t);
 }
 
-static int describe(const struct choice *c, const char *format, const char *path,
-                    const struct state *s, json_t **out, struct assay_err *err)
+static int describe(const struct choice *c, const char *format, const char *precision,
+                    const char *path, const struct state *s, json_t **out, struct assay_err *err)
 {
     char sha256[HASH_HEX], *yaml;
     int rc = hash_file(path, sha256, err);
 
     if (rc)
         return rc;
-    yaml = c->net->feeding ? manifest(c, format, path, sha256, s) : NULL;
-    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s?}", "net", c->net->name,
-                     "summary", c->net->summary, "format", format, "file", path, "sha256", sha256,
-                     "synthetic", (int)c->w->synthetic, "weights", "file", s->name, "format",
-                     s->format, "sha256", s->sha256, "manifest", yaml);
+    yaml = c->net->feeding ? manifest(c, format, precision, path, sha256, s) : NULL;
+    *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s?}", "net",
+                     c->net->name, "summary", c->net->summary, "format", format, "precision",
+                     precision, "file", path, "sha256", sha256, "synthetic", (int)c->w->synthetic,
+                     "weights", "file", s->name, "format", s->format, "sha256", s->sha256,
+                     "manifest", yaml);
     free(yaml);
     return *out ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%s: out of memory", path);
 }
 
-int net_write_weights(const char *name, const char *format, const char *weights, const char *path,
-                      json_t **out, struct assay_err *err)
+int net_write_weights(const char *name, const char *format, const char *precision,
+                      const char *weights, const char *path, json_t **out, struct assay_err *err)
 {
     struct choice c = {0};
     struct state *s = NULL;
@@ -324,9 +327,9 @@ int net_write_weights(const char *name, const char *format, const char *weights,
     if (!rc)
         rc = choose(name, s, &c, err);
     if (!rc)
-        rc = net_write_as(c.net, c.w, format, 0, path, err);
+        rc = net_write_as(c.net, c.w, format, precision, 0, path, err);
     if (!rc)
-        rc = describe(&c, format, path, s, out, err);
+        rc = describe(&c, format, precision, path, s, out, err);
     drop(&c);
     state_close(s);
     return rc;

@@ -71,18 +71,3 @@ int onnx_write_int8(const struct net *net, const struct net_weights *w, uint64_t
     free(spreads);
     return rc;
 }
-
-int net_write_int8(const char *name, uint64_t seed, const char *path, struct assay_err *err)
-{
-    struct net_weights *w = NULL;
-    struct net *net = NULL;
-    int rc = net_create(name, &net, err);
-
-    if (!rc)
-        rc = net_weights_create(net, seed, &w, err);
-    if (!rc)
-        rc = onnx_write_int8(net, w, seed, path, err);
-    net_weights_destroy(w);
-    net_destroy(net);
-    return rc;
-}

@@ -44,21 +44,21 @@ static const char *const names[] = {
 _Static_assert(sizeof(names) / sizeof(names[0]) == sizeof(net_table) / sizeof(net_table[0]) + 1,
                "names lists net_table");
 
-struct net_format {
-    const char *name;
+/* What nets are written as; of a format fp32 comes first. */
+struct net_form {
+    const char *format, *precision;
     int (*write)(const struct net *net, const struct net_weights *w, uint64_t seed,
                  const char *path, struct assay_err *err);
 };
 
-static const struct net_format format_table[] = {
-    {"onnx", onnx_write},
-    {"tensorflow", graphdef_write},
-    {"torchscript", torchscript_write},
+static const struct net_form form_table[] = {
+    {"onnx", "fp32", onnx_write},
+    {"onnx", "fp16", onnx_write_half},
+    {"onnx", "int8", onnx_write_int8},
+    {"tensorflow", "fp32", graphdef_write},
+    {"torchscript", "fp32", torchscript_write},
 };
 static const char *const formats[] = {"onnx", "tensorflow", "torchscript", NULL};
-_Static_assert(sizeof(formats) / sizeof(formats[0]) ==
-                   sizeof(format_table) / sizeof(format_table[0]) + 1,
-               "formats lists format_table");
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -70,7 +70,7 @@ const char *const *net_names(size_t *n)
 
 const char *const *net_formats(size_t *n)
 {
-    *n = COUNT(format_table);
+    *n = COUNT(formats) - 1;
     return formats;
 }
 
@@ -339,7 +339,7 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
         json_array_append_new(inputs, spec_json(&net->inputs[i]));
     for (i = 0; i < net->output_count; i++)
         json_array_append_new(outputs, spec_json(&net->outputs[i]));
-    for (f = 0; f < COUNT(format_table); f++)
+    for (f = 0; formats[f]; f++)
         json_array_append_new(written, json_string(formats[f]));
     *out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "name", net->name,
                      "summary", net->summary, "parameters", (json_int_t)net_parameters(net, false),
@@ -352,42 +352,56 @@ int net_describe(const char *name, json_t **out, struct assay_err *err)
     return rc;
 }
 
-static const struct net_format *find_format(const char *format, struct assay_err *err)
+static const struct net_form *find_form(const char *format, const char *precision)
 {
-    const char *near;
     size_t i;
 
-    for (i = 0; i < COUNT(format_table); i++)
-        if (!strcmp(format_table[i].name, format))
-            return &format_table[i];
-    near = text_nearest(format, formats, COUNT(format_table), sizeof(formats[0]));
-    assay_fail(err, ASSAY_EUSAGE, "nets cannot be written as '%s'; use --format %s", format,
-               near ? near : formats[0]);
+    for (i = 0; i < COUNT(form_table); i++)
+        if (!strcmp(form_table[i].format, format) && !strcmp(form_table[i].precision, precision))
+            return &form_table[i];
     return NULL;
 }
 
-int net_write_as(const struct net *net, const struct net_weights *w, const char *format,
-                 uint64_t seed, const char *path, struct assay_err *err)
+bool net_has_form(const char *format, const char *precision)
 {
-    const struct net_format *row = find_format(format, err);
-
-    return row ? row->write(net, w, seed, path, err) : ASSAY_EUSAGE;
+    return find_form(format, precision) != NULL;
 }
 
-int net_write(const char *name, const char *format, uint64_t seed, const char *path,
-              struct assay_err *err)
+/* What is wrong with a form that the table has not. */
+static int no_form(const char *format, const char *precision, struct assay_err *err)
+{
+    const char *near;
+
+    if (find_form(format, "fp32"))
+        return assay_fail(err, ASSAY_EUSAGE, "nets cannot be written in '%s' as %s", precision,
+                          format);
+    near = text_nearest(format, formats, COUNT(formats) - 1, sizeof(formats[0]));
+    return assay_fail(err, ASSAY_EUSAGE, "nets cannot be written as '%s'; use --format %s", format,
+                      near ? near : formats[0]);
+}
+
+int net_write_as(const struct net *net, const struct net_weights *w, const char *format,
+                 const char *precision, uint64_t seed, const char *path, struct assay_err *err)
+{
+    const struct net_form *form = find_form(format, precision);
+
+    return form ? form->write(net, w, seed, path, err) : no_form(format, precision, err);
+}
+
+int net_write(const char *name, const char *format, const char *precision, uint64_t seed,
+              const char *path, struct assay_err *err)
 {
     struct net_weights *weights = NULL;
     struct net *net = NULL;
     int rc;
 
-    if (!find_format(format, err))
-        return ASSAY_EUSAGE;
+    if (!find_form(format, precision))
+        return no_form(format, precision, err);
     rc = net_create(name, &net, err);
     if (!rc)
         rc = net_weights_create(net, seed, &weights, err);
     if (!rc)
-        rc = net_write_as(net, weights, format, seed, path, err);
+        rc = net_write_as(net, weights, format, precision, seed, path, err);
     net_weights_destroy(weights);
     net_destroy(net);
     return rc;

@@ -19,14 +19,14 @@
 /* ---- for users: the command line and the conductor ---- */
 
 /* Writes the net with synthetic weights made from the seed; the same bytes on every machine and
- * compiler. The file appears whole.  format: one of net_formats.  Some seconds of one core. */
-int net_write(const char *net, const char *format, uint64_t seed, const char *path,
-              struct assay_err *err);
-
-/* The same in ONNX with 8-bit weights and activations (quantize.h), whose ranges come from a pass
- * over made-up images or sequences.  Also the same bytes everywhere; twice the time, of BERT-Large
- * half a minute and 3 GB of memory.  Of image classifiers and BERT only. */
-int net_write_int8(const char *net, uint64_t seed, const char *path, struct assay_err *err);
+ * compiler. The file appears whole.  format: one of net_formats, precision: "fp32", or as onnx also
+ *   "fp16"  weights and most layers are float16, inputs and outputs float32;
+ *   "int8"  8-bit weights and activations (quantize.h), whose ranges come from a pass over made-up
+ *           images or sequences: of image classifiers and BERT only.
+ * Some seconds of one core; int8 twice the time, of BERT-Large half a minute and 3 GB of memory. */
+int net_write(const char *net, const char *format, const char *precision, uint64_t seed,
+              const char *path, struct assay_err *err);
+bool net_has_form(const char *format, const char *precision);
 
 /* Writes n of the made-up images that weights are calibrated with, of another seed, less the net's
  * input_mean: float32, n x channels x side x side, nothing else.  For nets whose input is
@@ -37,11 +37,11 @@ int net_write_images(const char *net, uint64_t seed, size_t n, const char *path,
 
 /* Writes the net with the weights of a file (bind.h): ONNX, PyTorch's state dict or safetensors.
  * Where NAME-… of the table fits the weights and NAME does not, that net is written: which, is in
- * *out, {"net", "summary", "format", "file", "sha256" (of the written file), "synthetic",
- * "weights":
- * {"file", "format", "sha256"}, "manifest" (YAML text)}.  The caller json_decref()s *out. */
-int net_write_weights(const char *net, const char *format, const char *weights, const char *path,
-                      json_t **out, struct assay_err *err);
+ * *out, {"net", "summary", "format", "precision", "file", "sha256" (of the written file),
+ * "synthetic", "weights": {"file", "format", "sha256"}, "manifest" (YAML text)}.  The caller
+ * json_decref()s *out. */
+int net_write_weights(const char *net, const char *format, const char *precision,
+                      const char *weights, const char *path, json_t **out, struct assay_err *err);
 
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":

@@ -1,4 +1,5 @@
-/* Writes a net as ONNX (fp32), by our own protobuf encoding; its nodes come from onnx_nodes.c.
+/* Writes a net as ONNX (fp32 or fp16), by our own protobuf encoding; its nodes come from
+ * onnx_nodes.c.
  *
  * Field numbers are those of onnx.proto; the ones used stand in the enums below.  A model is
  *   ModelProto { ir_version, producer, graph { node…, name, initializer…, input, output }, opset,
@@ -17,6 +18,7 @@
 
 #include "base/file.h"
 #include "net/fold.h"
+#include "net/half.h"
 #include "net/onnx_nodes.h"
 #include "net/wire.h"
 
@@ -36,7 +38,6 @@ enum {
     TENSOR_EXTERNAL = 13,
     TENSOR_LOCATION = 14
 };
-enum { ELEM_FLOAT = 1, ELEM_INT64 = 7 };
 
 #define LIMIT 0x7fffffffu /* protobuf's parsers stop at 2 GB */
 #define ALIGN 64
@@ -63,7 +64,7 @@ static void value_info(struct text *graph, uint32_t field, const struct assay_te
             wire_int(&dim, 1, (uint64_t)spec->dims[i]);
         wire_message(&shape, 1, &dim);
     }
-    wire_int(&tensor, 1, spec->dtype == ASSAY_I64 ? ELEM_INT64 : ELEM_FLOAT);
+    wire_int(&tensor, 1, spec->dtype == ASSAY_I64 ? ONNX_INT64 : ONNX_FLOAT);
     wire_message(&tensor, 2, &shape);
     text_clear(&dim);
     wire_message(&dim, 1, &tensor);
@@ -118,12 +119,17 @@ static void external(struct text *t, const char *key, const char *value)
     text_release(&pair);
 }
 
+static size_t value_bytes(bool half)
+{
+    return half ? sizeof(uint16_t) : sizeof(float);
+}
+
 /* Everything of an initialiser but its numbers, which follow, or lie in the file `beside` from `at`
  * on. */
 static void tensor_head(struct text *head, const struct net_layer *l, const struct net_constant *c,
-                        bool turned, const char *beside, uint64_t at)
+                        bool turned, bool half, const char *beside, uint64_t at)
 {
-    uint64_t bytes = c->count * sizeof(float);
+    uint64_t bytes = c->count * value_bytes(half);
     char number[24];
     struct text t;
     char full[96];
@@ -135,7 +141,7 @@ static void tensor_head(struct text *head, const struct net_layer *l, const stru
         wire_int(&t, TENSOR_DIMS, 1);
     for (i = 0; i < c->rank; i++)
         wire_int(&t, TENSOR_DIMS, (uint64_t)c->dims[turned ? c->rank - 1 - i : i]);
-    wire_int(&t, TENSOR_TYPE, ELEM_FLOAT);
+    wire_int(&t, TENSOR_TYPE, half ? ONNX_HALF : ONNX_FLOAT);
     wire_string(&t, TENSOR_NAME, full);
     if (beside) {
         external(&t, "location", beside);
@@ -156,12 +162,38 @@ static void tensor_head(struct text *head, const struct net_layer *l, const stru
 struct sink {
     const struct net *net;
     const struct net_weights *w;
+    bool half;
     struct file_whole *file, *data; /* file NULL: count; data: of the numbers */
     const char *beside;             /* the other file's name; NULL: there is none */
     uint64_t bytes;                 /* of the file */
     uint64_t at;                    /* in the other file */
     struct text head;
 };
+
+/* A layer's weights are in float16. */
+static bool in_half(const struct sink *s, int at)
+{
+    return s->half && onnx_in_half(&s->net->layers[at]);
+}
+
+/* In place. */
+static int make_half(const struct sink *s, int at, const struct net_constant *c, float *values,
+                     struct assay_err *err)
+{
+    char *to = (char *)values;
+    uint16_t h;
+
+    for (size_t i = 0; i < c->count; i++) {
+        h = half_from_float(values[i]);
+        if (!half_is_finite(h))
+            return assay_fail(err, ASSAY_EUNSUPPORTED,
+                              "net %s: %s.%s has %g, and float16 ends at 65504: it can be written "
+                              "in fp32",
+                              s->net->name, s->net->layers[at].name, c->suffix, (double)values[i]);
+        memcpy(to + i * sizeof(h), &h, sizeof(h));
+    }
+    return ASSAY_OK;
+}
 
 static const int onnx_gates[4] = {0, 3, 1, 2}; /* i o f g */
 
@@ -171,14 +203,15 @@ static int put_values(struct sink *s, int at, int k, const struct net_constant *
     static const char nothing[ALIGN];
     float *values = net_constant_values(s->net, s->w, at, k, err);
     int rc = values ? file_whole_write(s->file, s->head.s, s->head.len, err) : ASSAY_EFAIL;
-    size_t bytes = c->count * sizeof(float);
-
+    size_t bytes = c->count * value_bytes(in_half(s, at));
     bool lstm = s->net->layers[at].op == NET_LSTM;
 
     if (!rc && ((turned && !net_channels_last(c, &values)) ||
                 (lstm && !net_order_gates(c, onnx_gates, &values))))
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s", s->net->name,
                         s->net->layers[at].name);
+    if (!rc && in_half(s, at))
+        rc = make_half(s, at, c, values, err);
     if (!rc)
         rc = file_whole_write(s->beside ? s->data : s->file, values, bytes, err);
     if (!rc && s->beside)
@@ -192,6 +225,7 @@ static int put_all(struct sink *s, struct assay_err *err)
     const struct net_layer *l = s->net->layers;
     struct net_constant c;
     bool turned;
+    size_t bytes;
     int i, k, rc = ASSAY_OK;
 
     s->bytes = s->at = 0;
@@ -200,9 +234,10 @@ static int put_all(struct sink *s, struct assay_err *err)
             c = net_constant_of(s->net, i, k);
             turned = k == 0 && onnx_is_matmul(&l[i]);
             text_clear(&s->head);
-            tensor_head(&s->head, &l[i], &c, turned, s->beside, s->at);
-            s->bytes += s->head.len + (s->beside ? 0 : c.count * sizeof(float));
-            s->at += (c.count * sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
+            bytes = c.count * value_bytes(in_half(s, i));
+            tensor_head(&s->head, &l[i], &c, turned, in_half(s, i), s->beside, s->at);
+            s->bytes += s->head.len + (s->beside ? 0 : bytes);
+            s->at += (bytes + ALIGN - 1) / ALIGN * ALIGN;
             if (s->file)
                 rc = put_values(s, i, k, &c, turned, err);
         }
@@ -257,16 +292,10 @@ static int write_file(struct sink *s, const struct text *part, const char *path,
     return rc;
 }
 
-int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
-               struct assay_err *err)
+static int write_within(const struct net *net, const struct net_weights *w, uint64_t seed,
+                        bool half, const char *path, uint64_t limit, struct assay_err *err)
 {
-    return onnx_write_within(net, w, seed, path, LIMIT, err);
-}
-
-int onnx_write_within(const struct net *net, const struct net_weights *w, uint64_t seed,
-                      const char *path, uint64_t limit, struct assay_err *err)
-{
-    struct sink s = {.net = net, .w = w};
+    struct sink s = {.net = net, .w = w, .half = half};
     struct text part[2], nodes, ends; /* part: what stands before and behind the initialisers */
     char *beside = NULL;
     int i, rc;
@@ -279,7 +308,7 @@ int onnx_write_within(const struct net *net, const struct net_weights *w, uint64
     rc = net_fold_check(net, err);
     if (rc)
         goto out;
-    onnx_nodes(&nodes, net);
+    onnx_nodes(&nodes, net, half);
     wire_string(&nodes, GRAPH_NAME, net->name);
     for (i = 0; i < net->input_count; i++)
         value_info(&ends, GRAPH_INPUT, &net->inputs[i]);
@@ -312,4 +341,22 @@ out:
     text_release(&ends);
     free(beside);
     return rc;
+}
+
+int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed, const char *path,
+               struct assay_err *err)
+{
+    return write_within(net, w, seed, false, path, LIMIT, err);
+}
+
+int onnx_write_half(const struct net *net, const struct net_weights *w, uint64_t seed,
+                    const char *path, struct assay_err *err)
+{
+    return write_within(net, w, seed, true, path, LIMIT, err);
+}
+
+int onnx_write_within(const struct net *net, const struct net_weights *w, uint64_t seed,
+                      const char *path, uint64_t limit, struct assay_err *err)
+{
+    return write_within(net, w, seed, false, path, limit, err);
 }

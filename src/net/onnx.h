@@ -1,4 +1,4 @@
-/* ONNX: the writer of fp32 nets, and a small strict reader of what any ONNX file contains. */
+/* ONNX: the writer of nets, and a small strict reader of what any ONNX file contains. */
 #ifndef NET_ONNX_H
 #define NET_ONNX_H
 
@@ -14,6 +14,12 @@ int onnx_write(const struct net *net, const struct net_weights *w, uint64_t seed
 /* The same with another limit, in bytes, for tests. */
 int onnx_write_within(const struct net *net, const struct net_weights *w, uint64_t seed,
                       const char *path, uint64_t limit, struct assay_err *err);
+
+/* The same in fp16: weights are FLOAT16, rounded to the nearest; inputs and outputs stay what they
+ * are, with a Cast behind and in front of them, and so does what float16 is too coarse or too small
+ * for (onnx_nodes.h).  A weight beyond 65504 is an error. */
+int onnx_write_half(const struct net *net, const struct net_weights *w, uint64_t seed,
+                    const char *path, struct assay_err *err);
 
 /* The same in int8 (quantize.h), with ranges from a pass over made-up inputs: of image classifiers
  * and of BERT.  Writes the fp32 file beside it first, and removes that. */

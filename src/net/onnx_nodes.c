@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "net/fold.h"
+#include "net/half.h"
 
 enum { GRAPH_NODE = 1, NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_ATTRIBUTE };
 enum {
@@ -18,23 +19,88 @@ enum {
     ATTRIBUTE_F = 2,
     ATTRIBUTE_I = 3,
     ATTRIBUTE_S = 4,
+    ATTRIBUTE_T = 5,
     ATTRIBUTE_FLOATS = 7,
     ATTRIBUTE_INTS = 8,
     ATTRIBUTE_TYPE = 20,
     TYPE_FLOAT = 1,
     TYPE_INT = 2,
     TYPE_STRING = 3,
+    TYPE_TENSOR = 4,
     TYPE_FLOATS = 6,
     TYPE_INTS = 7
 };
 
-#define ELEM_FLOAT 1
+enum { TENSOR_TYPE = 2, TENSOR_RAW = 9 };
 
 /* What the nodes of one net are made with. */
 struct maker {
     struct text *graph, node; /* the node that is being made */
     const struct net *net;
+    bool half;
 };
+
+/* The name of an inner value or of a weight; lives until the end of the statement. */
+struct label {
+    char s[96];
+};
+
+/* ---- values ---- */
+
+/* The name of a layer's result: an output's official name, or the layer's own; a folded batch
+ * norm's result is what its convolution makes. */
+static const char *value_name(const struct net *net, int layer)
+{
+    int i;
+
+    for (i = 0; i < net->output_count; i++)
+        if (net->output_layer[i] == layer)
+            return net->outputs[i].name;
+    return net->layers[layer].name;
+}
+
+static bool is_output(const struct net *net, int layer)
+{
+    int i;
+
+    for (i = 0; i < net->output_count && net->output_layer[i] != layer; i++)
+        ;
+    return i < net->output_count;
+}
+
+static bool is_int(const struct net *net, int layer)
+{
+    const struct net_layer *l = &net->layers[layer];
+
+    return (l->op == NET_INPUT && net->inputs[layer].dtype == ASSAY_I64) || l->op == NET_ARGMAX ||
+           (l->op == NET_PICK && is_int(net, l->in[0]));
+}
+
+/* A layer's result in float16 or float32: what it is by itself has the plain name, but an output's
+ * plain name is that of float32. */
+static struct label value_as(const struct maker *m, int layer, bool half)
+{
+    bool itself = half == onnx_in_half(&m->net->layers[layer]);
+    bool plain = !m->half || is_int(m->net, layer) || (is_output(m->net, layer) ? !half : itself);
+    struct label n;
+
+    snprintf(n.s, sizeof(n.s), "%s%s", value_name(m->net, layer),
+             plain  ? ""
+             : half ? "/fp16"
+                    : "/fp32");
+    return n;
+}
+
+/* Where a layer writes its result, and input k as it reads it. */
+static struct label result(const struct maker *m, int layer)
+{
+    return value_as(m, layer, onnx_in_half(&m->net->layers[layer]));
+}
+
+static struct label operand(const struct maker *m, const struct net_layer *l, int k)
+{
+    return value_as(m, l->in[k], onnx_in_half(l));
+}
 
 /* ---- one node ---- */
 
@@ -55,25 +121,13 @@ static void attribute(struct maker *m, const char *name, const int *values, int 
     text_release(&a);
 }
 
-/* The name of a layer's result: an output's official name, or the layer's own; a folded batch
- * norm's result is what its convolution makes. */
-static const char *value_name(const struct net *net, int layer)
-{
-    int i;
-
-    for (i = 0; i < net->output_count; i++)
-        if (net->output_layer[i] == layer)
-            return net->outputs[i].name;
-    return net->layers[layer].name;
-}
-
 static void node_begin(struct maker *m, const struct net_layer *l)
 {
     int i;
 
     text_clear(&m->node);
     for (i = 0; i < l->ins; i++)
-        wire_string(&m->node, NODE_INPUT, value_name(m->net, l->in[i]));
+        wire_string(&m->node, NODE_INPUT, operand(m, l, i).s);
 }
 
 static void node_end(struct maker *m, const char *op, const char *name, const char *output)
@@ -113,11 +167,6 @@ static void attribute_text(struct maker *m, const char *name, const char *value)
     wire_message(&m->node, NODE_ATTRIBUTE, &a);
     text_release(&a);
 }
-
-/* The name of an inner value or of a weight; lives until the end of the statement. */
-struct label {
-    char s[96];
-};
 
 static struct label label(const struct net_layer *l, const char *part)
 {
@@ -169,7 +218,7 @@ static void plain_node(struct maker *m, int at)
     default:
         break;
     }
-    node_end(m, op[l->op], l->name, value_name(m->net, at));
+    node_end(m, op[l->op], l->name, result(m, at).s);
 }
 
 static void convolution(struct maker *m, int at)
@@ -193,7 +242,7 @@ static void convolution(struct maker *m, int at)
     if (l->groups > 1)
         attribute(m, "group", &l->groups, 0);
     node_end(m, l->op == NET_CONV ? "Conv" : "ConvTranspose", l->name,
-             value_name(m->net, folded ? net_folded_bn(m->net, at) : at));
+             result(m, folded ? net_folded_bn(m->net, at) : at).s);
 }
 
 /* ---- layers of several ---- */
@@ -228,11 +277,41 @@ static void make_ints(struct maker *m, const char *output, const int *values, in
     node_end(m, "Constant", output, output);
 }
 
+/* The nearest number of a file in float16, whose layers read it: never infinity. */
+static void attribute_half(struct maker *m, float value)
+{
+    uint16_t h = half_from_float(fminf(fmaxf(value, -HALF_MAX), HALF_MAX));
+    struct text a, tensor;
+
+    text_init(&a, META_MAX);
+    text_init(&tensor, META_MAX);
+    wire_int(&tensor, TENSOR_TYPE, ONNX_HALF);
+    wire_head(&tensor, TENSOR_RAW, sizeof(h));
+    text_addn(&tensor, (const char *)&h, sizeof(h));
+    wire_string(&a, ATTRIBUTE_NAME, "value");
+    wire_message(&a, ATTRIBUTE_T, &tensor);
+    wire_int(&a, ATTRIBUTE_TYPE, TYPE_TENSOR);
+    wire_message(&m->node, NODE_ATTRIBUTE, &a);
+    text_release(&a);
+    text_release(&tensor);
+}
+
 static void make_float(struct maker *m, const char *output, float value)
 {
     text_clear(&m->node);
-    attribute_floats(m, "value_float", &value, 0);
+    if (m->half)
+        attribute_half(m, value);
+    else
+        attribute_floats(m, "value_float", &value, 0);
     node_end(m, "Constant", output, output);
+}
+
+static void make_cast(struct maker *m, const char *output, const char *input, int elem)
+{
+    text_clear(&m->node);
+    wire_string(&m->node, NODE_INPUT, input);
+    attribute(m, "to", &elem, 0);
+    node_end(m, "Cast", output, output);
 }
 
 static void matmul(struct maker *m, const struct net_layer *l, const char *in, const char *out)
@@ -271,15 +350,12 @@ static void gelu(struct maker *m, const struct net_layer *l, const char *in, con
 
 static void mask(struct maker *m, const struct net_layer *l, const char *in, const char *out)
 {
-    static const int elem = ELEM_FLOAT, axes[2] = {1, 2};
+    static const int axes[2] = {1, 2};
 
     make_float(m, label(l, "/one").s, 1.0f);
     make_float(m, label(l, "/low").s, -10000.0f);
     make_ints(m, label(l, "/axes").s, axes, 2);
-    text_clear(&m->node);
-    wire_string(&m->node, NODE_INPUT, in);
-    attribute(m, "to", &elem, 0);
-    node_end(m, "Cast", label(l, "/kept").s, label(l, "/kept").s);
+    make_cast(m, label(l, "/kept").s, in, m->half ? ONNX_HALF : ONNX_FLOAT);
     make(m, "Sub", label(l, "/hidden").s, label(l, "/one").s, label(l, "/kept").s, NULL);
     make(m, "Mul", label(l, "/scores").s, label(l, "/hidden").s, label(l, "/low").s, NULL);
     make(m, "Unsqueeze", out, label(l, "/scores").s, label(l, "/axes").s, NULL);
@@ -296,17 +372,14 @@ static void attention(struct maker *m, const struct net_layer *l, const char *ou
     make_ints(m, label(l, "/joined").s, (int[]){0, 0, width}, 3);
     make_float(m, label(l, "/root").s, sqrtf((float)each));
     for (i = 0; i < 3; i++) {
-        const char *in = value_name(m->net, l->in[i]);
-
-        make(m, "Reshape", label(l, part[i]).s, in, label(l, "/split").s, NULL);
+        make(m, "Reshape", label(l, part[i]).s, operand(m, l, i).s, label(l, "/split").s, NULL);
         make_permuted(m, label(&m->net->layers[l->in[i]], "/heads").s, label(l, part[i]).s,
                       order[i]);
     }
     make(m, "MatMul", label(l, "/products").s, label(&m->net->layers[l->in[0]], "/heads").s,
          label(&m->net->layers[l->in[1]], "/heads").s, NULL);
     make(m, "Div", label(l, "/scaled").s, label(l, "/products").s, label(l, "/root").s, NULL);
-    make(m, "Add", label(l, "/scores").s, label(l, "/scaled").s, value_name(m->net, l->in[3]),
-         NULL);
+    make(m, "Add", label(l, "/scores").s, label(l, "/scaled").s, operand(m, l, 3).s, NULL);
     text_clear(&m->node);
     wire_string(&m->node, NODE_INPUT, label(l, "/scores").s);
     attribute(m, "axis", &last, 0);
@@ -458,8 +531,8 @@ static void lstm(struct maker *m, const struct net_layer *l, const char *in, con
     if (l->ins == 3) {
         make_axis(m, l, "Unsqueeze", label(l, "/x").s, in, 0);
         for (k = 1; k < 3; k++)
-            make(m, "Unsqueeze", label(l, k == 1 ? "/hidden" : "/cell").s,
-                 value_name(m->net, l->in[k]), label(l, "/axes_0").s, NULL);
+            make(m, "Unsqueeze", label(l, k == 1 ? "/hidden" : "/cell").s, operand(m, l, k).s,
+                 label(l, "/axes_0").s, NULL);
         lstm_node(m, l, label(l, "/x").s);
         make(m, "Squeeze", out, label(l, "/hidden_next").s, label(l, "/axes_0").s, NULL);
         return;
@@ -503,7 +576,8 @@ static void stack_time(struct maker *m, const struct net_layer *l, const char *i
 static void layer_nodes(struct maker *m, int at)
 {
     const struct net_layer *l = &m->net->layers[at];
-    const char *in = l->ins ? value_name(m->net, l->in[0]) : "", *out = value_name(m->net, at);
+    const struct label from = l->ins ? operand(m, l, 0) : (struct label){""}, to = result(m, at);
+    const char *in = from.s, *out = to.s;
     static const int one = 1, last = -1;
     const struct net_layer *of;
 
@@ -523,7 +597,7 @@ static void layer_nodes(struct maker *m, int at)
         node_begin(m, l);
         weight_inputs(m, at);
         attribute(m, "transB", &one, 0);
-        node_end(m, "Gemm", l->name, value_name(m->net, at));
+        node_end(m, "Gemm", l->name, out);
         break;
     case NET_LAYERNORM:
         node_begin(m, l);
@@ -592,14 +666,32 @@ static void layer_nodes(struct maker *m, int at)
     }
 }
 
-void onnx_nodes(struct text *graph, const struct net *net)
+/* A layer's result in the other type, if it is an output or somebody reads it so. */
+static void other_type(struct maker *m, int at)
 {
-    struct maker m = {.graph = graph, .net = net};
+    const struct net *net = m->net;
+    bool half = onnx_in_half(&net->layers[at]), wanted = half && is_output(net, at);
+    int i;
+
+    if (!m->half || is_int(net, at))
+        return;
+    for (i = at + 1; i < net->layer_count; i++)
+        wanted |= net_reads(&net->layers[i], at) && onnx_in_half(&net->layers[i]) != half;
+    if (wanted)
+        make_cast(m, value_as(m, at, !half).s, value_as(m, at, half).s,
+                  half ? ONNX_FLOAT : ONNX_HALF);
+}
+
+void onnx_nodes(struct text *graph, const struct net *net, bool half)
+{
+    struct maker m = {.graph = graph, .net = net, .half = half};
     int i;
 
     text_init(&m.node, META_MAX);
-    for (i = 0; i < net->layer_count; i++)
+    for (i = 0; i < net->layer_count; i++) {
         layer_nodes(&m, i);
+        other_type(&m, i);
+    }
     text_release(&m.node);
 }
 

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/half.h"
+
 #define MAX_FILE    (1ull << 40)
 #define MAX_TENSORS 100000u
 #define MAX_NAME    256u
@@ -128,20 +130,6 @@ const struct state_tensor *state_find(const struct state *s, const char *name)
 
 /* ---- numbers ---- */
 
-static float from_half(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, bits;
-    float f, fraction = (float)(h & 0x3ff);
-
-    if (!exponent) { /* fraction * 2^-24, exactly */
-        f = fraction * 0x1p-24f;
-        return sign ? -f : f;
-    }
-    bits = sign | (exponent == 31 ? 255 : exponent + 112) << 23 | (uint32_t)(h & 0x3ff) << 13;
-    memcpy(&f, &bits, sizeof(f));
-    return f;
-}
-
 static float one(int32_t dtype, const unsigned char *p)
 {
     uint32_t bits;
@@ -150,7 +138,7 @@ static float one(int32_t dtype, const unsigned char *p)
 
     switch (dtype) {
     case ASSAY_F16:
-        return from_half((uint16_t)state_number(p, 2));
+        return half_to_float((uint16_t)state_number(p, 2));
     case ASSAY_BF16:
         bits = (uint32_t)state_number(p, 2) << 16;
         memcpy(&f, &bits, sizeof(f));

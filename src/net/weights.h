@@ -30,9 +30,9 @@ void net_weights_destroy(struct net_weights *w); /* NULL is fine */
 float *net_weights_copy(const struct net *net, const struct net_weights *w, int tensor,
                         struct assay_err *err);
 
-/* Writes them in one of net_formats (net.c's table); seed: what is said of synthetic ones. */
+/* Writes them in one of net.c's forms; seed: what is said of synthetic ones. */
 int net_write_as(const struct net *net, const struct net_weights *w, const char *format,
-                 uint64_t seed, const char *path, struct assay_err *err);
+                 const char *precision, uint64_t seed, const char *path, struct assay_err *err);
 
 /* The generator, for tests: the i-th of a stream is net_random(&state) called i times. */
 uint64_t net_random(uint64_t *state);

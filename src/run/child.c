@@ -181,9 +181,7 @@ static void hash_parts(struct child *c)
 static int write_net(const struct child *c, const char *net, const char *path,
                      struct assay_err *err)
 {
-    if (!strcmp(c->r.precision, "int8"))
-        return net_write_int8(net, (uint64_t)c->r.s.seed, path, err);
-    return net_write(net, c->r.format, (uint64_t)c->r.s.seed, path, err);
+    return net_write(net, c->r.format, c->r.net_precision, (uint64_t)c->r.s.seed, path, err);
 }
 
 /* The folder beside, ours alone: one process at a time writes in it, and what one that was killed

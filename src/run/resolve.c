@@ -27,19 +27,29 @@ static char *net_file_name(const char *net)
     return name;
 }
 
+/* What the net's file has to be in.  Engines make bf16 of fp32, and fp16 too of formats that have
+ * no other form; a processor computes fp16 as fp32. */
+static const char *net_precision(const struct resolved *r)
+{
+    if (!strcmp(r->precision, "int8"))
+        return "int8";
+    if (!strcmp(r->precision, "fp16") && strcmp(r->s.device, "cpu") != 0 &&
+        net_has_form(r->format, "fp16"))
+        return "fp16";
+    return "fp32";
+}
+
 /* The file that a net is written to, or the folder of several: one for each net, size, format,
- * precision, seed and program version.  In int8 there is ONNX only. */
+ * precision, seed and program version. */
 static int net_file(struct resolved *r, struct assay_err *err)
 {
-    size_t i, n;
-    const char *const *formats = net_formats(&n), *const * e;
     bool int8 = !strcmp(r->precision, "int8");
+    const char *const *e;
     char *name;
 
     for (e = r->engine->formats; *e && !r->format; e++)
-        for (i = 0; i < n; i++)
-            if (!strcmp(*e, formats[i]) && (!int8 || !strcmp(*e, "onnx")))
-                r->format = formats[i];
+        if (net_has_form(*e, int8 ? "int8" : "fp32"))
+            r->format = *e;
     if (!r->format && int8)
         return assay_fail(err, ASSAY_EUNSUPPORTED,
                           "the net '%s' is written in int8 as ONNX only, which the engine %s does "
@@ -50,11 +60,13 @@ static int net_file(struct resolved *r, struct assay_err *err)
                           "the net '%s' cannot be written in any format that the engine "
                           "%s reads; give a model with --model",
                           r->manifest.net, r->engine->name);
+    r->net_precision = net_precision(r);
     name = net_file_name(r->manifest.net);
-    r->model_path =
-        name ? text_format("%s/nets/%s%s-seed%lld-%s.%s", r->cache, name, int8 ? "-int8" : "",
-                           (long long)r->s.seed, NET_REVISION, r->format)
-             : NULL;
+    r->model_path = name ? text_format("%s/nets/%s%s%s-seed%lld-%s.%s", r->cache, name,
+                                       strcmp(r->net_precision, "fp32") ? "-" : "",
+                                       strcmp(r->net_precision, "fp32") ? r->net_precision : "",
+                                       (long long)r->s.seed, NET_REVISION, r->format)
+                         : NULL;
     free(name);
     if (!r->model_path)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");

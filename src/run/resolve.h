@@ -19,6 +19,7 @@ struct resolved {
     char *model_path;   /* NULL: the engine needs none; of a net: where it is or will be written */
     const char *format; /* of model_path */
     char *precision;
+    const char *net_precision; /* what a net is written in; NULL: it is no net */
     bool write_net;            /* model_path is not there yet */
     json_t *get;               /* what recipes would get first: [{"request", "steps"}] */
     json_t *lock;              /* what they are, as plan_lock gives it */

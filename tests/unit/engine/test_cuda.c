@@ -184,6 +184,36 @@ static void tf32_is_there_from_ampere_on_unless_it_is_off(void **state)
     unsetenv(ASSAY_CUDA_TF32);
 }
 
+/* What alloc gives for a GPU is pinned and taken back; for the CPU it is plain memory. */
+static void memory_for_a_gpu_is_pinned(void **state)
+{
+    int (*pinned)(void), (*contexts)(void);
+    void *memory;
+
+    (void)state;
+    if (!assay_cuda_driver_call("fake_cuda_pinned", &pinned) ||
+        !assay_cuda_driver_call("fake_cuda_contexts", &contexts))
+        skip();
+    memory = assay_cuda_alloc("cuda:0", 1000);
+    assert_non_null(memory);
+    memset(memory, 1, 1000);
+    assert_int_equal((uintptr_t)memory % 64, 0);
+    assert_int_equal(pinned(), 1);
+    assay_cuda_release("cuda:0", memory);
+    assert_int_equal(pinned(), 0);
+    setenv("FAKE_CUDA", "full", 1);
+    assert_null(assay_cuda_alloc("cuda", 1000));
+    unsetenv("FAKE_CUDA");
+    assert_null(assay_cuda_alloc("cuda:7", 1000));
+    assay_cuda_release("cuda:0", NULL);
+    assert_int_equal(contexts(), 0);
+    memory = assay_cuda_alloc("cpu", 1000);
+    assert_non_null(memory);
+    assert_int_equal((uintptr_t)memory % 64, 0);
+    assert_int_equal(pinned(), 0);
+    assay_cuda_release("cpu", memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,7 +223,8 @@ int main(void)
         cmocka_unit_test(a_driver_is_there_or_said_to_be_missing),
         cmocka_unit_test(one_that_is_too_old_is_named),
         cmocka_unit_test(devices_are_the_drivers),
-        cmocka_unit_test(tf32_is_there_from_ampere_on_unless_it_is_off)};
+        cmocka_unit_test(tf32_is_there_from_ampere_on_unless_it_is_off),
+        cmocka_unit_test(memory_for_a_gpu_is_pinned)};
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -336,6 +336,14 @@ static void it_conforms(void **state)
     assert_int_equal(sum.failed, 0);
 }
 
+/* The host looks at the values when it takes the table. */
+static void onednn_is_tuned(void **state)
+{
+    (void)state;
+    assert_non_null(engine_tunables(table));
+    assert_string_equal(engine_tunables(table)[0].option, "onednn");
+}
+
 static int begin(void **state)
 {
     struct assay_err err = {0};
@@ -368,6 +376,7 @@ int main(void)
                                        cmocka_unit_test(a_wrong_shape_is_named),
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
                                        cmocka_unit_test(bad_libraries_are_explained),
+                                       cmocka_unit_test(onednn_is_tuned),
                                        cmocka_unit_test(it_conforms)};
     struct assay_engine_probe p = {.size = sizeof(p)};
     struct assay_err err = {0};

@@ -364,7 +364,7 @@ static int bind_file(const struct made *from, const struct made *m, struct net_w
     size_t fit;
     int rc;
 
-    assert_int_equal(net_write_as(from->net, from->w, "onnx", 1, path, NULL), ASSAY_OK);
+    assert_int_equal(net_write_as(from->net, from->w, "onnx", "fp32", 1, path, NULL), ASSAY_OK);
     assert_int_equal(net_weights_allocate(m->net, w, NULL), ASSAY_OK);
     assert_int_equal(state_open(path, &s, NULL), ASSAY_OK);
     rc = bind_weights(m->net, s, *w, &fit, err);
@@ -556,7 +556,7 @@ static void marks(void **state)
         m = make(i < 3 ? tiny_build : net_build_dlrm_small);
         m.w->synthetic = false;
         snprintf(m.w->sha256, sizeof(m.w->sha256), "abcd");
-        assert_int_equal(net_write_as(m.net, m.w, formats[i % 3], 1, path, NULL), ASSAY_OK);
+        assert_int_equal(net_write_as(m.net, m.w, formats[i % 3], "fp32", 1, path, NULL), ASSAY_OK);
         assert_int_equal(file_read(path, FILE_MAX, &data, &len, NULL), ASSAY_OK);
         assert_non_null(memmem(data, len, marks[i % 3], strlen(marks[i % 3])));
         assert_null(memmem(data, len, "synthetic", 9));
@@ -586,7 +586,7 @@ static void same_bytes(void **state)
     save(&m, "", NULL, "", &file);
     assert_int_equal(bind(&m, &file, &w, &fit, NULL), ASSAY_OK);
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(net_write_as(m.net, w, formats[i], 0, path, NULL), ASSAY_OK);
+        assert_int_equal(net_write_as(m.net, w, formats[i], "fp32", 0, path, NULL), ASSAY_OK);
         assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
         assert_string_equal(hex, sha256[i]);
     }

@@ -62,7 +62,7 @@ static void same_bytes(void **state)
     assert_int_equal(write_tiny_to(path, NULL), ASSAY_OK);
     assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
     assert_string_equal(hex, TINY_SHA256);
-    assert_int_equal(net_write("resnet50", "tensorflow", 1, path, NULL), ASSAY_OK);
+    assert_int_equal(net_write("resnet50", "tensorflow", "fp32", 1, path, NULL), ASSAY_OK);
     assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
     assert_string_equal(hex, RESNET50_SHA256);
 }

@@ -327,7 +327,7 @@ static void unknown_names(void **state)
     assert_true(n >= 3 && net_find("check") && net_find("resnet50-torchvision"));
     assert_int_equal(net_describe("resnet5", &d, &err), ASSAY_EUSAGE);
     assert_non_null(strstr(err.text, "did you mean 'resnet50'?"));
-    assert_int_equal(net_write("resnet50", "onx", 1, "never", &err), ASSAY_EUSAGE);
+    assert_int_equal(net_write("resnet50", "onx", "fp32", 1, "never", &err), ASSAY_EUSAGE);
     assert_non_null(strstr(err.text, "onnx"));
 }
 

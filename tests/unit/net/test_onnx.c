@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "net/half.h"
 #include "net/onnx.h"
 #include "tiny.h"
 
@@ -92,7 +94,7 @@ static void resnet50(void **state)
     size_t i;
 
     (void)state;
-    assert_int_equal(net_write("resnet50", "onnx", 1, path, NULL), ASSAY_OK);
+    assert_int_equal(net_write("resnet50", "onnx", "fp32", 1, path, NULL), ASSAY_OK);
     assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
     assert_string_equal(hex, RESNET50_SHA256);
     assert_int_equal(onnx_read_file(path, &m, NULL), ASSAY_OK);
@@ -213,6 +215,120 @@ static void numbers_beside(void **state)
     net_destroy(net);
 }
 
+/* ---- fp16 ---- */
+
+/* Every float16 is itself again; what lies between two goes to the nearer, and from the middle to
+ * the even one. */
+static void halves(void **state)
+{
+    (void)state;
+    assert_int_equal(half_from_float(65519.0f), 0x7bff);
+    assert_int_equal(half_from_float(65520.0f), 0x7c00);
+    assert_int_equal(half_from_float(-1e9f), 0xfc00);
+    assert_int_equal(half_from_float(INFINITY), 0x7c00);
+    assert_true(isnan(half_to_float(half_from_float(NAN))));
+    assert_int_equal(half_from_float(-1e-38f), 0x8000);
+    assert_int_equal(half_from_float(-0x1p-25f), 0x8000);
+    assert_int_equal(half_from_float(0x1.000002p-25f), 0x0001);
+    for (unsigned h = 0; h < 0x7c00; h++) {
+        float low = half_to_float((uint16_t)h), high = half_to_float((uint16_t)(h + 1)), middle;
+
+        assert_int_equal(half_from_float(low), h);
+        assert_int_equal(half_from_float(-low), h | 0x8000);
+        if (h + 1 == 0x7c00)
+            break;
+        middle = (low + high) / 2;
+        assert_int_equal(half_from_float(middle), h + (h & 1));
+        assert_int_equal(half_from_float(nextafterf(middle, low)), h);
+        assert_int_equal(half_from_float(nextafterf(middle, high)), h + 1);
+    }
+}
+
+static struct net_weights *tiny_weights(struct net **net)
+{
+    struct net_weights *w;
+
+    assert_int_equal(net_create_from("tiny", "test", tiny_build, net, NULL), ASSAY_OK);
+    assert_int_equal(net_weights_create(*net, 1, &w, NULL), ASSAY_OK);
+    return w;
+}
+
+static size_t count_ops(const struct onnx_model *m, const char *op)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->node_count; i++)
+        n += !strcmp(m->nodes[i].op, op);
+    return n;
+}
+
+/* Weights are the nearest float16 of those in float32; inputs and outputs are what they were, with
+ * a Cast each; probabilities and the class are computed in float32. */
+static void fp16(void **state)
+{
+    char *data, *half;
+    struct onnx_model a, b;
+    struct net *net;
+    struct net_weights *w = tiny_weights(&net);
+    size_t bytes, half_bytes, at;
+    uint16_t h;
+    float f;
+
+    (void)state;
+    assert_int_equal(onnx_write(net, w, 1, path, NULL), ASSAY_OK);
+    assert_int_equal(file_read(path, 1 << 20, &data, &bytes, NULL), ASSAY_OK);
+    assert_int_equal(onnx_write_half(net, w, 1, path, NULL), ASSAY_OK);
+    assert_int_equal(file_read(path, 1 << 20, &half, &half_bytes, NULL), ASSAY_OK);
+    assert_int_equal(onnx_read(data, bytes, "fp32", &a, NULL), ASSAY_OK);
+    assert_int_equal(onnx_read(half, half_bytes, "fp16", &b, NULL), ASSAY_OK);
+    assert_int_equal(a.initializer_count, b.initializer_count);
+    for (size_t i = 0; i < a.initializer_count; i++) {
+        const struct onnx_value *x = &a.initializers[i], *y = &b.initializers[i];
+
+        assert_string_equal(x->name, y->name);
+        assert_int_equal(y->elem_type, 10);
+        assert_int_equal(y->data_bytes * 2, x->data_bytes);
+        for (at = 0; at < x->data_bytes / 4; at++) {
+            memcpy(&f, data + x->data_at + 4 * at, sizeof(f));
+            memcpy(&h, half + y->data_at + 2 * at, sizeof(h));
+            assert_int_equal(h, half_from_float(f));
+        }
+    }
+    assert_int_equal(b.inputs[0].elem_type, 1);
+    assert_int_equal(b.outputs[0].elem_type, 7);
+    assert_int_equal(b.outputs[1].elem_type, 1);
+    assert_int_equal(count_ops(&a, "Cast"), 0);
+    assert_int_equal(count_ops(&b, "Cast"), 2);
+    assert_string_equal(b.nodes[0].op, "Cast");
+    assert_string_equal(b.nodes[0].input[0], "pixels");
+    assert_string_equal(b.nodes[b.node_count - 2].op, "Softmax");
+    assert_string_equal(b.nodes[b.node_count - 2].input[0], "fc/fp32");
+    onnx_release(&a);
+    onnx_release(&b);
+    free(data);
+    free(half);
+    net_weights_destroy(w);
+    net_destroy(net);
+}
+
+static void what_fp16_cannot_hold_is_refused(void **state)
+{
+    struct assay_err err = {0};
+    struct net *net;
+    struct net_weights *w = tiny_weights(&net);
+
+    (void)state;
+    for (int i = 0; i < net->tensor_count; i++)
+        if (!strcmp(net->tensors[i].name, "fc.weight"))
+            w->data[i][3] = -70000;
+    assert_int_equal(onnx_write_half(net, w, 1, path, &err), ASSAY_EUNSUPPORTED);
+    assert_string_equal(err.text,
+                        "net tiny: fc.weight has -70000, and float16 ends at 65504: it can "
+                        "be written in fp32");
+    net_weights_destroy(w);
+    net_destroy(net);
+}
+
 static void no_folder(void **state)
 {
     struct assay_err err;
@@ -228,7 +344,8 @@ int main(void)
         cmocka_unit_test(same_bytes), cmocka_unit_test(tiny_again),
         cmocka_unit_test(resnet50),   cmocka_unit_test(cut_off),
         cmocka_unit_test(refused),    cmocka_unit_test(numbers_beside),
-        cmocka_unit_test(no_folder)};
+        cmocka_unit_test(halves),     cmocka_unit_test(fp16),
+        cmocka_unit_test(no_folder),  cmocka_unit_test(what_fp16_cannot_hold_is_refused)};
 
     return cmocka_run_group_tests(tests, make_path, drop_path);
 }

@@ -626,7 +626,7 @@ static void other_nets_are_refused(void **state)
     struct assay_err err = {0};
 
     (void)state;
-    assert_int_equal(net_write_int8("rnnt-joint", 1, path, &err), ASSAY_EUNSUPPORTED);
+    assert_int_equal(net_write("rnnt-joint", "onnx", "int8", 1, path, &err), ASSAY_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "net rnnt-joint: int8 is made here of"));
 }
 
@@ -636,7 +636,7 @@ static void resnet50(void **state)
     struct onnx_model m;
 
     (void)state;
-    assert_int_equal(net_write_int8("resnet50", 1, path, NULL), ASSAY_OK);
+    assert_int_equal(net_write("resnet50", "onnx", "int8", 1, path, NULL), ASSAY_OK);
     assert_int_equal(onnx_read_file(path, &m, NULL), ASSAY_OK);
     assert_int_equal(count_ops(&m, "Conv"), 53);
     assert_int_equal(initializer(&m, "fc.weight_quantized")->bytes, 2048 * 1001);

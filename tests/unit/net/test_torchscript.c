@@ -66,7 +66,7 @@ static void resnet50(void **state)
     char hex[HASH_HEX];
 
     (void)state;
-    assert_int_equal(net_write("resnet50", "torchscript", 1, path, NULL), ASSAY_OK);
+    assert_int_equal(net_write("resnet50", "torchscript", "fp32", 1, path, NULL), ASSAY_OK);
     assert_int_equal(hash_file(path, hex, NULL), ASSAY_OK);
     assert_string_equal(hex, RESNET50_SHA256);
 }

@@ -1,6 +1,7 @@
 /* test: no-tsan. Small variants of the nets, written in every format, give the same answers in
  * every engine that is installed: within 1e-3 of an output's range, for any batch and length.  Each
- * engine runs in a child process of its own, as in a run.  And what BERT loses in int8. */
+ * engine runs in a child process of its own, as in a run.  And what BERT loses in int8, and each
+ * net in fp16. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,8 +31,15 @@ static const struct {
 } engines[] = {
     {"onnxruntime", "onnx", onnx_write},          {"openvino", "onnx", onnx_write},
     {"tensorflow", "tensorflow", graphdef_write}, {"pytorch", "torchscript", torchscript_write},
-    {"onnxruntime", "onnx", onnx_write_int8},     {"openvino", "onnx", onnx_write_int8}};
-enum { INT8 = 4, OPENVINO_INT8, ROWS }; /* those before it agree with each other */
+    {"onnxruntime", "onnx", onnx_write_int8},     {"openvino", "onnx", onnx_write_int8},
+    {"onnxruntime", "onnx", onnx_write_half},     {"openvino", "onnx", onnx_write_half}};
+enum {
+    INT8 = 4,
+    OPENVINO_INT8,
+    HALF,
+    OPENVINO_HALF,
+    ROWS
+}; /* those before it agree with each other */
 #define ENGINES INT8
 
 /* Element i of input `input` of sample s, when the free dimensions are `length`. */
@@ -171,8 +179,8 @@ static void try_engine(size_t e, const struct net *net, fill_fn *fill, int sampl
         fail_msg("%s on %s: %s", engines[e].engine, net->name, r->text);
 }
 
-static void same(const char *who, const char *output, const float *a, const float *b, size_t n,
-                 double range)
+static double same(const char *who, const char *output, const float *a, const float *b, size_t n,
+                   double range, double bound)
 {
     double worst = 0, d;
 
@@ -182,8 +190,9 @@ static void same(const char *who, const char *output, const float *a, const floa
     }
     print_message("  %s, %s: largest difference %.1e of a range of %.3g\n", who, output, worst,
                   range);
-    if (!(worst <= 1e-3 * range))
+    if (!(worst <= bound * range))
         fail_msg("%s: %s differs by %g", who, output, worst);
+    return worst;
 }
 
 /* The range over samples; of the first output, neighbours must differ by much more than engines. */
@@ -225,7 +234,7 @@ static void agree(void (*build)(struct net *), fill_fn *fill, int samples, int l
             assert_int_equal(reports[e].output_values[o], n);
             same(engines[e].engine, net->outputs[o].name, reports[e].values + at,
                  reports[first].values + at, n,
-                 range_of(reports[first].values + at, n, samples, o == 0));
+                 range_of(reports[first].values + at, n, samples, o == 0), 1e-3);
             at += n;
         }
     }
@@ -388,6 +397,113 @@ static void rnnt(void **state)
     agree(net_build_rnnt_joint_small, two_rows, SAMPLES, 0);
 }
 
+/* ---- fp16 ---- */
+
+/* Of an output's range.  A deep net with made-up weights makes every rounding larger: ResNet-50
+ * with weights in float32 that were rounded to float16 gives the very answers of the file in
+ * float16. */
+#define HALF_BOUND 2e-2
+#define DEEP_BOUND 5e-2
+
+/* How much the largest of a row is ahead of the second. */
+static double lead(const float *row, size_t n)
+{
+    double first = -HUGE_VAL, second = -HUGE_VAL;
+
+    for (size_t i = 0; i < n; i++) {
+        if ((double)row[i] > first) {
+            second = first;
+            first = (double)row[i];
+        } else {
+            second = fmax(second, (double)row[i]);
+        }
+    }
+    return first - second;
+}
+
+/* Of probabilities: the scores that they are made of, but for a number that is the same for all. */
+static void take_logarithms(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = logf(x[i]);
+}
+
+/* The classes of `samples` that two engines give, where the scores leave no doubt. */
+static int same_classes(const float *a, const float *b, const float *scores, size_t n, int samples,
+                        double margin)
+{
+    int64_t x, y;
+    int sure = 0;
+
+    for (int s = 0; s < samples; s++) {
+        memcpy(&x, a + 2 * s, sizeof(x));
+        memcpy(&y, b + 2 * s, sizeof(y));
+        if (lead(scores + (size_t)s * n, n) < margin)
+            continue;
+        sure++;
+        assert_int_equal(x, y);
+    }
+    print_message("  the same class for %d of %d samples that are ahead\n", sure, samples);
+    return sure;
+}
+
+/* The same net in float16 and float32: near each other, not equal, outputs of the same type.  On a
+ * CPU the arithmetic is float32: this tells that the file is right, and what its weights lose. */
+static void half_is_near(size_t e, void (*build)(struct net *), fill_fn *fill, int samples,
+                         int length, double bound)
+{
+    size_t fp32 = e == HALF ? 0 : 1, at = 0, n, row;
+    struct net *net;
+    double worst = 0;
+    float *a, *b;
+    int sure;
+
+    assert_int_equal(net_create_from("small", "test", build, &net, NULL), 0);
+    try_engine(fp32, net, fill, samples, length);
+    try_engine(e, net, fill, samples, length);
+    for (int o = 0; o < net->output_count && !reports[e].skipped; o++, at += n) {
+        n = reports[fp32].output_values[o];
+        assert_int_equal(reports[e].output_values[o], n);
+        a = reports[fp32].values + at;
+        b = reports[e].values + at;
+        if (net->outputs[o].dtype == ASSAY_I64) { /* probabilities follow */
+            row = reports[fp32].output_values[o + 1];
+            take_logarithms(a + n, row);
+            take_logarithms(b + n, row);
+            sure = same_classes(a, b, a + n, row / (size_t)samples, samples,
+                                2 * bound * range_of(a + n, row, samples, true));
+            assert_true(sure > 0 || bound > HALF_BOUND);
+        } else {
+            worst = fmax(worst, same("fp16", net->outputs[o].name, a, b, n,
+                                     range_of(a, n, samples, false), bound));
+        }
+    }
+    assert_true(reports[e].skipped || worst > 0);
+    net_destroy(net);
+}
+
+/* Pixels around 0, of the nets that take them so. */
+static double pixels(int input, int s, int length, size_t i)
+{
+    return 200 * (picture(input, s, length, i) - 0.5);
+}
+
+static void half(void **state)
+{
+    (void)state;
+    for (size_t e = HALF; e <= OPENVINO_HALF; e++) {
+        half_is_near(e, net_build_bert_small, text, SAMPLES, 24, HALF_BOUND);
+        half_is_near(e, net_build_retinanet_small, picture, SAMPLES, 0, HALF_BOUND);
+        half_is_near(e, net_build_unet3d_small, ball, 2, 0, HALF_BOUND);
+        half_is_near(e, net_build_dlrm_small, pair, SAMPLES, 0, HALF_BOUND);
+        half_is_near(e, net_build_rnnt_encoder_small, frames, SAMPLES, 7, HALF_BOUND);
+        half_is_near(e, net_build_rnnt_prediction_small, label_and_state, SAMPLES, 0, HALF_BOUND);
+        half_is_near(e, net_build_rnnt_joint_small, two_rows, SAMPLES, 0, HALF_BOUND);
+    }
+    half_is_near(HALF, net_build_check, pixels, SAMPLES, 0, HALF_BOUND);
+    half_is_near(HALF, net_build_resnet50, pixels, SAMPLES, 0, DEEP_BOUND);
+}
+
 static int map_reports(void **state)
 {
     (void)state;
@@ -400,7 +516,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(bert),      cmocka_unit_test(bert_int8),
                                        cmocka_unit_test(retinanet), cmocka_unit_test(unet3d),
-                                       cmocka_unit_test(dlrm),      cmocka_unit_test(rnnt)};
+                                       cmocka_unit_test(dlrm),      cmocka_unit_test(rnnt),
+                                       cmocka_unit_test(half)};
 
     return cmocka_run_group_tests(tests, map_reports, NULL);
 }
