@@ -399,9 +399,8 @@ static void rnnt(void **state)
 
 /* ---- fp16 ---- */
 
-/* Of an output's range.  A deep net with made-up weights makes every rounding larger: ResNet-50
- * with weights in float32 that were rounded to float16 gives the very answers of the file in
- * float16. */
+/* Of an output's range.  A deep net with made-up weights makes every rounding larger, ResNet-50 by
+ * more than small ones. */
 #define HALF_BOUND 2e-2
 #define DEEP_BOUND 5e-2
 
