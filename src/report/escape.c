@@ -31,8 +31,15 @@ static void put_plain(FILE *out, uint32_t c)
     fwrite(utf8, 1, unicode_put(c, utf8), out);
 }
 
-static void put_html(FILE *out, uint32_t c)
+static void put_as_it_is(FILE *out, uint32_t c, const char *rest)
 {
+    (void)rest;
+    put_plain(out, c);
+}
+
+static void put_html(FILE *out, uint32_t c, const char *rest)
+{
+    (void)rest;
     switch (c) {
     case '<':
         fputs("&lt;", out);
@@ -54,36 +61,50 @@ static void put_html(FILE *out, uint32_t c)
     }
 }
 
+/* "https://" and "mailto:x" become links, ":word:" and ":100:" pictures; a colon in front of a
+ * space or a number does not. */
+static bool colon_means(const char *rest)
+{
+    size_t digits = strspn(rest, "0123456789");
+
+    return digits ? rest[digits] == ':' : *rest && *rest != ' ';
+}
+
 /* Markdown lets HTML through, so its three are entities; a backslash makes the rest plain. */
-static void put_markdown(FILE *out, uint32_t c)
+static void put_markdown(FILE *out, uint32_t c, const char *rest)
 {
     if (c == '<' || c == '>' || c == '&') {
-        put_html(out, c);
+        put_html(out, c, rest);
         return;
     }
     if (c < 0x80 && strchr("\\`*_{}[]#|~!$", (int)c))
         fputc('\\', out);
-    /* "https://" and "www." would become links, "@name" may call somebody */
-    if (c == ':' || c == '@')
+    if ((c == ':' && colon_means(rest)) || c == '@') /* "@name" may call somebody */
         fprintf(out, "&#%u;", c);
     else
         put_plain(out, c);
 }
 
-static void put_csv(FILE *out, uint32_t c)
+static void put_csv(FILE *out, uint32_t c, const char *rest)
 {
+    (void)rest;
     if (c == '"')
         fputc('"', out);
     put_plain(out, c);
 }
 
-static void walk(FILE *out, const char *s, size_t most, void (*put)(FILE *, uint32_t))
+/* put is given a character and what follows it. */
+static void walk(FILE *out, const char *s, size_t most,
+                 void (*put)(FILE *, uint32_t, const char *rest))
 {
     const char *end = s + strlen(s);
     size_t n;
 
-    for (n = 0; s < end && n < most; n++)
-        put(out, tame(unicode_next(&s, end)));
+    for (n = 0; s < end && n < most; n++) {
+        uint32_t c = tame(unicode_next(&s, end));
+
+        put(out, c, s);
+    }
     if (s < end)
         put_plain(out, 0x2026);
 }
@@ -105,7 +126,7 @@ void escape_markdown(FILE *out, const char *s)
 
 void escape_plain(FILE *out, const char *s)
 {
-    walk(out, s, SIZE_MAX, put_plain);
+    walk(out, s, SIZE_MAX, put_as_it_is);
 }
 
 void escape_csv(FILE *out, const char *s)

@@ -217,7 +217,7 @@ static int begin(void **state)
     if (fd < 0)
         return -1;
     close(fd);
-    return net_write("dlrm:rows=4000", "torchscript", 1, path, &err) ||
+    return net_write("dlrm:rows=4000", "torchscript", "fp32", 1, path, &err) ||
            file_read(path, 1 << 28, &file, &file_len, &err) ||
            engine_load("pytorch", &table, from, &err);
 }
