@@ -90,13 +90,18 @@ static int dry_run(const struct settings *s)
     struct assay_err err;
     json_t *plan = NULL;
 
+    int rc;
+
     if (run_plan(s, &plan, &err))
         return cli_fail(&err);
+    if ((rc = cli_said()))
+        goto out;
     if (s->json)
         return cli_json(plan, "plan");
     print_plan(plan);
+out:
     json_decref(plan);
-    return EXIT_OK;
+    return rc;
 }
 
 /* What a script does next, by what is in the record. */
@@ -147,7 +152,7 @@ static int supply(struct cli_input *in)
     json_t *first;
     int rc;
 
-    if (!names_recipe(&in->settings))
+    if (!cli_value(in, "have") && !names_recipe(&in->settings))
         return EXIT_OK;
     first = json_pack("{s:[], s:[]}", "get", "steps");
     rc = run_wants(&in->settings, first, &err) ? cli_fail(&err)
@@ -190,7 +195,7 @@ static const struct cli_option options[] = {
      "read settings from this YAML file; the command line stands above it"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "one option of the engine; may be given again"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_run = {

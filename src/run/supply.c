@@ -8,6 +8,13 @@
 #include "base/tree.h"
 #include "flow/plan.h"
 
+static struct plan_ask said_of_all;
+
+void supply_say(const struct plan_ask *said)
+{
+    said_of_all = *said;
+}
+
 /* The output of this name, or the only one beside root and version. */
 static const char *output_of(const struct plan_node *n, const char *name)
 {
@@ -93,14 +100,16 @@ static int look(const char *cache, const char *recipe, const char *output, const
                 struct assay_err *err)
 {
     const char *requests[] = {recipe, NULL};
-    struct plan_ask ask = {.requests = requests, .cache = cache};
+    struct plan_ask ask = said_of_all;
     const struct plan_node *n;
     const char *place;
     json_t *lock;
     struct plan p;
-    int rc = plan_make(&ask, &p, err);
+    int rc;
 
-    if (rc)
+    ask.requests = requests;
+    ask.cache = cache;
+    if ((rc = plan_make(&ask, &p, err)))
         return rc;
     n = &p.nodes[p.roots[0]];
     if (!(place = output_of(n, output)))

@@ -8,6 +8,12 @@
 #include "assay/types.h"
 #include "flow/shelf.h"
 
+struct plan_ask;
+
+/* What the user says of all recipes that are looked for here: haves, used, accepts, offline; what
+ * they point to is kept as it is.  For a program, before it resolves anything. */
+void supply_say(const struct plan_ask *said);
+
 /* Keeps what a run uses on the shelf; all zero: nothing. */
 struct supply_hold {
     struct shelf shelf;
