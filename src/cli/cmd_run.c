@@ -9,6 +9,7 @@
 #include "report/text.h"
 #include "run/chosen.h"
 #include "run/run.h"
+#include "run/supply.h"
 
 static void plan_line(const char *label, const char *value, const json_t *of)
 {
@@ -75,6 +76,7 @@ static void print_plan(const json_t *plan)
     plan_line("Precision", tree_text(model, "precision", NULL), NULL);
     plan_line("Samples", tree_text(dataset, "path", "made from a seed"), dataset);
     plan_line("Engine", tree_text(engine, "name", "?"), NULL);
+    plan_line("Library by", tree_text(engine, "recipe", NULL), NULL);
     plan_line("Device", tree_text(engine, "device", "?"), NULL);
     plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
     plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
@@ -125,7 +127,7 @@ static int exit_for(const json_t *record)
     return EXIT_OK;
 }
 
-/* Whether a recipe may have to get something: seen without loading anything. */
+/* Whether a recipe may have to get something: seen without resolving anything. */
 static bool names_recipe(const struct settings *given)
 {
     struct settings own;
@@ -136,8 +138,9 @@ static bool names_recipe(const struct settings *given)
     if (named || settings_copy(&own, given, NULL))
         return named;
     chosen_recall(&own, &chosen, NULL); /* what explore --apply has set may be a recipe's */
+    named = supply_engine_may(s->engine, s->device);
     /* What is wrong with a manifest is the run's to say. */
-    if (s->model && !manifest_open(s->model, &m, NULL)) {
+    if (!named && s->model && !manifest_open(s->model, &m, NULL)) {
         named = json_object_get(m.tree, "recipes") != NULL;
         manifest_release(&m);
     }
@@ -145,7 +148,7 @@ static bool names_recipe(const struct settings *given)
     return named;
 }
 
-/* Model and data set that recipes get are got before the run, after all else was checked. */
+/* What recipes get is got before the run, after all else was checked. */
 static int supply(struct cli_input *in)
 {
     struct assay_err err;
@@ -210,9 +213,15 @@ const struct cli_command cli_cmd_run = {
             "told are found by "
             "a warm-up. Every run is kept as a record, also one that failed: see `assay results`.\n"
             "\n"
+            "What recipes give is got first: a data set or model that is named by one, and the "
+            "library of an engine that has none here, or that is asked for with a version. "
+            "--dry-run says what that would be.\n"
+            "\n"
             "    assay run resnet50\n"
             "    assay run resnet50 --dataset imagenet --model my-model.yaml --mode accuracy\n"
             "    assay run resnet50 --scenario Server --mode find-peak --lanes 2\n"
             "    assay run resnet50 --tune\n"
+            "    assay run resnet50 --dataset imagenet --have imagenet=/data/imagenet\n"
+            "    assay run bert --engine onnxruntime@1.32.0 --dry-run\n"
             "    assay run --job nightly.yaml --dry-run",
     .run = cmd_run};
