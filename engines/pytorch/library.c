@@ -85,6 +85,24 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
     return read_version(object, lib, err);
 }
 
+/* The shim is built here, also for a library that comes by a recipe: then it is where the plugin's
+ * own installation has it. */
+static bool find_shim(const char *runtime_dir, char *path, size_t cap)
+{
+    const char *slash;
+    char dir[500];
+    Dl_info info;
+
+    if (kept(runtime_dir, SHIM_FILE, path, cap))
+        return true;
+    if (!dladdr((void *)(uintptr_t)&library_load, &info) || !info.dli_fname ||
+        !(slash = strrchr(info.dli_fname, '/')))
+        return false;
+    snprintf(dir, sizeof(dir), "%.*s/../runtimes/pytorch", (int)(slash - info.dli_fname),
+             info.dli_fname);
+    return kept(dir, SHIM_FILE, path, cap);
+}
+
 int library_load_shim(const char *runtime_dir, const struct library *lib,
                       const struct torch_shim **shim, struct assay_err *err)
 {
@@ -92,7 +110,7 @@ int library_load_shim(const char *runtime_dir, const struct library *lib,
     char path[600], why[300] = "";
     void *object, *symbol;
 
-    if (!kept(runtime_dir, SHIM_FILE, path, sizeof(path)))
+    if (!find_shim(runtime_dir, path, sizeof(path)))
         return assay_fail(err, ASSAY_EFAIL,
                           "there is no " SHIM_FILE
                           " in %s: it is built where libtorch's headers are, by `make "

@@ -48,8 +48,8 @@ ASSAY_API int assay_plan(const char *const *settings, char **plan, struct assay_
 /* One measured run; blocks until it is over.  *record (assay.record/1) is there also for a run that
  * failed or was interrupted: its "status" is then "error" or "interrupted".  A verdict of INVALID
  * is no error of the call.  Progress goes to stderr as the setting `progress` says; none is
- * "progress=none".  Nothing is fetched: a model or data set that its recipe has to get first is in
- * the plan's "get", for assay_get; so it is with all calls that make runs. */
+ * "progress=none".  Nothing is fetched: a model, data set or engine's library that its recipe has
+ * to get first is in the plan's "get", for assay_get; so it is with all calls that make runs. */
 ASSAY_API int assay_run(const char *const *settings, char **record, struct assay_err *err);
 
 /* ---- records ---- */

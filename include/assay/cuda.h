@@ -2,8 +2,10 @@
  *
  * Such engines share them: they lie in a folder called after their major version
  * (runtimes/cuda13), to which the folder of an engine that they were fetched for has a link, `cuda`
- * (runtimes/onnxruntime/cuda).  A library of the user's own, which may want another CUDA, has no
- * such link, and nothing is opened for it: some of CUDA's names are the same in every version.
+ * (runtimes/onnxruntime/cuda).  A recipe unpacks them beside the engine's library, as Python's
+ * packages lie: nvidia/PART/lib, one folder or two above.  A library of the user's own, which may
+ * want another CUDA, has neither, and nothing is opened for it: some of CUDA's names are the same
+ * in every version.
  *
  * The loader takes a library that is open already for one of the same name, whoever asks for it. So
  * an engine opens them by their full paths, each behind those that it needs itself, before its own
@@ -33,13 +35,39 @@ extern "C" {
 
 #define ASSAY_CUDA_DRIVER "libcuda.so.1"
 
+/* Where they may lie, from the folder of the engine's library; NULL: no more places. */
+static inline const char *assay_cuda_place(int i)
+{
+    static const char *const places[] = {"cuda", "../nvidia/*/lib", "../../nvidia/*/lib", NULL};
+
+    return places[i];
+}
+
+/* The files of a name, which may have wildcards, in such a place; false: none.  For globfree. */
+static inline bool assay_cuda_find(const char *runtime_dir, int place, const char *name,
+                                   glob_t *files)
+{
+    char pattern[1024];
+
+    snprintf(pattern, sizeof(pattern), "%s/%s%s%s", runtime_dir, assay_cuda_place(place),
+             *name ? "/" : "", name);
+    return glob(pattern, 0, NULL, files) == 0;
+}
+
 /* Whether the engine's library was fetched with CUDA's. */
 static inline bool assay_cuda_here(const char *runtime_dir)
 {
-    char link[1024];
+    glob_t files;
 
-    snprintf(link, sizeof(link), "%s/cuda", runtime_dir ? runtime_dir : "");
-    return runtime_dir && access(link, F_OK) == 0;
+    for (int i = 0; runtime_dir && assay_cuda_place(i); i++)
+        if (assay_cuda_find(runtime_dir, i, "", &files)) {
+            bool there = access(files.gl_pathv[0], F_OK) == 0;
+
+            globfree(&files);
+            if (there)
+                return true;
+        }
+    return false;
 }
 
 /* One file, unless a library of its name is open already. */
@@ -58,23 +86,22 @@ static inline int assay_cuda_open_file(const char *path, struct assay_err *err)
     return assay_fail(err, ASSAY_EFAIL, "%.400s", why ? why : path);
 }
 
-/* Opens those of the files that lie in runtime_dir/cuda, in their order; names end with NULL and
+/* Opens those of the files that lie in such places, in their order; names end with NULL and
  * may have wildcards.  Fails where one is there and cannot be opened. */
 static inline int assay_cuda_open(const char *runtime_dir, const char *const *names,
                                   struct assay_err *err)
 {
-    char pattern[1024];
     glob_t files;
     int rc = ASSAY_OK;
 
-    for (; runtime_dir && *names && !rc; names++) {
-        snprintf(pattern, sizeof(pattern), "%s/cuda/%s", runtime_dir, *names);
-        if (glob(pattern, 0, NULL, &files))
-            continue;
-        for (size_t i = 0; i < files.gl_pathc && !rc; i++)
-            rc = assay_cuda_open_file(files.gl_pathv[i], err);
-        globfree(&files);
-    }
+    for (; runtime_dir && *names && !rc; names++)
+        for (int place = 0; assay_cuda_place(place) && !rc; place++) {
+            if (!assay_cuda_find(runtime_dir, place, *names, &files))
+                continue;
+            for (size_t i = 0; i < files.gl_pathc && !rc; i++)
+                rc = assay_cuda_open_file(files.gl_pathv[i], err);
+            globfree(&files);
+        }
     return rc;
 }
 

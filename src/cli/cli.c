@@ -1,6 +1,6 @@
 /* From the words typed to a command, and the ways out: messages, JSON, exit codes, the end of
  * stdout. */
-#include "cli/cli.h"
+#include "cli/recipes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +179,7 @@ int cli_main(int argc, char **argv)
         cli_help_command(command, stdout);
         rc = EXIT_OK;
     } else if (rc == -1) {
+        cli_say(&in);
         rc = in.verb ? in.verb->run(&in) : command->run(&in);
     }
     cli_input_release(&in);

@@ -122,7 +122,7 @@ static const struct cli_option options[] = {
      "given "
      "again"},
     {"repeats", 0, "N", NULL, NULL, "make N further runs of each, A B B A …, and compare those"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"store", "cache",   "progress", "tag",

@@ -1,12 +1,14 @@
 /* assay engines: what can execute models here, one engine in full, and the conformance suite. */
 #include "cli/cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/list.h"
 #include "base/tree.h"
 #include "engine/host.h"
 #include "engine/offer.h"
+#include "run/supply.h"
 
 static const struct {
     uint64_t bit;
@@ -52,14 +54,16 @@ static json_t *table_json(const struct assay_engine *e)
                      cli_strings(e->precisions), "options", rows, "tunables", tunables);
 }
 
-/* Adds what the library here says. */
-static void add_probe(json_t *json, const char *name)
+/* Adds what the library here says, and which recipe's it is. */
+static void add_probe(json_t *json, const char *name, const struct settings *s)
 {
     struct assay_engine_probe probe = {.size = sizeof(probe)};
     struct assay_err err;
+    char *runtime = NULL, *request = NULL;
     json_t *devices = json_array();
 
-    if (engine_probe(name, &probe, &err)) {
+    if (supply_runtime(s->cache, name, s->device, &runtime, &request, &err) ||
+        engine_probe(name, runtime, &probe, &err)) {
         json_object_set_new(json, "usable", json_false());
         json_object_set_new(json, "note", json_string(err.text));
     } else {
@@ -71,11 +75,15 @@ static void add_probe(json_t *json, const char *name)
         json_object_set_new(json, "library", json_string(probe.library));
         json_object_set_new(json, "note", json_string(probe.note));
     }
+    if (request)
+        json_object_set_new(json, "recipe", json_string(request));
     json_object_set_new(json, "devices", devices);
+    free(runtime);
+    free(request);
 }
 
 /* NULL: err says why the engine cannot be loaded. */
-static json_t *engine_json(const char *name, struct assay_err *err)
+static json_t *engine_json(const char *name, const struct settings *s, struct assay_err *err)
 {
     const struct assay_engine *table;
     char path[1024] = "";
@@ -86,7 +94,7 @@ static json_t *engine_json(const char *name, struct assay_err *err)
     json = table_json(table);
     json_object_set_new(json, "installed", json_true());
     json_object_set_new(json, "plugin", json_string(path));
-    add_probe(json, name);
+    add_probe(json, name, s);
     return json;
 }
 
@@ -130,7 +138,9 @@ static const char *state_word(const json_t *e)
 {
     if (!tree_bool(e, "installed", false))
         return "not installed";
-    return tree_bool(e, "usable", false) ? "installed" : "unusable";
+    if (!tree_bool(e, "usable", false))
+        return "unusable";
+    return json_object_get(e, "recipe") ? "by recipe" : "installed";
 }
 
 static void print_list(const json_t *engines)
@@ -178,7 +188,7 @@ static int list_engines(struct cli_input *in)
 
     json_array_foreach(names, i, item)
     {
-        json_t *e = engine_json(json_string_value(item), &err);
+        json_t *e = engine_json(json_string_value(item), &in->settings, &err);
 
         if (!e) /* a broken plugin does not hide the others */
             e = json_pack("{s:O, s:b, s:b, s:s}", "name", item, "installed", 1, "usable", 0, "note",
@@ -240,6 +250,8 @@ static void print_engine(const json_t *e)
     printf("  plugin        %s\n", tree_text(e, "plugin", "not installed"));
     if (*tree_text(e, "library", ""))
         printf("  library       %s\n", tree_text(e, "library", ""));
+    if (*tree_text(e, "recipe", ""))
+        printf("  got by        assay get %s\n", tree_text(e, "recipe", ""));
     cli_join(json_object_get(e, "formats"), text, sizeof(text));
     printf("  formats       %s\n", text[0] ? text : "none needed");
     cli_join(json_object_get(e, "precisions"), text, sizeof(text));
@@ -281,7 +293,7 @@ static int cmd_engines(struct cli_input *in)
 
     if (!in->count)
         return list_engines(in);
-    if (!(e = not_installed(in->args[0])) && !(e = engine_json(in->args[0], &err)))
+    if (!(e = not_installed(in->args[0])) && !(e = engine_json(in->args[0], &in->settings, &err)))
         return cli_fail(&err);
     if (cli_wants_json(in))
         return cli_json(e, "engine");
@@ -311,7 +323,8 @@ static const struct cli_option options[] = {
     {"offline", 0, NULL, NULL, NULL, "install: download nothing; name what is missing"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"device", "engine-options", "json", "dry-run", NULL};
+static const char *const settings[] = {"device", "engine-options", "cache",
+                                       "json",   "dry-run",        NULL};
 
 const struct cli_command cli_cmd_engines = {
     .name = "engines",
@@ -320,15 +333,19 @@ const struct cli_command cli_cmd_engines = {
     .verbs = verbs,
     .options = options,
     .settings = settings,
-    .help = "Lists the engines that are installed, with the version and the devices that each "
-            "finds here, and those that can be had, with what gets them. With a name: everything "
-            "about that engine, with its options.\n"
-            "\n"
-            "    assay engines\n"
-            "    assay engines onnxruntime\n"
-            "    assay engines install openvino\n"
-            "    assay engines install onnxruntime --device cuda --dry-run\n"
-            "    assay engines check onnxruntime\n"
-            "    assay engines check onnxruntime --with openvino --model model.onnx\n"
-            "    assay engines check ./mine.so --model model.bin -o threads=1",
+    .help =
+        "Lists the engines that are installed, with the version and the devices that each "
+        "finds here, and those that can be had, with what gets them. The library is the one that "
+        "a run would take: the set-up's, else one got by a recipe (`by recipe`), else the "
+        "system's; NAME@VERSION: the recipe's of that version. With a name: everything about that "
+        "engine, with its options.\n"
+        "\n"
+        "    assay engines\n"
+        "    assay engines onnxruntime\n"
+        "    assay engines onnxruntime --device cuda\n"
+        "    assay engines install openvino\n"
+        "    assay engines install onnxruntime --device cuda --dry-run\n"
+        "    assay engines check onnxruntime\n"
+        "    assay engines check onnxruntime --with openvino --model model.onnx\n"
+        "    assay engines check ./mine.so --model model.bin -o threads=1",
     .run = cmd_engines};

@@ -267,7 +267,7 @@ static const struct cli_option options[] = {
      "write one page, too: the front as charts and a table, and the runs"},
     {"apply", 0, NULL, NULL, NULL,
      "make the best this machine's default for benchmark and scenario"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"model",

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/get.h"
+#include "run/supply.h"
 
 /* ---- results ---- */
 
@@ -85,7 +86,7 @@ static int carry_out(struct plan *p, const char *progress, int jobs)
     return rc;
 }
 
-/* In the middle of another command, which has not got the options that the problems name. */
+/* In the middle of another command. */
 static int refuse_supply(const json_t *problems, const char *const *requests)
 {
     struct text words;
@@ -96,7 +97,7 @@ static int refuse_supply(const json_t *problems, const char *const *requests)
         text_add(&words, " ");
         text_add_word(&words, *requests);
     }
-    cli_warn("nothing was run: `assay get%s` gets what is wanted, and takes --have and --accept",
+    cli_warn("nothing was run: `assay get%s` gets what is wanted, with the same options",
              words.s ? words.s : "");
     text_release(&words);
     return rc;
@@ -121,17 +122,51 @@ static int get_what(struct plan *p, const char *const *requests, enum cli_get_wh
     return rc;
 }
 
-int cli_get(const json_t *requests, enum cli_get_what what, const struct settings *s, bool offline)
+static struct {
+    struct plan_ask ask;
+    const char *haves[CLI_MAX_GIVEN + 1], *accepts[CLI_MAX_GIVEN + 1];
+    bool used[CLI_MAX_GIVEN];
+} said;
+
+void cli_say(const struct cli_input *in)
 {
+    cli_values(in, "have", said.haves);
+    cli_values(in, "accept", said.accepts);
+    said.ask = (struct plan_ask){.haves = said.haves,
+                                 .accepts = said.accepts,
+                                 .offline = cli_value(in, "offline") != NULL,
+                                 .used = said.used};
+    supply_say(&said.ask);
+}
+
+int cli_said(void)
+{
+    int rc = EXIT_OK;
+
+    for (size_t i = 0; said.haves[i]; i++) {
+        if (!said.used[i]) {
+            cli_warn("--have %s: nothing that would be run wants a recipe that is called so",
+                     said.haves[i]);
+            rc = EXIT_USAGE;
+        }
+    }
+    return rc;
+}
+
+int cli_get(const struct cli_input *in, const json_t *requests, enum cli_get_what what)
+{
+    const struct settings *s = &in->settings;
     const char **texts = calloc(json_array_size(requests) + 1, sizeof(*texts));
     char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    struct plan_ask ask = {.requests = texts, .cache = cache, .offline = offline};
+    struct plan_ask ask = said.ask;
     struct assay_err err = {.code = ASSAY_EFAIL, .text = "not enough memory"};
     struct plan plan;
     json_t *v;
     size_t i;
     int rc;
 
+    ask.requests = texts;
+    ask.cache = cache;
     json_array_foreach(requests, i, v) if (texts) texts[i] = json_string_value(v);
     if (!cache || !texts || plan_make(&ask, &plan, &err)) {
         rc = cli_fail(&err);
@@ -146,9 +181,9 @@ int cli_get(const json_t *requests, enum cli_get_what what, const struct setting
 
 int cli_supply(const struct cli_input *in, const json_t *get)
 {
-    return json_array_size(get)
-               ? cli_get(get, CLI_GET_DO, &in->settings, cli_value(in, "offline") != NULL)
-               : EXIT_OK;
+    int rc = cli_said();
+
+    return rc || !json_array_size(get) ? rc : cli_get(in, get, CLI_GET_DO);
 }
 
 static int show_plan(struct cli_input *in, const struct plan *p)

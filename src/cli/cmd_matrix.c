@@ -326,7 +326,7 @@ static const struct cli_option options[] = {
     {"again", 0, "WHICH", again_names, NULL, "run again what has a record: failed, or all"},
     {"markdown", 0, NULL, NULL, NULL, "print the table as Markdown"},
     {"html", 0, NULL, NULL, NULL, "print the table as one HTML page"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {

@@ -42,7 +42,7 @@ static int quantize_file(struct cli_input *in, struct run_bench *b, uint64_t sam
                          const char *output, struct quantize_sum *sum, struct assay_err *err)
 {
     const char *range = cli_value(in, "range");
-    char *data = NULL, *folder = file_join(b->cache, "quantize");
+    char *data = NULL, *folder = file_join(b->cache, "quantize"), *runtime = NULL;
     struct observe o = {.engine = "onnxruntime",
                         .folder = folder,
                         .benchmark = b->table,
@@ -59,10 +59,14 @@ static int quantize_file(struct cli_input *in, struct run_bench *b, uint64_t sam
     if (!rc)
         rc = quantize_open(data, len, in->args[0], &q, err);
     if (!rc)
+        rc = supply_runtime(b->cache, o.engine, "cpu", &runtime, NULL, err);
+    o.runtime = runtime;
+    if (!rc)
         rc = observe_ranges(&o, q, err);
     if (!rc)
         rc = quantize_write(q, output, sum, err);
     quantize_close(q);
+    free(runtime);
     free(data);
     free(folder);
     return rc;

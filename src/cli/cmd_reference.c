@@ -39,8 +39,7 @@ static int show_plan(struct cli_input *in, json_t *plan)
     print_command("Then the official reference", json_object_get(reference, "command"));
     print_command("Its accuracy by the official script", json_object_get(reference, "score"));
     puts("\nWhat recipes give for both");
-    rc = cli_get(json_object_get(plan, "get"), CLI_GET_SHOW, &in->settings,
-                 cli_value(in, "offline") != NULL);
+    rc = cli_get(in, json_object_get(plan, "get"), CLI_GET_SHOW);
     json_decref(plan);
     return rc;
 }
@@ -176,7 +175,7 @@ static const struct cli_option options[] = {
      "warm-up found of ours"},
     {"limit-s", 0, "S", NULL, NULL,
      "end the reference after this time; default: 14400, 4 hours; 0: no limit"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_reference = {

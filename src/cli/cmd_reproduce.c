@@ -32,7 +32,7 @@ static int check_missing(const struct cli_input *in, const struct lib_again *aga
 
     json_array_foreach(again->missing, i, text) cli_warn("missing: %s", json_string_value(text));
     if (json_array_size(again->get))
-        rc = cli_get(again->get, CLI_GET_CHECK, &in->settings, cli_value(in, "offline") != NULL);
+        rc = cli_get(in, again->get, CLI_GET_CHECK);
     if (!rc && !json_array_size(again->missing))
         return EXIT_OK;
     cli_warn("the run %.16s cannot be had again here%s",
@@ -76,9 +76,7 @@ static int show_look(const struct cli_input *in, const struct lib_again *again)
         return cli_json(json_pack("{s:O, s:O, s:O}", "changed", again->changed, "missing",
                                   again->missing, "get", again->get),
                         "reproduce");
-    return json_array_size(again->get)
-               ? cli_get(again->get, CLI_GET_SHOW, &in->settings, cli_value(in, "offline") != NULL)
-               : EXIT_OK;
+    return json_array_size(again->get) ? cli_get(in, again->get, CLI_GET_SHOW) : EXIT_OK;
 }
 
 /* What recipes have to get is got, and looked at. */
@@ -90,7 +88,7 @@ static int supply(const struct cli_input *in, struct lib_again *again)
     int rc;
 
     if (!json_array_size(again->get))
-        return EXIT_OK;
+        return cli_said();
     rc = cli_supply(in, again->get);
     told = json_incref(again->changed);
     if (!rc)
@@ -143,7 +141,7 @@ static int cmd_reproduce(struct cli_input *in)
 static const struct cli_option options[] = {
     {"anyway", 0, NULL, NULL, NULL, "run it although the set-up is not the record's any more"},
     {"repeats", 0, "N", NULL, NULL, "make N runs; default: one"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"model", "dataset", "store",   "cache", "progress",

@@ -9,6 +9,7 @@
 #include "report/text.h"
 #include "run/chosen.h"
 #include "run/run.h"
+#include "run/supply.h"
 
 static void plan_line(const char *label, const char *value, const json_t *of)
 {
@@ -75,6 +76,7 @@ void cli_run_print(const json_t *plan)
     plan_line("Precision", tree_text(model, "precision", NULL), NULL);
     plan_line("Samples", tree_text(dataset, "path", "made from a seed"), dataset);
     plan_line("Engine", tree_text(engine, "name", "?"), NULL);
+    plan_line("Library by", tree_text(engine, "recipe", NULL), NULL);
     plan_line("Device", tree_text(engine, "device", "?"), NULL);
     plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
     plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
@@ -89,14 +91,18 @@ static int dry_run(const struct settings *s)
 {
     struct assay_err err;
     json_t *plan = NULL;
+    int rc;
 
     if (run_plan(s, &plan, &err))
         return cli_fail(&err);
+    if ((rc = cli_said()))
+        goto out;
     if (s->json)
         return cli_json(plan, "plan");
     cli_run_print(plan);
+out:
     json_decref(plan);
-    return EXIT_OK;
+    return rc;
 }
 
 int cli_run_exit(const json_t *record)
@@ -119,7 +125,7 @@ int cli_run_exit(const json_t *record)
     return EXIT_OK;
 }
 
-/* Whether a recipe may have to get something: seen without loading anything. */
+/* Whether a recipe may have to get something: seen without resolving anything. */
 static bool names_recipe(const struct settings *given)
 {
     struct settings own;
@@ -130,8 +136,9 @@ static bool names_recipe(const struct settings *given)
     if (named || settings_copy(&own, given, NULL))
         return named;
     chosen_recall(&own, &chosen, NULL); /* what explore --apply has set may be a recipe's */
+    named = supply_engine_may(s->engine, s->device);
     /* What is wrong with a manifest is the run's to say. */
-    if (s->model && !manifest_open(s->model, &m, NULL)) {
+    if (!named && s->model && !manifest_open(s->model, &m, NULL)) {
         named = json_object_get(m.tree, "recipes") != NULL;
         manifest_release(&m);
     }
@@ -139,14 +146,14 @@ static bool names_recipe(const struct settings *given)
     return named;
 }
 
-/* Model and data set that recipes get are got before the run, after all else was checked. */
+/* What recipes get is got before the run, after all else was checked. */
 static int supply(struct cli_input *in)
 {
     struct assay_err err;
     json_t *first;
     int rc;
 
-    if (!names_recipe(&in->settings))
+    if (!cli_value(in, "have") && !names_recipe(&in->settings))
         return EXIT_OK;
     first = json_pack("{s:[], s:[]}", "get", "steps");
     rc = run_wants(&in->settings, first, &err) ? cli_fail(&err)
@@ -189,7 +196,7 @@ static const struct cli_option options[] = {
      "read settings from this YAML file; the command line stands above it"},
     {"option", 'o', "NAME=VALUE", NULL, "engine-options",
      "one option of the engine; may be given again"},
-    CLI_SUPPLY_OPTION,
+    CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 const struct cli_command cli_cmd_run = {
@@ -204,9 +211,15 @@ const struct cli_command cli_cmd_run = {
             "told are found by "
             "a warm-up. Every run is kept as a record, also one that failed: see `assay results`.\n"
             "\n"
+            "What recipes give is got first: a data set or model that is named by one, and the "
+            "library of an engine that has none here, or that is asked for with a version. "
+            "--dry-run says what that would be.\n"
+            "\n"
             "    assay run resnet50\n"
             "    assay run resnet50 --dataset imagenet --model my-model.yaml --mode accuracy\n"
             "    assay run resnet50 --scenario Server --mode find-peak --lanes 2\n"
             "    assay run resnet50 --tune\n"
+            "    assay run resnet50 --dataset imagenet --have imagenet=/data/imagenet\n"
+            "    assay run bert --engine onnxruntime@1.32.0 --dry-run\n"
             "    assay run --job nightly.yaml --dry-run",
     .run = cmd_run};

@@ -188,9 +188,10 @@ static const struct cli_option options[] = {
     {"rehearsal", 0, NULL, NULL, NULL,
      "take synthetic and short runs too; the tree is marked and is no submission"},
     {"min-duration-ms", 0, "MS", NULL, NULL, "of a rehearsal: the least duration of runs made"},
+    CLI_HAVE_OPTIONS,
     {"offline", 0, NULL, NULL, NULL,
-     "fetch nothing: the official checker, and what recipes would get (model, data set), must be "
-     "here"},
+     "fetch nothing: the official checker, and what recipes would get (model, data set, engine's "
+     "library), must be here"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"store", "cache", "progress", "json", "dry-run", NULL};

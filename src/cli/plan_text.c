@@ -19,7 +19,8 @@ int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err
     cli_values(in, "accept", a->accepts);
     a->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
     a->ask = (struct plan_ask){a->requests, a->sets,  a->haves,
-                               a->accepts,  a->cache, cli_value(in, "offline") != NULL};
+                               a->accepts,  a->cache, cli_value(in, "offline") != NULL,
+                               NULL};
     return a->cache ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 }
 

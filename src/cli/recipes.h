@@ -16,31 +16,43 @@ int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err
 void cli_ask_release(struct cli_ask *a);
 
 /* The rows of options that make up what cli_ask_init reads. */
-#define CLI_ASK_OPTIONS                                                                              \
-    {"set", 0,    "[RECIPE.]INPUT=VALUE",                                                            \
-     NULL,  NULL, "a value for an input of what is asked for, or of the RECIPE; may be repeated"},   \
-        {"have", 0,    "RECIPE=PATH",                                                                \
-         NULL,   NULL, "it is here already: verified, not copied, and remembered; may be repeated"}, \
-        {"accept", 0,    "RECIPE",                                                                   \
-         NULL,     NULL, "its licence is accepted; `all`: every one; may be repeated"},              \
-    {                                                                                                \
-        "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"       \
+#define CLI_ASK_OPTIONS                                                                            \
+    {"set", 0,    "[RECIPE.]INPUT=VALUE",                                                          \
+     NULL,  NULL, "a value for an input of what is asked for, or of the RECIPE; may be repeated"}, \
+        CLI_HAVE_OPTIONS,                                                                          \
+    {                                                                                              \
+        "offline", 0, NULL, NULL, NULL, "fetch nothing over the network; name what is missing"     \
     }
+#define CLI_HAVE_OPTIONS                                                                           \
+    {"have", 0,    "RECIPE=PATH",                                                                  \
+     NULL,   NULL, "it is here already: verified, not copied, and remembered; may be repeated"},   \
+    {                                                                                              \
+        "accept", 0, "RECIPE", NULL, NULL,                                                         \
+            "its licence is accepted; `all`: every one; may be repeated"                           \
+    }
+
+/* Before a command begins: what its line says of recipes (--have, --accept, --offline) counts for
+ * all that it resolves. */
+void cli_say(const struct cli_input *in);
+/* Once all is resolved: whether every --have was of use; prints its error; an exit code. */
+int cli_said(void);
 
 /* What is asked for (an array of texts), in one plan; an exit code.  CLI_GET_SHOW prints the plan;
  * CLI_GET_CHECK says on stderr what stands against it; CLI_GET_DO does that too, else gets it, with
- * progress on stderr.  settings: cache and progress. */
+ * progress on stderr.  The command has the settings cache and progress. */
 enum cli_get_what { CLI_GET_SHOW, CLI_GET_CHECK, CLI_GET_DO };
-int cli_get(const json_t *requests, enum cli_get_what what, const struct settings *s, bool offline);
+int cli_get(const struct cli_input *in, const json_t *requests, enum cli_get_what what);
 
 /* Before the first of a command's runs: gets a plan's "get" (run/run.h: run_wants), with progress
- * on stderr, and prints nothing else; an exit code.  The command has the option --offline. */
+ * on stderr, and prints nothing else; an exit code. */
 int cli_supply(const struct cli_input *in, const json_t *get);
-#define CLI_SUPPLY_OPTION                                                                          \
+/* The options of a command that makes runs. */
+#define CLI_SUPPLY_OPTIONS                                                                         \
+    CLI_HAVE_OPTIONS,                                                                              \
     {                                                                                              \
         "offline", 0, NULL, NULL, NULL,                                                            \
-            "fetch nothing over the network: what recipes would get (model, data set) must be "    \
-            "here"                                                                                 \
+            "fetch nothing over the network: what recipes would get (model, data set, engine's "   \
+            "library) must be here"                                                                \
     }
 
 /* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */

@@ -144,7 +144,7 @@ static int usable(const char *name, const struct assay_engine **table, struct as
     int rc = engine_load(name, table, path, err);
 
     if (!rc)
-        rc = engine_probe(name, &probe, err);
+        rc = engine_probe(name, NULL, &probe, err);
     if (!rc && !probe.device_count)
         rc = assay_fail(err, ASSAY_EUNSUPPORTED, "%s", probe.note);
     return rc;

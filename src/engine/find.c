@@ -114,13 +114,27 @@ static int abi_check(const struct assay_engine *t, const char *path, struct assa
     return ASSAY_OK;
 }
 
+const char *engine_version_asked(const char *name)
+{
+    const char *at = strchr(name, '/') ? NULL : strchr(name, '@');
+
+    return at ? at + 1 : NULL;
+}
+
 int engine_load(const char *name, const struct assay_engine **table, char path[1024],
                 struct assay_err *err)
 {
     const void *entry = NULL;
     const struct assay_engine *t;
-    int rc = plugin_open(&kind, name, &entry, path, err);
+    const char *version = engine_version_asked(name);
+    char plain[256];
+    int rc;
 
+    if (version) {
+        snprintf(plain, sizeof(plain), "%.*s", (int)(version - 1 - name), name);
+        name = plain;
+    }
+    rc = plugin_open(&kind, name, &entry, path, err);
     if (rc == ASSAY_EUSAGE && engine_offer_check(name, err))
         return ASSAY_EFAIL;
     if (rc)
@@ -134,13 +148,51 @@ int engine_load(const char *name, const struct assay_engine **table, char path[1
     return ASSAY_OK;
 }
 
+static const char *one_runtime;
+
+void engine_runtime_use(const char *dir)
+{
+    one_runtime = dir;
+}
+
 char *engine_runtime_dir(const char *name)
 {
     char *below = text_format("lib/assay/runtimes/%s", name), *dir;
 
+    if (one_runtime) {
+        free(below);
+        return strdup(one_runtime);
+    }
     dir = below ? file_prefix_join(below) : NULL;
     free(below);
     return dir;
+}
+
+/* A link that leads nowhere is no file. */
+static bool has_file(const char *dir, const char *wildcard)
+{
+    char *pattern = file_join(dir, wildcard);
+    bool found = false;
+    glob_t files;
+
+    if (pattern && !glob(pattern, 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc && !found; i++)
+            found = file_exists(files.gl_pathv[i]);
+        globfree(&files);
+    }
+    free(pattern);
+    return found;
+}
+
+bool engine_runtime_here(const char *name, const char *device)
+{
+    char *dir = engine_runtime_dir(name);
+    bool here = dir && has_file(dir, "lib*.so*");
+
+    if (here && !strncmp(device, "cuda", 4))
+        here = has_file(dir, "cuda") || has_file(dir, "lib*_cuda.so*");
+    free(dir);
+    return here;
 }
 
 int engine_runtime_check(const char *dir, struct assay_err *err)

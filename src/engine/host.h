@@ -13,9 +13,13 @@
 
 /* Loads by name (lib/assay/engines/NAME.so, or ASSAY_ENGINE_PATH's folders first) or by path
  * (contains '/'), and checks ABI, size and required functions.  The error names file, found and
- * wanted.  An unknown name is an error with did-you-mean.  path may be filled on failure too. */
+ * wanted.  An unknown name is an error with did-you-mean.  path may be filled on failure too.
+ * "NAME@VERSION" is the engine NAME: the version is its library's. */
 int engine_load(const char *name, const struct assay_engine **table, char path[1024],
                 struct assay_err *err);
+
+/* Of "NAME@VERSION" the version, or range of versions, of its library; NULL: none is asked for. */
+const char *engine_version_asked(const char *name);
 
 /* The options that a tuning may turn; NULL: none, or a table from before there were any. */
 const struct assay_tunable *engine_tunables(const struct assay_engine *table);
@@ -23,18 +27,27 @@ const struct assay_tunable *engine_tunables(const struct assay_engine *table);
 /* Names (strings) of the engines that are installed, sorted. */
 json_t *engine_list(void);
 
-/* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME), so a library
- * that crashes or prints takes nothing down; bounded in time. */
-int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
+/* Runs the engine's probe in a child process (libexec/assay/assay-child probe NAME RUNTIME), so a
+ * library that crashes or prints takes nothing down; bounded in time.  runtime: the folder of its
+ * library; NULL: engine_runtime_dir's. */
+int engine_probe(const char *name, const char *runtime, struct assay_engine_probe *probe,
+                 struct assay_err *err);
 /* The same, and fails where the engine can execute on nothing: the note says what is missing. */
-int engine_usable(const char *name, struct assay_engine_probe *probe, struct assay_err *err);
+int engine_usable(const char *name, const char *runtime, struct assay_engine_probe *probe,
+                  struct assay_err *err);
 /* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries
  * print does not reach.  A failed probe is part of the JSON; the return value only tells whether it
  * was written. */
-int engine_probe_here(const char *name, int fd, struct assay_err *err);
+int engine_probe_here(const char *name, const char *runtime, int fd, struct assay_err *err);
 
-/* Where an engine's runtime libraries are kept. */
+/* Where an engine's runtime libraries are kept, of which the set-up takes care. */
 char *engine_runtime_dir(const char *name);
+/* Of a process with one engine, such as a child of the conformance suite: its library lies here.
+ * The text stays the caller's, for good; before any thread. */
+void engine_runtime_use(const char *dir);
+/* Whether a library is there, and for a device cuda:N one that was fetched for CUDA, or has a part
+ * for it. */
+bool engine_runtime_here(const char *name, const char *device);
 /* Fails when a library there is cut off.  A folder that does not exist is fine. */
 int engine_runtime_check(const char *dir, struct assay_err *err);
 

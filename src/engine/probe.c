@@ -14,8 +14,8 @@
 #define PROBE_LIMIT_S   20
 #define PROBE_MAX_BYTES 65536
 
-static int probe_table(const struct assay_engine *t, const char *name, struct assay_engine_probe *p,
-                       struct assay_err *err)
+static int probe_table(const struct assay_engine *t, const char *name, const char *runtime,
+                       struct assay_engine_probe *p, struct assay_err *err)
 {
     char *dir;
     int rc;
@@ -27,7 +27,7 @@ static int probe_table(const struct assay_engine *t, const char *name, struct as
         snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
         return ASSAY_OK;
     }
-    dir = engine_runtime_dir(t->name ? t->name : name);
+    dir = *runtime ? strdup(runtime) : engine_runtime_dir(t->name ? t->name : name);
     rc = engine_runtime_check(dir, err);
     if (!rc)
         rc = t->probe(dir ? dir : "", p, err);
@@ -46,7 +46,7 @@ static json_t *probe_json(const struct assay_engine_probe *p)
                      "devices", devices, "note", p->note);
 }
 
-int engine_probe_here(const char *name, int fd, struct assay_err *err)
+int engine_probe_here(const char *name, const char *runtime, int fd, struct assay_err *err)
 {
     const struct assay_engine *t;
     struct assay_engine_probe p;
@@ -56,7 +56,7 @@ int engine_probe_here(const char *name, int fd, struct assay_err *err)
     int own = engine_keep_descriptor(fd), rc = engine_load(name, &t, path, &words);
 
     if (!rc)
-        rc = probe_table(t, name, &p, &words);
+        rc = probe_table(t, name, runtime, &p, &words);
     doc = rc ? json_pack("{s:i, s:s}", "code", rc, "error", words.text) : probe_json(&p);
     rc =
         doc && json_dumpfd(doc, own, JSON_COMPACT) == 0
@@ -99,9 +99,10 @@ static int parse_answer(const char *name, const struct text *answer, struct assa
     return rc;
 }
 
-int engine_probe(const char *name, struct assay_engine_probe *probe, struct assay_err *err)
+int engine_probe(const char *name, const char *runtime, struct assay_engine_probe *probe,
+                 struct assay_err *err)
 {
-    const char *const argv[] = {"assay-child", "probe", name, NULL};
+    const char *const argv[] = {"assay-child", "probe", name, runtime ? runtime : "", NULL};
     struct text answer;
     char what[200];
     int rc;
@@ -115,9 +116,10 @@ int engine_probe(const char *name, struct assay_engine_probe *probe, struct assa
     return rc;
 }
 
-int engine_usable(const char *name, struct assay_engine_probe *probe, struct assay_err *err)
+int engine_usable(const char *name, const char *runtime, struct assay_engine_probe *probe,
+                  struct assay_err *err)
 {
-    int rc = engine_probe(name, probe, err);
+    int rc = engine_probe(name, runtime, probe, err);
 
     if (rc || probe->device_count)
         return rc;

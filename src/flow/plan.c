@@ -498,9 +498,16 @@ static int check_used(const struct plan *p, struct assay_err *err)
     json_array_foreach(p->sets, i, v) if (!tree_bool(v, "used", false)) return assay_fail(
         err, ASSAY_EUSAGE, "--set %s.%s: no recipe '%s' is in this plan",
         tree_text(v, "recipe", "?"), tree_text(v, "name", "?"), tree_text(v, "recipe", "?"));
-    json_array_foreach(p->haves, i, v) if (!tree_bool(v, "used", false)) return assay_fail(
-        err, ASSAY_EUSAGE, "--have %.200s: nothing in this plan is called so",
-        tree_text(v, "text", "?"));
+    json_array_foreach(p->haves, i, v)
+    {
+        bool used = tree_bool(v, "used", false);
+
+        if (!used && !p->ask.used)
+            return assay_fail(err, ASSAY_EUSAGE, "--have %.200s: nothing in this plan is called so",
+                              tree_text(v, "text", "?"));
+        if (used && p->ask.used)
+            p->ask.used[i] = true;
+    }
     return ASSAY_OK;
 }
 

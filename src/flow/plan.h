@@ -19,6 +19,8 @@ struct plan_ask {
     const char *const *accepts;  /* recipes whose licence is accepted, or "all"; may be NULL */
     const char *cache;           /* the cache folder */
     bool offline;
+    bool *used; /* of each of haves: set where the plan has a use for it; NULL: one that is of no
+                   use is an error */
 };
 
 enum plan_state {

@@ -74,7 +74,7 @@ static const struct settings_row rows[] = {
     TEXT("dataset", 'd', dataset, NULL, "DIR", GROUP_WHAT,
          "folder of the data set, or the name of its recipe; default: synthetic samples"),
     TEXT("engine", 'e', engine, "onnxruntime", "NAME|FILE", GROUP_WHAT,
-         "what executes the model; 'assay engines' lists them"),
+         "what executes the model; NAME@VERSION: with that library, by its recipe; 'assay engines' lists them"),
     TEXT("device", 0, device, "cpu", "NAME", GROUP_WHAT, "where it executes: cpu, cuda:0, …"),
     TEXT("precision", 0, precision, NULL, "NAME", GROUP_WHAT, "fp32, fp16, int8, …; default: the model's own"),
     CHOICE("scenario", 's', SETTINGS_CHOICE, scenario, "Offline", settings_scenario_names, GROUP_WHAT,

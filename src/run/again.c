@@ -51,15 +51,7 @@ static int keep_batch(const json_t *record, struct settings *s, struct assay_err
 /* How a role's thing was asked for, exactly; NULL: not by a recipe. */
 static const char *locked(const json_t *record, const char *role)
 {
-    json_t *one;
-    size_t i;
-
-    json_array_foreach(json_object_get(record, "lock"), i, one)
-    {
-        if (!strcmp(tree_text(one, "role", ""), role) && json_object_get(one, "request"))
-            return tree_text(one, "request", NULL);
-    }
-    return NULL;
+    return supply_request(json_object_get(record, "lock"), role);
 }
 
 /* In the place of a value of the record's, with the same origin. */
@@ -118,15 +110,28 @@ static int write_manifest(const json_t *tree, const struct settings *own, char *
     return rc;
 }
 
+/* The library of exactly this version, whatever the set-up has here. */
+static int take_engine(const json_t *record, struct settings *s, struct assay_err *err)
+{
+    const char *request = locked(record, "engine"), *at = request ? strchr(request, '@') : NULL;
+    char engine[200];
+
+    if (!at || strchr(s->engine, '/'))
+        return ASSAY_OK;
+    snprintf(engine, sizeof(engine), "%.60s%.100s",
+             tree_text(json_object_get(record, "engine"), "name", "?"), at);
+    return replace(s, "engine", engine, err);
+}
+
 static int take_locked(const json_t *record, const struct settings *own, struct settings *s,
                        struct assay_err *err)
 {
     const char *model = locked(record, "model"), *dataset = locked(record, "dataset");
     json_t *tree;
     char *file;
-    int rc = ASSAY_OK;
+    int rc = take_engine(record, s, err);
 
-    if (dataset)
+    if (!rc && dataset)
         rc = replace(s, "dataset", dataset, err);
     if (rc || settings_origin_of(own, "model") >= SETTINGS_CLI ||
         !json_is_object(json_object_get(json_object_get(record, "model"), "manifest")) ||
@@ -275,9 +280,9 @@ static int engine_now(const json_t *record, const struct resolved *r, json_t *no
     struct assay_engine_probe probe = {.size = sizeof(probe)};
     int rc;
 
-    if (!r->engine)
+    if (!r->engine || resolve_waits(r))
         return ASSAY_OK;
-    rc = r->engine->probe ? engine_probe(r->s.engine, &probe, err) : ASSAY_OK;
+    rc = r->engine->probe ? engine_probe(r->s.engine, r->runtime, &probe, err) : ASSAY_OK;
     if (rc)
         return rc;
     put(now, "engine", "name", json_string(r->engine->name));

@@ -329,7 +329,7 @@ static int check_model(struct child *c, struct assay_err *err)
 static int open_engine(struct child *c, struct assay_err *err)
 {
     const struct settings *s = &c->r.s;
-    char *runtime = engine_runtime_dir(c->r.engine->name);
+    char *runtime = c->r.runtime ? c->r.runtime : engine_runtime_dir(c->r.engine->name);
     struct assay_engine_config config = {.size = sizeof(config),
                                          .model_path = c->r.model_path,
                                          .format = c->r.format,

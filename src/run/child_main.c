@@ -1,12 +1,23 @@
-/* assay-child: the helper process of assay.  `run JOB` does one run, `probe ENGINE` asks an engine
- * about itself, `conform ENGINE …` tries one case of the conformance suite, `answer ENGINE …` runs
- * samples through a model.  Only ever spawned by
- * assay, so its arguments are not for people. */
+/* assay-child: the helper process of assay.  `run JOB` does one run, `probe ENGINE RUNTIME` asks
+ * an engine about itself, `conform ENGINE …` tries one case of the conformance suite, `answer
+ * ENGINE …` runs samples through a model.  Only ever spawned by assay, so its arguments are not for
+ * people. */
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/host.h"
 #include "run/run.h"
+#include "run/supply.h"
+
+/* One engine is opened here: with the library that a run would take. */
+static void use_library(const char *engine, const char *device)
+{
+    struct assay_err why;
+    char *runtime;
+
+    if (!supply_runtime(NULL, engine, *device ? device : "cpu", &runtime, NULL, &why) && runtime)
+        engine_runtime_use(runtime);
+}
 
 int main(int argc, char **argv)
 {
@@ -15,13 +26,15 @@ int main(int argc, char **argv)
 
     if (argc == 3 && !strcmp(argv[1], "run"))
         rc = run_child(argv[2], &err);
-    else if (argc == 3 && !strcmp(argv[1], "probe"))
-        rc = engine_probe_here(argv[2], STDOUT_FILENO, &err);
-    else if (argc == 8 && !strcmp(argv[1], "conform"))
+    else if (argc == 4 && !strcmp(argv[1], "probe"))
+        rc = engine_probe_here(argv[2], argv[3], STDOUT_FILENO, &err);
+    else if (argc == 8 && !strcmp(argv[1], "conform")) {
+        use_library(argv[2], argv[6]);
         rc = engine_conform_here(argv + 2, STDOUT_FILENO, &err);
-    else if (argc == 9 && !strcmp(argv[1], "answer"))
+    } else if (argc == 9 && !strcmp(argv[1], "answer")) {
+        use_library(argv[2], argv[5]);
         rc = engine_answer_here(argv + 2, STDOUT_FILENO, &err);
-    else
+    } else
         assay_fail(&err, ASSAY_EUSAGE, "assay-child is started by assay, not by hand");
     if (rc)
         fprintf(stderr, "%s\n", err.text);

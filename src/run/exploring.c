@@ -134,10 +134,15 @@ static int add_engine(struct exploring *x, const char *model, const struct manif
     const json_t *wanted = x->ask->precisions;
     const struct assay_engine *table;
     struct assay_err why = {0};
-    char path[1024];
-    int rc = ASSAY_OK;
+    char path[1024], *runtime = NULL;
+    int rc = engine_load(engine, &table, path, &why);
 
-    if (engine_load(engine, &table, path, &why) || engine_usable(engine, &x->probe, &why))
+    if (!rc)
+        rc = supply_runtime(x->ask->base->cache, engine, device, &runtime, NULL, &why);
+    if (!rc)
+        rc = engine_usable(engine, runtime, &x->probe, &why);
+    free(runtime);
+    if (rc)
         return add_missing(x, model, m, engine, device, why.text);
     if (!table->precisions || !table->precisions[0]) /* it takes any */
         return add_setup(x, model, engine, device, tree_text(m->tree, "precision", "fp32"), err);

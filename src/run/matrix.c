@@ -75,9 +75,10 @@ struct known {
 };
 
 /* Fails only for a word that is no engine. */
-static int know_engine(const char *name, struct known *k, struct assay_err *err)
+static int know_engine(const struct matrix_ask *ask, const char *name, struct known *k,
+                       struct assay_err *err)
 {
-    char path[1024];
+    char path[1024], *runtime = NULL;
     int rc;
 
     memset(k, 0, sizeof(*k));
@@ -88,8 +89,10 @@ static int know_engine(const char *name, struct known *k, struct assay_err *err)
         *err = k->why;
         return rc;
     }
-    if (rc || engine_usable(name, &k->probe, &k->why))
+    if (rc || supply_runtime(ask->base->cache, name, "cpu", &runtime, NULL, &k->why) ||
+        engine_usable(name, runtime, &k->probe, &k->why))
         k->table = NULL;
+    free(runtime);
     return ASSAY_OK;
 }
 
@@ -119,7 +122,8 @@ static int cell_settings(const struct matrix_ask *ask, const json_t *cell, struc
         rc = settings_set_tree(s, own, SETTINGS_JOB, benchmark, err);
     for (i = 0; !rc && i < n; i++)
         rc = settings_set(s, names[i], tree_text(cell, names[i], ""), SETTINGS_CLI, names[i], err);
-    if (!rc && json_object_get(cell, "plugin")) /* an engine that was named by its file */
+    /* an engine that was named by its file, or with a version */
+    if (!rc && json_object_get(cell, "plugin"))
         rc = settings_set(s, "engine", tree_text(cell, "plugin", ""), SETTINGS_CLI, "engine", err);
     if (rc)
         settings_release(s);
@@ -349,7 +353,7 @@ static int plan_setup(struct plan *p, const struct assay_benchmark *b, const str
             cell = json_pack("{s:s, s:O, s:s, s:s, s:s, s:O, s:O}", "benchmark", b->name, "model",
                              p->model, "engine", k->name, "device", device, "precision", precision,
                              "scenario", scenario, "mode", mode);
-            if (strchr(k->name, '/') && k->table) {
+            if (strpbrk(k->name, "/@") && k->table) {
                 json_object_set_new(cell, "plugin", json_string(k->name));
                 json_object_set_new(cell, "engine", json_string(k->table->name));
             }
@@ -414,7 +418,7 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     p.devices = axis(ask, "devices");
     p.modes = axis(ask, "modes");
     for (i = 0; !rc && i < n; i++)
-        rc = know_engine(json_string_value(json_array_get(engines, i)), &known[i], err);
+        rc = know_engine(ask, json_string_value(json_array_get(engines, i)), &known[i], err);
     json_array_foreach(benchmarks, i, name)
     {
         if (!rc)

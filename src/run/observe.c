@@ -126,7 +126,8 @@ static void no_log(void *ctx, int level, const char *text)
 static int open_engine(struct pass *p, const char *path, struct assay_err *err)
 {
     const struct assay_engine *table;
-    char *runtime = engine_runtime_dir(p->o->engine), *storage = NULL, file[1024];
+    char *runtime = p->o->runtime ? strdup(p->o->runtime) : engine_runtime_dir(p->o->engine);
+    char *storage = NULL, file[1024];
     struct assay_value *values = NULL;
     struct assay_engine_config config = {.size = sizeof(config),
                                          .model_path = path,

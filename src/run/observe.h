@@ -7,6 +7,7 @@
 
 struct observe {
     const char *engine;                      /* that runs the model: one that reads ONNX */
+    const char *runtime;                     /* the folder of its library; NULL: the set-up's */
     const char *folder;                      /* for temporary files; made when it is not there */
     const struct assay_benchmark *benchmark; /* whose samples are used, prepared */
     void *self;

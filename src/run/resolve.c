@@ -207,6 +207,17 @@ static int resolve_engine(struct resolved *r, struct assay_err *err)
     return engine_load(r->s.engine, &r->engine, r->engine_file, err);
 }
 
+static int resolve_library(struct resolved *r, struct assay_err *err)
+{
+    return supply_engine(r->cache, r->engine, r->s.engine, r->s.device, &r->runtime,
+                         &(struct supplied){r->get, r->lock}, &r->engine_hold, err);
+}
+
+bool resolve_waits(const struct resolved *r)
+{
+    return r->runtime && !file_exists(r->runtime);
+}
+
 /* In this order; what a step gives is there when it went well. */
 enum { BENCHMARK = 1, ENGINE = 2, MANIFEST = 4 };
 static const struct {
@@ -219,6 +230,7 @@ static const struct {
     {check_peak, 0, 0},
     {resolve_engine, 0, ENGINE},
     {check_options, ENGINE, 0},
+    {resolve_library, ENGINE, 0},
     {resolve_manifest, BENCHMARK, MANIFEST},
     {resolve_model, MANIFEST | ENGINE, 0},
     {resolve_load, BENCHMARK, 0},
@@ -268,10 +280,12 @@ void resolve_release(struct resolved *r)
 {
     supply_let_go(&r->model_hold);
     supply_let_go(&r->dataset_hold);
+    supply_let_go(&r->engine_hold);
     settings_release(&r->s);
     manifest_release(&r->manifest);
     json_decref(r->get);
     json_decref(r->lock);
+    free(r->runtime);
     free(r->model_path);
     free(r->precision);
     free(r->cache);
@@ -313,7 +327,7 @@ static json_t *missing(const struct resolved *r)
     json_t *list = json_array(), *offer;
     char how[300] = "";
 
-    if (!engine_usable(r->s.engine, &probe, &why))
+    if (resolve_waits(r) || !engine_usable(r->s.engine, r->runtime, &probe, &why))
         return list;
     if ((offer = engine_offer(r->engine->name)))
         engine_offer_how(offer, how, sizeof(how));
@@ -325,15 +339,17 @@ static json_t *missing(const struct resolved *r)
 
 json_t *resolve_plan(const struct resolved *r)
 {
-    json_t *plan = json_pack(
-        "{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, s:s, s:s}, s:s, s:s, "
-        "s:o, s:o, s:[], s:[]}",
-        "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
-        r->manifest.name, "file", r->model_path, "format", r->format, "precision", r->precision,
-        "synthetic", (int)r->manifest.synthetic, "dataset", "path", r->s.dataset, "synthetic",
-        r->s.dataset == NULL, "engine", "name", r->engine->name, "plugin", r->engine_file, "device",
-        r->s.device, "loadgen", r->load->version, "profile", r->s.profile, "settings",
-        settings_to_json(&r->s), "missing", missing(r), "steps", "get");
+    json_t *plan = json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, "
+                             "s:s, s:s, s:s*}, s:s, s:s, "
+                             "s:o, s:o, s:[], s:[]}",
+                             "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model",
+                             "name", r->manifest.name, "file", r->model_path, "format", r->format,
+                             "precision", r->precision, "synthetic", (int)r->manifest.synthetic,
+                             "dataset", "path", r->s.dataset, "synthetic", r->s.dataset == NULL,
+                             "engine", "name", r->engine->name, "plugin", r->engine_file, "device",
+                             r->s.device, "recipe", supply_request(r->lock, "engine"), "loadgen",
+                             r->load->version, "profile", r->s.profile, "settings",
+                             settings_to_json(&r->s), "missing", missing(r), "steps", "get");
     json_t *steps = json_object_get(plan, "steps");
 
     supply_tell(r->get, plan);

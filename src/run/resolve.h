@@ -15,6 +15,8 @@ struct resolved {
     char benchmark_file[1024];
     const struct assay_engine *engine;
     char engine_file[1024];
+    char *runtime; /* the folder of the engine's library by a recipe, which may be got first; NULL:
+                      the library is the set-up's, or the system's */
     struct manifest manifest;
     char *model_path;   /* NULL: the engine needs none; of a net: where it is or will be written */
     const char *format; /* of model_path */
@@ -28,7 +30,8 @@ struct resolved {
     struct load_official official;
     char *cache;
     char *store;
-    struct supply_hold model_hold, dataset_hold; /* so that nobody prunes them meanwhile */
+    struct supply_hold model_hold, dataset_hold,
+        engine_hold; /* so that nobody prunes them meanwhile */
 };
 
 /* Also checks what can be checked early: the scenario is one of the benchmark's, the engine's
@@ -44,6 +47,8 @@ void resolve_release(struct resolved *r);
 /* Whether the benchmark takes the manifest and the data set's list: opens it and closes it again.
  */
 int resolve_check(const struct resolved *r, struct assay_err *err);
+/* Whether the engine's library is to be got first. */
+bool resolve_waits(const struct resolved *r);
 json_t *resolve_plan(const struct resolved *r);
 
 #endif

@@ -200,7 +200,7 @@ static json_t *engine_json(const struct job *j)
     struct assay_engine_probe probe = {.size = sizeof(probe)};
     json_t *e = json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device);
 
-    if (j->how.code == ASSAY_ESTOP || engine_probe(j->final.engine, &probe, NULL))
+    if (j->how.code == ASSAY_ESTOP || engine_probe(j->final.engine, j->r.runtime, &probe, NULL))
         return e; /* who interrupts does not want to wait */
     json_object_set_new(e, "version", json_string(probe.version));
     json_object_set_new(e, "library", json_string(probe.library));

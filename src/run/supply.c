@@ -1,12 +1,21 @@
-/* Models and data sets by recipes; see supply.h. */
+/* Models, data sets and engines' libraries by recipes; see supply.h. */
 #include "run/supply.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/list.h"
 #include "base/tree.h"
+#include "engine/host.h"
 #include "flow/plan.h"
+
+static struct plan_ask said_of_all;
+
+void supply_say(const struct plan_ask *said)
+{
+    said_of_all = *said;
+}
 
 /* The output of this name, or the only one beside root and version. */
 static const char *output_of(const struct plan_node *n, const char *name)
@@ -93,14 +102,16 @@ static int look(const char *cache, const char *recipe, const char *output, const
                 struct assay_err *err)
 {
     const char *requests[] = {recipe, NULL};
-    struct plan_ask ask = {.requests = requests, .cache = cache};
+    struct plan_ask ask = said_of_all;
     const struct plan_node *n;
     const char *place;
     json_t *lock;
     struct plan p;
-    int rc = plan_make(&ask, &p, err);
+    int rc;
 
-    if (rc)
+    ask.requests = requests;
+    ask.cache = cache;
+    if ((rc = plan_make(&ask, &p, err)))
         return rc;
     n = &p.nodes[p.roots[0]];
     if (!(place = output_of(n, output)))
@@ -142,6 +153,112 @@ int supply_dataset(const char *cache, const char *name, char **path, const struc
     return rc ? assay_fail(err, rc, "--dataset: %.60s is not a folder; as a recipe: %.380s", name,
                            e.text)
               : ASSAY_OK;
+}
+
+/* ---- engines ---- */
+
+/* The folder that the file is in, in place. */
+static void cut_file(char *path)
+{
+    char *slash = path ? strrchr(path, '/') : NULL;
+
+    if (slash)
+        *slash = 0;
+}
+
+/* Whether the engine does without what a recipe would have to get first. */
+static bool has_other(const struct assay_engine *table)
+{
+    struct assay_engine_probe probe;
+
+    return engine_runtime_here(table->name, "cpu") ||
+           !engine_usable(table->name, NULL, &probe, NULL);
+}
+
+int supply_engine(const char *cache, const struct assay_engine *table, const char *engine,
+                  const char *device, char **runtime, const struct supplied *out,
+                  struct supply_hold *hold, struct assay_err *err)
+{
+    const char *asked = engine_version_asked(engine);
+    struct supplied found = {json_array(), json_array()};
+    struct assay_err why = {0};
+    char request[200], *library = NULL;
+    int rc = ASSAY_OK;
+
+    *runtime = NULL;
+    if (!asked && (table->caps & ASSAY_CAP_ANY_MODEL || engine_runtime_here(table->name, device)))
+        goto out;
+    snprintf(request, sizeof(request), "%.60s%s%s%.100s", table->name,
+             strncmp(device, "cuda", 4) ? "" : ",cuda", asked ? "@" : "", asked ? asked : "");
+    rc = look(cache, request, "library", "engine", &library, &found, hold, &why);
+    if (rc && asked)
+        rc = assay_fail(err, rc, "--engine %.100s: %.380s", engine, why.text);
+    if (rc && !asked) /* there is no such recipe; what is missing is the engine's to say */
+        rc = ASSAY_OK;
+    else if (!rc && (asked || !json_array_size(found.get) || !has_other(table))) {
+        cut_file(library);
+        *runtime = library;
+        library = NULL;
+        json_array_extend(out->get, found.get);
+        json_array_extend(out->lock, found.lock);
+    }
+out:
+    free(library);
+    json_decref(found.get);
+    json_decref(found.lock);
+    return rc;
+}
+
+bool supply_engine_may(const char *engine, const char *device)
+{
+    const struct assay_engine *table;
+    char path[1024];
+
+    return engine_version_asked(engine) ||
+           (!engine_load(engine, &table, path, NULL) && !(table->caps & ASSAY_CAP_ANY_MODEL) &&
+            !engine_runtime_here(table->name, device));
+}
+
+int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
+                   char **request, struct assay_err *err)
+{
+    struct supplied out = {json_array(), json_array()};
+    char *folder = cache ? file_absolute(cache) : file_cache_dir(), path[1024];
+    const char *of;
+    const struct assay_engine *table;
+    struct supply_hold hold = {0};
+    int rc = folder ? engine_load(engine, &table, path, err)
+                    : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    *runtime = NULL;
+    if (!rc)
+        rc = supply_engine(folder, table, engine, device, runtime, &out, &hold, err);
+    supply_let_go(&hold);
+    if (!rc && json_array_size(out.get)) {
+        of = tree_text(json_array_get(out.get, 0), "request", "");
+        rc = assay_fail(err, ASSAY_EFAIL, "its library is not here: `assay get %s` gets it", of);
+        free(*runtime);
+        *runtime = NULL;
+    }
+    if (request)
+        *request = !rc && (of = supply_request(out.lock, "engine")) ? strdup(of) : NULL;
+    json_decref(out.get);
+    json_decref(out.lock);
+    free(folder);
+    return rc;
+}
+
+const char *supply_request(const json_t *lock, const char *role)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(lock, i, one)
+    {
+        if (!strcmp(tree_text(one, "role", ""), role) && json_object_get(one, "request"))
+            return tree_text(one, "request", NULL);
+    }
+    return NULL;
 }
 
 void supply_tell(const json_t *plans, json_t *first)

@@ -1,12 +1,18 @@
-/* Models and data sets that are had by their recipes: where they are, or what getting them would
- * do. */
+/* Models, data sets and engines' libraries that are had by their recipes: where they are, or what
+ * getting them would do. */
 #ifndef RUN_SUPPLY_H
 #define RUN_SUPPLY_H
 
 #include <jansson.h>
 
-#include "assay/types.h"
+#include "assay/engine.h"
 #include "flow/shelf.h"
+
+struct plan_ask;
+
+/* What the user says of all recipes that are looked for here: haves, used, accepts, offline; what
+ * they point to is kept as it is.  For a program, before it resolves anything. */
+void supply_say(const struct plan_ask *said);
 
 /* Keeps what a run uses on the shelf; all zero: nothing. */
 struct supply_hold {
@@ -30,6 +36,24 @@ int supply_model(const char *cache, const char *recipe, char **path, const struc
 /* The same for a data set that is named in the place of its folder, the output "folder". */
 int supply_dataset(const char *cache, const char *name, char **path, const struct supplied *out,
                    struct supply_hold *hold, struct assay_err *err);
+/* The folder of an engine's library, where it is a recipe's (its output "library"): of the recipe
+ * that is called like the engine, for cuda:N with the option cuda.  engine: as --engine takes it;
+ * table: what it is loaded to.  With a version it is always the recipe's.  Without one, in this
+ * order, *runtime NULL for what is none of a recipe's: what the set-up left for the device; what is
+ * here by the recipe; what the set-up left for the CPU alone, and what the system has; what the
+ * recipe would get. */
+int supply_engine(const char *cache, const struct assay_engine *table, const char *engine,
+                  const char *device, char **runtime, const struct supplied *out,
+                  struct supply_hold *hold, struct assay_err *err);
+/* Whether supply_engine may find something to get: seen without a plan. */
+bool supply_engine_may(const char *engine, const char *device);
+/* The same folder for who asks the engine about itself; fails where it is to be got first.  cache:
+ * the setting's value; request: may be NULL, else what asks for the recipe's entry, or NULL when it
+ * comes from none.  The caller frees both. */
+int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
+                   char **request, struct assay_err *err);
+/* How the lock's thing of a role was asked for, exactly; NULL: there is none. */
+const char *supply_request(const json_t *lock, const char *role);
 /* Adds such plans to what a whole command would get first, {"get": [requests], "steps": [texts]},
  * each once. */
 void supply_tell(const json_t *plans, json_t *first);

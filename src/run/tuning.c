@@ -223,7 +223,7 @@ int tuning_recall(struct resolved *r, struct settings *s, json_t **report, struc
     }
     if (!tuned_any(entries, part))
         goto out;
-    if (engine_probe(s->engine, &probe, &why))
+    if (engine_probe(s->engine, r->runtime, &probe, &why))
         snprintf(probe.version, sizeof(probe.version), "unknown");
     key = whole_key(r, probe.version);
     entry = tuned_find(entries, key, given, reason);

@@ -180,22 +180,22 @@ static void probes_survive(void **state)
     struct assay_err err = {0};
 
     (void)state;
-    if (engine_probe(faults_path, &p, &err))
+    if (engine_probe(faults_path, NULL, &p, &err))
         fail_msg("%s", err.text);
     assert_string_equal(p.version, "1");
     assert_int_equal(p.device_count, 1);
     assert_string_equal(p.devices[0], "cpu");
     setenv("ASSAY_FAULT_PROBE", "noise", 1);
-    assert_int_equal(engine_probe(faults_path, &p, &err), 0);
+    assert_int_equal(engine_probe(faults_path, NULL, &p, &err), 0);
     assert_string_equal(p.version, "1");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         setenv("ASSAY_FAULT_PROBE", bad[i].how, 1);
-        assert_true(engine_probe(faults_path, &p, &err) < 0);
+        assert_true(engine_probe(faults_path, NULL, &p, &err) < 0);
         if (!strstr(err.text, bad[i].says))
             fail_msg("%s: %s", bad[i].how, err.text);
     }
     unsetenv("ASSAY_FAULT_PROBE");
-    assert_true(engine_probe("nosuchengine", &p, &err) < 0);
+    assert_true(engine_probe("nosuchengine", NULL, &p, &err) < 0);
     assert_non_null(strstr(err.text, "nosuchengine"));
 }
 
@@ -244,8 +244,8 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(probes_survive)};
     struct assay_err err;
 
-    if (argc == 3 && strcmp(argv[1], "probe") == 0)
-        return engine_probe_here(argv[2], STDOUT_FILENO, &err) ? 3 : 0;
+    if (argc == 4 && strcmp(argv[1], "probe") == 0)
+        return engine_probe_here(argv[2], argv[3], STDOUT_FILENO, &err) ? 3 : 0;
     if (argc == 8 && strcmp(argv[1], "conform") == 0)
         return engine_conform_here(argv + 2, STDOUT_FILENO, &err) ? 3 : 0;
     return cmocka_run_group_tests(tests, make_prefix, remove_prefix);

@@ -72,6 +72,28 @@ static void what_lies_there_is_found_by_its_name(void **state)
     assert_string_equal(assay_cuda_missing(names), "libnothing.so.1");
 }
 
+/* As a recipe unpacks Python's packages: nvidia/PART/lib beside onnxruntime/capi or tensorflow. */
+static void packages_beside_the_library_are_found(void **state)
+{
+    static const char *const names[] = {"libbroken-part.so.1", NULL};
+    static const char *const folders[] = {"site/tensorflow", "site/onnxruntime/capi"};
+    struct assay_err err = {0};
+    char dir[128];
+
+    (void)state;
+    put("site/nvidia/cu9/lib/libbroken-part.so.1", "no library");
+    put("site/tensorflow/a", "");
+    put("site/onnxruntime/capi/a", "");
+    for (int i = 0; i < 2; i++) {
+        snprintf(dir, sizeof(dir), "%s/%s", root, folders[i]);
+        assert_true(assay_cuda_here(dir));
+        assert_int_equal(assay_cuda_open(dir, names, &err), ASSAY_EFAIL);
+        assert_non_null(strstr(err.text, "site/"));
+    }
+    snprintf(dir, sizeof(dir), "%s/site", root);
+    assert_false(assay_cuda_here(dir));
+}
+
 /* A library that is open holds its name: torch's own libcudart, say. */
 static void one_that_is_open_is_not_opened_again(void **state)
 {
@@ -217,6 +239,7 @@ static void memory_for_a_gpu_is_pinned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packages_beside_the_library_are_found),
         cmocka_unit_test(what_lies_there_is_found_by_its_name),
         cmocka_unit_test(one_that_is_open_is_not_opened_again),
         cmocka_unit_test(a_broken_one_is_named),

@@ -50,6 +50,21 @@ static void unknown_name_gets_a_hint(void **state)
     assert_int_equal(engine_load("/proc/self/exe", &t, path, &err), ASSAY_EFAIL);
 }
 
+static void a_version_is_the_librarys(void **state)
+{
+    const struct assay_engine *t;
+    struct assay_err err = {0};
+    char path[1024];
+
+    (void)state;
+    assert_null(engine_version_asked("null"));
+    assert_string_equal(engine_version_asked("null@>=1 <2"), ">=1 <2");
+    assert_null(engine_version_asked("/a@b/null.so")); /* of a path it is a part */
+    assert_ptr_equal(load("null@>=1 <2"), load("null"));
+    assert_int_equal(engine_load("nul@1", &t, path, &err), ASSAY_EUSAGE);
+    assert_non_null(strstr(err.text, "did you mean 'null'"));
+}
+
 static void lists_what_is_there(void **state)
 {
     json_t *list = engine_list(), *v;
@@ -229,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(loads_by_name_and_path),
                                        cmocka_unit_test(unknown_name_gets_a_hint),
+                                       cmocka_unit_test(a_version_is_the_librarys),
                                        cmocka_unit_test(lists_what_is_there),
                                        cmocka_unit_test(options_have_defaults_and_values),
                                        cmocka_unit_test(bad_options_are_named),
