@@ -79,24 +79,29 @@ static void print_plan(const json_t *plan)
     plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
     plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
     plan_settings(json_object_get(plan, "settings"));
-    print_missing(json_object_get(plan, "missing"));
     printf("\nWhat would be done\n");
     json_array_foreach(json_object_get(plan, "steps"), i, step)
         printf("  %zu. %s\n", i + 1, json_string_value(step));
+    cli_first_more(json_object_get(plan, "get"), stdout);
+    print_missing(json_object_get(plan, "missing"));
 }
 
 static int dry_run(const struct settings *s)
 {
     struct assay_err err;
     json_t *plan = NULL;
+    int code, printed = EXIT_OK;
 
     if (run_plan(s, &plan, &err))
         return cli_fail(&err);
-    if (s->json)
-        return cli_json(plan, "plan");
-    print_plan(plan);
-    json_decref(plan);
-    return EXIT_OK;
+    code = json_array_size(json_object_get(plan, "missing")) ? EXIT_COULD_NOT : EXIT_OK;
+    if (s->json) {
+        printed = cli_json(plan, "plan");
+    } else {
+        print_plan(plan);
+        json_decref(plan);
+    }
+    return printed ? printed : code;
 }
 
 /* What a script does next, by what is in the record. */

@@ -46,6 +46,9 @@ int cli_supply(const struct cli_input *in, const json_t *get);
 /* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */
 void cli_first_print(const json_t *plan, FILE *out);
 
+/* The command that tells more of such a plan's "get"; nothing when that is empty. */
+void cli_first_more(const json_t *get, FILE *out);
+
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
 
