@@ -338,19 +338,23 @@ static json_t *precisions_of(const struct matrix_ask *ask, const json_t *manifes
                                    : texts(tree_text(manifest, "precision", "fp32"), NULL);
 }
 
-/* What the benchmark's runs use; as it was asked for, when that cannot be read. */
-static void know_model(struct plan *p, const struct assay_benchmark *b)
+/* What the benchmark's runs use; as it was asked for, when that cannot be read.  false: it is
+ * another benchmark's, and nobody asked for this one. */
+static bool know_model(struct plan *p, const struct assay_benchmark *b)
 {
     const struct matrix_ask *ask = p->ask;
     const char *own = tree_text(json_object_get(ask->own, b->name), "model", ask->base->model);
     const char *asked = own ? own : b->default_model;
     struct manifest m = {0};
     bool known = asked && !manifest_open(asked, &m, NULL);
+    bool fits = !known || !strcmp(m.benchmark, b->name) ||
+                json_array_size(json_object_get(ask->axes, "benchmarks"));
 
     p->model = json_string(known ? m.name : asked ? asked : "?");
     p->wanted = precisions_of(ask, known ? m.tree : NULL);
     p->look = (struct resolved_look){0};
     manifest_release(&m);
+    return fits;
 }
 
 static int plan_setup(struct plan *p, const struct assay_benchmark *b, const struct known *k,
@@ -392,7 +396,8 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
 
     if (rc)
         return rc;
-    know_model(p, b);
+    if (!know_model(p, b))
+        n = 0;
     for (e = 0; !rc && e < n; e++) {
         json_array_foreach(p->devices, i, device)
         {
