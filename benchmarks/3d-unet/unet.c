@@ -120,6 +120,15 @@ static uint64_t largest(const struct scans *s)
     return most;
 }
 
+static double mean_voxels(const struct scans *s)
+{
+    double sum = 0;
+
+    for (uint64_t i = 0; i < s->n; i++)
+        sum += (double)scan_voxels(&s->list[i]);
+    return sum / (double)s->n;
+}
+
 static double mean_windows(const struct scans *s)
 {
     double sum = 0;
@@ -135,7 +144,8 @@ static double mean_windows(const struct scans *s)
 static int unet_describe(void *self, struct assay_benchmark_desc *d, struct assay_err *err)
 {
     struct unet *u = self;
-    int rc = u->hash[0] ? ASSAY_OK : scans_hash(&u->scans, &u->config, u->hash, err);
+    int rc =
+        u->hash[0] || u->config.look ? ASSAY_OK : scans_hash(&u->scans, &u->config, u->hash, err);
 
     if (rc)
         return rc;
@@ -155,6 +165,7 @@ static int unet_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->output_count = 1;
     d->outputs = &u->output;
     d->response_bytes = largest(&u->scans);
+    d->loaded_bytes = (uint64_t)(mean_voxels(&u->scans) * sizeof(float));
     d->preprocess = "resampled to 1.6 x 1.2 x 1.2 mm (linear), clipped to -79..304, (x - 101) / "
                     "76.9, sizes brought to multiples of 64, at least 128; float32";
     return ASSAY_OK;

@@ -231,6 +231,7 @@ static int bert_describe(void *self, struct assay_benchmark_desc *d, struct assa
     d->inputs = b->inputs;
     d->outputs = b->outputs;
     d->response_bytes = SQUAD_LENGTH * PAIR_BYTES;
+    d->loaded_bytes = (uint64_t)ROLES * SQUAD_LENGTH * assay_dtype_size(b->model.dtype);
     d->preprocess = b->preprocess;
     d->zero_padding = b->model.free;
     return ASSAY_OK;

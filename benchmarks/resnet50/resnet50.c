@@ -107,7 +107,7 @@ static int resnet50_open(const struct assay_benchmark_config *config, void **sel
 static int resnet50_describe(void *self, struct assay_benchmark_desc *d, struct assay_err *err)
 {
     struct resnet50 *r = self;
-    int rc = photos_hash(&r->photos, err);
+    int rc = r->config.look ? ASSAY_OK : photos_hash(&r->photos, err);
 
     if (rc)
         return rc;

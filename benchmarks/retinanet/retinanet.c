@@ -84,7 +84,7 @@ static int retinanet_open(const struct assay_benchmark_config *config, void **se
 static int retinanet_describe(void *self, struct assay_benchmark_desc *d, struct assay_err *err)
 {
     struct retinanet *r = self;
-    int rc = photos_hash(&r->photos, err);
+    int rc = r->config.look ? ASSAY_OK : photos_hash(&r->photos, err);
 
     if (rc)
         return rc;

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define ASSAY_BENCHMARK_ABI_MAJOR 1
-#define ASSAY_BENCHMARK_ABI_MINOR 4 /* grows when members are added at the end */
+#define ASSAY_BENCHMARK_ABI_MINOR 5 /* grows when members are added at the end */
 
 struct assay_benchmark_config {
     uint64_t size;
@@ -32,6 +32,9 @@ struct assay_benchmark_config {
     void *progress_ctx;
     /* NULL or becomes true when the user wants to stop: prepare then returns ASSAY_ESTOP. */
     const volatile int *stop;
+    /* Since ABI 1.5.  1: only open, describe and close are called, for what a run would take:
+     * dataset_hash may be "", so that no file is read for it. */
+    uint32_t look;
 };
 
 /* Filled by describe; pointers live until close. */

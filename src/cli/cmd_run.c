@@ -81,28 +81,33 @@ void cli_run_print(const json_t *plan)
     plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
     plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
     plan_settings(json_object_get(plan, "settings"));
-    print_missing(json_object_get(plan, "missing"));
     printf("\nWhat would be done\n");
     json_array_foreach(json_object_get(plan, "steps"), i, step)
         printf("  %zu. %s\n", i + 1, json_string_value(step));
+    cli_first_more(json_object_get(plan, "get"), stdout);
+    print_missing(json_object_get(plan, "missing"));
 }
 
 static int dry_run(const struct settings *s)
 {
     struct assay_err err;
     json_t *plan = NULL;
-    int rc;
+    int code, rc;
 
     if (run_plan(s, &plan, &err))
         return cli_fail(&err);
-    if ((rc = cli_said()))
-        goto out;
-    if (s->json)
-        return cli_json(plan, "plan");
-    cli_run_print(plan);
-out:
-    json_decref(plan);
-    return rc;
+    if ((rc = cli_said())) {
+        json_decref(plan);
+        return rc;
+    }
+    code = json_array_size(json_object_get(plan, "missing")) ? EXIT_COULD_NOT : EXIT_OK;
+    if (s->json) {
+        rc = cli_json(plan, "plan");
+    } else {
+        cli_run_print(plan);
+        json_decref(plan);
+    }
+    return rc ? rc : code;
 }
 
 int cli_run_exit(const json_t *record)
@@ -209,7 +214,9 @@ const struct cli_command cli_cmd_run = {
             "and a model "
             "it uses synthetic ones, and says so. Loads and latencies that LoadGen wants to be "
             "told are found by "
-            "a warm-up. Every run is kept as a record, also one that failed: see `assay results`.\n"
+            "a warm-up. Every run is kept as a record, also one that failed: see `assay results`. "
+            "--dry-run prints the plan with sizes, and below it what the run would fail for at "
+            "once: device, precision, memory, disk; then the exit code is 3.\n"
             "\n"
             "What recipes give is got first: a data set or model that is named by one, and the "
             "library of an engine that has none here, or that is asked for with a version. "

@@ -207,6 +207,18 @@ void cli_plan_print(const json_t *plan, FILE *out)
     }
 }
 
+void cli_first_more(const json_t *get, FILE *out)
+{
+    const json_t *v;
+    size_t i;
+
+    if (!json_array_size(get))
+        return;
+    fputs("  `assay plan", out);
+    json_array_foreach(get, i, v) fprintf(out, " %s", json_string_value(v));
+    fputs("` shows their addresses, digests and commands.\n", out);
+}
+
 void cli_first_print(const json_t *plan, FILE *out)
 {
     const json_t *steps = json_object_get(plan, "steps");
@@ -216,4 +228,5 @@ void cli_first_print(const json_t *plan, FILE *out)
     if (json_array_size(steps))
         fprintf(out, "\nWhat would be done first\n");
     json_array_foreach(steps, i, v) fprintf(out, "  %zu. %s\n", i + 1, json_string_value(v));
+    cli_first_more(json_object_get(plan, "get"), out);
 }

@@ -62,6 +62,9 @@ void cli_first_print(const json_t *plan, FILE *out);
 void cli_run_print(const json_t *plan);
 int cli_run_exit(const json_t *record);
 
+/* The command that tells more of such a plan's "get"; nothing when that is empty. */
+void cli_first_more(const json_t *get, FILE *out);
+
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
 

@@ -462,10 +462,10 @@ static int no_format(const struct manifest *m, struct assay_err *err)
     text_init(&have, 256);
     json_object_foreach(json_object_get(m->tree, "files"), key, v)
         text_addf(&have, "%s%s", have.len ? ", " : "", key);
-    assay_fail(err, ASSAY_EUSAGE, "%s: has no file that this engine reads; it has: %s", m->file,
-               have.s);
+    assay_fail(err, ASSAY_EUNSUPPORTED,
+               "the model '%s' has no file that this engine reads; it has: %s", m->name, have.s);
     text_release(&have);
-    return ASSAY_EUSAGE;
+    return ASSAY_EUNSUPPORTED;
 }
 
 bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,

@@ -53,6 +53,18 @@ int engine_check_precision(const struct assay_engine *t, const char *precision,
                       precision, t->name);
 }
 
+bool engine_has_device(const struct assay_engine_probe *p, const char *device)
+{
+    size_t word = strcspn(device, ":");
+
+    for (uint32_t i = 0; i < p->device_count && i < ASSAY_PROBE_DEVICES; i++)
+        if (strcmp(p->devices[i], device) == 0 ||
+            (!strncmp(p->devices[i], device, word) && (!device[word] || !p->devices[i][word]) &&
+             !strcmp(device[word] ? device + word : p->devices[i] + word, ":0")))
+            return true;
+    return false;
+}
+
 /* "cpu", "cuda:0": letters, then perhaps ':' and a number. */
 static int check_device(const struct assay_engine *t, const char *device, struct assay_err *err)
 {

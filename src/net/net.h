@@ -176,6 +176,8 @@ int net_create(const char *name, struct net **out, struct assay_err *err);
 int net_create_from(const char *name, const char *summary, void (*build)(struct net *),
                     struct net **out, struct assay_err *err);
 void net_destroy(struct net *net); /* NULL is fine */
+/* Whether net_write_int8 has a form for the layers of this net. */
+int net_check_int8(const char *name, struct assay_err *err);
 /* true when the table has it. */
 bool net_find(const char *name);
 

@@ -298,6 +298,28 @@ static int run_layer(struct pass *p, int at, struct assay_err *err)
     return rc;
 }
 
+static int check_layers(const struct net *net, struct assay_err *err)
+{
+    for (int i = 0; i < net->layer_count; i++)
+        if (!is_known(&net->layers[i]))
+            return assay_fail(err, ASSAY_EUNSUPPORTED,
+                              "net %s: int8 is made here of image classifiers and of BERT; "
+                              "RetinaNet's file in fp32 can be given to `assay quantize`",
+                              net->name);
+    return ASSAY_OK;
+}
+
+int net_check_int8(const char *name, struct assay_err *err)
+{
+    struct net *net = NULL;
+    int rc = net_create(name, &net, err);
+
+    if (!rc && net->analytic) /* the others are image classifiers */
+        rc = check_layers(net, err);
+    net_destroy(net);
+    return rc;
+}
+
 int net_observe_sequences(const struct net *net, const struct net_weights *w, uint64_t seed,
                           struct spread *spreads, struct assay_err *err)
 {
@@ -308,12 +330,9 @@ int net_observe_sequences(const struct net *net, const struct net_weights *w, ui
 
     if (!p.data || !p.readers)
         rc = assay_fail(err, ASSAY_EFAIL, "net %s: out of memory", net->name);
+    if (!rc)
+        rc = check_layers(net, err);
     for (i = 0; !rc && i < net->layer_count; i++) {
-        if (!is_known(&net->layers[i]))
-            rc = assay_fail(err, ASSAY_EUNSUPPORTED,
-                            "net %s: int8 is made here of image classifiers and of BERT; "
-                            "RetinaNet's file in fp32 can be given to `assay quantize`",
-                            net->name);
         for (int k = 0; k < net->layers[i].ins; k++)
             p.readers[net->layers[i].in[k]]++;
     }

@@ -593,8 +593,6 @@ static int run_all(struct child *c, struct assay_err *err)
     int rc = open_benchmark(c, err);
 
     if (!rc)
-        rc = check_room(c, err);
-    if (!rc)
         rc = make_net(c, err);
     choose_shape(c);
     if (!rc)

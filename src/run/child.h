@@ -108,9 +108,6 @@ int check_memory(const struct settings *s, struct assay_err *err);
  */
 double memory_available(void);
 
-/* room.c: before anything is loaded: is there memory for the model and the samples? */
-int check_room(const struct child *c, struct assay_err *err);
-
 /* server.c: finds the highest load that holds, then runs it in full. */
 int server_search(struct child *c, bool find_peak, struct assay_err *err);
 /* How long a trial of it takes, where that is not longer for SERVER_TRIAL_QUERIES; and one of the

@@ -21,7 +21,7 @@
 #include "record/record.h"
 #include "run/chosen.h"
 #include "run/digest.h"
-#include "run/resolve.h"
+#include "run/preflight.h"
 #include "run/tuned.h"
 #include "run/words.h"
 
@@ -91,7 +91,7 @@ static void note_facts(struct exploring *x, const json_t *setup, const struct re
                                                      : ""));
 }
 
-/* What resolving says against it is known without a run. */
+/* What resolving and the pre-flight say against it is known without a run. */
 static int add_setup(struct exploring *x, const char *model, const char *engine, const char *device,
                      const char *precision, struct assay_err *err)
 {
@@ -102,9 +102,12 @@ static int add_setup(struct exploring *x, const char *model, const char *engine,
     struct resolved r;
     int rc = setup_settings(x, setup, &s, err);
 
-    if (!rc && resolve(&s, &r, &why))
+    if (!rc && resolve(&s, &r, &why)) {
         add_impossible(x, setup, why.text);
-    else if (!rc) {
+    } else if (!rc && (resolve_check(&r, &why) || preflight(&r, false, NULL, &why))) {
+        add_impossible(x, setup, why.text);
+        resolve_release(&r);
+    } else if (!rc) {
         if (x->facts)
             note_facts(x, setup, &r);
         supply_tell(r.get, x->first);
@@ -144,6 +147,10 @@ static int add_engine(struct exploring *x, const char *model, const struct manif
     free(runtime);
     if (rc)
         return add_missing(x, model, m, engine, device, why.text);
+    if (table->probe && !engine_has_device(&x->probe, device)) {
+        assay_fail(&why, ASSAY_EFAIL, "%.60s has no %.40s here", engine, device);
+        return add_missing(x, model, m, engine, device, why.text);
+    }
     if (!table->precisions || !table->precisions[0]) /* it takes any */
         return add_setup(x, model, engine, device, tree_text(m->tree, "precision", "fp32"), err);
     for (size_t i = 0; !rc && table->precisions[i]; i++) {

@@ -1,8 +1,8 @@
 /* The matrix of what works: see matrix.h.
  *
- * Planning a cell goes through resolve(), so what cannot be (no file in a format that the engine
- * reads, an int8 net that is not made) is known without a run; what only a run can tell is told by
- * its record. */
+ * Planning a cell goes through resolve() and the pre-flight, so what cannot be (no file in a format
+ * that the engine reads, an int8 net that is not made, more memory than there is) is known without
+ * a run; what only a run can tell is told by its record. */
 #include "run/matrix.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "engine/host.h"
 #include "engine/offer.h"
 #include "record/cell.h"
-#include "run/resolve.h"
+#include "run/preflight.h"
 #include "run/words.h"
 
 /* ---- the axes ---- */
@@ -94,14 +94,6 @@ static int know_engine(const struct matrix_ask *ask, const char *name, struct kn
         k->table = NULL;
     free(runtime);
     return ASSAY_OK;
-}
-
-static bool has_device(const struct known *k, const char *device)
-{
-    for (uint32_t i = 0; i < k->probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
-        if (!strcmp(k->probe.devices[i], device))
-            return true;
-    return false;
 }
 
 /* ---- a cell ---- */
@@ -221,7 +213,7 @@ static bool hindered(json_t *cell, const struct known *k)
         set_state(cell, CELL_UNKNOWN, k->why.text);
         return true;
     }
-    if (!has_device(k, device)) {
+    if (!engine_has_device(&k->probe, device)) {
         snprintf(text, sizeof(text), "%.60s has no %.40s here", k->name, device);
         set_state(cell, CELL_UNKNOWN, text);
         return true;
@@ -245,8 +237,33 @@ static void add_ranges(json_t *cell, const json_t *evidence)
     json_decref(versions);
 }
 
+static void cannot_be(json_t *cell, int rc, const struct assay_err *why)
+{
+    set_state(cell, rc == ASSAY_EUNSUPPORTED ? CELL_NONE : CELL_UNKNOWN, why->text);
+}
+
+/* A cell that would be run, but cannot; what its records say stays.  *look: of the benchmark, once
+ * it was taken: opening one takes its time where the data set is large. */
+static void check_cell(json_t *cell, struct resolved *r, struct resolved_look *look)
+{
+    struct assay_err why = {0};
+    int rc = ASSAY_OK;
+
+    if (!tree_bool(cell, "run", false))
+        return;
+    r->look = *look;
+    if (!look->samples && !(rc = resolve_check(r, &why)))
+        *look = r->look;
+    if (!rc)
+        rc = preflight(r, false, NULL, &why);
+    if (rc)
+        json_object_del(cell, "run");
+    if (rc && !json_object_get(cell, "id"))
+        cannot_be(cell, rc, &why);
+}
+
 static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct known *k,
-                     const json_t *evidence, struct assay_err *err)
+                     const json_t *evidence, struct resolved_look *look, struct assay_err *err)
 {
     struct assay_err why = {0};
     struct settings s;
@@ -262,10 +279,11 @@ static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct kn
     rc = resolve(&s, &r, &why);
     settings_release(&s);
     if (rc) {
-        set_state(cell, rc == ASSAY_EUNSUPPORTED ? CELL_NONE : CELL_UNKNOWN, why.text);
+        cannot_be(cell, rc, &why);
         return ASSAY_OK;
     }
     look_up(ask, cell, &r, evidence);
+    check_cell(cell, &r, look);
     if (ask->first && tree_bool(cell, "run", false))
         supply_tell(r.get, ask->first);
     resolve_release(&r);
@@ -278,9 +296,10 @@ static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct kn
 struct plan {
     const struct matrix_ask *ask;
     json_t *cells, *evidence, *devices, *modes;
-    /* Of the benchmark that is planned: its model's name, and the precisions in which that is
-     * looked at. */
+    /* Of the benchmark that is planned: its model's name, the precisions in which that is looked
+     * at, and what its runs take. */
     json_t *model, *wanted;
+    struct resolved_look look;
 };
 
 /* The scenarios of a benchmark, in its own order; those asked for that it has not, too. */
@@ -323,18 +342,23 @@ static json_t *precisions_of(const struct matrix_ask *ask, const json_t *manifes
                                    : texts(tree_text(manifest, "precision", "fp32"), NULL);
 }
 
-/* What the benchmark's runs use; as it was asked for, when that cannot be read. */
-static void know_model(struct plan *p, const struct assay_benchmark *b)
+/* What the benchmark's runs use; as it was asked for, when that cannot be read.  false: it is
+ * another benchmark's, and nobody asked for this one. */
+static bool know_model(struct plan *p, const struct assay_benchmark *b)
 {
     const struct matrix_ask *ask = p->ask;
     const char *own = tree_text(json_object_get(ask->own, b->name), "model", ask->base->model);
     const char *asked = own ? own : b->default_model;
     struct manifest m = {0};
     bool known = asked && !manifest_open(asked, &m, NULL);
+    bool fits = !known || !strcmp(m.benchmark, b->name) ||
+                json_array_size(json_object_get(ask->axes, "benchmarks"));
 
     p->model = json_string(known ? m.name : asked ? asked : "?");
     p->wanted = precisions_of(ask, known ? m.tree : NULL);
+    p->look = (struct resolved_look){0};
     manifest_release(&m);
+    return fits;
 }
 
 static int plan_setup(struct plan *p, const struct assay_benchmark *b, const struct known *k,
@@ -357,7 +381,7 @@ static int plan_setup(struct plan *p, const struct assay_benchmark *b, const str
                 json_object_set_new(cell, "plugin", json_string(k->name));
                 json_object_set_new(cell, "engine", json_string(k->table->name));
             }
-            rc = plan_cell(p->ask, cell, k, p->evidence, err);
+            rc = plan_cell(p->ask, cell, k, p->evidence, &p->look, err);
             json_array_append_new(p->cells, cell);
         }
     }
@@ -376,7 +400,8 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
 
     if (rc)
         return rc;
-    know_model(p, b);
+    if (!know_model(p, b))
+        n = 0;
     for (e = 0; !rc && e < n; e++) {
         json_array_foreach(p->devices, i, device)
         {

@@ -9,10 +9,10 @@
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
-#include "engine/offer.h"
 #include "load/conf.h"
 #include "load/profile.h"
 #include "net/net.h"
+#include "run/preflight.h"
 
 /* "dlrm:rows=1000" as a part of a file's name: "dlrm-rows1000". */
 static char *net_file_name(const char *net)
@@ -104,9 +104,14 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
         return ASSAY_OK;
     if (r->manifest.net)
         return net_file(r, err);
-    if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe))
-        return supply_model(r->cache, recipe, &r->model_path, &(struct supplied){r->get, r->lock},
-                            &r->model_hold, err);
+    if (manifest_wants(&r->manifest, r->engine->formats, &r->format, &recipe)) {
+        size_t before = json_array_size(r->get);
+        int rc = supply_model(r->cache, recipe, &r->model_path, &(struct supplied){r->get, r->lock},
+                              &r->model_hold, err);
+
+        r->model_download = tree_real(json_array_get(r->get, before), "bytes", 0);
+        return rc;
+    }
     return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
 }
 
@@ -293,7 +298,36 @@ void resolve_release(struct resolved *r)
     memset(r, 0, sizeof(*r));
 }
 
-int resolve_check(const struct resolved *r, struct assay_err *err)
+/* Of one sample's inputs; a free dimension counts as 1, and the benchmark says more. */
+static double input_bytes(const struct assay_benchmark_desc *d)
+{
+    double all = 0, one;
+
+    for (uint32_t i = 0; i < d->input_count; i++) {
+        one = (double)assay_dtype_size(d->inputs[i].dtype);
+        for (uint32_t k = 0; k < d->inputs[i].rank; k++)
+            one *= d->inputs[i].dims[k] > 0 ? (double)d->inputs[i].dims[k] : 1;
+        all += one;
+    }
+    return all;
+}
+
+static int take_look(struct resolved *r, void *bench, struct assay_err *err)
+{
+    struct assay_benchmark_desc d;
+    int rc = bench_describe(r->benchmark, bench, &d, err);
+
+    if (rc)
+        return rc;
+    r->look.samples = d.samples;
+    r->look.model_bytes = (double)d.model_bytes;
+    r->look.loaded_bytes = d.loaded_bytes ? (double)d.loaded_bytes : input_bytes(&d);
+    /* A sample of several rows (DLRM's pairs) is kept in another form, if at all. */
+    r->look.cached_bytes = d.rows > 1 ? 0 : (double)d.samples * r->look.loaded_bytes;
+    return ASSAY_OK;
+}
+
+int resolve_check(struct resolved *r, struct assay_err *err)
 {
     char *manifest = json_dumps(r->manifest.tree, JSON_COMPACT);
     struct assay_benchmark_config config = {.size = sizeof(config),
@@ -302,7 +336,8 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
                                             .cache_dir = r->cache,
                                             .threads = 1,
                                             .count = (uint64_t)r->s.count,
-                                            .seed = (uint64_t)r->s.seed};
+                                            .seed = (uint64_t)r->s.seed,
+                                            .look = 1};
     void *bench = NULL;
     int rc;
 
@@ -313,28 +348,33 @@ int resolve_check(const struct resolved *r, struct assay_err *err)
     rc = manifest ? r->benchmark->open(&config, &bench, err)
                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    if (!rc)
+    if (!rc) {
+        rc = take_look(r, bench, err);
         r->benchmark->close(bench);
+    }
     free(manifest);
     return rc;
 }
 
-/* What the run would end with at once: [{"what", "how"}]. */
 static json_t *missing(const struct resolved *r)
 {
-    struct assay_engine_probe probe;
-    struct assay_err why;
-    json_t *list = json_array(), *offer;
-    char how[300] = "";
+    json_t *list = json_array();
 
-    if (resolve_waits(r) || !engine_usable(r->s.engine, r->runtime, &probe, &why))
-        return list;
-    if ((offer = engine_offer(r->engine->name)))
-        engine_offer_how(offer, how, sizeof(how));
-    json_decref(offer);
-    json_array_append_new(
-        list, json_pack("{s:o, s:s*}", "what", tree_string(why.text), "how", *how ? how : NULL));
+    preflight(r, true, list, NULL);
     return list;
+}
+
+/* ", 1.3 GB"; nothing where it is not known. */
+static const char *size_words(double bytes, char out[40])
+{
+    char text[32];
+
+    *out = 0;
+    if (bytes > 0) {
+        text_bytes(text, bytes);
+        snprintf(out, 40, ", %s", text);
+    }
+    return out;
 }
 
 json_t *resolve_plan(const struct resolved *r)
@@ -351,16 +391,20 @@ json_t *resolve_plan(const struct resolved *r)
                              r->load->version, "profile", r->s.profile, "settings",
                              settings_to_json(&r->s), "missing", missing(r), "steps", "get");
     json_t *steps = json_object_get(plan, "steps");
+    char size[40];
 
     supply_tell(r->get, plan);
     if (r->write_net)
-        json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s",
-                                                  r->manifest.net, r->model_path));
+        json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s%s",
+                                                  r->manifest.net, r->model_path,
+                                                  size_words(room_model_bytes(r), size)));
+    size_words(r->look.cached_bytes, size);
     json_array_append_new(
-        steps,
-        r->s.dataset
-            ? json_sprintf("pre-process %s into %s, if it is not there yet", r->s.dataset, r->cache)
-            : json_sprintf("make synthetic samples in %s, if they are not there yet", r->cache));
+        steps, r->s.dataset
+                   ? json_sprintf("pre-process %s into %s%s, if it is not there yet", r->s.dataset,
+                                  r->cache, size)
+                   : json_sprintf("make synthetic samples in %s%s, if they are not there yet",
+                                  r->cache, size));
     if (r->s.tune)
         json_array_append_new(
             steps, json_sprintf("search lanes, threads, batch and engine options for at most %g s",

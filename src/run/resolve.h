@@ -9,6 +9,14 @@
 #include "load/settings.h"
 #include "run/supply.h"
 
+/* What the benchmark says that a run would take; all zero: not known, or not looked at. */
+struct resolved_look {
+    uint64_t samples;
+    double loaded_bytes; /* of one sample, on average */
+    double cached_bytes; /* of all of them, pre-processed, on the disk; 0: not known */
+    double model_bytes;  /* 0: the model's file tells */
+};
+
 struct resolved {
     struct settings s; /* with the profile's values */
     const struct assay_benchmark *benchmark;
@@ -23,11 +31,13 @@ struct resolved {
     char *precision;
     const char *net_precision; /* what a net is written in; NULL: it is no net */
     bool write_net;            /* model_path is not there yet */
+    double model_download;     /* bytes, of a model that its recipe would get; 0: it is here */
     json_t *get;               /* what recipes would get first: [{"request", "steps"}] */
     json_t *lock;              /* what they are, as plan_lock gives it */
     const char *loadgen_model; /* the manifest's, or the benchmark's */
     const struct load_bridge *load;
     struct load_official official;
+    struct resolved_look look; /* after resolve_check */
     char *cache;
     char *store;
     struct supply_hold model_hold, dataset_hold,
@@ -44,11 +54,12 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
 int resolve_all(const struct settings *s, struct resolved *r, json_t *faults,
                 struct assay_err *err);
 void resolve_release(struct resolved *r);
-/* Whether the benchmark takes the manifest and the data set's list: opens it and closes it again.
- */
-int resolve_check(const struct resolved *r, struct assay_err *err);
+/* Whether the benchmark takes the manifest and the data set's list: opens it, takes a look and
+ * closes it again. */
+int resolve_check(struct resolved *r, struct assay_err *err);
 /* Whether the engine's library is to be got first. */
 bool resolve_waits(const struct resolved *r);
+/* assay.plan/1, after resolve_check; "missing": what the run would fail for (preflight.h). */
 json_t *resolve_plan(const struct resolved *r);
 
 #endif

@@ -27,6 +27,7 @@
 #include "record/system.h"
 #include "run/chosen.h"
 #include "run/latency.h"
+#include "run/preflight.h"
 #include "run/resolve.h"
 #include "run/supervise.h"
 #include "run/tuning.h"
@@ -81,6 +82,8 @@ int run_wants(const struct settings *s, json_t *first, struct assay_err *err)
     if (rc)
         return rc;
     rc = resolve_check(&r, err);
+    if (!rc)
+        rc = preflight_run(&r, err);
     if (!rc)
         supply_tell(r.get, first);
     resolve_release(&r);
@@ -542,7 +545,7 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
     int rc;
 
     hold_signals(true, &before); /* while no child is supervised nobody hears them: they wait */
-    rc = tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
+    rc = preflight_run(&j->r, &j->how) || tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
     if (rc) {
         record_abandon(&j->draft);
         hold_signals(false, &before);

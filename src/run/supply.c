@@ -70,6 +70,17 @@ static json_t *steps_of(const struct plan *p)
     return steps;
 }
 
+static double download_bytes(const struct plan *p)
+{
+    double bytes = 0;
+    int unknown;
+
+    for (size_t i = 0; i < p->count; i++)
+        if (p->nodes[i].fetches && plan_has_work(&p->nodes[i]))
+            bytes += (double)plan_bytes(&p->nodes[i], &unknown);
+    return bytes;
+}
+
 void supply_let_go(struct supply_hold *hold)
 {
     if (hold->key[0])
@@ -120,8 +131,8 @@ static int look(const char *cache, const char *recipe, const char *output, const
     else if (!(*path = strdup(place)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (n->state != PLAN_THERE && n->state != PLAN_FOUND && n->state != PLAN_HAVE)
-        json_array_append_new(out->get,
-                              json_pack("{s:s, s:o}", "request", recipe, "steps", steps_of(&p)));
+        json_array_append_new(out->get, json_pack("{s:s, s:o, s:f}", "request", recipe, "steps",
+                                                  steps_of(&p), "bytes", download_bytes(&p)));
     else if ((rc = hold_node(&p, n, hold, err))) {
         free(*path);
         *path = NULL;

@@ -24,7 +24,7 @@ void supply_let_go(struct supply_hold *hold);
 
 /* What a run is supplied with: arrays of the caller's, to which is added. */
 struct supplied {
-    json_t *get;  /* {"request", "steps": [texts]} of what is not here yet */
+    json_t *get;  /* {"request", "steps": [texts], "bytes" (to download)} of what is not here yet */
     json_t *lock; /* as plan_lock gives it */
 };
 

@@ -268,7 +268,7 @@ static void model_files(void **state)
     assert_string_equal(format, "tensorflow");
     free(path);
     assert_int_equal(find_file(HEAD "files: {keras: k, tflite: t}\n", both, &path, &format, &err),
-                     ASSAY_EUSAGE);
+                     ASSAY_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "has no file that this engine reads; it has: keras, tflite"));
     put("graphs/a.onnx", "abc"); /* a folder */
     assert_int_equal(find_file(HEAD "files: {onnx: graphs}\n", onnx, &path, &format, &err), 0);
