@@ -117,7 +117,8 @@ const struct cli_command cli_cmd_dictionaries = {
     .options = options,
     .settings = settings,
     .help =
-        "Reads day_0 to day_23 of a folder once, each plain or as .gz, and writes what the raw "
+        "Reads day_0 to day_23 of a folder once, each as .gz, or else plain, and writes what the "
+        "raw "
         "form of DLRM's data set wants beside day_23: day_fea_dict_0.npz to day_fea_dict_25.npz, "
         "each category's values in order of first appearance, as the official pre-processing "
         "makes them, and day_fea_count.npz, how many there are. Where --output has no day_23, it "

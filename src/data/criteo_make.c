@@ -39,12 +39,13 @@ static int find_day(struct criteo_make *m, int day, struct assay_err *err)
 {
     char *plain = text_format("%s/day_%d", m->folder, day);
     char *packed = text_format("%s/day_%d.gz", m->folder, day);
-    bool is_plain = plain && file_exists(plain);
+    bool is_packed = packed && file_exists(packed);
     int64_t size;
 
-    m->path[day] = is_plain ? plain : packed;
+    /* A plain one beside it can be half of it: gunzip writes to its name. */
+    m->path[day] = is_packed ? packed : plain;
     size = m->path[day] ? file_size(m->path[day]) : -1;
-    free(is_plain ? packed : plain);
+    free(is_packed ? plain : packed);
     if (size < 0)
         return assay_fail(err, ASSAY_EFAIL,
                           "%s: has neither day_%d nor day_%d.gz; wanted: Criteo's click logs of "
@@ -55,7 +56,7 @@ static int find_day(struct criteo_make *m, int day, struct assay_err *err)
     return ASSAY_OK;
 }
 
-static bool is_packed(const char *path)
+static bool has_gz_name(const char *path)
 {
     size_t n = strlen(path);
 
@@ -91,7 +92,7 @@ int criteo_make_open(struct criteo_make *m, struct assay_err *err)
     values = m->range < m->all_bytes ? m->range : m->all_bytes;
     m->disk = CRITEO_CATEGORIES * sizeof(int32_t) * values;
     m->memory = m->disk + CRITEO_CATEGORIES * (uint64_t)m->range / 8;
-    m->unpacks = !rc && is_packed(m->path[LAST_DAY]) && last && !file_exists(last);
+    m->unpacks = !rc && has_gz_name(m->path[LAST_DAY]) && last && !file_exists(last);
     if (m->unpacks)
         m->disk += m->bytes[LAST_DAY] * 32 / 10; /* Criteo's is 3.03 times as large as its .gz */
     free(last);

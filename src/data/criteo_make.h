@@ -10,7 +10,7 @@
 
 struct criteo_make {
     /* given */
-    const char *folder;       /* with day_0 … day_23, each plain or as .gz; plain ones go first */
+    const char *folder;       /* with day_0 … day_23, each as .gz, or else plain */
     const char *output;       /* where the files go; made when missing; may be `folder` */
     uint32_t range;           /* input.max_index_range of the model; 1 … INT32_MAX */
     const volatile int *stop; /* NULL, or becomes true when the user wants to stop: ASSAY_ESTOP */
