@@ -24,6 +24,7 @@
     ROW(quantize)                                                                                  \
     ROW(cache)                                                                                     \
     ROW(samples)                                                                                   \
+    ROW(dictionaries)                                                                              \
     ROW(score)                                                                                     \
     ROW(submit)                                                                                    \
     ROW(check)                                                                                     \

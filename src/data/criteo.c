@@ -311,8 +311,8 @@ static int read_one(const char *folder, int category, struct criteo_ids *ids, st
     else if (!file_exists(path))
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s: is missing; raw logs are re-indexed by the dictionary "
-                        "day_fea_dict_0.npz … day_fea_dict_25.npz, which the official "
-                        "pre-processing makes of all 24 days (or give input.ids: modulo)",
+                        "day_fea_dict_0.npz … day_fea_dict_25.npz, which `assay dictionaries` "
+                        "makes of all 24 days (or give input.ids: modulo)",
                         path);
     if (!rc && !(rc = npz_open(path, &z, err)) && !(rc = npz_check(&z, "unique.npy", err)) &&
         !(rc = npz_member(&z, "unique.npy", &t, &owned, err)))

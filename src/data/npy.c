@@ -18,14 +18,13 @@ static const char *npy_type(int dtype)
     return dtype > 0 && dtype < (int)(sizeof(types) / sizeof(types[0])) ? types[dtype] : NULL;
 }
 
-int npy_write(const char *path, const struct assay_tensor *t, struct assay_err *err)
+int npy_head(const char *path, const struct assay_tensor *t, struct text *out,
+             struct assay_err *err)
 {
     const char *type = npy_type(t->dtype);
-    struct file_whole w = {.fd = -1};
-    struct text head;
     unsigned char prefix[10] = "\x93NUMPY\x01";
+    struct text head;
     uint32_t d;
-    int rc;
 
     if (!type)
         return assay_fail(err, ASSAY_EUNSUPPORTED, "%s: .npy has no element type for %s", path,
@@ -40,9 +39,22 @@ int npy_write(const char *path, const struct assay_tensor *t, struct assay_err *
     text_add(&head, "\n");
     prefix[8] = (unsigned char)(head.len & 255);
     prefix[9] = (unsigned char)(head.len >> 8);
-    rc = file_whole_begin(&w, path, err);
+    text_addn(out, (const char *)prefix, sizeof(prefix));
+    text_addn(out, head.s, head.len);
+    text_release(&head);
+    return ASSAY_OK;
+}
+
+int npy_write(const char *path, const struct assay_tensor *t, struct assay_err *err)
+{
+    struct file_whole w = {.fd = -1};
+    struct text head;
+    int rc;
+
+    text_init(&head, 2048);
+    rc = npy_head(path, t, &head, err);
     if (!rc)
-        rc = file_whole_write(&w, prefix, sizeof(prefix), err);
+        rc = file_whole_begin(&w, path, err);
     if (!rc)
         rc = file_whole_write(&w, head.s, head.len, err);
     if (!rc)

@@ -1,4 +1,4 @@
-/* Reads .npz; see npz.h.
+/* Reads and writes .npz; see npz.h.
  *
  * A zip's list of members is at its end: the last record (22 bytes and a comment) says where the
  * list begins, or, where that needs more than 32 bits, the zip64 record does, to which the 20 bytes
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "base/file.h"
 #include "data/npy.h"
 
 enum {
@@ -23,7 +24,9 @@ enum {
     LOCAL = 0x04034b50,
     LOCAL_BYTES = 30,
     STORED = 0,
-    DEFLATED = 8
+    DEFLATED = 8,
+    VERSION = 20, /* wanted of readers */
+    DATE = 0x0021 /* 1980-01-01, the first day that there is: the same array gives the same bytes */
 };
 
 static uint64_t number(const uint8_t *p, int bytes)
@@ -227,5 +230,91 @@ int npz_member(const struct npz *z, const char *name, struct assay_tensor *view,
         free(*owned);
         *owned = NULL;
     }
+    return rc;
+}
+
+/* ---- writing ---- */
+
+static void add(struct text *t, int bytes, uint64_t value)
+{
+    char b[8];
+    int i;
+
+    for (i = 0; i < bytes; i++)
+        b[i] = (char)(value >> 8 * i);
+    text_addn(t, b, (size_t)bytes);
+}
+
+/* What the local header and the list share. */
+static void add_member(struct text *t, const char *name, uint64_t bytes, uint32_t crc)
+{
+    add(t, 2, VERSION);
+    add(t, 2, 0); /* flags */
+    add(t, 2, STORED);
+    add(t, 2, 0); /* time */
+    add(t, 2, DATE);
+    add(t, 4, crc);
+    add(t, 4, bytes);
+    add(t, 4, bytes);
+    add(t, 2, strlen(name));
+    add(t, 2, 0); /* extra */
+}
+
+static void add_list(struct text *t, const char *name, uint64_t bytes, uint32_t crc)
+{
+    size_t size = MEMBER_BYTES + strlen(name);
+
+    add(t, 4, MEMBER);
+    add(t, 2, VERSION);
+    add_member(t, name, bytes, crc);
+    add(t, 2, 0); /* comment */
+    add(t, 2, 0); /* disk */
+    add(t, 2, 0); /* attributes */
+    add(t, 4, 0); /* and more of them */
+    add(t, 4, 0); /* where its local header is */
+    text_add(t, name);
+    add(t, 4, LAST);
+    add(t, 4, 0); /* disks */
+    add(t, 2, 1);
+    add(t, 2, 1);
+    add(t, 4, size);
+    add(t, 4, LOCAL_BYTES + strlen(name) + bytes);
+    add(t, 2, 0); /* comment */
+}
+
+int npz_write(const char *path, const char *name, const struct assay_tensor *t,
+              struct assay_err *err)
+{
+    struct file_whole w = {.fd = -1};
+    struct text npy, head, list;
+    uint64_t bytes;
+    uint32_t crc;
+    int rc;
+
+    text_init(&npy, 2048);
+    text_init(&head, 1024);
+    text_init(&list, 1024);
+    rc = npy_head(path, t, &npy, err);
+    bytes = npy.len + t->bytes;
+    crc = (uint32_t)crc32_z(crc32_z(0, (const uint8_t *)npy.s, npy.len), t->data, t->bytes);
+    if (!rc && bytes > INT32_MAX)
+        rc = assay_fail(err, ASSAY_EUNSUPPORTED, "%s: is written with 2 GB at most", path);
+    add(&head, 4, LOCAL);
+    add_member(&head, name, bytes, crc);
+    text_add(&head, name);
+    add_list(&list, name, bytes, crc);
+    if (!rc && (npy.cut || head.cut || list.cut))
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", path);
+    if (!rc)
+        rc = file_whole_begin(&w, path, err);
+    if (!rc && !(rc = file_whole_write(&w, head.s, head.len, err)) &&
+        !(rc = file_whole_write(&w, npy.s, npy.len, err)) &&
+        !(rc = file_whole_write(&w, t->data, t->bytes, err)) &&
+        !(rc = file_whole_write(&w, list.s, list.len, err)))
+        rc = file_whole_commit(&w, err);
+    file_whole_abandon(&w);
+    text_release(&npy);
+    text_release(&head);
+    text_release(&list);
     return rc;
 }

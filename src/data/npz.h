@@ -23,6 +23,10 @@ int npz_member(const struct npz *z, const char *name, struct assay_tensor *view,
  * from npz_member: arrays can be tens of GB that are mapped to be read in parts, so the caller says
  * when. */
 int npz_check(const struct npz *z, const char *name, struct assay_err *err);
+/* Writes one array, of 2 GB at most, as the member `name` ("unique.npy"), stored, and the file
+ * whole (see base/file.h). */
+int npz_write(const char *path, const char *name, const struct assay_tensor *t,
+              struct assay_err *err);
 void npz_close(struct npz *z);
 
 #endif

@@ -16,6 +16,7 @@ float32), DLRM's logarithms one last bit.  Exit code 1 where something is furthe
 """
 import argparse
 import array
+import contextlib
 import glob
 import importlib
 import importlib.util
@@ -657,8 +658,33 @@ def check_logarithms(p):
         print(f"  {name}: {int((off > 0).sum())} are not the logarithm in double, rounded; {int(off.max())} ulp at most")
 
 
+def check_dictionaries(p):
+    """DLRM's dictionaries of 24 made-up days, by the official getCriteoAdData: type and order of all values, and the counts."""
+    import numpy as np
+    sys.path.insert(0, p.path("dlrm"))
+    utils = importlib.import_module("data_utils")
+    rng = random.Random(3)
+    pools = [[f"{rng.getrandbits(32):08x}" for _ in range(5 + 9 * j)] for j in range(26)]
+    for day in range(24):
+        with open(p.path("days", f"day_{day}"), "w", encoding="ascii") as f:
+            for _ in range(60 + day):
+                codes = [rng.choice(pool) if rng.random() < .9 else "" for pool in pools]
+                numbers = [str(rng.randint(-2, 500)) if rng.random() < .8 else "" for _ in range(13)]
+                f.write("\t".join([str(rng.randint(0, 1)), *numbers, *codes]) + "\n")
+    subprocess.run([p.args.assay, "dictionaries", p.path("days"), "--output", p.path("dictionaries")],
+                   capture_output=True, check=True)
+    with open(os.devnull, "w", encoding="ascii") as f, contextlib.redirect_stdout(f):
+        utils.getCriteoAdData(p.path("days", "day"), "terabyte_processed", 40_000_000, 0.0, 24, "train", "none", False, True)
+    for name in [*(f"day_fea_dict_{j}.npz" for j in range(26)), "day_fea_count.npz"]:
+        with np.load(p.path("days", name)) as official, np.load(p.path("dictionaries", name)) as ours:
+            same = official.files == ours.files and all(official[k].dtype == ours[k].dtype and np.array_equal(official[k], ours[k])
+                                                        for k in ours.files)
+            p.said(same, f"dlrm, {name}")
+
+
 CHECKS = {"resnet50": check_resnet50, "retinanet": check_retinanet, "bert": check_bert, "3d-unet": check_unet, "rnnt": check_rnnt,
-          "dlrm": check_dlrm, "features": check_features, "logarithms": check_logarithms}
+          "dlrm": check_dlrm, "features": check_features, "logarithms": check_logarithms,
+          "dictionaries": check_dictionaries}
 
 
 def environment(args, folder):
@@ -693,11 +719,12 @@ def main():
             if name in ("features", "logarithms") and not importlib.util.find_spec("torch"):
                 print(f"left out  {name}: wants torch (--torch)")
                 continue
-            if name == "logarithms":
+            if name in ("logarithms", "dictionaries"):
                 if not args.dlrm:
-                    print("left out  logarithms: wants --dlrm")
+                    print(f"left out  {name}: wants --dlrm")
                     continue
-                unpack(args.dlrm, "HEAD", p.path("dlrm"), ["data_loader_terabyte.py"])
+                if not os.path.exists(p.path("dlrm")):
+                    unpack(args.dlrm, "HEAD", p.path("dlrm"), ["data_loader_terabyte.py", "data_utils.py"])
             CHECKS[name](p)
     print(f"{p.count} cases, {p.bad} different")
     return 1 if p.bad else 0

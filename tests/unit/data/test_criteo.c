@@ -277,6 +277,35 @@ static void damaged_members_are_named(void **state)
     }
 }
 
+/* What the recipe criteo-dictionaries checks: the lengths are the tables of MLPerf's model. */
+static void counts_have_the_digest_of_the_recipe(void **state)
+{
+    static const int32_t counts[CRITEO_CATEGORIES] = {
+        39884406, 39043,    17289,    7420,     20263,  3,     7120, 1543, 63,
+        38532951, 2953546,  403346,   10,       2208,   11938, 155,  4,    976,
+        14,       39979771, 25641295, 39664984, 585935, 12972, 108,  36};
+    const struct assay_tensor t = {.data = (void *)counts,
+                                   .bytes = sizeof(counts),
+                                   .dtype = ASSAY_I32,
+                                   .rank = 1,
+                                   .dims = {CRITEO_CATEGORIES}};
+    char dir[] = "/tmp/assay-criteo-XXXXXX", path[64], hex[HASH_HEX], *recipe;
+    struct assay_err err;
+    size_t len;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/day_fea_count.npz", dir);
+    assert_int_equal(npz_write(path, "counts.npy", &t, &err), 0);
+    assert_int_equal(hash_file(path, hex, &err), 0);
+    assert_int_equal(file_read(ASSAY_SOURCE "/recipes/criteo-dictionaries/recipe.yaml", 1 << 16,
+                               &recipe, &len, &err),
+                     0);
+    assert_non_null(strstr(recipe, hex));
+    free(recipe);
+    file_remove_tree(dir, NULL);
+}
+
 static void refused_arrays(void **state)
 {
     static const struct {
@@ -462,6 +491,7 @@ int main(void)
         cmocka_unit_test(real_rows_are_as_by_python),
         cmocka_unit_test(arrays_are_as_by_numpy),
         cmocka_unit_test(damaged_members_are_named),
+        cmocka_unit_test(counts_have_the_digest_of_the_recipe),
         cmocka_unit_test(refused_arrays),
         cmocka_unit_test(lengths_are_as_by_numpy),
         cmocka_unit_test(trace_is_the_official_one),
