@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
+#include "engine/host.h"
 #include "record/cell.h"
 #include "report/matrix.h"
 #include "report/text.h"
@@ -64,6 +65,35 @@ static int read_axes(struct cli_input *in, json_t *axes)
     return rc;
 }
 
+/* The model is the benchmark's: a table has one for all its engines. */
+static int check_engines(const json_t *engines, const char *file, const char *benchmark,
+                         struct assay_err *err)
+{
+    const struct assay_engine *table;
+    struct assay_err why;
+    char path[1024];
+    const char *name;
+    json_t *settings;
+
+    if (engines && !json_is_object(engines))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: %s: engines: wanted: {ENGINE: {SETTING: VALUE}}",
+                          file, benchmark);
+    json_object_foreach((json_t *)(uintptr_t)engines, name, settings)
+    {
+        if (engine_load(name, &table, path, &why) == ASSAY_EUSAGE)
+            return assay_fail(err, why.code, "%.100s: %.380s", file, why.text);
+        if (!json_is_object(settings))
+            return assay_fail(err, ASSAY_EUSAGE, "%s: %s: engines: %s: wanted: {SETTING: VALUE}",
+                              file, benchmark, name);
+        if (json_object_get(settings, "model"))
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "%s: %s: engines: %s: 'model' is for all engines: give one that has "
+                              "several formats (docs/models.md)",
+                              file, benchmark, name);
+    }
+    return ASSAY_OK;
+}
+
 /* A name in the file of --with that is no benchmark would be passed over without a word. */
 static int read_with(const char *file, json_t **own, struct assay_err *err)
 {
@@ -82,6 +112,8 @@ static int read_with(const char *file, json_t **own, struct assay_err *err)
             rc = assay_fail(err, why.code, "%.100s: %.380s", file, why.text);
         else if (!rc && !json_is_object(settings))
             rc = assay_fail(err, ASSAY_EUSAGE, "%s: %s: wanted: {SETTING: VALUE}", file, name);
+        if (!rc)
+            rc = check_engines(json_object_get(settings, "engines"), file, name, err);
     }
     return rc;
 }

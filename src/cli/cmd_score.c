@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "data/block.h"
 #include "load/detail.h"
 #include "run/bench.h"
 
@@ -15,7 +16,7 @@ static int print_score(const struct cli_input *in, const struct run_bench *b,
                        const struct assay_score *score)
 {
     bool below = !isnan(score->target) && score->value < score->target;
-    json_t *json;
+    json_t *json, *targets;
 
     if (cli_wants_json(in)) {
         json = json_pack("{s:s, s:s, s:f, s:s, s:I, s:I, s:s, s:s, s:b}", "benchmark",
@@ -25,6 +26,8 @@ static int print_score(const struct cli_input *in, const struct run_bench *b,
                          b->desc.dataset_name, "synthetic", (int)b->desc.synthetic);
         set_known(json, "reference", score->reference);
         set_known(json, "target", score->target);
+        if ((targets = block_targets(b->manifest.tree, score->value)))
+            json_object_set_new(json, "targets", targets);
         cli_json(json, "score");
     } else {
         puts(score->line);

@@ -115,19 +115,65 @@ int block_read_manifest(const char *text,
     return rc;
 }
 
+static bool is_share(const json_t *v)
+{
+    return json_is_number(v) && json_number_value(v) > 0 && json_number_value(v) <= 100;
+}
+
+/* The least of those above `above`; 0: none. */
+static double next_share(const json_t *list, double above)
+{
+    double least = 0;
+    const json_t *v;
+    size_t i;
+
+    json_array_foreach(list, i, v)
+    {
+        double share = json_number_value(v);
+
+        if (share > above && (!(least > 0) || share < least))
+            least = share;
+    }
+    return least;
+}
+
 int block_target(const json_t *tree, const char *what, double *reference, double *target,
                  struct assay_err *err)
 {
     const json_t *v = json_object_get(tree, "reference_accuracy");
-    const json_t *share = json_object_get(tree, "target");
+    const json_t *share = json_object_get(tree, "target"), *one;
+    bool good = !share || is_share(share) || json_array_size(share) > 0;
+    double least = 99;
+    size_t i;
 
     if (v && !json_is_number(v))
         return assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (%s)", what);
-    if (share &&
-        (!json_is_number(share) || json_number_value(share) <= 0 || json_number_value(share) > 100))
+    json_array_foreach(share, i, one) good = good && is_share(one);
+    if (!good)
         return assay_fail(err, ASSAY_EUSAGE,
-                          "target must be a share of reference_accuracy in percent: 99 or 99.9");
+                          "target must be a share of reference_accuracy in percent, or a list of "
+                          "them: 99, 99.9 or [99, 99.9]");
+    if (share)
+        least = json_is_array(share) ? next_share(share, 0) : json_number_value(share);
     *reference = v ? json_number_value(v) : NAN;
-    *target = *reference * (share ? json_number_value(share) : 99.0) / 100.0;
+    *target = *reference * least / 100.0;
     return ASSAY_OK;
+}
+
+json_t *block_targets(const json_t *tree, double value)
+{
+    const json_t *v = json_object_get(tree, "reference_accuracy"),
+                 *list = json_object_get(tree, "target");
+    json_t *all;
+
+    if (!json_is_number(v) || !json_is_array(list))
+        return NULL;
+    all = json_array();
+    for (double share = next_share(list, 0); share > 0; share = next_share(list, share)) {
+        double target = json_number_value(v) * share / 100.0;
+
+        json_array_append_new(all, json_pack("{s:f, s:f, s:b}", "share", share, "target", target,
+                                             "passed", (int)(value >= target)));
+    }
+    return all;
 }

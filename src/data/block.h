@@ -25,9 +25,12 @@ int block_text(const json_t *block, const char *name, const char *key, char out[
 int block_read_manifest(const char *text,
                         int (*parse)(const json_t *tree, void *model, struct assay_err *err),
                         void *model, struct assay_err *err);
-/* `reference_accuracy`, NaN when it is missing, and the share of it that `target` asks for: 99 %
- * when that is missing.  what: the number's meaning, for the error. */
+/* `reference_accuracy`, NaN when it is missing, and the share of it that `target` asks for, of a
+ * list the least: 99 % when that is missing.  what: the number's meaning, for the error. */
 int block_target(const json_t *tree, const char *what, double *reference, double *target,
                  struct assay_err *err);
+/* Of a list of targets, what became of each, the least first: [{"share", "target", "passed"}], a
+ * new reference.  NULL: it is no list, or there is no reference. */
+json_t *block_targets(const json_t *tree, double value);
 
 #endif

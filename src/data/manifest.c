@@ -22,7 +22,9 @@ enum frame_type {
     FRAME_TEXTS,
     FRAME_NETS,
     FRAME_SIZES,
-    FRAME_LIST
+    FRAME_LIST,
+    FRAME_MAPS,
+    FRAME_SHARES
 };
 
 static const char *const frame_words[] = {
@@ -35,21 +37,36 @@ static const char *const frame_words[] = {
     "a mapping of formats to texts (in quotes if they look like numbers)",
     "the name of a net, or a mapping of graphs to nets",
     "a mapping of names to whole numbers from 1",
-    "a list of texts"};
+    "a list of texts",
+    "a mapping of formats to mappings",
+    "a number, or a list of numbers"};
 
 /* What every manifest may have; what is below input and output is the benchmark's to check. */
 static const struct frame_key {
     const char *name;
     int type;
 } frame_keys[] = {
-    {"schema", FRAME_WHOLE},    {"name", FRAME_TEXT},         {"benchmark", FRAME_TEXT},
-    {"files", FRAME_TEXTS},     {"net", FRAME_NETS},          {"synthetic", FRAME_FLAG},
-    {"precision", FRAME_TEXT},  {"md5", FRAME_TEXTS},         {"sha256", FRAME_TEXTS},
-    {"input", FRAME_MAP},       {"output", FRAME_MAP},        {"reference_accuracy", FRAME_NUMBER},
-    {"target", FRAME_NUMBER},   {"source", FRAME_ANY},        {"licence", FRAME_ANY},
-    {"notes", FRAME_ANY},       {"recipes", FRAME_TEXTS},     {"sizes", FRAME_SIZES},
-    {"precisions", FRAME_LIST}, {"loadgen_model", FRAME_TEXT}};
+    {"schema", FRAME_WHOLE},    {"name", FRAME_TEXT},          {"benchmark", FRAME_TEXT},
+    {"files", FRAME_TEXTS},     {"net", FRAME_NETS},           {"synthetic", FRAME_FLAG},
+    {"precision", FRAME_TEXT},  {"md5", FRAME_TEXTS},          {"sha256", FRAME_TEXTS},
+    {"input", FRAME_MAP},       {"output", FRAME_MAP},         {"reference_accuracy", FRAME_NUMBER},
+    {"target", FRAME_SHARES},   {"source", FRAME_ANY},         {"licence", FRAME_ANY},
+    {"notes", FRAME_ANY},       {"recipes", FRAME_TEXTS},      {"sizes", FRAME_SIZES},
+    {"precisions", FRAME_LIST}, {"loadgen_model", FRAME_TEXT}, {"formats", FRAME_MAPS},
+    {"names", FRAME_TEXTS}};
 #define FRAME_KEYS (sizeof(frame_keys) / sizeof(frame_keys[0]))
+
+/* Those that may also stand below `formats`. */
+static const char *const format_keys[] = {"input", "output", "source", "licence", "notes", NULL};
+
+static bool is_format_key(const char *key)
+{
+    const char *const *k = format_keys;
+
+    while (*k && strcmp(*k, key) != 0)
+        k++;
+    return *k != NULL;
+}
 
 static bool is_manifest_name(const char *file)
 {
@@ -83,6 +100,13 @@ static bool has_type(json_t *v, int type)
     case FRAME_TEXTS:
         json_object_foreach(v, key, one) good = good && json_is_string(one);
         return good;
+    case FRAME_SHARES:
+        good = json_is_number(v) || json_array_size(v) > 0;
+        json_array_foreach(v, i, one) good = good && json_is_number(one);
+        return good;
+    case FRAME_MAPS:
+        json_object_foreach(v, key, one) good = good && json_is_object(one);
+        return good;
     case FRAME_SIZES:
         json_object_foreach(v, key, one) good = good && json_integer_value(one) > 0;
         return good;
@@ -95,24 +119,29 @@ static bool has_type(json_t *v, int type)
     }
 }
 
-static int check_keys(const struct manifest *m, struct assay_err *err)
+/* below: "", or where in the manifest the tree is, with a dot: only keys of a format are taken. */
+static int check_keys(const struct manifest *m, const json_t *tree, const char *below,
+                      struct assay_err *err)
 {
     const char *key, *near;
     json_t *v;
     size_t i;
 
-    json_object_foreach(m->tree, key, v)
+    json_object_foreach((json_t *)(uintptr_t)tree, key, v)
     {
         for (i = 0; i < FRAME_KEYS && strcmp(key, frame_keys[i].name) != 0; i++)
             ;
+        if (i < FRAME_KEYS && *below && !is_format_key(key))
+            return assay_fail(err, ASSAY_EUSAGE, "%s: '%.80s%s' is not to be set by format",
+                              m->file, below, key);
         if (i < FRAME_KEYS && has_type(v, frame_keys[i].type))
             continue;
         if (i < FRAME_KEYS)
-            return assay_fail(err, ASSAY_EUSAGE, "%s: '%s' must be %s", m->file, key,
+            return assay_fail(err, ASSAY_EUSAGE, "%s: '%.80s%s' must be %s", m->file, below, key,
                               frame_words[frame_keys[i].type]);
         near = text_nearest(key, frame_keys, FRAME_KEYS, sizeof(frame_keys[0]));
-        return assay_fail(err, ASSAY_EUSAGE, "%s: unknown key '%.60s'%s%s%s", m->file, key,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return assay_fail(err, ASSAY_EUSAGE, "%s: unknown key '%.80s%.60s'%s%s%s", m->file, below,
+                          key, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     }
     return ASSAY_OK;
 }
@@ -133,6 +162,24 @@ static int check_format_keys(const struct manifest *m, const char *digest, struc
                               m->file, digest, key);
     }
     return ASSAY_OK;
+}
+
+static int check_formats(const struct manifest *m, struct assay_err *err)
+{
+    static const char *const by_format[] = {"md5", "sha256", "recipes", "formats", "names"};
+    const char *format;
+    char below[80];
+    json_t *own;
+    int rc = ASSAY_OK;
+
+    for (size_t i = 0; !rc && i < sizeof(by_format) / sizeof(by_format[0]); i++)
+        rc = check_format_keys(m, by_format[i], err);
+    json_object_foreach(json_object_get(m->tree, "formats"), format, own)
+    {
+        snprintf(below, sizeof(below), "formats.%s.", format);
+        rc = rc ? rc : check_keys(m, own, below, err);
+    }
+    return rc;
 }
 
 /* A graph's name becomes that of its file. */
@@ -239,7 +286,7 @@ static int check_frame(struct manifest *m, struct assay_err *err)
     if (!json_is_object(m->tree))
         return assay_fail(err, ASSAY_EUSAGE, "%s: a manifest is a mapping of keys to values",
                           m->file);
-    if ((rc = check_keys(m, err)))
+    if ((rc = check_keys(m, m->tree, "", err)))
         return rc;
     if (tree_int(m->tree, "schema", 0) != 1)
         return assay_fail(err, ASSAY_EUSAGE, "%s: 'schema: 1' is wanted", m->file);
@@ -258,10 +305,56 @@ static int check_frame(struct manifest *m, struct assay_err *err)
     if (!m->net == !files || (files && !json_object_size(files)))
         return assay_fail(err, ASSAY_EUSAGE,
                           "%s: one of 'files' (format: file) and 'net' is wanted", m->file);
-    rc = check_format_keys(m, "md5", err);
-    if (!rc)
-        rc = check_format_keys(m, "sha256", err);
-    return rc ? rc : check_format_keys(m, "recipes", err);
+    return check_formats(m, err);
+}
+
+/* Leaves of the manifest what is said of one format. */
+static void keep_format(struct manifest *m, const char *format)
+{
+    static const char *const by_format[] = {"files", "md5", "sha256", "recipes"};
+    json_t *own = json_object_get(json_object_get(m->tree, "formats"), format), *all, *one;
+
+    for (size_t i = 0; i < sizeof(by_format) / sizeof(by_format[0]); i++) {
+        if (!(all = json_object_get(m->tree, by_format[i])))
+            continue;
+        one = json_incref(json_object_get(all, format));
+        json_object_clear(all);
+        if (one)
+            json_object_set_new(all, format, one);
+        else
+            json_object_del(m->tree, by_format[i]);
+    }
+    if (own)
+        json_object_update_recursive(m->tree, own);
+    json_object_del(m->tree, "formats");
+    json_object_del(m->tree, "names");
+}
+
+void manifest_settle(struct manifest *m, const char *format)
+{
+    json_t *files = json_object_get(m->tree, "files");
+
+    if (!format)
+        format = json_object_iter_key(json_object_iter(files));
+    if (json_object_get(m->tree, "formats") && json_object_get(files, format))
+        keep_format(m, format);
+}
+
+/* As which of `names` it was asked for: the model in that format alone, and it is called so. */
+static void take_name(struct manifest *m, const char *model)
+{
+    json_t *names = json_object_get(m->tree, "names"), *name;
+    const char *format;
+
+    json_object_foreach(names, format, name)
+    {
+        if (strcmp(json_string_value(name), model) != 0)
+            continue;
+        json_object_set(m->tree, "name", name);
+        m->name = tree_text(m->tree, "name", NULL);
+        keep_format(m, format);
+        return;
+    }
 }
 
 int manifest_parse(const char *text, size_t len, const char *file, struct manifest *m,
@@ -366,6 +459,8 @@ int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
                           model);
     }
     rc = file ? read_manifest(file, m, err) : no_such_model(model, list, err);
+    if (!rc && strcmp(m->name, model) != 0)
+        take_name(m, model);
     free(file);
     json_decref(list);
     return rc;
@@ -509,6 +604,13 @@ static int is_manifest_entry(const struct dirent *e)
     return is_manifest_name(e->d_name);
 }
 
+static void list_name(const struct manifest *m, const char *name, json_t *formats, json_t *list)
+{
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", name, "benchmark",
+                                          m->benchmark, "file", m->file, "synthetic",
+                                          (int)m->synthetic, "formats", formats));
+}
+
 /* What cannot be read is left out: naming it says why. */
 static void list_manifest(const char *file, json_t *list)
 {
@@ -521,9 +623,9 @@ static void list_manifest(const char *file, json_t *list)
     formats = json_array();
     json_object_foreach(json_object_get(m.tree, "files"), key, v)
         json_array_append_new(formats, json_string(key));
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", m.name, "benchmark",
-                                          m.benchmark, "file", m.file, "synthetic",
-                                          (int)m.synthetic, "formats", formats));
+    list_name(&m, m.name, formats, list);
+    json_object_foreach(json_object_get(m.tree, "names"), key, v)
+        list_name(&m, json_string_value(v), json_pack("[s]", key), list);
     manifest_release(&m);
 }
 

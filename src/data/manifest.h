@@ -2,7 +2,10 @@
  *
  * A manifest names its benchmark, its files by format, and what the benchmark needs to know
  * (pre-processing, layout, label offset): the last is the benchmark's to read, here only the frame
- * is checked. */
+ * is checked.
+ *
+ * A manifest of several formats may say more of each below `formats`, and have a name for each
+ * below `names`: opened by that, it is of this format alone. */
 #ifndef DATA_MANIFEST_H
 #define DATA_MANIFEST_H
 
@@ -30,6 +33,10 @@ int manifest_parse(const char *text, size_t len, const char *file, struct manife
 void manifest_release(struct manifest *m);
 /* "name=N,name=N": other numbers for those of the manifest's `sizes`; none else can be set. */
 int manifest_set_sizes(struct manifest *m, const char *sizes, struct assay_err *err);
+/* Once the format is known that is run: what `formats` says of it is merged into the tree, and what
+ * is said of other formats goes.  NULL: the first of `files`, for engines that take anything.
+ * Without `formats`, and the second time, nothing changes. */
+void manifest_settle(struct manifest *m, const char *format);
 /* The file, or folder, for one of the engine's formats (NULL-terminated list): absolute path and
  * format name, the first that both have.  Checks that it is there, and its md5/sha256 when the
  * manifest gives one.  Not for nets. The caller frees *path. */
@@ -39,7 +46,8 @@ int manifest_file(const struct manifest *m, const char *const *formats, char **p
  * that format and the recipe; else false. */
 bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,
                     const char **recipe);
-/* Names of known manifests: array of {"name", "benchmark", "file", "synthetic", "formats"}. */
+/* Names of known manifests, those of one format too: array of {"name", "benchmark", "file",
+ * "synthetic", "formats"}. */
 json_t *manifest_list(void);
 
 #endif

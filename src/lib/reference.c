@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "data/block.h"
 #include "lib/outside.h"
 #include "lib/reference_inside.h"
 #include "load/detail.h"
@@ -230,6 +231,7 @@ static int score_log(const struct beside *b, const char *path, json_t **accuracy
     struct assay_score score = {.size = sizeof(score), .reference = NAN, .target = NAN};
     struct accuracy_log log = {0};
     struct run_bench bench = {0};
+    json_t *targets;
     int rc = accuracy_log_read(path, &log, err);
 
     if (!rc)
@@ -244,6 +246,8 @@ static int score_log(const struct beside *b, const char *path, json_t **accuracy
         json_object_set_new(*accuracy, "target", json_real(score.target));
         json_object_set_new(*accuracy, "passed", json_boolean(score.value >= score.target));
     }
+    if (!rc && (targets = block_targets(bench.manifest.tree, score.value)))
+        json_object_set_new(*accuracy, "targets", targets);
     run_bench_close(&bench);
     accuracy_log_release(&log);
     return rc;

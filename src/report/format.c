@@ -104,6 +104,28 @@ void format_exact(char out[64], double value, const char *unit)
     snprintf(out, 64, "%.6g%s%.20s", value, *unit ? " " : "", unit);
 }
 
+void format_reached(char out[160], const json_t *accuracy)
+{
+    const json_t *passed = json_object_get(accuracy, "passed"), *one;
+    const char *before = ": reached ";
+    size_t i, n = 0;
+
+    snprintf(out, 160, "%s",
+             json_is_true(passed)    ? ": reached"
+             : json_is_false(passed) ? ": NOT REACHED"
+                                     : "");
+    if (!json_is_true(passed))
+        return;
+    json_array_foreach(json_object_get(accuracy, "targets"), i, one)
+    {
+        if (n < 159)
+            n += (size_t)snprintf(out + n, 160 - n, "%s%s%.6g %%", before,
+                                  tree_bool(one, "passed", false) ? "" : "not ",
+                                  tree_real(one, "share", 0));
+        before = ", ";
+    }
+}
+
 void format_json(char *out, size_t size, const json_t *value)
 {
     char *dump;

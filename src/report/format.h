@@ -19,6 +19,9 @@ void format_value(char out[64], double value, const char *unit);
 /* The names of what an energy is the sum of: "package-0, package-1, cuda:0". */
 void format_energy_sources(const json_t *energy, char out[200]);
 void format_exact(char out[64], double value, const char *unit);
+/* Behind an accuracy's target: ": reached", ": NOT REACHED", of several "reached 99 %, not 99.9 %";
+ * "" where it was not judged. */
+void format_reached(char out[160], const json_t *accuracy);
 /* Any JSON value, short; texts without quotes. */
 void format_json(char *out, size_t size, const json_t *value);
 /* Puts text in the place of '#' in `pattern`. */

@@ -232,7 +232,7 @@ static void fact(FILE *out, const char *label, const char *fmt, ...)
 static void say_accuracy(FILE *out, const struct view *v)
 {
     const json_t *a = at(v->record, "accuracy");
-    char value[64], target[64] = "", count[80] = "";
+    char value[64], target[64] = "", count[80] = "", reached[160];
 
     if (!*view_accuracy(v, value))
         return;
@@ -241,10 +241,8 @@ static void say_accuracy(FILE *out, const struct view *v)
     fact(out, "accuracy", "%s %s%s", tree_text(a, "metric", ""), value, count);
     if (json_is_number(at(a, "target"))) {
         format_exact(target, tree_real(a, "target", 0), tree_text(a, "unit", ""));
-        fact(out, "accuracy target", "%s%s", target,
-             json_is_true(at(a, "passed"))    ? ": reached"
-             : json_is_false(at(a, "passed")) ? ": NOT REACHED"
-                                              : "");
+        format_reached(reached, a);
+        fact(out, "accuracy target", "%s%s", target, reached);
     }
 }
 

@@ -184,7 +184,7 @@ static void say_latency(struct page *p, const json_t *perf)
 
 static void say_accuracy(struct page *p, const json_t *acc)
 {
-    char value[64];
+    char value[64], reached[160];
 
     if (!json_is_object(acc))
         return;
@@ -200,10 +200,8 @@ static void say_accuracy(struct page *p, const json_t *acc)
         item(p, "   ", "%lld samples", (long long)tree_int(acc, "total", 0));
     if (json_is_number(at(acc, "target"))) {
         format_exact(value, tree_real(acc, "target", 0), tree_text(acc, "unit", ""));
-        item(p, "   ", "target %s%s", value,
-             json_is_true(at(acc, "passed"))    ? ": reached"
-             : json_is_false(at(acc, "passed")) ? ": NOT REACHED"
-                                                : "");
+        format_reached(reached, acc);
+        item(p, "   ", "target %s%s", value, reached);
     }
     if (json_is_number(at(acc, "reference"))) {
         format_exact(value, tree_real(acc, "reference", 0), tree_text(acc, "unit", ""));

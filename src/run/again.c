@@ -341,6 +341,8 @@ int again_now(const json_t *record, const struct settings *s, json_t **now, json
         assay_fail(err, rc, "%s", why.text);
         goto out;
     }
+    /* where the engine, which would tell the format, is not here */
+    manifest_settle(&r.manifest, tree_text(json_object_get(record, "model"), "format", NULL));
     note(missing, model_now(record, &r, all, &why), &why);
     note(missing, dataset_now(&r, all, &why), &why);
     note(missing, engine_now(record, &r, all, &why), &why);

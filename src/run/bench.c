@@ -49,6 +49,7 @@ static int open_manifest(struct run_bench *b, const struct settings *s, struct a
                           b->manifest.benchmark, b->table->name);
     if (s->sizes && (rc = manifest_set_sizes(&b->manifest, s->sizes, err)))
         return rc;
+    manifest_settle(&b->manifest, NULL);
     if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     return ASSAY_OK;

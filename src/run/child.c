@@ -23,6 +23,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "data/block.h"
 #include "net/net.h"
 #include "run/child.h"
 #include "run/digest.h"
@@ -441,6 +442,7 @@ static int score(struct child *c, json_t **out, struct assay_err *err)
     struct accuracy_log log = {0};
     struct assay_score score = {.size = sizeof(score)};
     char path[1200];
+    json_t *targets;
     int rc;
 
     child_phase(c, PHASE_SCORE, "accuracy", 0, 0);
@@ -463,6 +465,8 @@ static int score(struct child *c, json_t **out, struct assay_err *err)
     json_object_set_new(*out, "passed",
                         score.target == score.target ? json_boolean(score.value >= score.target)
                                                      : json_null());
+    if ((targets = block_targets(c->r.manifest.tree, score.value)))
+        json_object_set_new(*out, "targets", targets);
     return ASSAY_OK;
 }
 

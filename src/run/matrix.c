@@ -98,20 +98,36 @@ static int know_engine(const struct matrix_ask *ask, const char *name, struct kn
 
 /* ---- a cell ---- */
 
+/* What the user has for a benchmark's runs; what stands below its `engines` goes before the rest.
+ */
+static int own_settings(const json_t *own, const json_t *cell, struct settings *s,
+                        struct assay_err *err)
+{
+    const char *benchmark = tree_text(cell, "benchmark", "");
+    json_t *all = json_copy(json_object_get(own, benchmark)),
+           *engine =
+               json_object_get(json_object_get(all, "engines"), tree_text(cell, "engine", ""));
+    int rc;
+
+    if (engine)
+        json_object_update(all, engine);
+    json_object_del(all, "engines");
+    rc = all ? settings_set_tree(s, all, SETTINGS_JOB, benchmark, err) : ASSAY_OK;
+    json_decref(all);
+    return rc;
+}
+
 static int cell_settings(const struct matrix_ask *ask, const json_t *cell, struct settings *s,
                          struct assay_err *err)
 {
     static const char *const names[] = {"benchmark", "engine",   "device",
                                         "precision", "scenario", "mode"};
-    const char *benchmark = tree_text(cell, "benchmark", "");
-    const json_t *own = json_object_get(ask->own, benchmark);
     size_t i, n = sizeof(names) / sizeof(names[0]);
     int rc = settings_copy(s, ask->base, err);
 
     if (rc)
         return rc;
-    if (own)
-        rc = settings_set_tree(s, own, SETTINGS_JOB, benchmark, err);
+    rc = own_settings(ask->own, cell, s, err);
     for (i = 0; !rc && i < n; i++)
         rc = settings_set(s, names[i], tree_text(cell, names[i], ""), SETTINGS_CLI, names[i], err);
     /* an engine that was named by its file, or with a version */

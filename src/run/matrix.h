@@ -20,7 +20,9 @@ struct matrix_ask {
      * precisions that the model's manifest names, the benchmark's official scenarios, performance
      * in each and accuracy in one. */
     const json_t *axes;
-    const json_t *own; /* {benchmark: {setting: value}}: of that benchmark's runs; NULL: none */
+    /* {benchmark: {setting: value}}: of that benchmark's runs, and below its "engines" {engine:
+     * {setting: value}}: of those on one engine; NULL: none */
+    const json_t *own;
     enum matrix_again again;
     /* matrix_plan adds what recipes would get before the cells' runs, as run_wants; NULL: nobody
      * wants to know. */

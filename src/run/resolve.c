@@ -96,7 +96,7 @@ static int resolve_manifest(struct resolved *r, struct assay_err *err)
     return r->precision ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 }
 
-static int resolve_model(struct resolved *r, struct assay_err *err)
+static int find_model(struct resolved *r, struct assay_err *err)
 {
     const char *recipe;
 
@@ -113,6 +113,14 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
         return rc;
     }
     return manifest_file(&r->manifest, r->engine->formats, &r->model_path, &r->format, err);
+}
+
+static int resolve_model(struct resolved *r, struct assay_err *err)
+{
+    int rc = find_model(r, err);
+
+    manifest_settle(&r->manifest, r->format);
+    return rc;
 }
 
 /* The name of a recipe in the place of a folder. */

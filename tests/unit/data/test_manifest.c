@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "data/bench_host.h"
+#include "data/block.h"
 #include "data/manifest.h"
 
 #define HEAD "schema: 1\nname: own\nbenchmark: resnet50\n"
@@ -125,6 +126,9 @@ static void bad_manifests(void **state)
         {OWN "precisions: []\n", "'precisions' must be a list of texts"},
         {OWN "precisions: [fp32, 8]\n", "'precisions' must be a list of texts"},
         {OWN "reference_accuracy: high\n", "'reference_accuracy' must be a number"},
+        {OWN "target: high\n", "'target' must be a number, or a list of numbers"},
+        {OWN "target: []\n", "'target' must be a number, or a list of numbers"},
+        {OWN "target: [99, high]\n", "'target' must be a number, or a list of numbers"},
         {OWN "sha256: abcd\n", "'sha256' must be a mapping of formats to texts"},
         {OWN "md5: {onnx: 1234}\n", "'md5' must be a mapping of formats to texts"},
         {OWN "md5: {own.onnx: ab}\n", "md5: 'own.onnx' is no format of 'files'"},
@@ -133,6 +137,13 @@ static void bad_manifests(void **state)
         {HEAD "net: n\nsizes: {rows: 0}\n", "'sizes' must be a mapping of names to whole numbers"},
         {HEAD "net: {a: n}\nsizes: {rows: 1}\n", "'sizes' are those of one net, and it names sev"},
         {OWN "sizes: {rows: 1}\n", "'sizes' are those of one net, and it names none"},
+        {OWN "formats: {onnx: x}\n", "'formats' must be a mapping of formats to mappings"},
+        {OWN "formats: {onyx: {}}\n", "formats: 'onyx' is no format of 'files'"},
+        {OWN "formats: {onnx: {inptu: {}}}\n", "'formats.onnx.inptu'; did you mean 'input'?"},
+        {OWN "formats: {onnx: {input: x}}\n", "'formats.onnx.input' must be a mapping"},
+        {OWN "formats: {onnx: {name: x}}\n", "'formats.onnx.name' is not to be set by format"},
+        {OWN "names: {onnx: 1}\n", "'names' must be a mapping of formats to texts"},
+        {OWN "names: {onyx: x}\n", "names: 'onyx' is no format of 'files'"},
         {HEAD "files: {onnx: x\n", "/d/m.yaml:5:"},
     };
     struct assay_err err;
@@ -324,7 +335,7 @@ static void digests(void **state)
 /* The manifests that are delivered are good. */
 static void delivered_manifests(void **state)
 {
-    static const char *const files[] = {"resnet50-onnx.yaml", "resnet50-synthetic.yaml"};
+    static const char *const files[] = {"resnet50-official.yaml", "resnet50-synthetic.yaml"};
     struct assay_err err;
     struct manifest m;
     size_t i;
@@ -380,7 +391,7 @@ static void the_page_is_right(void **state)
         assert_non_null(end);
         check_example(at, (size_t)(end - at));
     }
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 4);
     free(page);
 }
 
@@ -416,6 +427,124 @@ static void sizes_of_a_net(void **state)
     manifest_release(&m);
 }
 
+#define SEVERAL                                                                                    \
+    HEAD "files: {onnx: a.onnx, tensorflow: a.pb}\nsha256: {tensorflow: ab}\n"                     \
+         "recipes: {onnx: a-onnx, tensorflow: a-tensorflow}\n"                                     \
+         "names: {onnx: own-onnx, tensorflow: own-tensorflow}\n"                                   \
+         "input: {layout: NCHW, size: 224, mean: [1, 2]}\n"                                        \
+         "formats: {tensorflow: {input: {layout: NHWC, mean: 0}, output: {kind: argmax}}}\n"
+
+/* As the tree of this one. */
+static void assert_tree(const struct manifest *m, const char *text)
+{
+    struct manifest want;
+    struct assay_err err;
+
+    if (parse(text, &want, &err))
+        fail_msg("%s", err.text);
+    if (!json_equal(m->tree, want.tree))
+        fail_msg("%s, not %s", json_dumps(m->tree, 0), json_dumps(want.tree, 0));
+    manifest_release(&want);
+}
+
+static void what_a_format_says(void **state)
+{
+    static const char tensorflow[] =
+        HEAD "files: {tensorflow: a.pb}\nsha256: {tensorflow: ab}\n"
+             "recipes: {tensorflow: a-tensorflow}\n"
+             "input: {layout: NHWC, size: 224, mean: 0}\noutput: {kind: argmax}\n";
+    static const char onnx[] = HEAD "files: {onnx: a.onnx}\nrecipes: {onnx: a-onnx}\n"
+                                    "input: {layout: NCHW, size: 224, mean: [1, 2]}\n";
+    struct assay_err err;
+    struct manifest m;
+
+    (void)state;
+    assert_int_equal(parse(SEVERAL, &m, &err), 0);
+    manifest_settle(&m, "tensorflow");
+    assert_tree(&m, tensorflow);
+    manifest_settle(&m, "onnx"); /* too late */
+    assert_tree(&m, tensorflow);
+    manifest_release(&m);
+    assert_int_equal(parse(SEVERAL, &m, &err), 0);
+    manifest_settle(&m, NULL);
+    assert_tree(&m, onnx);
+    manifest_release(&m);
+    assert_int_equal(parse(OWN "input: {}\n", &m, &err), 0); /* one that has no `formats` */
+    manifest_settle(&m, "onnx");
+    assert_tree(&m, OWN "input: {}\n");
+    manifest_release(&m);
+}
+
+/* By its other names, it is of one format, and has that name. */
+static void names_of_formats(void **state)
+{
+    static const char *const names[] = {"own", "own-onnx", "own-tensorflow"};
+    static const size_t formats[] = {2, 1, 1};
+    struct assay_err err;
+    struct manifest m;
+    json_t *list, *item;
+
+    (void)state;
+    put("config/models/several.yaml", SEVERAL);
+    list = manifest_list();
+    assert_int_equal(json_array_size(list), 3);
+    for (size_t i = 0; i < 3; i++) {
+        item = json_array_get(list, i);
+        assert_string_equal(tree_text(item, "name", ""), names[i]);
+        assert_int_equal(json_array_size(json_object_get(item, "formats")), formats[i]);
+        if (manifest_open(names[i], &m, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(m.name, names[i]);
+        assert_int_equal(json_object_size(json_object_get(m.tree, "files")), formats[i]);
+        manifest_release(&m);
+    }
+    json_decref(list);
+    assert_int_equal(manifest_open("own-tensorflow", &m, &err), 0);
+    assert_string_equal(tree_text(json_object_get(m.tree, "input"), "layout", ""), "NHWC");
+    manifest_release(&m);
+    assert_no_model("own-tensorflov", ASSAY_EUSAGE, "did you mean 'own-tensorflow'?");
+}
+
+/* The least of several targets counts; what became of each is told. */
+static void targets(void **state)
+{
+    static const struct {
+        const char *tree;
+        double target;
+    } good[] = {{"{\"reference_accuracy\": 90}", 89.1},
+                {"{\"reference_accuracy\": 90, \"target\": 99.9}", 89.91},
+                {"{\"reference_accuracy\": 90, \"target\": [99.9, 99]}", 89.1}};
+    static const char *const bad[] = {"{\"target\": 0}", "{\"target\": 101}", "{\"target\": []}",
+                                      "{\"target\": [99, 101]}", "{\"target\": [99, \"x\"]}"};
+    double reference, target;
+    struct assay_err err;
+    json_t *tree, *all;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        tree = json_loads(good[i].tree, 0, NULL);
+        assert_int_equal(block_target(tree, "percent", &reference, &target, &err), 0);
+        assert_float_equal(target, good[i].target, 1e-9);
+        all = block_targets(tree, 89.5);
+        assert_int_equal(json_array_size(all), i == 2 ? 2 : 0);
+        json_decref(tree);
+        if (i < 2)
+            assert_null(all);
+    }
+    assert_float_equal(tree_real(json_array_get(all, 0), "share", 0), 99, 0);
+    assert_true(tree_bool(json_array_get(all, 0), "passed", false));
+    assert_float_equal(tree_real(json_array_get(all, 1), "target", 0), 89.91, 1e-9);
+    assert_false(tree_bool(json_array_get(all, 1), "passed", true));
+    json_decref(all);
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        tree = json_loads(bad[i], 0, NULL);
+        assert_int_equal(block_target(tree, "percent", &reference, &target, &err), ASSAY_EUSAGE);
+        assert_non_null(strstr(err.text, "target must be a share of reference_accuracy"));
+        json_decref(tree);
+    }
+}
+
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -425,7 +554,8 @@ int main(void)
         EACH(by_name_and_by_file), EACH(listing),
         EACH(model_files),         EACH(digests),
         EACH(delivered_manifests), EACH(the_page_is_right),
-        EACH(sizes_of_a_net),
+        EACH(sizes_of_a_net),      EACH(what_a_format_says),
+        EACH(names_of_formats),    EACH(targets),
     };
 
     snprintf(real_prefix, sizeof(real_prefix), "%s",

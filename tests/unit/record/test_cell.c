@@ -33,6 +33,9 @@ static const struct {
      "'unit':'%','passed':false}",
      CELL_FAILED, "top1 70 is below the target of 75.5 %"},
     {"'status':'done','verdict':{'valid':true},'accuracy':{'passed':null}", CELL_OK, ""},
+    {"'status':'done','verdict':{'valid':true},'accuracy':{'passed':true,'targets':[{'share':99,"
+     "'passed':true},{'share':99.9,'passed':false}]}",
+     CELL_OK, ""},
     {"'status':'error','error':{'code':-2,'text':'crashed'}", CELL_FAILED, "crashed"},
     {"'status':'error','error':{'code':-4,'text':'no such operator'}", CELL_NONE,
      "no such operator"},
