@@ -333,10 +333,13 @@ static void keep_format(struct manifest *m, const char *format)
 void manifest_settle(struct manifest *m, const char *format)
 {
     json_t *files = json_object_get(m->tree, "files");
+    char first[80]; /* keep_format empties what the key is a part of */
 
-    if (!format)
-        format = json_object_iter_key(json_object_iter(files));
-    if (json_object_get(m->tree, "formats") && json_object_get(files, format))
+    if (!format && (format = json_object_iter_key(json_object_iter(files)))) {
+        snprintf(first, sizeof(first), "%s", format);
+        format = first;
+    }
+    if (format && json_object_get(m->tree, "formats") && json_object_get(files, format))
         keep_format(m, format);
 }
 

@@ -394,6 +394,22 @@ static int add_request(struct plan *p, const char *request, struct assay_err *er
 
 static int mark(struct plan *p, size_t at, struct assay_err *err);
 
+/* Is the folder of its downloads part of what it gives, or of how it is checked? */
+static bool uses_fetched(const struct plan_node *n)
+{
+    static const char *const parts[] = {"outputs", "values", "env", "check"};
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !found; i++) {
+        const json_t *part = json_object_get(n->body, parts[i]);
+        char *text = part ? json_dumps(part, JSON_COMPACT) : NULL;
+
+        found = text && strstr(text, "${fetched}");
+        free(text);
+    }
+    return found;
+}
+
 /* What a node needs now: to be made, to be checked, or to be used. */
 static int mark_needs(struct plan *p, const struct plan_node *n, struct assay_err *err)
 {
@@ -403,7 +419,9 @@ static int mark_needs(struct plan *p, const struct plan_node *n, struct assay_er
         if (n->state == PLAN_MAKE || n->state == PLAN_CHECK ||
             (n->state == PLAN_THERE && n->needs[i].use))
             rc = mark(p, n->needs[i].to, err);
-    if (!rc && n->state == PLAN_MAKE && n->downloads >= 0)
+    if (!rc && n->downloads >= 0 &&
+        (n->state == PLAN_MAKE ||
+         ((n->state == PLAN_THERE || n->state == PLAN_CHECK) && uses_fetched(n))))
         rc = mark(p, (size_t)n->downloads, err);
     return rc;
 }

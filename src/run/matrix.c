@@ -419,6 +419,7 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
     if (!know_model(p, b))
         n = 0;
     for (e = 0; !rc && e < n; e++) {
+        p->look = (struct resolved_look){0}; /* sizes and data may be one engine's own */
         json_array_foreach(p->devices, i, device)
         {
             json_array_foreach(p->wanted, j, precision)

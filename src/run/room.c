@@ -24,18 +24,19 @@
  * seen, as nobody can insist on a run that is refused; a format that was not looked at counts once.
  */
 static const struct {
-    const char *format;
+    const char *format, *engine; /* engine NULL: any */
     double peak;
 } loading[] = {
-    {"onnx", 2.0},        /* DLRM, 0.09 to 0.28 GB, ONNX Runtime and OpenVINO; ResNet50 3 */
-    {"tensorflow", 6.0},  /* BERT-Large, 1.3 GB; ResNet50, and DLRM of 0.09 to 0.28 GB, 12 */
-    {"torchscript", 1.0}, /* DLRM, 0.09 to 0.28 GB; ResNet50 1.9 */
+    {"onnx", NULL, 2.0}, /* DLRM, 0.09 to 0.28 GB, ONNX Runtime and OpenVINO; ResNet50 3 */
+    {"tensorflow", "tensorflow", 6.0}, /* BERT-Large, 1.3 GB; ResNet50 and small DLRMs 12 */
+    {"torchscript", NULL, 1.0},        /* DLRM, 0.09 to 0.28 GB; ResNet50 1.9 */
 };
 
-static double loading_peak(const char *format)
+static double loading_peak(const struct resolved *r)
 {
-    for (size_t i = 0; format && i < sizeof(loading) / sizeof(loading[0]); i++)
-        if (!strcmp(loading[i].format, format))
+    for (size_t i = 0; r->format && i < sizeof(loading) / sizeof(loading[0]); i++)
+        if (!strcmp(loading[i].format, r->format) &&
+            (!loading[i].engine || !strcmp(loading[i].engine, r->engine->name)))
             return loading[i].peak;
     return 1;
 }
@@ -156,8 +157,9 @@ int room_check(const struct resolved *r, struct assay_err *err)
     const struct resolved_look *l = &r->look;
     uint64_t loaded = (uint64_t)r->s.performance_sample_count;
     double file = room_model_bytes(r), samples, have;
-    double said = r->model_path ? l->model_bytes : 0;
-    double model = said > 0 ? said : file * loading_peak(r->format);
+    bool half = r->net_precision && !strcmp(r->net_precision, "fp16");
+    double said = r->model_path ? (half ? l->model_bytes / 2 : l->model_bytes) : 0;
+    double model = said > 0 ? said : file * loading_peak(r);
     int rc;
 
     if (!loaded || loaded > l->samples) /* an accuracy run has as many at a time */

@@ -164,7 +164,7 @@ static int bracket(struct search *f, double guess, struct assay_err *err)
     for (i = 0; i < TRIALS_MAX && (!f->low || !f->high); i++) {
         if ((rc = try_load(f, qps, err)))
             return rc;
-        idle_failed += f->high > 0 && f->high < idle;
+        idle_failed += !f->low && f->high < idle;
         if (idle_failed == 2)
             return assay_fail(
                 err, ASSAY_EFAIL,

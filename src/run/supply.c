@@ -70,15 +70,12 @@ static json_t *steps_of(const struct plan *p)
     return steps;
 }
 
-static double download_bytes(const struct plan *p)
+/* Of the thing itself, where it is a download that is not here; 0: not known. */
+static double download_bytes(const struct plan_node *n)
 {
-    double bytes = 0;
     int unknown;
 
-    for (size_t i = 0; i < p->count; i++)
-        if (p->nodes[i].fetches && plan_has_work(&p->nodes[i]))
-            bytes += (double)plan_bytes(&p->nodes[i], &unknown);
-    return bytes;
+    return n->fetches && n->state == PLAN_MAKE ? (double)plan_bytes(n, &unknown) : 0;
 }
 
 void supply_let_go(struct supply_hold *hold)
@@ -132,7 +129,7 @@ static int look(const char *cache, const char *recipe, const char *output, const
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (n->state != PLAN_THERE && n->state != PLAN_FOUND && n->state != PLAN_HAVE)
         json_array_append_new(out->get, json_pack("{s:s, s:o, s:f}", "request", recipe, "steps",
-                                                  steps_of(&p), "bytes", download_bytes(&p)));
+                                                  steps_of(&p), "bytes", download_bytes(n)));
     else if ((rc = hold_node(&p, n, hold, err))) {
         free(*path);
         *path = NULL;

@@ -24,7 +24,8 @@ void supply_let_go(struct supply_hold *hold);
 
 /* What a run is supplied with: arrays of the caller's, to which is added. */
 struct supplied {
-    json_t *get;  /* {"request", "steps": [texts], "bytes" (to download)} of what is not here yet */
+    json_t *get; /* of what is not here yet {"request", "steps": [texts], "bytes" (of a download; 0:
+                  * not known)} */
     json_t *lock; /* as plan_lock gives it */
 };
 

@@ -167,11 +167,14 @@ static void warm_sizes(struct child *c, double first, size_t *at)
 static int measure(struct child *c, double first, size_t *at, struct assay_err *err)
 {
     const struct settings *s = &c->r.s;
+    bool free_batch = s->scenario == OFFLINE && !s->batch;
     double part = s->warmup_s / 3;
     int rc;
 
-    if (first >= s->warmup_s) { /* a slow model: the first round has to do */
-        if (s->scenario == OFFLINE && !s->batch)
+    if (first >= s->warmup_s) /* once more, without what an engine prepares in its first call */
+        first = warmup_samples(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, at);
+    if (first >= s->warmup_s) { /* a slow model: that has to do */
+        if (free_batch)
             c->max_batch = 1;
         c->samples_per_second = (double)c->max_batch * c->lanes / first;
         if (c->max_batch * c->lanes > 1)

@@ -495,6 +495,7 @@ static void half(void **state)
         half_is_near(e, net_build_retinanet_small, picture, SAMPLES, 0, HALF_BOUND);
         half_is_near(e, net_build_unet3d_small, ball, 2, 0, HALF_BOUND);
         half_is_near(e, net_build_dlrm_small, pair, SAMPLES, 0, HALF_BOUND);
+        half_is_near(e, net_build_dlrm_v2_small, pair, SAMPLES, 0, HALF_BOUND);
         half_is_near(e, net_build_rnnt_encoder_small, frames, SAMPLES, 7, HALF_BOUND);
         half_is_near(e, net_build_rnnt_prediction_small, label_and_state, SAMPLES, 0, HALF_BOUND);
         half_is_near(e, net_build_rnnt_joint_small, two_rows, SAMPLES, 0, HALF_BOUND);
