@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "lib/outside.h"
+#include "run/supply.h"
 #include "submit/rounds.h"
 
 #define PYTHON  "checker-python@>=3.7"
@@ -60,11 +61,14 @@ static int take_outputs(struct official *o, const struct plan *p, struct assay_e
 static int obtain(struct official *o, const char *progress, struct assay_err *err)
 {
     const char *requests[] = {o->request, PYTHON, NULL};
-    struct plan_ask ask = {.requests = requests, .cache = o->cache, .offline = o->offline};
+    struct plan_ask ask = *supply_said(); /* --have is for the checker's recipes too */
     struct plan p;
-    int rc = outside_get(&ask, progress, &p, err);
+    int rc;
 
-    if (rc)
+    ask.requests = requests;
+    ask.cache = o->cache;
+    ask.offline = o->offline;
+    if ((rc = outside_get(&ask, progress, &p, err)))
         return rc;
     rc = take_outputs(o, &p, err);
     plan_release(&p);

@@ -18,14 +18,25 @@
 #include "record/record.h"
 #include "run/bench.h"
 #include "run/run.h"
+#include "run/supply.h"
 #include "submit/logs.h"
 
 #define MOST_ENV 64
 
+/* What the user says of recipes (--have) counts here as for our run. */
+static void ask_of(const struct beside *b, const char *requests[3], struct plan_ask *what)
+{
+    reference_requests(b, requests);
+    *what = *supply_said();
+    what->requests = requests;
+    what->cache = b->r.cache;
+    what->offline = b->ask->offline;
+}
+
 int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struct assay_err *err)
 {
     const char *requests[3];
-    struct plan_ask what = {.requests = requests, .offline = ask->offline};
+    struct plan_ask what;
     json_t *run = NULL, *get;
     struct beside b;
     struct plan p;
@@ -34,8 +45,7 @@ int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struc
     if (!rc)
         rc = run_plan(ask->s, &run, err);
     if (!rc) {
-        reference_requests(&b, requests);
-        what.cache = b.r.cache;
+        ask_of(&b, requests, &what);
         rc = plan_make(&what, &p, err);
         if (!rc) {
             rc = reference_outputs(&b, &p, err);
@@ -360,15 +370,14 @@ int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t
                   json_t *last, struct assay_err *err)
 {
     const char *requests[3];
-    struct plan_ask what = {.requests = requests, .offline = ask->offline};
+    struct plan_ask what;
     char *log = NULL;
     struct beside b;
     struct plan p;
     int rc = reference_begin(&b, ask, err);
 
     if (!rc) {
-        reference_requests(&b, requests);
-        what.cache = b.r.cache;
+        ask_of(&b, requests, &what);
         rc = outside_get(&what, b.s.progress, &p, err);
         if (!rc) {
             rc = reference_outputs(&b, &p, err);

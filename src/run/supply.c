@@ -17,6 +17,11 @@ void supply_say(const struct plan_ask *said)
     said_of_all = *said;
 }
 
+const struct plan_ask *supply_said(void)
+{
+    return &said_of_all;
+}
+
 /* The output of this name, or the only one beside root and version. */
 static const char *output_of(const struct plan_node *n, const char *name)
 {

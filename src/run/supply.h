@@ -13,6 +13,8 @@ struct plan_ask;
 /* What the user says of all recipes that are looked for here: haves, used, accepts, offline; what
  * they point to is kept as it is.  For a program, before it resolves anything. */
 void supply_say(const struct plan_ask *said);
+/* That, for a plan of one's own; where nothing was said, all zero. */
+const struct plan_ask *supply_said(void);
 
 /* Keeps what a run uses on the shelf; all zero: nothing. */
 struct supply_hold {
