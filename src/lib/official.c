@@ -24,6 +24,7 @@ struct official {
     const char *round;
     char request[80], *cache, *tree;
     char *checker, *python; /* files */
+    struct outside_held held;
     json_t *report;
     bool offline;
 };
@@ -68,7 +69,7 @@ static int obtain(struct official *o, const char *progress, struct assay_err *er
     ask.requests = requests;
     ask.cache = o->cache;
     ask.offline = o->offline;
-    if ((rc = outside_get(&ask, progress, &p, err)))
+    if ((rc = outside_get(&ask, progress, &p, &o->held, err)))
         return rc;
     rc = take_outputs(o, &p, err);
     plan_release(&p);
@@ -212,6 +213,7 @@ int lib_official(const char *tree, const char *round, const struct settings *s, 
         json_decref(o.report);
     else
         *report = o.report;
+    outside_let_go(&o.held);
     free(o.cache);
     free(o.tree);
     free(o.checker);

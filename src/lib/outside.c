@@ -16,8 +16,30 @@
 
 /* ---- getting it ---- */
 
+static int hold(const struct plan *p, struct outside_held *held, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+
+    held->of = calloc(p->count, sizeof(*held->of));
+    if (!held->of)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    held->count = p->count;
+    for (size_t i = 0; !rc && i < p->count; i++)
+        if (p->nodes[i].wanted)
+            rc = supply_keep(p, &p->nodes[i], &held->of[i], err);
+    return rc;
+}
+
+void outside_let_go(struct outside_held *held)
+{
+    for (size_t i = 0; i < held->count; i++)
+        supply_let_go(&held->of[i]);
+    free(held->of);
+    *held = (struct outside_held){NULL, 0};
+}
+
 int outside_get(const struct plan_ask *ask, const char *progress, struct plan *p,
-                struct assay_err *err)
+                struct outside_held *held, struct assay_err *err)
 {
     struct make_failure failure = {.repeat = NULL};
     json_t *problems;
@@ -32,6 +54,8 @@ int outside_get(const struct plan_ask *ask, const char *progress, struct plan *p
         rc = get_carry_out(p, progress, 0, &failure, err);
     make_failure_release(&failure);
     json_decref(problems);
+    if (!rc)
+        rc = hold(p, held, err);
     if (rc)
         plan_release(p);
     return rc;

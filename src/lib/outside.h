@@ -7,11 +7,19 @@
 #include <jansson.h>
 
 #include "flow/plan.h"
+#include "run/supply.h"
 
-/* Gets what is asked for, unless it is here.  ASSAY_OK: *p has it, for plan_release; the requests
- * live as long. */
+/* What a program reads on the shelf while it runs; all zero: nothing. */
+struct outside_held {
+    struct supply_hold *of;
+    size_t count;
+};
+void outside_let_go(struct outside_held *held);
+
+/* Gets what is asked for, unless it is here, and holds it: nobody prunes it until outside_let_go,
+ * in any case.  ASSAY_OK: *p has it, for plan_release; the requests live as long. */
 int outside_get(const struct plan_ask *ask, const char *progress, struct plan *p,
-                struct assay_err *err);
+                struct outside_held *held, struct assay_err *err);
 /* Copies of what a root's recipe gives under that name, for free(). */
 int outside_output(const struct plan *p, size_t root, const char *name, char **value,
                    struct assay_err *err);

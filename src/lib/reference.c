@@ -378,7 +378,7 @@ int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t
 
     if (!rc) {
         ask_of(&b, requests, &what);
-        rc = outside_get(&what, b.s.progress, &p, err);
+        rc = outside_get(&what, b.s.progress, &p, &b.held, err);
         if (!rc) {
             rc = reference_outputs(&b, &p, err);
             plan_release(&p);

@@ -334,6 +334,7 @@ void reference_requests(const struct beside *b, const char *requests[3])
 
 void reference_end(struct beside *b)
 {
+    outside_let_go(&b->held);
     json_decref(b->names);
     json_decref(b->recipes);
     if (b->r.benchmark)

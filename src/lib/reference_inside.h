@@ -3,6 +3,7 @@
 #define LIB_REFERENCE_INSIDE_H
 
 #include "flow/plan.h"
+#include "lib/outside.h"
 #include "lib/reference.h"
 #include "run/resolve.h"
 
@@ -37,6 +38,7 @@ struct beside {
     char *work;            /* NULL: nothing is run */
     char *python, *repository, *site, *script, *engine_version;
     json_t *recipes; /* what the two are */
+    struct outside_held held;
 };
 
 /* Finds the row and resolves; the error says why it cannot be.  To be ended in any case. */

@@ -90,10 +90,9 @@ void supply_let_go(struct supply_hold *hold)
     hold->key[0] = 0;
 }
 
-/* Nobody shall remove it during the run; a shelf that cannot be locked is one that cannot be
- * written either. */
-static int hold_node(const struct plan *p, const struct plan_node *n, struct supply_hold *hold,
-                     struct assay_err *err)
+/* A shelf that cannot be locked is one that cannot be written either. */
+int supply_keep(const struct plan *p, const struct plan_node *n, struct supply_hold *hold,
+                struct assay_err *err)
 {
     char *files = NULL;
     int rc;
@@ -135,7 +134,7 @@ static int look(const char *cache, const char *recipe, const char *output, const
     else if (n->state != PLAN_THERE && n->state != PLAN_FOUND && n->state != PLAN_HAVE)
         json_array_append_new(out->get, json_pack("{s:s, s:o, s:f}", "request", recipe, "steps",
                                                   steps_of(&p), "bytes", download_bytes(n)));
-    else if ((rc = hold_node(&p, n, hold, err))) {
+    else if ((rc = supply_keep(&p, n, hold, err))) {
         free(*path);
         *path = NULL;
     }

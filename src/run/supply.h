@@ -8,7 +8,9 @@
 #include "assay/engine.h"
 #include "flow/shelf.h"
 
+struct plan;
 struct plan_ask;
+struct plan_node;
 
 /* What the user says of all recipes that are looked for here: haves, used, accepts, offline; what
  * they point to is kept as it is.  For a program, before it resolves anything. */
@@ -22,6 +24,10 @@ struct supply_hold {
     char key[65];
     int lock;
 };
+/* Nobody removes the node from the shelf until it is let go, in any case; one that is elsewhere is
+ * left alone.  Fails when it was removed since it was planned. */
+int supply_keep(const struct plan *p, const struct plan_node *n, struct supply_hold *hold,
+                struct assay_err *err);
 void supply_let_go(struct supply_hold *hold);
 
 /* What a run is supplied with: arrays of the caller's, to which is added. */
