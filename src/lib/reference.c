@@ -283,7 +283,7 @@ static json_t *known_of(const struct beside *b, const json_t *own, const json_t 
 static int take_logs(const struct beside *b, const json_t *known, const char *log, json_t **record,
                      struct assay_err *err)
 {
-    char *logs = file_join(b->work, "logs"), *origin;
+    char *origin;
     struct submit_logs_ask ask = {.benchmark = b->row->benchmark, .known = known};
     json_t *taken = NULL, *one;
     int rc;
@@ -291,8 +291,8 @@ static int take_logs(const struct beside *b, const json_t *known, const char *lo
     origin = text_format("the official reference (%s)",
                          json_string_value(json_array_get(b->recipes, 0)));
     ask.origin = origin;
-    rc = logs && origin ? submit_take_logs(b->r.store, logs, &ask, &taken, err)
-                        : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    rc = origin ? submit_take_logs(b->r.store, b->logs, &ask, &taken, err)
+                : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     one = json_array_get(json_object_get(taken, "imported"), 0);
     if (!rc && !one)
         rc = assay_fail(err, ASSAY_EFAIL,
@@ -305,7 +305,6 @@ static int take_logs(const struct beside *b, const json_t *known, const char *lo
         rc = record_find(b->r.store, tree_text(one, "id", ""), NULL, record, err);
     json_decref(taken);
     free(origin);
-    free(logs);
     return rc;
 }
 
@@ -313,8 +312,8 @@ static int take_logs(const struct beside *b, const json_t *known, const char *lo
 static int score(const struct beside *b, json_t *known, const char *log, json_t *last,
                  struct assay_err *err)
 {
-    char *path = file_join(b->work, "logs/" REFERENCE_LOG);
-    char *text = file_join(b->work, "logs/accuracy.txt");
+    char *path = file_join(b->logs, REFERENCE_LOG);
+    char *text = file_join(b->logs, "accuracy.txt");
     json_t *command = reference_score_command(b), *accuracy = NULL;
     int rc = path && text ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
@@ -337,11 +336,8 @@ static int run(struct beside *b, const json_t *own, const char *log, json_t **re
     json_t *command = NULL, *known = NULL, *conditions = NULL;
     struct conditions *around;
     struct heard h = {0};
-    char *logs = file_join(b->work, "logs");
-    int rc = logs ? file_make_dirs(logs, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc = write_conf(b, own, err);
 
-    if (!rc)
-        rc = write_conf(b, own, err);
     if (!rc)
         rc = write_list(b, b->s.count, err);
     if (!rc) {
@@ -352,6 +348,7 @@ static int run(struct beside *b, const json_t *own, const char *log, json_t **re
     }
     if (!rc)
         rc = check_heard(&h, log, err);
+    b->answered = !rc;
     if (!rc)
         known = known_of(b, own, command);
     json_object_set(known, "conditions", conditions);
@@ -362,8 +359,22 @@ static int run(struct beside *b, const json_t *own, const char *log, json_t **re
     json_decref(conditions);
     json_decref(known);
     json_decref(command);
-    free(logs);
     return rc;
+}
+
+/* Hours may be in logs that are whole, so these stay when a later step fails. */
+static void remove_folders(const struct beside *b, int rc, struct assay_err *err)
+{
+    struct assay_err why;
+
+    if (b->work)
+        file_remove_tree(b->work, NULL);
+    if (rc && b->answered) {
+        why = *err;
+        assay_fail(err, rc, "%.330s (its logs: %s)", why.text, b->logs);
+    } else if (b->logs) {
+        file_remove_tree(b->logs, NULL);
+    }
 }
 
 int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t **record,
@@ -387,13 +398,14 @@ int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t
     if (!rc)
         rc = outside_folder(b.r.cache, "reference", &b.work, err);
     if (!rc)
+        rc = outside_folder(b.r.cache, "reference-logs", &b.logs, err);
+    if (!rc)
         rc = reference_names(&b, err);
     if (!rc && !(log = text_format("%s/reference.log", b.r.cache)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
         rc = run(&b, own, log, record, last, err);
-    if (b.work)
-        file_remove_tree(b.work, NULL);
+    remove_folders(&b, rc, err);
     free(log);
     reference_end(&b);
     return rc;

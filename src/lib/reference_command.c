@@ -16,7 +16,7 @@
 #include "run/chosen.h"
 #include "submit/rounds.h"
 
-#define LOGS "{work}/logs"
+#define LOGS "{logs}"
 /* There is none: what lies in a folder by chance is not read. */
 #define NO_AUDIT "{work}/audit.config"
 
@@ -215,6 +215,7 @@ int reference_names(struct beside *b, struct assay_err *err)
     reference_name(b, "output", tree_text(output, "name", "ArgMax:0"));
     reference_name(b, "scenario", settings_scenario_names[b->s.scenario]);
     reference_name(b, "work", b->work ? b->work : "(work)");
+    reference_name(b, "logs", b->logs ? b->logs : "(logs)");
     if (b->s.mode == MODE_ACCURACY)
         reference_name(b, "--accuracy", "--accuracy");
     if (!strcmp(tree_text(input, "mask", ""), "attention_mask"))
@@ -234,7 +235,7 @@ int reference_names(struct beside *b, struct assay_err *err)
     return name_list(b, err);
 }
 
-/* "{work}/logs" -> its text; NULL: a name has no value. */
+/* "{logs}/x" -> its text; NULL: a name has no value. */
 char *reference_word(const struct beside *b, const char *word)
 {
     struct text out;
@@ -343,6 +344,7 @@ void reference_end(struct beside *b)
     free(b->model);
     free(b->dataset);
     free(b->work);
+    free(b->logs);
     free(b->python);
     free(b->repository);
     free(b->site);

@@ -35,7 +35,8 @@ struct beside {
     char inference[80];    /* the repository, as it is asked for */
     json_t *names;         /* {NAME} -> text */
     char *model, *dataset; /* absolute: the reference runs elsewhere */
-    char *work;            /* NULL: nothing is run */
+    char *work, *logs;     /* folders; NULL: nothing is run */
+    bool answered;         /* its program ended well, and so its logs are worth something */
     char *python, *repository, *site, *script, *engine_version;
     json_t *recipes; /* what the two are */
     struct outside_held held;
@@ -51,10 +52,10 @@ int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *
 
 /* Sets {KEY}. */
 void reference_name(struct beside *b, const char *key, const char *value);
-/* All names but "repository" (reference_outputs); once the work folder is known, where there is to
- * be one. */
+/* All names but "repository" (reference_outputs); once the folders are known, where there are to be
+ * any. */
 int reference_names(struct beside *b, struct assay_err *err);
-/* "{work}/logs" -> its text, for free(); NULL: a name has no value. */
+/* "{logs}/x" -> its text, for free(); NULL: a name has no value. */
 char *reference_word(const struct beside *b, const char *word);
 json_t *reference_command(const struct beside *b);
 /* Of the official accuracy script; NULL: it is not run. */
