@@ -22,7 +22,7 @@ static const struct level {
 struct side {
     const char *name;
     const struct assay_engine *table;
-    const char *device, *options;
+    const char *device, *options, *runtime;
     struct {
         bool asked;
         int rc;
@@ -74,7 +74,8 @@ static const struct answers *side_ask(struct side *s, const struct engine_agree_
 {
     size_t i = level_of(precision);
     const struct engine_net_file *file = find_file(ask, s->table, precision);
-    struct answers_ask a = {s->name, s->device, s->options, NULL, precision, NULL, ask->samples};
+    struct answers_ask a = {s->name,   s->device, s->options,   NULL,
+                            precision, NULL,      ask->samples, s->runtime};
 
     a.format = file->format;
     a.model = file->path;
@@ -185,7 +186,8 @@ static json_t *partners(const struct side *mine, const struct engine_agree_ask *
 int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out,
                  struct engine_conform *sum, struct assay_err *err)
 {
-    struct side mine = {.name = name, .device = ask->device, .options = ask->options};
+    struct side mine = {
+        .name = name, .device = ask->device, .options = ask->options, .runtime = ask->runtime};
     const struct assay_engine *with;
     char path[1024];
     json_t *list, *other;
