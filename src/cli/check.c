@@ -110,16 +110,25 @@ static const struct engine_net_file *own_model(const char *engine, const struct 
     return NULL;
 }
 
+static int find_runtime(void *ctx, const char *engine, char **runtime, struct assay_err *err)
+{
+    const struct settings *s = ctx;
+
+    return supply_runtime(s->cache, engine, "cpu", runtime, NULL, err);
+}
+
 static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
                      struct engine_conform *sum, struct assay_err *err)
 {
-    const struct settings *s = &in->settings;
+    struct settings *s = &in->settings;
     struct engine_agree_ask ask = {.with = cli_value(in, "with"),
                                    .device = s->device,
                                    .options = s->engine_options,
                                    .files = f->files,
                                    .file_count = FILES,
-                                   .samples = f->samples};
+                                   .samples = f->samples,
+                                   .find = find_runtime,
+                                   .ctx = s};
     const char *model = cli_value(in, "model"), *format = cli_value(in, "format");
     const struct engine_net_file *own = model ? NULL : own_model(in->args[0], f, err);
     char *runtime = NULL;

@@ -142,6 +142,10 @@ struct engine_agree_ask {
     const struct engine_net_file *files;
     size_t file_count;
     const char *samples; /* a file of float32 rows as the net's only input takes them */
+    /* Finds another engine's library: *runtime as engine_probe takes it, which engine_agree frees.
+     * NULL: each is where the set-up left it. */
+    int (*find)(void *ctx, const char *engine, char **runtime, struct assay_err *err);
+    void *ctx;
 };
 /* Whether the engine answers as the others do, within a bound for each precision (agree.c): prints
  * one line for each other engine and precision, and adds to sum.  Each engine runs in a child
