@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "engine/host.h"
 #include "net/net.h"
+#include "run/supply.h"
 
 #define NET     "check"
 #define SEED    1
@@ -109,18 +110,38 @@ static const struct engine_net_file *own_model(const char *engine, const struct 
     return NULL;
 }
 
+static int find_runtime(void *ctx, const char *engine, char **runtime, struct assay_err *err)
+{
+    const struct settings *s = ctx;
+
+    return supply_runtime(s->cache, engine, "cpu", runtime, NULL, err);
+}
+
 static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
                      struct engine_conform *sum, struct assay_err *err)
 {
-    const struct settings *s = &in->settings;
-    struct engine_agree_ask ask = {
-        cli_value(in, "with"), s->device, s->engine_options, f->files, FILES, f->samples};
+    struct settings *s = &in->settings;
+    struct engine_agree_ask ask = {.with = cli_value(in, "with"),
+                                   .device = s->device,
+                                   .options = s->engine_options,
+                                   .files = f->files,
+                                   .file_count = FILES,
+                                   .samples = f->samples,
+                                   .find = find_runtime,
+                                   .ctx = s};
     const char *model = cli_value(in, "model"), *format = cli_value(in, "format");
     const struct engine_net_file *own = model ? NULL : own_model(in->args[0], f, err);
-    int rc = engine_conform(in->args[0], own ? own->path : model, own ? own->format : format,
-                            s->device, s->engine_options, out, sum, err);
+    char *runtime = NULL;
+    int rc = supply_runtime(s->cache, in->args[0], s->device, &runtime, NULL, err);
 
-    return rc ? rc : engine_agree(in->args[0], &ask, out, sum, err);
+    ask.runtime = runtime;
+    if (!rc)
+        rc = engine_conform(in->args[0], own ? own->path : model, own ? own->format : format,
+                            s->device, s->engine_options, runtime, out, sum, err);
+    if (!rc)
+        rc = engine_agree(in->args[0], &ask, out, sum, err);
+    free(runtime);
+    return rc;
 }
 
 int cli_check_engine(struct cli_input *in)

@@ -22,7 +22,7 @@ static const struct level {
 struct side {
     const char *name;
     const struct assay_engine *table;
-    const char *device, *options;
+    const char *device, *options, *runtime;
     struct {
         bool asked;
         int rc;
@@ -74,7 +74,8 @@ static const struct answers *side_ask(struct side *s, const struct engine_agree_
 {
     size_t i = level_of(precision);
     const struct engine_net_file *file = find_file(ask, s->table, precision);
-    struct answers_ask a = {s->name, s->device, s->options, NULL, precision, NULL, ask->samples};
+    struct answers_ask a = {s->name,   s->device, s->options,   NULL,
+                            precision, NULL,      ask->samples, s->runtime};
 
     a.format = file->format;
     a.model = file->path;
@@ -136,15 +137,19 @@ static void compare_level(struct side *mine, struct side *theirs, const struct l
     report(out, sum, rc, with, err.text);
 }
 
-/* Whether the engine can be run here; the words say what is missing. */
-static int usable(const char *name, const struct assay_engine **table, struct assay_err *err)
+/* Whether the engine can be run here; the words say what is missing.  The caller frees *runtime. */
+static int usable(const char *name, const struct engine_agree_ask *ask,
+                  const struct assay_engine **table, char **runtime, struct assay_err *err)
 {
     struct assay_engine_probe probe;
     char path[1024];
     int rc = engine_load(name, table, path, err);
 
+    *runtime = NULL;
+    if (!rc && ask->find)
+        rc = ask->find(ask->ctx, name, runtime, err);
     if (!rc)
-        rc = engine_probe(name, NULL, &probe, err);
+        rc = engine_probe(name, *runtime, &probe, err);
     if (!rc && !probe.device_count)
         rc = assay_fail(err, ASSAY_EUNSUPPORTED, "%s", probe.note);
     return rc;
@@ -155,16 +160,16 @@ static void compare_with(struct side *mine, const char *name, const struct engin
 {
     struct side theirs = {.name = name};
     struct assay_err err = {0};
+    char *runtime;
+    bool here = !usable(name, ask, &theirs.table, &runtime, &err);
 
-    if (usable(name, &theirs.table, &err)) { /* one that was asked for must be there */
+    theirs.runtime = runtime;
+    if (!here) /* one that was asked for must be there */
         report(out, sum, ask->with ? ASSAY_EFAIL : ASSAY_EUNSUPPORTED, name, err.text);
-        return;
-    }
-    if (theirs.table->caps & ASSAY_CAP_ANY_MODEL) /* it computes nothing */
-        return;
-    for (size_t i = 0; i < LEVELS; i++)
+    for (size_t i = 0; here && !(theirs.table->caps & ASSAY_CAP_ANY_MODEL) && i < LEVELS; i++)
         compare_level(mine, &theirs, &levels[i], ask, out, sum);
     side_release(&theirs);
+    free(runtime);
 }
 
 /* The engines to hold it against: names, sorted. */
@@ -185,7 +190,8 @@ static json_t *partners(const struct side *mine, const struct engine_agree_ask *
 int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out,
                  struct engine_conform *sum, struct assay_err *err)
 {
-    struct side mine = {.name = name, .device = ask->device, .options = ask->options};
+    struct side mine = {
+        .name = name, .device = ask->device, .options = ask->options, .runtime = ask->runtime};
     const struct assay_engine *with;
     char path[1024];
     json_t *list, *other;

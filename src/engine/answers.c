@@ -126,6 +126,7 @@ int engine_answer_here(char **args, int fd, struct assay_err *err)
     char path[1024];
     struct trial t;
 
+    engine_runtime_use(args[7]);
     rc = engine_load(args[0], &ask.table, path, &words);
     if (!rc)
         rc = trial_open(&t, &ask, &words);
@@ -197,6 +198,7 @@ int answers_get(const struct answers_ask *ask, struct answers *a, struct assay_e
                                 ask->options ? ask->options : "",
                                 ask->precision,
                                 ask->samples,
+                                ask->runtime ? ask->runtime : "",
                                 NULL};
     struct text answer;
     int rc;

@@ -17,6 +17,7 @@ struct answers_ask {
     const char *engine, *device, *options; /* device and options may be NULL */
     const char *format, *precision, *model;
     const char *samples; /* a file of float32 rows as the model's only input takes them */
+    const char *runtime; /* as engine_probe takes it */
 };
 /* Runs the samples in a child process.  The caller releases *a, also after an error. */
 int answers_get(const struct answers_ask *ask, struct answers *a, struct assay_err *err);

@@ -393,7 +393,7 @@ static const char *or_null(const char *text)
 }
 
 static int case_in_child(const char *name, size_t i, const struct trial_ask *ask,
-                         struct assay_err *err)
+                         const char *runtime, struct assay_err *err)
 {
     char number[16], *end;
     const char *const argv[] = {"assay-child",
@@ -404,6 +404,7 @@ static int case_in_child(const char *name, size_t i, const struct trial_ask *ask
                                 or_empty(ask->format),
                                 or_empty(ask->device),
                                 or_empty(ask->options),
+                                or_empty(runtime),
                                 NULL};
     struct text answer;
     int rc;
@@ -436,6 +437,7 @@ int engine_conform_here(char **args, int fd, struct assay_err *err)
 
     if (i >= sizeof(cases) / sizeof(cases[0]))
         return assay_fail(err, ASSAY_EUSAGE, "there is no case %s", args[1]);
+    engine_runtime_use(args[6]);
     rc = engine_load(args[0], &ask.table, path, &words);
     if (!rc) {
         ask_fill(&ask);
@@ -449,7 +451,7 @@ int engine_conform_here(char **args, int fd, struct assay_err *err)
 /* ---- the whole ---- */
 
 int engine_conform(const char *name, const char *model, const char *format, const char *device,
-                   const char *options, FILE *out, struct engine_conform *sum,
+                   const char *options, const char *runtime, FILE *out, struct engine_conform *sum,
                    struct assay_err *err)
 {
     struct trial_ask ask = {.model = model, .format = format, .device = device, .options = options};
@@ -469,7 +471,7 @@ int engine_conform(const char *name, const char *model, const char *format, cons
     fprintf(out, "ok    the table (%s)\n", path);
     sum->passed++;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        rc = case_in_child(name, i, &ask, &words);
+        rc = case_in_child(name, i, &ask, runtime, &words);
         if (!rc)
             fprintf(out, "ok    %s\n", cases[i].name);
         else

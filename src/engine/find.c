@@ -152,7 +152,7 @@ static const char *one_runtime;
 
 void engine_runtime_use(const char *dir)
 {
-    one_runtime = dir;
+    one_runtime = *dir ? dir : NULL;
 }
 
 char *engine_runtime_dir(const char *name)

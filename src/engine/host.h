@@ -42,8 +42,8 @@ int engine_probe_here(const char *name, const char *runtime, int fd, struct assa
 
 /* Where an engine's runtime libraries are kept, of which the set-up takes care. */
 char *engine_runtime_dir(const char *name);
-/* Of a process with one engine, such as a child of the conformance suite: its library lies here.
- * The text stays the caller's, for good; before any thread. */
+/* Of a process with one engine, such as a child of the conformance suite: its library lies here;
+ * empty: where the set-up left it.  The text stays the caller's, for good; before any thread. */
 void engine_runtime_use(const char *dir);
 /* Whether a library is there, and for a device cuda:N one that was fetched for CUDA, or has a part
  * for it. */
@@ -121,13 +121,13 @@ struct engine_conform {
 
 /* The conformance suite: prints one line a case to out.  Each case runs in a child process of its
  * own, so one that crashes or hangs fails and the others go on.  model may be NULL for engines with
- * ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options takes them) may be NULL.
- * Fails only when nothing could be tried. */
+ * ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options takes them) may be NULL;
+ * runtime: as engine_probe takes it.  Fails only when nothing could be tried. */
 int engine_conform(const char *name, const char *model, const char *format, const char *device,
-                   const char *options, FILE *out, struct engine_conform *sum,
+                   const char *options, const char *runtime, FILE *out, struct engine_conform *sum,
                    struct assay_err *err);
-/* The child's side (libexec/assay/assay-child conform NAME CASE MODEL FORMAT DEVICE OPTIONS, those
- * not given empty): args are the six after "conform". */
+/* The child's side (libexec/assay/assay-child conform NAME CASE MODEL FORMAT DEVICE OPTIONS
+ * RUNTIME, those not given empty): args are the seven after "conform". */
 int engine_conform_here(char **args, int fd, struct assay_err *err);
 
 /* One net in a file: the same net, with the same weights, in every format that there is. */
@@ -138,9 +138,14 @@ struct engine_net_file {
 struct engine_agree_ask {
     const char *with;             /* NULL: every other engine that is installed */
     const char *device, *options; /* of the engine that is checked; may be NULL */
+    const char *runtime;          /* its library's, as engine_probe takes it */
     const struct engine_net_file *files;
     size_t file_count;
     const char *samples; /* a file of float32 rows as the net's only input takes them */
+    /* Finds another engine's library: *runtime as engine_probe takes it, which engine_agree frees.
+     * NULL: each is where the set-up left it. */
+    int (*find)(void *ctx, const char *engine, char **runtime, struct assay_err *err);
+    void *ctx;
 };
 /* Whether the engine answers as the others do, within a bound for each precision (agree.c): prints
  * one line for each other engine and precision, and adds to sum.  Each engine runs in a child
@@ -148,7 +153,7 @@ struct engine_agree_ask {
 int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out,
                  struct engine_conform *sum, struct assay_err *err);
 /* The child's side (libexec/assay/assay-child answer ENGINE MODEL FORMAT DEVICE OPTIONS PRECISION
- * SAMPLES): args are the seven after "answer". */
+ * SAMPLES RUNTIME): args are the eight after "answer". */
 int engine_answer_here(char **args, int fd, struct assay_err *err);
 
 #endif

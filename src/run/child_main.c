@@ -7,17 +7,6 @@
 
 #include "engine/host.h"
 #include "run/run.h"
-#include "run/supply.h"
-
-/* One engine is opened here: with the library that a run would take. */
-static void use_library(const char *engine, const char *device)
-{
-    struct assay_err why;
-    char *runtime;
-
-    if (!supply_runtime(NULL, engine, *device ? device : "cpu", &runtime, NULL, &why) && runtime)
-        engine_runtime_use(runtime);
-}
 
 int main(int argc, char **argv)
 {
@@ -28,13 +17,11 @@ int main(int argc, char **argv)
         rc = run_child(argv[2], &err);
     else if (argc == 4 && !strcmp(argv[1], "probe"))
         rc = engine_probe_here(argv[2], argv[3], STDOUT_FILENO, &err);
-    else if (argc == 8 && !strcmp(argv[1], "conform")) {
-        use_library(argv[2], argv[6]);
+    else if (argc == 9 && !strcmp(argv[1], "conform"))
         rc = engine_conform_here(argv + 2, STDOUT_FILENO, &err);
-    } else if (argc == 9 && !strcmp(argv[1], "answer")) {
-        use_library(argv[2], argv[5]);
+    else if (argc == 10 && !strcmp(argv[1], "answer"))
         rc = engine_answer_here(argv + 2, STDOUT_FILENO, &err);
-    } else
+    else
         assay_fail(&err, ASSAY_EUSAGE, "assay-child is started by assay, not by hand");
     if (rc)
         fprintf(stderr, "%s\n", err.text);

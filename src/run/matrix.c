@@ -67,21 +67,35 @@ static json_t *axis(const struct matrix_ask *ask, const char *name)
 
 /* ---- what an engine is here ---- */
 
+/* One engine for one device: its library may be another for each. */
 struct known {
     const char *name;
     const struct assay_engine *table; /* NULL: why says what is the matter */
+    char *runtime;
+    bool probed;
     struct assay_engine_probe probe;
     struct assay_err why;
 };
 
-/* Fails only for a word that is no engine. */
-static int know_engine(const struct matrix_ask *ask, const char *name, struct known *k,
-                       struct assay_err *err)
+/* One library is probed once: not where it is that of the same engine for another device. */
+static bool probe_known(const struct known *other, struct known *k)
 {
-    char path[1024], *runtime = NULL;
+    k->probed = true;
+    if (!other || !other->probed ||
+        strcmp(other->runtime ? other->runtime : "", k->runtime ? k->runtime : "") != 0)
+        return !engine_usable(k->name, k->runtime, &k->probe, &k->why);
+    k->probe = other->probe;
+    k->why = other->why;
+    return other->table;
+}
+
+/* Fails only for a word that is no engine.  other: the same engine for another device, or NULL. */
+static int know_engine(const struct matrix_ask *ask, const char *name, const char *device,
+                       const struct known *other, struct known *k, struct assay_err *err)
+{
+    char path[1024];
     int rc;
 
-    memset(k, 0, sizeof(*k));
     k->name = name;
     k->probe.size = sizeof(k->probe);
     rc = engine_load(name, &k->table, path, &k->why);
@@ -89,10 +103,9 @@ static int know_engine(const struct matrix_ask *ask, const char *name, struct kn
         *err = k->why;
         return rc;
     }
-    if (rc || supply_runtime(ask->base->cache, name, "cpu", &runtime, NULL, &k->why) ||
-        engine_usable(name, runtime, &k->probe, &k->why))
+    if (rc || supply_runtime(ask->base->cache, name, device, &k->runtime, NULL, &k->why) ||
+        !probe_known(other, k))
         k->table = NULL;
-    free(runtime);
     return ASSAY_OK;
 }
 
@@ -405,6 +418,7 @@ static int plan_setup(struct plan *p, const struct assay_benchmark *b, const str
     return rc;
 }
 
+/* engines: n, each for every device. */
 static int plan_benchmark(struct plan *p, const char *name, const struct known *engines, size_t n,
                           struct assay_err *err)
 {
@@ -425,8 +439,8 @@ static int plan_benchmark(struct plan *p, const char *name, const struct known *
             json_array_foreach(p->wanted, j, precision)
             {
                 if (!rc)
-                    rc = plan_setup(p, b, &engines[e], json_string_value(device),
-                                    json_string_value(precision), err);
+                    rc = plan_setup(p, b, &engines[e * json_array_size(p->devices) + i],
+                                    json_string_value(device), json_string_value(precision), err);
             }
         }
     }
@@ -451,25 +465,30 @@ static int read_evidence(const struct matrix_ask *ask, json_t **evidence, struct
 int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
 {
     struct plan p = {.ask = ask, .cells = json_array()};
-    json_t *engines = axis(ask, "engines"), *benchmarks = axis(ask, "benchmarks"), *name;
-    size_t i, n = json_array_size(engines);
-    struct known *known = calloc(n ? n : 1, sizeof(*known));
+    json_t *engines = axis(ask, "engines"), *benchmarks = axis(ask, "benchmarks"),
+           *devices = axis(ask, "devices"), *name;
+    size_t i, n = json_array_size(engines), per = json_array_size(devices);
+    struct known *known = calloc(n * per + 1, sizeof(*known));
     int rc = known ? read_evidence(ask, &p.evidence, err)
                    : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    p.devices = axis(ask, "devices");
+    p.devices = devices;
     p.modes = axis(ask, "modes");
-    for (i = 0; !rc && i < n; i++)
-        rc = know_engine(ask, json_string_value(json_array_get(engines, i)), &known[i], err);
+    for (i = 0; !rc && i < n * per; i++)
+        rc = know_engine(ask, json_string_value(json_array_get(engines, i / per)),
+                         json_string_value(json_array_get(devices, i % per)),
+                         i % per ? &known[i - 1] : NULL, &known[i], err);
     json_array_foreach(benchmarks, i, name)
     {
         if (!rc)
             rc = plan_benchmark(&p, json_string_value(name), known, n, err);
     }
+    for (i = 0; known && i < n * per; i++)
+        free(known[i].runtime);
     free(known);
     json_decref(engines);
     json_decref(benchmarks);
-    json_decref(p.devices);
+    json_decref(devices);
     json_decref(p.modes);
     json_decref(p.evidence);
     if (rc)

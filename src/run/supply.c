@@ -246,7 +246,8 @@ int supply_runtime(const char *cache, const char *engine, const char *device, ch
     if (!rc)
         rc = supply_engine(folder, table, engine, device, runtime, &out, &hold, err);
     supply_let_go(&hold);
-    if (!rc && json_array_size(out.get)) {
+    /* what is only to be verified or looked at again before a run is a library all the same */
+    if (!rc && json_array_size(out.get) && !(*runtime && file_exists(*runtime))) {
         of = tree_text(json_array_get(out.get, 0), "request", "");
         rc = assay_fail(err, ASSAY_EFAIL, "its library is not here: `assay get %s` gets it", of);
         free(*runtime);

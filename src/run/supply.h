@@ -56,9 +56,9 @@ int supply_engine(const char *cache, const struct assay_engine *table, const cha
                   struct supply_hold *hold, struct assay_err *err);
 /* Whether supply_engine may find something to get: seen without a plan. */
 bool supply_engine_may(const char *engine, const char *device);
-/* The same folder for who asks the engine about itself; fails where it is to be got first.  cache:
- * the setting's value; request: may be NULL, else what asks for the recipe's entry, or NULL when it
- * comes from none.  The caller frees both. */
+/* The same folder for who asks the engine about itself; fails where it is to be got first, but not
+ * where it is only to be verified.  cache: the setting's value; request: may be NULL, else what
+ * asks for the recipe's entry, or NULL when it comes from none.  The caller frees both. */
 int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
                    char **request, struct assay_err *err);
 /* How the lock's thing of a role was asked for, exactly; NULL: there is none. */

@@ -24,7 +24,7 @@ static void run_suite(const char *name, const char *options, struct engine_confo
     FILE *out = tmpfile();
     struct assay_err err = {0};
 
-    if (engine_conform(name, NULL, NULL, NULL, options, out, sum, &err))
+    if (engine_conform(name, NULL, NULL, NULL, options, NULL, out, sum, &err))
         fail_msg("%s", err.text);
     rewind(out);
     report[fread(report, 1, cap - 1, out)] = 0;
@@ -246,7 +246,7 @@ int main(int argc, char **argv)
 
     if (argc == 4 && strcmp(argv[1], "probe") == 0)
         return engine_probe_here(argv[2], argv[3], STDOUT_FILENO, &err) ? 3 : 0;
-    if (argc == 8 && strcmp(argv[1], "conform") == 0)
+    if (argc == 9 && strcmp(argv[1], "conform") == 0)
         return engine_conform_here(argv + 2, STDOUT_FILENO, &err) ? 3 : 0;
     return cmocka_run_group_tests(tests, make_prefix, remove_prefix);
 }

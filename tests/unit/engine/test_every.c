@@ -48,7 +48,7 @@ static void every_engine_conforms(void **state)
             print_message("skip: reads no ONNX\n");
             continue;
         }
-        if (engine_conform(n, onnx ? model : NULL, NULL, NULL, NULL, stdout, &sum, &err) ||
+        if (engine_conform(n, onnx ? model : NULL, NULL, NULL, NULL, NULL, stdout, &sum, &err) ||
             sum.failed)
             fail_msg("%s: %d cases failed %s", n, sum.failed, err.text);
     }

@@ -561,15 +561,15 @@ static void it_conforms(void **state)
 
     (void)state;
     assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
-    assert_int_equal(engine_conform("onnxruntime", model, "onnx", "cpu", NULL, stderr, &sum, &err),
-                     0);
+    assert_int_equal(
+        engine_conform("onnxruntime", model, "onnx", "cpu", NULL, NULL, stderr, &sum, &err), 0);
     assert_int_equal(sum.failed, 0);
     snprintf(real, sizeof(real), "%s/models/efficientnet-lite0.onnx",
              data ? data : ASSAY_SOURCE "/../shared/data");
     if (!file_exists(real))
         skip();
-    assert_int_equal(engine_conform("onnxruntime", real, "onnx", "cpu", NULL, stderr, &sum, &err),
-                     0);
+    assert_int_equal(
+        engine_conform("onnxruntime", real, "onnx", "cpu", NULL, NULL, stderr, &sum, &err), 0);
     assert_int_equal(sum.failed, 0);
 }
 

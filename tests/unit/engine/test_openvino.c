@@ -423,16 +423,18 @@ static void it_conforms(void **state)
     write_graph_def("MatMul");
     write_ir();
     assert_int_equal(
-        engine_conform("openvino", graph_def, "tensorflow", "cpu", NULL, stderr, &sum, &err), 0);
+        engine_conform("openvino", graph_def, "tensorflow", "cpu", NULL, NULL, stderr, &sum, &err),
+        0);
     assert_int_equal(sum.failed, 0);
-    assert_int_equal(engine_conform("openvino", ir, "openvino", "cpu", NULL, stderr, &sum, &err),
-                     0);
+    assert_int_equal(
+        engine_conform("openvino", ir, "openvino", "cpu", NULL, NULL, stderr, &sum, &err), 0);
     assert_int_equal(sum.failed, 0);
     snprintf(real, sizeof(real), "%s/models/efficientnet-lite0.onnx",
              data ? data : ASSAY_SOURCE "/../shared/data");
     if (!file_exists(real))
         skip();
-    assert_int_equal(engine_conform("openvino", real, "onnx", "cpu", NULL, stderr, &sum, &err), 0);
+    assert_int_equal(
+        engine_conform("openvino", real, "onnx", "cpu", NULL, NULL, stderr, &sum, &err), 0);
     assert_int_equal(sum.failed, 0);
 }
 

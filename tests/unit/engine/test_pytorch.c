@@ -450,7 +450,7 @@ static void it_conforms(void **state)
     (void)state;
     assert_int_equal(tiny_torchscript_write(model, TINY_MATMUL, TINY_FACTS), 0);
     assert_int_equal(
-        engine_conform("pytorch", model, "torchscript", "cpu", NULL, stderr, &sum, &err), 0);
+        engine_conform("pytorch", model, "torchscript", "cpu", NULL, NULL, stderr, &sum, &err), 0);
     assert_int_equal(sum.failed, 0);
 }
 

@@ -332,7 +332,8 @@ static void it_conforms(void **state)
     (void)state;
     assert_int_equal(tiny_graphdef_write(model, -1, "MatMul"), 0);
     assert_int_equal(
-        engine_conform("tensorflow", model, "tensorflow", "cpu", NULL, stderr, &sum, &err), 0);
+        engine_conform("tensorflow", model, "tensorflow", "cpu", NULL, NULL, stderr, &sum, &err),
+        0);
     assert_int_equal(sum.failed, 0);
 }
 
