@@ -29,6 +29,8 @@ struct making {
     struct list list[CRITEO_CATEGORIES];
     struct criteo_ids ids;
     struct file_whole unpacked; /* day_23 */
+    bool linked;                /* day_23 was made as a link */
+    uint64_t last_bytes;        /* of day_23, unpacked */
     uint64_t done;              /* bytes of the days before */
     char *piece;                /* [PIECE] */
 };
@@ -63,12 +65,19 @@ static bool has_gz_name(const char *path)
     return n > 3 && !strcmp(path + n - 3, ".gz");
 }
 
+/* Of the dictionaries, and behind them of their lengths; the caller frees it. */
+static char *made_path(const struct criteo_make *m, int i)
+{
+    return i < CRITEO_CATEGORIES ? text_format("%s/day_fea_dict_%d.npz", m->output, i)
+                                 : text_format("%s/day_fea_count.npz", m->output);
+}
+
 static int refuse_old(const struct criteo_make *m, struct assay_err *err)
 {
     int i, rc = ASSAY_OK;
 
-    for (i = 0; i < CRITEO_CATEGORIES && !rc; i++) {
-        char *path = text_format("%s/day_fea_dict_%d.npz", m->output, i);
+    for (i = 0; i <= CRITEO_CATEGORIES && !rc; i++) {
+        char *path = made_path(m, i);
 
         if (!path || file_exists(path))
             rc = assay_fail(err, ASSAY_EFAIL,
@@ -184,6 +193,7 @@ static int read_pieces(struct making *k, int day, gzFile f, struct assay_err *er
         rc = read_piece(f, file, k->piece + have, PIECE - have, &got, err);
         if (!rc && day == LAST_DAY && m->unpacks)
             rc = file_whole_write(&k->unpacked, k->piece + have, got, err);
+        k->last_bytes += day == LAST_DAY ? got : 0;
         have += got;
         if (!rc)
             rc = read_lines(k, have, file, &rows, &used, err);
@@ -219,15 +229,16 @@ static int read_day(struct making *k, int day, struct assay_err *err)
 
 /* ---- writing ---- */
 
-static int write_list(const struct criteo_make *m, const char *file, const char *member,
-                      const void *values, uint32_t n, struct assay_err *err)
+/* File number i of made_path. */
+static int write_list(const struct criteo_make *m, int i, const char *member, const void *values,
+                      uint32_t n, struct assay_err *err)
 {
     struct assay_tensor t = {.data = (void *)values,
                              .bytes = n * sizeof(int32_t),
                              .dtype = ASSAY_I32,
                              .rank = 1,
                              .dims = {n}};
-    char *path = file_join(m->output, file);
+    char *path = made_path(m, i);
     int rc =
         path ? npz_write(path, member, &t, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
@@ -235,38 +246,51 @@ static int write_list(const struct criteo_make *m, const char *file, const char 
     return rc;
 }
 
-static int link_day_23(const struct criteo_make *m, struct assay_err *err)
+/* Before anything is read: a folder may refuse links. */
+static int link_day_23(struct making *k, const char *to, struct assay_err *err)
 {
-    char *to = file_join(m->output, "day_23"), *from = file_absolute(m->path[LAST_DAY]);
+    char *from = file_absolute(k->m->path[LAST_DAY]);
     int rc = ASSAY_OK;
 
-    if (!to || !from)
+    if (!from)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    else if (!file_exists(to) && symlink(from, to))
+    else if (!file_exists(to) && !(k->linked = !symlink(from, to)))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be made: %s", to, strerror(errno));
-    free(to);
     free(from);
     return rc;
+}
+
+/* One that is there may be what an interrupted gunzip left. */
+static int check_day_23(const struct making *k, const char *last, struct assay_err *err)
+{
+    if (!has_gz_name(k->m->path[LAST_DAY]) || file_size(last) == (int64_t)k->last_bytes)
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s: has %lld bytes, and %s unpacks to %llu: remove it, or have the "
+                      "dictionaries made in another folder",
+                      last, (long long)file_size(last), file_base(k->m->path[LAST_DAY]),
+                      (unsigned long long)k->last_bytes);
 }
 
 static int write_all(struct making *k, struct assay_err *err)
 {
     struct criteo_make *m = k->m;
-    char name[32], *path;
-    int i, rc = ASSAY_OK;
+    char *path = file_join(m->output, "day_23");
+    int i, rc = path ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
+    if (!rc && !m->unpacks)
+        rc = check_day_23(k, path, err);
+    free(path);
     for (i = 0; i < CRITEO_CATEGORIES && !rc; i++) {
         m->counts[i] = k->list[i].n;
-        snprintf(name, sizeof(name), "day_fea_dict_%d.npz", i);
-        rc = write_list(m, name, "unique.npy", k->list[i].values, k->list[i].n, err);
+        rc = write_list(m, i, "unique.npy", k->list[i].values, k->list[i].n, err);
     }
     if (!rc)
-        rc = write_list(m, "day_fea_count.npz", "counts.npy", m->counts, CRITEO_CATEGORIES, err);
-    if (!rc)
-        rc = m->unpacks ? file_whole_commit(&k->unpacked, err) : link_day_23(m, err);
+        rc = write_list(m, i++, "counts.npy", m->counts, CRITEO_CATEGORIES, err);
+    if (!rc && m->unpacks)
+        rc = file_whole_commit(&k->unpacked, err);
     for (; rc && i > 0; i--) { /* some alone would be taken for all */
-        path = text_format("%s/day_fea_dict_%d.npz", m->output, i - 1);
-        if (path)
+        if ((path = made_path(m, i - 1)))
             unlink(path);
         free(path);
     }
@@ -286,8 +310,8 @@ static int begin(struct making *k, struct assay_err *err)
         if (!k->list[i].seen || !k->piece || !last)
             rc = assay_fail(err, ASSAY_EFAIL, "not enough memory for the dictionaries");
     }
-    if (!rc && k->m->unpacks)
-        rc = file_whole_begin(&k->unpacked, last, err);
+    if (!rc)
+        rc = k->m->unpacks ? file_whole_begin(&k->unpacked, last, err) : link_day_23(k, last, err);
     free(last);
     return rc;
 }
@@ -296,6 +320,7 @@ int criteo_make(struct criteo_make *m, struct assay_err *err)
 {
     struct making k = {.m = m, .unpacked = {.fd = -1}};
     int i, rc = begin(&k, err);
+    char *link;
 
     for (i = 0; i < CRITEO_DAYS && !rc; i++)
         rc = read_day(&k, i, err);
@@ -304,6 +329,10 @@ int criteo_make(struct criteo_make *m, struct assay_err *err)
     if (!rc)
         rc = write_all(&k, err);
     file_whole_abandon(&k.unpacked);
+    if (rc && k.linked && (link = file_join(m->output, "day_23"))) {
+        unlink(link);
+        free(link);
+    }
     for (i = 0; i < CRITEO_CATEGORIES; i++) {
         free(k.list[i].seen);
         free(k.list[i].values);

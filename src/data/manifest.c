@@ -339,7 +339,8 @@ void manifest_settle(struct manifest *m, const char *format)
         snprintf(first, sizeof(first), "%s", format);
         format = first;
     }
-    if (format && json_object_get(m->tree, "formats") && json_object_get(files, format))
+    if (format && json_object_get(files, format) &&
+        (json_object_get(m->tree, "formats") || json_object_get(m->tree, "names")))
         keep_format(m, format);
 }
 

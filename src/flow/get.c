@@ -109,6 +109,8 @@ const volatile int *get_listen(bool begin)
                   : signals[i] == SIGCHLD ? &usual
                                           : &act,
                   begin ? &old[i] : NULL);
+    if (begin && old[2].sa_handler == SIG_IGN) /* what nohup keeps off stays off */
+        sigaction(SIGHUP, &old[2], NULL);
     return &stop;
 }
 

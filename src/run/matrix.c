@@ -118,12 +118,15 @@ static int own_settings(const json_t *own, const json_t *cell, struct settings *
 {
     const char *benchmark = tree_text(cell, "benchmark", "");
     json_t *all = json_copy(json_object_get(own, benchmark)),
-           *engine =
-               json_object_get(json_object_get(all, "engines"), tree_text(cell, "engine", ""));
+           *engines = json_object_get(all, "engines"),
+           *engine = json_object_get(engines, tree_text(cell, "engine", "")),
+           *exact = json_object_get(engines, tree_text(cell, "plugin", "")); /* NAME@VERSION */
     int rc;
 
     if (engine)
         json_object_update(all, engine);
+    if (exact)
+        json_object_update(all, exact);
     json_object_del(all, "engines");
     rc = all ? settings_set_tree(s, all, SETTINGS_JOB, benchmark, err) : ASSAY_OK;
     json_decref(all);
