@@ -211,9 +211,11 @@ static bool run_again(const struct matrix_ask *ask, const json_t *cell)
     const char *state = tree_text(cell, "state", "");
     double limit = ask->base->time_limit_s;
 
+    if (ask->again == AGAIN_ALL)
+        return true;
     if (!strcmp(state, CELL_UNKNOWN)) /* it was not begun: there may be more time now */
         return !(limit > 0) || limit > tree_real(cell, "limit_s", 0);
-    return ask->again == AGAIN_ALL || (ask->again == AGAIN_FAILED && !strcmp(state, CELL_FAILED));
+    return ask->again == AGAIN_FAILED && !strcmp(state, CELL_FAILED);
 }
 
 /* What the store knows, and whether to run it. */
