@@ -27,7 +27,7 @@ def shown(path):
         code = re.match(r"(?:    +|\$ )?(?:build/release/bin/)?(assay [a-z].*)", line)
         if code and (line[0] in " $" or "```" in text):
             yield number, re.split(r"  +|\t", code.group(1))[0]
-    for span in re.findall(r"`(assay\s[a-z][^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S)):
+    for span in re.findall(r"(?<!\\)`(assay\s[a-z][^`]*)`", re.sub(r"```.*?```", "", text, flags=re.S)):
         yield 0, span
 
 
