@@ -41,10 +41,10 @@ void graphdef_fully_connected(struct graphdef *s, const struct net_layer *l, con
                         graphdef_label(l, "/whole").s);
 }
 
+/* Along "LAYER/axis". */
 static void gather(struct graphdef *s, const struct net_layer *l, const char *name,
-                   const char *from, int params, const char *which, int type, int32_t axis)
+                   const char *from, int params, const char *which, int type)
 {
-    graphdef_constant_ints(s, graphdef_label(l, "/axis").s, &axis, 1);
     graphdef_begin(s, name, "GatherV2");
     graphdef_input(s, from);
     graphdef_input(s, which);
@@ -59,25 +59,34 @@ static void gather(struct graphdef *s, const struct net_layer *l, const char *na
 void graphdef_gather(struct graphdef *s, const struct net_layer *l, const char *from, int params,
                      const char *which, int type, int32_t axis)
 {
-    gather(s, l, l->name, from, params, which, type, axis);
+    graphdef_constant_ints(s, graphdef_label(l, "/axis").s, &axis, 1);
+    gather(s, l, l->name, from, params, which, type);
+}
+
+/* From "LAYER/begin" on, "LAYER/size" large. */
+static void slice(struct graphdef *s, const struct net_layer *l, const char *name, const char *from,
+                  int type)
+{
+    graphdef_begin(s, name, "Slice");
+    graphdef_input(s, from);
+    graphdef_input(s, graphdef_label(l, "/begin").s);
+    graphdef_input(s, graphdef_label(l, "/size").s);
+    graphdef_type(s, "T", type);
+    graphdef_type(s, "Index", TYPE_INT32);
+    graphdef_end(s);
 }
 
 /* Some of the numbers, their rows [n, many, width], and the sum of these. */
 void graphdef_bag(struct graphdef *s, const struct net_layer *l, const char *in)
 {
-    const int32_t begin[2] = {0, l->first}, size[2] = {-1, l->many}, middle = 1;
+    const int32_t begin[2] = {0, l->first}, size[2] = {-1, l->many}, table = 0, middle = 1;
 
     graphdef_constant_ints(s, graphdef_label(l, "/begin").s, begin, 2);
     graphdef_constant_ints(s, graphdef_label(l, "/size").s, size, 2);
-    graphdef_begin(s, graphdef_label(l, "/numbers").s, "Slice");
-    graphdef_input(s, in);
-    graphdef_input(s, graphdef_label(l, "/begin").s);
-    graphdef_input(s, graphdef_label(l, "/size").s);
-    graphdef_type(s, "T", TYPE_INT64);
-    graphdef_type(s, "Index", TYPE_INT32);
-    graphdef_end(s);
+    slice(s, l, graphdef_label(l, "/numbers").s, in, TYPE_INT64);
+    graphdef_constant_ints(s, graphdef_label(l, "/axis").s, &table, 1);
     gather(s, l, graphdef_label(l, "/rows").s, graphdef_label(l, ".weight").s, TYPE_FLOAT,
-           graphdef_label(l, "/numbers").s, TYPE_INT64, 0);
+           graphdef_label(l, "/numbers").s, TYPE_INT64);
     graphdef_constant_ints(s, graphdef_label(l, "/middle").s, &middle, 1);
     graphdef_begin(s, l->name, "Sum");
     graphdef_input(s, graphdef_label(l, "/rows").s);
@@ -106,13 +115,7 @@ void graphdef_position(struct graphdef *s, const struct net_layer *l, const char
     graphdef_make_shape(s, l, in, TYPE_FLOAT);
     graphdef_make_part(s, l, "/size", 1, 3);
     graphdef_constant_ints(s, graphdef_label(l, "/begin").s, begin, 2);
-    graphdef_begin(s, graphdef_label(l, "/rows").s, "Slice");
-    graphdef_input(s, graphdef_label(l, ".weight").s);
-    graphdef_input(s, graphdef_label(l, "/begin").s);
-    graphdef_input(s, graphdef_label(l, "/size").s);
-    graphdef_type(s, "T", TYPE_FLOAT);
-    graphdef_type(s, "Index", TYPE_INT32);
-    graphdef_end(s);
+    slice(s, l, graphdef_label(l, "/rows").s, graphdef_label(l, ".weight").s, TYPE_FLOAT);
     graphdef_make(s, "AddV2", l->name, in, graphdef_label(l, "/rows").s, NULL);
 }
 
@@ -383,14 +386,8 @@ void graphdef_lstm(struct graphdef *s, const struct net_layer *l, const char *in
                          graphdef_label(l, "/width").s, graphdef_label(l, "/axis").s);
     make_zeros(s, l, graphdef_label(l, "/state").s);
     graphdef_constant_ints(s, graphdef_label(l, "/second").s, &second, 1);
-    graphdef_begin(s, graphdef_label(l, "/steps").s, "GatherV2");
-    graphdef_input(s, graphdef_label(l, "/shape").s);
-    graphdef_input(s, graphdef_label(l, "/second").s);
-    graphdef_input(s, graphdef_label(l, "/axis").s);
-    graphdef_type(s, "Tparams", TYPE_INT32);
-    graphdef_type(s, "Tindices", TYPE_INT32);
-    graphdef_type(s, "Taxis", TYPE_INT32);
-    graphdef_end(s);
+    gather(s, l, graphdef_label(l, "/steps").s, graphdef_label(l, "/shape").s, TYPE_INT32,
+           graphdef_label(l, "/second").s, TYPE_INT32);
     graphdef_begin(s, graphdef_label(l, "/length").s, "Cast");
     graphdef_input(s, graphdef_label(l, "/steps").s);
     graphdef_type(s, "SrcT", TYPE_INT32);
