@@ -26,7 +26,7 @@ static int print_score(const struct cli_input *in, const struct run_bench *b,
                          b->desc.dataset_name, "synthetic", (int)b->desc.synthetic);
         set_known(json, "reference", score->reference);
         set_known(json, "target", score->target);
-        if (!isnan(score->target) && (targets = block_targets(b->manifest.tree, score->value)))
+        if ((targets = block_targets(b->manifest.tree, score->target, score->value)))
             json_object_set_new(json, "targets", targets);
         cli_json(json, "score");
     } else {

@@ -160,13 +160,13 @@ int block_target(const json_t *tree, const char *what, double *reference, double
     return ASSAY_OK;
 }
 
-json_t *block_targets(const json_t *tree, double value)
+json_t *block_targets(const json_t *tree, double least, double value)
 {
     const json_t *v = json_object_get(tree, "reference_accuracy"),
                  *list = json_object_get(tree, "target");
     json_t *all;
 
-    if (!json_is_number(v) || !json_is_array(list))
+    if (isnan(least) || !json_is_number(v) || !json_is_array(list))
         return NULL;
     all = json_array();
     for (double share = next_share(list, 0); share > 0; share = next_share(list, share)) {

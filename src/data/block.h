@@ -30,7 +30,8 @@ int block_read_manifest(const char *text,
 int block_target(const json_t *tree, const char *what, double *reference, double *target,
                  struct assay_err *err);
 /* Of a list of targets, what became of each, the least first: [{"share", "target", "passed"}], a
- * new reference.  NULL: it is no list, or there is no reference. */
-json_t *block_targets(const json_t *tree, double value);
+ * new reference.  NULL: it is no list, there is no reference, or least, the score's own target, is
+ * NaN (made-up data is not judged). */
+json_t *block_targets(const json_t *tree, double least, double value);
 
 #endif

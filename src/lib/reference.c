@@ -256,7 +256,7 @@ static int score_log(const struct beside *b, const char *path, json_t **accuracy
         json_object_set_new(*accuracy, "target", json_real(score.target));
         json_object_set_new(*accuracy, "passed", json_boolean(score.value >= score.target));
     }
-    if (!rc && !isnan(score.target) && (targets = block_targets(bench.manifest.tree, score.value)))
+    if (!rc && (targets = block_targets(bench.manifest.tree, score.target, score.value)))
         json_object_set_new(*accuracy, "targets", targets);
     run_bench_close(&bench);
     accuracy_log_release(&log);

@@ -465,7 +465,7 @@ static int score(struct child *c, json_t **out, struct assay_err *err)
     json_object_set_new(*out, "passed",
                         score.target == score.target ? json_boolean(score.value >= score.target)
                                                      : json_null());
-    if (!isnan(score.target) && (targets = block_targets(c->r.manifest.tree, score.value)))
+    if ((targets = block_targets(c->r.manifest.tree, score.target, score.value)))
         json_object_set_new(*out, "targets", targets);
     return ASSAY_OK;
 }

@@ -1,4 +1,5 @@
 /* Manifests: a user's own, what is wrong with one, where named ones are found, and their files. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -526,7 +527,8 @@ static void targets(void **state)
         tree = json_loads(good[i].tree, 0, NULL);
         assert_int_equal(block_target(tree, "percent", &reference, &target, &err), 0);
         assert_float_equal(target, good[i].target, 1e-9);
-        all = block_targets(tree, 89.5);
+        assert_null(block_targets(tree, NAN, 89.5));
+        all = block_targets(tree, target, 89.5);
         assert_int_equal(json_array_size(all), i == 2 ? 2 : 0);
         json_decref(tree);
         if (i < 2)
