@@ -15,6 +15,7 @@
 #include "base/clock.h"
 
 #define DEFAULT_DEPTH  4
+#define AHEAD_SLOTS    2 /* one in the engine, one being packed */
 #define MAX_INPUTS     16
 #define AGAIN_PAUSE_NS 50000
 #define AGAIN_WAIT_NS  1000000
@@ -61,6 +62,13 @@ struct lane {
     pthread_cond_t returned;
     struct slot **idle;
     uint32_t idle_count;
+    /* Ahead: */
+    pthread_t packer;
+    bool packing;                     /* it was started */
+    struct slot *packed[AHEAD_SLOTS]; /* the oldest first */
+    uint32_t packed_count;
+    bool packer_ended;
+    pthread_cond_t changed;   /* packed, packer_ended */
     struct batch_stats stats; /* since the lane began; written under lock when async */
 };
 
@@ -87,6 +95,12 @@ struct batcher {
     _Atomic int idle_waiters;
 };
 
+/* Else a lane has one slot, and has it in hand all the time. */
+static bool has_slots(const struct batcher *b)
+{
+    return (b->config.async || b->config.ahead) && !b->ops.drive;
+}
+
 static void batch_fail(struct batcher *b, const struct assay_err *err)
 {
     if (atomic_exchange(&b->failed, 1))
@@ -96,6 +110,11 @@ static void batch_fail(struct batcher *b, const struct assay_err *err)
     pthread_mutex_lock(&b->idle_lock);
     pthread_cond_broadcast(&b->idle);
     pthread_mutex_unlock(&b->idle_lock);
+    for (uint32_t i = 0; i < b->config.lanes; i++) { /* who waits for a slot waits in vain */
+        pthread_mutex_lock(&b->lanes[i].lock);
+        pthread_cond_broadcast(&b->lanes[i].returned);
+        pthread_mutex_unlock(&b->lanes[i].lock);
+    }
 }
 
 /* ---- views and packing ---- */
@@ -337,7 +356,7 @@ static void slot_give_back(struct slot *s)
 {
     struct lane *l = s->lane;
 
-    if (!l->b->config.async)
+    if (!has_slots(l->b))
         return; /* completed inside submit: the lane still has it in hand */
     pthread_mutex_lock(&l->lock);
     l->idle[l->idle_count++] = s;
@@ -418,16 +437,17 @@ static void lane_check_lost(struct lane *l, struct slot *s)
         batch_fail(b, &err);
 }
 
-/* Packs and submits the slot's first n items.  The slot is the completing thread's afterwards. */
+/* Packs and submits the slot's first n items; 0: they are packed already.  The slot is the
+ * completing thread's afterwards. */
 static void lane_run(struct lane *l, struct slot *s, uint32_t n)
 {
     struct batcher *b = l->b;
     struct assay_err err = {0};
     int64_t t0 = clock_ns(), t1, t2;
     int64_t inside = b->config.async ? 0 : l->stats.respond_ns + l->stats.complete_ns;
-    int rc = slot_fill(s, n, &err);
+    int rc = n ? slot_fill(s, n, &err) : ASSAY_OK;
 
-    t1 = clock_ns();
+    t1 = n ? clock_ns() : t0;
     if (!rc) {
         s->taken++;
         rc = lane_submit(l, s, &err);
@@ -588,7 +608,7 @@ static struct slot *lane_take_slot(struct lane *l)
     struct batcher *b = l->b;
     struct slot *s = NULL;
 
-    if (!b->config.async || b->ops.drive)
+    if (!has_slots(b))
         return &l->slots[0];
     pthread_mutex_lock(&l->lock);
     while (!l->idle_count && !atomic_load(&b->failed))
@@ -599,18 +619,79 @@ static struct slot *lane_take_slot(struct lane *l)
     return s;
 }
 
+/* What the lane waited since t0, without what was before the last reset. */
+static void lane_waited(struct lane *l, int64_t t0)
+{
+    int64_t reset = atomic_load(&l->b->reset_ns);
+
+    ADD(l->stats.wait_ns, clock_ns() - (t0 < reset ? reset : t0));
+}
+
 /* Fills the slot from the queue; 0: the batcher stops. */
 static uint32_t lane_take_items(struct lane *l, struct slot *s)
 {
-    struct batcher *b = l->b;
-    int64_t t0 = clock_ns();
-    uint32_t n = queue_take(b->queue, l->number, s->own_items);
+    uint32_t n = queue_take(l->b->queue, l->number, s->own_items);
 
     s->items = s->own_items;
-    if (t0 < atomic_load(&b->reset_ns)) /* what it waited before the reset does not count */
-        t0 = atomic_load(&b->reset_ns);
-    ADD(l->stats.wait_ns, clock_ns() - t0);
     return n;
+}
+
+/* ---- a lane's second thread ---- */
+
+/* Called with a packed slot, or NULL at the end. */
+static void packer_hand_over(struct lane *l, struct slot *s)
+{
+    pthread_mutex_lock(&l->lock);
+    if (s)
+        l->packed[l->packed_count++] = s;
+    else
+        l->packer_ended = true;
+    pthread_cond_signal(&l->changed);
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void *packer_main(void *arg)
+{
+    struct lane *l = arg;
+    struct assay_err err = {0};
+    struct slot *s;
+    char name[16];
+    int64_t t0;
+    uint32_t n;
+
+    snprintf(name, sizeof(name), "pack %u", l->number);
+    prctl(PR_SET_NAME, name);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s))) {
+        t0 = clock_ns();
+        if (slot_fill(s, n, &err)) {
+            batch_fail(l->b, &err);
+            break;
+        }
+        ADD(l->stats.ahead_ns, clock_ns() - t0);
+        packer_hand_over(l, s);
+    }
+    packer_hand_over(l, NULL);
+    return NULL;
+}
+
+/* NULL: the packer has ended, and nothing is left. */
+static struct slot *lane_take_packed(struct lane *l)
+{
+    int64_t t0 = clock_ns();
+    struct slot *s = NULL;
+
+    pthread_mutex_lock(&l->lock);
+    while (!l->packed_count && !l->packer_ended)
+        pthread_cond_wait(&l->changed, &l->lock);
+    if (l->packed_count) {
+        s = l->packed[0];
+        l->packed[0] = l->packed[1];
+        l->packed_count--;
+    }
+    pthread_mutex_unlock(&l->lock);
+    lane_waited(l, t0);
+    return s;
 }
 
 static void *lane_main(void *arg)
@@ -618,6 +699,7 @@ static void *lane_main(void *arg)
     struct lane *l = arg;
     struct slot *s;
     char name[16];
+    int64_t t0;
     uint32_t n;
 
     snprintf(name, sizeof(name), "lane %u", l->number);
@@ -625,8 +707,19 @@ static void *lane_main(void *arg)
     prctl(PR_SET_TIMERSLACK, 1UL);
     if (l->b->ops.begin)
         l->b->ops.begin(l->b->ops.ctx, l->number);
-    while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s)))
+    if (l->b->config.ahead) {
+        while ((s = lane_take_packed(l)))
+            lane_run(l, s, 0);
+        return NULL;
+    }
+    while ((s = lane_take_slot(l))) {
+        t0 = clock_ns();
+        n = lane_take_items(l, s);
+        lane_waited(l, t0);
+        if (!n)
+            break;
         lane_handle(l, s, n);
+    }
     if (s && !l->b->ops.drive)
         slot_give_back(s);
     return NULL;
@@ -803,6 +896,7 @@ static void stats_sum(const struct batcher *b, struct batch_stats *sum)
         sum->packed_bytes += __atomic_load_n(&s->packed_bytes, __ATOMIC_RELAXED);
         sum->wait_ns += __atomic_load_n(&s->wait_ns, __ATOMIC_RELAXED);
         sum->pack_ns += __atomic_load_n(&s->pack_ns, __ATOMIC_RELAXED);
+        sum->ahead_ns += __atomic_load_n(&s->ahead_ns, __ATOMIC_RELAXED);
         sum->engine_ns += __atomic_load_n(&s->engine_ns, __ATOMIC_RELAXED);
         sum->respond_ns += __atomic_load_n(&s->respond_ns, __ATOMIC_RELAXED);
         sum->complete_ns += __atomic_load_n(&s->complete_ns, __ATOMIC_RELAXED);
@@ -817,6 +911,7 @@ void batch_stats_get(const struct batcher *b, struct batch_stats *stats)
     stats->packed_bytes -= b->base.packed_bytes;
     stats->wait_ns -= b->base.wait_ns;
     stats->pack_ns -= b->base.pack_ns;
+    stats->ahead_ns -= b->base.ahead_ns;
     stats->engine_ns -= b->base.engine_ns;
     stats->respond_ns -= b->base.respond_ns;
     stats->complete_ns -= b->base.complete_ns;
@@ -861,11 +956,12 @@ static bool lane_init(struct lane *l, struct batcher *b, uint32_t number)
 
     l->b = b;
     l->number = number;
-    l->slot_count = b->config.async && !b->ops.drive ? b->config.depth : 1;
+    l->slot_count = !has_slots(b) ? 1 : b->config.ahead ? AHEAD_SLOTS : b->config.depth;
     l->slots = calloc(l->slot_count, sizeof(*l->slots));
     l->idle = calloc(l->slot_count, sizeof(*l->idle));
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->returned, NULL);
+    pthread_cond_init(&l->changed, NULL);
     if (!l->slots || !l->idle)
         return false;
     for (i = 0; i < l->slot_count; i++) {
@@ -916,6 +1012,9 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
         if (!lane_init(&b->lanes[i], b, i))
             goto no_memory;
     for (i = 0; i < config->lanes && b->queue; i++) {
+        if (config->ahead && pthread_create(&b->lanes[i].packer, NULL, packer_main, &b->lanes[i]))
+            goto no_memory;
+        b->lanes[i].packing = config->ahead;
         if (pthread_create(&b->lanes[i].thread, NULL, lane_main, &b->lanes[i]))
             goto no_memory;
         b->lanes[i].started = true;
@@ -964,6 +1063,7 @@ static void lane_release(struct lane *l)
     free(l->idle);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->returned);
+    pthread_cond_destroy(&l->changed);
 }
 
 void batch_destroy(struct batcher *b)
@@ -974,9 +1074,12 @@ void batch_destroy(struct batcher *b)
         return;
     if (b->queue)
         queue_stop(b->queue);
-    for (i = 0; b->lanes && i < b->config.lanes; i++)
+    for (i = 0; b->lanes && i < b->config.lanes; i++) {
+        if (b->lanes[i].packing)
+            pthread_join(b->lanes[i].packer, NULL);
         if (b->lanes[i].started)
             pthread_join(b->lanes[i].thread, NULL);
+    }
     for (i = 0; b->lanes && i < b->config.lanes; i++)
         lane_release(&b->lanes[i]);
     pthread_mutex_destroy(&b->idle_lock);

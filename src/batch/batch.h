@@ -5,6 +5,8 @@
  *   issue (LoadGen's thread) -> queue -> lane thread: gather or pack -> submit … done -> respond ->
  * complete
  *
+ * Ahead: gather or pack has a thread of its own, one batch before the lane.
+ *
  * Inline: with one lane of a synchronous engine and nothing to wait for, the issuing thread itself
  * is the lane: no queue, no wake-up, completion before issue returns.
  *
@@ -59,11 +61,14 @@ struct batch_ops {
 struct batch_config {
     uint32_t lanes;
     uint32_t max_batch;
-    int64_t wait_ns;  /* how long a lane waits for a batch to fill up; 0: takes what is there */
-    bool on_issuer;   /* inline, see above; needs lanes == 1 and a synchronous engine */
-    bool gather;      /* the engine takes rows where they lie */
-    bool pack;        /* else: all are packed in its memory, also those that lie together already */
-    bool async;       /* the engine may complete later: several batches in flight a lane */
+    int64_t wait_ns; /* how long a lane waits for a batch to fill up; 0: takes what is there */
+    bool on_issuer;  /* inline, see above; needs lanes == 1 and a synchronous engine */
+    bool gather;     /* the engine takes rows where they lie */
+    bool pack;       /* else: all are packed in its memory, also those that lie together already */
+    bool ahead; /* a second thread of each lane packs a batch while the lane is in the engine, for
+                 * engines that leave this processor alone meanwhile; not with async, gather, drive
+                 * or on_issuer */
+    bool async; /* the engine may complete later: several batches in flight a lane */
     uint32_t depth;   /* batches in flight a lane, at most (async); 0: 4 */
     uint64_t samples; /* in the data set: indices are below it */
     uint32_t input_count;
@@ -88,6 +93,7 @@ struct batch_stats {
     uint64_t batches, samples, packed_bytes;
     int64_t wait_ns;     /* a lane with nothing to do, or waiting for a batch to fill */
     int64_t pack_ns;     /* copying rows together */
+    int64_t ahead_ns;    /* the same by second threads (config.ahead): beside the other stages */
     int64_t engine_ns;   /* inside submit */
     int64_t respond_ns;  /* post-processing */
     int64_t complete_ns; /* inside LoadGen's completion */

@@ -185,7 +185,9 @@ static void say_stages(FILE *out, const struct view *v, bool words)
     const json_t *stages = at(v->record, "stages"), *faults = at(v->record, "faults");
     double samples = tree_real(at(v->record, "performance"), "samples", 0);
     double sum = view_stages_sum(v);
+    double ahead = tree_real(stages, "pack_ahead_ns", 0);
     const struct view_stage *stage;
+    char value[64];
 
     if (sum <= 0)
         return;
@@ -201,6 +203,10 @@ static void say_stages(FILE *out, const struct view *v, bool words)
     fputs("</tbody></table></div><p class=\"dim\">", out);
     if (json_is_number(at(stages, "lane_busy_fraction")))
         escape_htmlf(out, "Lanes busy %.1f %%. ", 100 * tree_real(stages, "lane_busy_fraction", 0));
+    if (ahead > 0) {
+        format_value(value, ahead, "ns");
+        escape_htmlf(out, "Batches were packed meanwhile, in %s. ", value);
+    }
     if (json_is_integer(at(stages, "batches")))
         escape_htmlf(out, "%lld batches of %.1f samples. ",
                      (long long)tree_int(stages, "batches", 0), tree_real(stages, "mean_batch", 0));

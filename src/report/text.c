@@ -280,6 +280,10 @@ static void say_stages(struct page *p, const json_t *r)
         format_value(value, tree_real(stages, key, 0), "ns");
         item(p, "   ", "%s %s (%.1f %%)", names[i], value, 100 * tree_real(stages, key, 0) / sum);
     }
+    if (tree_real(stages, "pack_ahead_ns", 0) > 0) {
+        format_value(value, tree_real(stages, "pack_ahead_ns", 0), "ns");
+        item(p, "   ", "packed meanwhile %s", value);
+    }
     if (json_is_number(at(stages, "lane_busy_fraction")))
         item(p, "   ", "lanes busy %.1f %%", 100 * tree_real(stages, "lane_busy_fraction", 0));
     if (json_is_number(at(stages, "batches")))

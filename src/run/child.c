@@ -495,11 +495,11 @@ static json_t *stages_json(const struct child *c)
     const struct batch_stats *st = &c->stages;
     double wall = (double)c->run_wall_ns * c->lanes;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I}", "wait_ns",
-                     (json_int_t)st->wait_ns, "pack_ns", (json_int_t)st->pack_ns, "engine_ns",
-                     (json_int_t)st->engine_ns, "respond_ns", (json_int_t)st->respond_ns,
-                     "complete_ns", (json_int_t)st->complete_ns, "lane_busy_fraction",
-                     wall > 0 ? (double)st->engine_ns / wall : 0, "batches",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I}", "wait_ns",
+                     (json_int_t)st->wait_ns, "pack_ns", (json_int_t)st->pack_ns, "pack_ahead_ns",
+                     (json_int_t)st->ahead_ns, "engine_ns", (json_int_t)st->engine_ns, "respond_ns",
+                     (json_int_t)st->respond_ns, "complete_ns", (json_int_t)st->complete_ns,
+                     "lane_busy_fraction", wall > 0 ? (double)st->engine_ns / wall : 0, "batches",
                      (json_int_t)st->batches, "mean_batch",
                      st->batches ? (double)st->samples / (double)st->batches : 0, "packed_bytes",
                      (json_int_t)st->packed_bytes, "wall_ns", (json_int_t)c->run_wall_ns);

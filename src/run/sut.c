@@ -175,9 +175,13 @@ int sut_open(struct child *c, struct assay_err *err)
 
     /* One synchronous lane that waits for nothing is served by the issuing thread itself: a thread
      * border could only cost.  A Server with batches needs the queue to make them from, and one
-     * with several issuing threads needs it to bring them together. */
+     * with several issuing threads needs it to bring them together.  Where a device computes, an
+     * Offline batch is packed while the one before it is there; a Server would make its batches
+     * sooner, and smaller. */
+    config.ahead =
+        config.pack && !config.async && !config.gather && !ops.drive && c->r.s.scenario == OFFLINE;
     config.on_issuer =
-        !config.async && !config.wait_ns && c->lanes == 1 &&
+        !config.async && !config.ahead && !config.wait_ns && c->lanes == 1 &&
         (c->r.s.scenario != SERVER || (c->max_batch == 1 && c->r.s.server_issue_threads < 2));
     if (config.on_issuer)
         pin_bind(&c->pin, 0);

@@ -16,7 +16,7 @@
 #define SAMPLES 64
 #define ROW     3 /* floats of a sample; the answer is their sum */
 
-enum way { INSIDE, LATER, AGAIN_OFTEN, FAILING };
+enum way { INSIDE, LATER, AGAIN_OFTEN, FAILING, UNTIL_PACKED };
 
 struct stub {
     enum way way;
@@ -29,7 +29,7 @@ struct stub {
     _Atomic int seen[100000]; /* completions by id */
     _Atomic int wrong, failed, submits, largest, copied;
     float answer[8][SAMPLES];
-    _Atomic int graphs[3], driven;
+    _Atomic int graphs[3], driven, viewed;
     /* LATER: a thread that completes what is queued. */
     pthread_t thread;
     pthread_mutex_t lock;
@@ -92,6 +92,13 @@ static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
         pthread_mutex_unlock(&s->lock);
         return ASSAY_OK;
     }
+    for (int ms = 0; s->way == UNTIL_PACKED && n == 0 && s->viewed <= (int)b->samples; ms++) {
+        if (ms == 5000)
+            atomic_fetch_add(&s->wrong, 1);
+        if (ms >= 5000)
+            break;
+        usleep(1000);
+    }
     compute(s, b, s->answer[b->lane]);
     b->done(b, ASSAY_OK, NULL);
     return ASSAY_OK;
@@ -115,6 +122,7 @@ static int stub_input(void *ctx, uint64_t index, uint32_t input, struct assay_te
     struct stub *s = ctx;
 
     (void)input, (void)err;
+    atomic_fetch_add(&s->viewed, 1);
     *view = (struct assay_tensor){ASSAY_F32,
                                   1,
                                   {ROW},
@@ -361,6 +369,22 @@ static void test_lanes(void **state)
     stub_destroy(s);
 }
 
+/* The first batch stays in the engine until a sample of the second one has been looked at. */
+static void test_ahead(void **state)
+{
+    struct stub *s = stub_create(UNTIL_PACKED);
+    struct batch_config c = {.lanes = 1, .max_batch = 4, .pack = true, .ahead = true};
+
+    (void)state;
+    issue_and_check(s, make(s, &c, false), 64, 64);
+    assert_int_equal(s->copied, 2); /* the memory of two slots */
+    stub_destroy(s);
+    s = stub_create(AGAIN_OFTEN);
+    c.lanes = 3;
+    issue_and_check(s, make(s, &c, false), 20000, 10);
+    stub_destroy(s);
+}
+
 static void test_wait_fills_batches(void **state)
 {
     struct stub *s = stub_create(INSIDE);
@@ -392,14 +416,13 @@ static void test_again(void **state)
     stub_destroy(s);
 }
 
-static void test_failure_stops(void **state)
+static void fail_and_stop(bool ahead)
 {
     struct stub *s = stub_create(FAILING);
-    struct batch_config c = {.lanes = 1, .max_batch = 1};
+    struct batch_config c = {.lanes = 1, .max_batch = 1, .ahead = ahead};
     struct batcher *b = make(s, &c, false);
     struct batch_item items[20] = {{0, 0}};
 
-    (void)state;
     for (size_t i = 0; i < 20; i++)
         items[i] = (struct batch_item){i, i};
     batch_issue(b, items, 20);
@@ -408,6 +431,13 @@ static void test_failure_stops(void **state)
     assert_true(batch_outstanding(b) > 0);
     batch_destroy(b);
     stub_destroy(s);
+}
+
+static void test_failure_stops(void **state)
+{
+    (void)state;
+    fail_and_stop(false);
+    fail_and_stop(true);
 }
 
 static void test_driven(void **state)
@@ -470,19 +500,13 @@ static void test_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inline),
-        cmocka_unit_test(test_packs_what_is_scattered),
-        cmocka_unit_test(test_gather),
-        cmocka_unit_test(test_pack),
-        cmocka_unit_test(test_lanes),
-        cmocka_unit_test(test_async),
-        cmocka_unit_test(test_wait_fills_batches),
-        cmocka_unit_test(test_again),
-        cmocka_unit_test(test_failure_stops),
-        cmocka_unit_test(test_driven),
-        cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_unequal_samples),
-        cmocka_unit_test(test_driven_batches),
+        cmocka_unit_test(test_inline),          cmocka_unit_test(test_packs_what_is_scattered),
+        cmocka_unit_test(test_gather),          cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_lanes),           cmocka_unit_test(test_async),
+        cmocka_unit_test(test_ahead),           cmocka_unit_test(test_wait_fills_batches),
+        cmocka_unit_test(test_again),           cmocka_unit_test(test_failure_stops),
+        cmocka_unit_test(test_driven),          cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_unequal_samples), cmocka_unit_test(test_driven_batches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
