@@ -65,7 +65,8 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* One sample at a time, at least 3 and for `seconds`. */
+/* One sample at a time, at least 3 and for `seconds`; none of them the first of this size after
+ * larger batches, for which an engine may prepare anew. */
 static int measure_singles(struct child *c, double seconds, size_t *at, struct assay_err *err)
 {
     double *took = malloc(SINGLES_MAX * sizeof(*took)), spent = 0;
@@ -73,6 +74,8 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
 
     if (!took)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory to warm up");
+    if (c->max_batch > 1)
+        warmup_samples(c, 1, at);
     while ((spent < seconds && n < SINGLES_MAX) || n < 3) {
         took[n] = warmup_samples(c, 1, at);
         spent += took[n++];
@@ -80,7 +83,7 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
     qsort(took, n, sizeof(*took), by_value);
     c->single_ns_min = took[0] * 1e9;
     c->single_ns_median = took[n / 2] * 1e9;
-    c->single_ns_p99 = took[(size_t)((double)n * 0.99)] * 1e9;
+    c->single_ns_p99 = took[(size_t)((double)(n - 1) * 0.99)] * 1e9;
     free(took);
     return ASSAY_OK;
 }
