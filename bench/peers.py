@@ -166,7 +166,7 @@ class BareOnnx:
             rate = max(rate, got)
             if not best or got > best["rate"]:
                 best = dict(s, rate=got)
-        for batch in self.BATCHES:
+        for batch in self.BATCHES + ((64, 128) if self.device else ()):
             progress(f"the bare loop's best settings: batch {batch}")
             s = dict(best, batch=batch)
             got = self.timed(s, seconds, rate)
