@@ -141,7 +141,7 @@ static bool names_recipe(const struct settings *given)
     if (named || settings_copy(&own, given, NULL))
         return named;
     chosen_recall(&own, &chosen, NULL); /* what explore --apply has set may be a recipe's */
-    named = supply_engine_may(s->engine, s->device);
+    named = supply_engine_may(s->engine, s->device) || supply_load_may(s);
     /* What is wrong with a manifest is the run's to say. */
     if (!named && s->model && !manifest_open(s->model, &m, NULL)) {
         named = json_object_get(m.tree, "recipes") != NULL;
@@ -218,8 +218,9 @@ const struct cli_command cli_cmd_run = {
             "--dry-run prints the plan with sizes, and below it what the run would fail for at "
             "once: device, precision, memory, disk; then the exit code is 3.\n"
             "\n"
-            "What recipes give is got first: a data set or model that is named by one, and the "
-            "library of an engine that has none here, or that is asked for with a version. "
+            "What recipes give is got first: a data set or model that is named by one, the "
+            "library of an engine that has none here, or that is asked for with a version, and the "
+            "LoadGen of an older --round, which a C++ compiler builds. "
             "--dry-run says what that would be.\n"
             "\n"
             "    assay run resnet50\n"

@@ -36,7 +36,7 @@ static json_t *loadgens(void)
 
     for (const struct load_round *r = load_rounds; r->name; r++) {
         if (!item || strcmp(json_string_value(json_object_get(item, "version")), r->loadgen)) {
-            if (load_open(r->name, &bridge, NULL))
+            if (load_open(r, NULL, &bridge, NULL))
                 continue;
             item = json_pack("{s:s, s:[]}", "version", bridge->version, "rounds");
             json_array_append_new(list, item);
@@ -78,5 +78,6 @@ const struct cli_command cli_cmd_version = {
     .summary = "show the version and how it was built",
     .arguments = "",
     .settings = settings,
-    .help = "The version of Assay, the LoadGen versions that it can run, and the compiler.",
+    .help = "The version of Assay, the LoadGen versions that came with it (runs get others by a "
+            "recipe), and the compiler.",
     .run = cmd_version};

@@ -52,7 +52,7 @@ int cli_supply(const struct cli_input *in, const json_t *get);
     {                                                                                              \
         "offline", 0, NULL, NULL, NULL,                                                            \
             "fetch nothing over the network: what recipes would get (model, data set, engine's "   \
-            "library) must be here"                                                                \
+            "library, LoadGen) must be here"                                                       \
     }
 
 /* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */

@@ -541,11 +541,13 @@ int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err)
     p->haves = json_array();
     p->jobs = (int)sysconf(_SC_NPROCESSORS_ONLN);
     p->assay = file_prefix_join("bin/assay");
+    p->share = file_prefix_join("share/assay");
     p->any_haves = haves && file_exists(haves);
     while (ask->requests[n])
         n++;
     p->roots = calloc(n + 1, sizeof(*p->roots));
-    rc = shelf && p->roots && p->assay ? shelf_open(shelf, &p->shelf, err) : no_memory(err);
+    rc = shelf && p->roots && p->assay && p->share ? shelf_open(shelf, &p->shelf, err)
+                                                   : no_memory(err);
     if (!rc)
         rc = catalog_open(ask->cache, &p->catalog, err);
     if (!rc)
@@ -572,6 +574,7 @@ void plan_release(struct plan *p)
     free(p->nodes);
     free(p->roots);
     free(p->assay);
+    free(p->share);
     json_decref(p->sets);
     json_decref(p->haves);
     catalog_close(&p->catalog);

@@ -71,6 +71,7 @@ struct plan {
     json_t *sets, *haves;
     int jobs;       /* ${jobs}: processors */
     char *assay;    /* ${assay}: this program, also where a library asks */
+    char *share;    /* ${share}: what is installed with it */
     bool any_haves; /* some place of the user's is remembered */
 };
 

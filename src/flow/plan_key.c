@@ -73,6 +73,7 @@ json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *
     scope_set(scope, "work", work);
     scope_set(scope, "recipe", n->recipe->folder);
     scope_set(scope, "assay", p->assay);
+    scope_set(scope, "share", p->share);
     scope_set(scope, "jobs", jobs);
     scope_set(scope, "name", n->recipe->name);
     scope_set(scope, "version", n->version);

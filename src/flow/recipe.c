@@ -236,7 +236,7 @@ static int walk_value(struct walk *w, const struct recipe_key *row, const json_t
 static void scope_add_body(json_t *scope, const json_t *body)
 {
     static const char *const always[] = {"out",     "final", "work", "recipe",  "assay", "source",
-                                         "fetched", "jobs",  "name", "version", "env."};
+                                         "fetched", "jobs",  "name", "version", "env.",  "share"};
     const char *key;
     char name[160];
     json_t *v;

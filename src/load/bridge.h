@@ -1,13 +1,16 @@
 /* The bridge to LoadGen: a C table in front of one C++ file.
  *
- * One LoadGen version is one shared object in lib/assay/loadgen/<version>.so, opened by load_open
- * and never closed.  LoadGen is unmodified; everything that it gets wrong (it hangs on a lost
- * response, crashes on exit) is the caller's to prevent: run it in a child process. */
+ * One LoadGen version is one shared object: lib/assay/loadgen/<version>.so of the set-up, or what
+ * the recipe loadgen-bridge builds of this header, settings_values.h, bridge.cc, bridge.map and
+ * assay/types.h (CMakeLists.txt lays them in share/assay/loadgen-bridge; they include nothing else
+ * of ours). It is opened by load_open and never closed.  LoadGen is unmodified; everything that it
+ * gets wrong (it hangs on a lost response, crashes on exit) is the caller's to prevent: run it in a
+ * child process. */
 #ifndef LOAD_BRIDGE_H
 #define LOAD_BRIDGE_H
 
 #include "assay/types.h"
-#include "load/settings.h"
+#include "load/settings_values.h"
 
 #define LOAD_BRIDGE_ABI 1
 
@@ -73,10 +76,14 @@ struct load_bridge {
                           uint64_t capacity);
 };
 
-/* round: "v6.1" …, or NULL for the newest; errors name the rounds that are there. */
-int load_open(const char *round, const struct load_bridge **out, struct assay_err *err);
-/* Where the object of a LoadGen version lies, malloc'ed; NULL: no memory. */
+struct load_round;
+/* The round's LoadGen in `file`; NULL: the set-up's. */
+int load_open(const struct load_round *round, const char *file, const struct load_bridge **out,
+              struct assay_err *err);
+/* Where the set-up puts the object of a LoadGen version, malloc'ed; NULL: no memory. */
 char *load_path(const char *version);
+/* Whether it is there. */
+bool load_is_here(const char *version);
 
 /* The symbol that the object exports. */
 const struct load_bridge *assay_load_bridge(void);

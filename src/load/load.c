@@ -54,25 +54,30 @@ char *load_path(const char *version)
     return path;
 }
 
-int load_open(const char *round, const struct load_bridge **out, struct assay_err *err)
+bool load_is_here(const char *version)
 {
-    const struct load_round *r = round ? load_round_find(round) : &load_rounds[0];
-    char *path;
+    char *path = load_path(version);
+    bool here = path && file_exists(path);
+
+    free(path);
+    return here;
+}
+
+int load_open(const struct load_round *round, const char *file, const struct load_bridge **out,
+              struct assay_err *err)
+{
+    char *path = file ? strdup(file) : load_path(round->loadgen);
     int rc;
 
-    if (!r)
-        return assay_fail(err, ASSAY_EUSAGE, "--round: '%s' is not known (allowed: %s)", round,
-                          load_round_allowed(round));
-    path = load_path(r->loadgen);
     if (!path)
         rc = assay_fail(err, ASSAY_EFAIL, "LoadGen: out of memory");
     else if (!file_exists(path))
         rc = assay_fail(err, ASSAY_EFAIL,
-                        "round %s needs LoadGen %s, which is not here (no %s): `make "
-                        "loadgen-%s` in Assay's source tree gets it",
-                        r->name, r->loadgen, path, r->loadgen);
+                        "round %s needs LoadGen %s, which is not here (no %.200s): `assay get "
+                        "loadgen-bridge,%s` gets it, or `make loadgen-%s` in Assay's source tree",
+                        round->name, round->loadgen, path, round->loadgen, round->loadgen);
     else
-        rc = open_object(path, r->loadgen, out, err);
+        rc = open_object(path, round->loadgen, out, err);
     free(path);
     return rc;
 }

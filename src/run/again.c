@@ -295,18 +295,17 @@ static int engine_now(const json_t *record, const struct resolved *r, json_t *no
 
 static void programs_now(const json_t *record, const struct resolved *r, json_t *now)
 {
-    char *load = r->load ? load_path(r->load->version) : NULL,
-         *child = file_prefix_join("libexec/assay/assay-child");
+    char *child = file_prefix_join("libexec/assay/assay-child");
 
-    if (r->load)
+    if (r->load) {
         put(now, "loadgen", "version", json_string(r->load->version));
-    put_hash(record, now, "loadgen", "sha256", load);
+        put_hash(record, now, "loadgen", "sha256", r->load_file);
+    }
     put(now, "assay", "version", json_string(ASSAY_VERSION));
     put_hash(record, now, "assay", "sha256", child);
     if (r->benchmark)
         put_hash(record, now, "assay", "benchmark_sha256", r->benchmark_file);
     free(child);
-    free(load);
 }
 
 static json_t *copy_parts(const json_t *record)

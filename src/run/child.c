@@ -169,14 +169,11 @@ static json_t *model_json(const char *path)
  * missing in the timed part. */
 static void hash_parts(struct child *c)
 {
-    char *load = load_path(c->r.load->version);
-
     c->digests =
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "model", model_json(c->r.model_path), "library",
                   file_digest(c->probe.library), "plugin", file_digest(c->r.engine_file), "loadgen",
-                  file_digest(load), "program", file_digest("/proc/self/exe"), "benchmark",
-                  file_digest(c->r.benchmark_file));
-    free(load);
+                  file_digest(c->r.load_file), "program", file_digest("/proc/self/exe"),
+                  "benchmark", file_digest(c->r.benchmark_file));
 }
 
 static int write_net(const struct child *c, const char *net, const char *path,

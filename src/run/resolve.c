@@ -11,6 +11,7 @@
 #include "engine/host.h"
 #include "load/conf.h"
 #include "load/profile.h"
+#include "load/rounds.h"
 #include "net/net.h"
 #include "run/preflight.h"
 
@@ -176,21 +177,36 @@ static int check_issue_threads(const struct settings *s, struct assay_err *err)
                       s->mode == MODE_FIND_PEAK ? "leave it out" : "give --target-qps too");
 }
 
+/* The set-up's, else by its recipe. */
+static int find_load(struct resolved *r, struct assay_err *err)
+{
+    const char *name = profile_round(&r->s);
+
+    if (!(r->round = load_round_find(name)))
+        return assay_fail(err, ASSAY_EUSAGE, "--round: '%s' is not known (allowed: %s)", name,
+                          load_round_allowed(name));
+    if (!load_is_here(r->round->loadgen))
+        return supply_load(r->cache, r->round, &r->load_file, &(struct supplied){r->get, r->lock},
+                           &r->load_hold, err);
+    r->load_file = load_path(r->round->loadgen);
+    return r->load_file ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+}
+
+/* Of a LoadGen that is to be got first the round's values are not known: they are in it. */
 static int resolve_load(struct resolved *r, struct assay_err *err)
 {
-    const char *round = r->s.round;
-    int known = 0, rc;
+    size_t before = json_array_size(r->get);
+    int known = 0, rc = find_load(r, err);
 
-    if (!round && !strncmp(r->s.profile, "official:", 9))
-        round = r->s.profile + 9;
-    rc = load_open(round, &r->load, err);
-    if (!rc)
+    if (!rc && (file_exists(r->load_file) || json_array_size(r->get) == before))
+        rc = load_open(r->round, r->load_file, &r->load, err);
+    if (!rc && r->load)
         rc = r->load->official(r->loadgen_model, (int)r->s.scenario, &r->official, &known, err);
     if (!rc && r->s.user_conf)
         rc = conf_read(r->s.user_conf, r->loadgen_model, (int)r->s.scenario, &r->s, err);
     if (!rc && r->s.audit_config && !file_exists(r->s.audit_config))
         rc = assay_fail(err, ASSAY_EUSAGE, "--audit-config: %s is not there", r->s.audit_config);
-    if (!rc)
+    if (!rc && r->load)
         rc = profile_apply(&r->s, &r->official, err);
     return rc ? rc : check_issue_threads(&r->s, err);
 }
@@ -294,11 +310,13 @@ void resolve_release(struct resolved *r)
     supply_let_go(&r->model_hold);
     supply_let_go(&r->dataset_hold);
     supply_let_go(&r->engine_hold);
+    supply_let_go(&r->load_hold);
     settings_release(&r->s);
     manifest_release(&r->manifest);
     json_decref(r->get);
     json_decref(r->lock);
     free(r->runtime);
+    free(r->load_file);
     free(r->model_path);
     free(r->precision);
     free(r->cache);
@@ -396,12 +414,16 @@ json_t *resolve_plan(const struct resolved *r)
                              "dataset", "path", r->s.dataset, "synthetic", r->s.dataset == NULL,
                              "engine", "name", r->engine->name, "plugin", r->engine_file, "device",
                              r->s.device, "recipe", supply_request(r->lock, "engine"), "loadgen",
-                             r->load->version, "profile", r->s.profile, "settings",
+                             r->round->loadgen, "profile", r->s.profile, "settings",
                              settings_to_json(&r->s), "missing", missing(r), "steps", "get");
     json_t *steps = json_object_get(plan, "steps");
     char size[40];
 
     supply_tell(r->get, plan);
+    if (!r->load)
+        json_array_append_new(steps, json_sprintf("take the values of round %s from LoadGen %s: "
+                                                  "they are not among these settings yet",
+                                                  r->round->name, r->round->loadgen));
     if (r->write_net)
         json_array_append_new(steps, json_sprintf("write the net %s with synthetic weights to %s%s",
                                                   r->manifest.net, r->model_path,
@@ -418,7 +440,7 @@ json_t *resolve_plan(const struct resolved *r)
             steps, json_sprintf("search lanes, threads, batch and engine options for at most %g s",
                                 r->s.tune_s));
     json_array_append_new(steps, json_string("warm up every lane and measure its rate, untimed"));
-    json_array_append_new(steps, json_sprintf("run LoadGen %s, %s, %s", r->load->version,
+    json_array_append_new(steps, json_sprintf("run LoadGen %s, %s, %s", r->round->loadgen,
                                               settings_scenario_names[r->s.scenario],
                                               settings_mode_names[r->s.mode]));
     json_array_append_new(steps, json_sprintf("keep the record in %s/runs", r->store));

@@ -18,7 +18,7 @@ struct resolved_look {
 };
 
 struct resolved {
-    struct settings s; /* with the profile's values */
+    struct settings s; /* with the profile's values, where LoadGen is here */
     const struct assay_benchmark *benchmark;
     char benchmark_file[1024];
     const struct assay_engine *engine;
@@ -29,19 +29,21 @@ struct resolved {
     char *model_path;   /* NULL: the engine needs none; of a net: where it is or will be written */
     const char *format; /* of model_path */
     char *precision;
-    const char *net_precision; /* what a net is written in; NULL: it is no net */
-    bool write_net;            /* model_path is not there yet */
-    double model_download;     /* bytes, of a model that its recipe would get; 0: it is here */
-    json_t *get;               /* what recipes would get first: [{"request", "steps"}] */
-    json_t *lock;              /* what they are, as plan_lock gives it */
-    const char *loadgen_model; /* the manifest's, or the benchmark's */
-    const struct load_bridge *load;
-    struct load_official official;
-    struct resolved_look look; /* after resolve_check */
+    const char *net_precision;      /* what a net is written in; NULL: it is no net */
+    bool write_net;                 /* model_path is not there yet */
+    double model_download;          /* bytes, of a model that its recipe would get; 0: it is here */
+    json_t *get;                    /* what recipes would get first: [{"request", "steps"}] */
+    json_t *lock;                   /* what they are, as plan_lock gives it */
+    const char *loadgen_model;      /* the manifest's, or the benchmark's */
+    const struct load_round *round; /* its LoadGen is the run's */
+    char *load_file;                /* which may be got first; NULL: not known where */
+    const struct load_bridge *load; /* NULL: it is to be got first */
+    struct load_official official;  /* all zero then, and s is without the profile's values */
+    struct resolved_look look;      /* after resolve_check */
     char *cache;
     char *store;
-    struct supply_hold model_hold, dataset_hold,
-        engine_hold; /* so that nobody prunes them meanwhile */
+    struct supply_hold model_hold, dataset_hold, engine_hold,
+        load_hold; /* so that nobody prunes them meanwhile */
 };
 
 /* Also checks what can be checked early: the scenario is one of the benchmark's, the engine's

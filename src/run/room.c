@@ -162,7 +162,9 @@ int room_check(const struct resolved *r, struct assay_err *err)
     double model = said > 0 ? said : file * loading_peak(r);
     int rc;
 
-    if (!loaded || loaded > l->samples) /* an accuracy run has as many at a time */
+    /* An accuracy run has as many at a time; where LoadGen is to be got first, the run itself asks
+     * when it is there. */
+    if ((!loaded && r->load) || loaded > l->samples)
         loaded = l->samples;
     samples = (double)loaded * l->loaded_bytes;
     if (strncmp(r->s.device, "cuda", 4) == 0) {

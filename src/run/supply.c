@@ -1,4 +1,4 @@
-/* Models, data sets and engines' libraries by recipes; see supply.h. */
+/* Models, data sets, engines' libraries and LoadGens by recipes; see supply.h. */
 #include "run/supply.h"
 
 #include <stdlib.h>
@@ -9,6 +9,9 @@
 #include "base/tree.h"
 #include "engine/host.h"
 #include "flow/plan.h"
+#include "load/bridge.h"
+#include "load/profile.h"
+#include "load/rounds.h"
 
 static struct plan_ask said_of_all;
 
@@ -259,6 +262,30 @@ int supply_runtime(const char *cache, const char *engine, const char *device, ch
     json_decref(out.lock);
     free(folder);
     return rc;
+}
+
+/* ---- LoadGen ---- */
+
+int supply_load(const char *cache, const struct load_round *round, char **file,
+                const struct supplied *out, struct supply_hold *hold, struct assay_err *err)
+{
+    struct assay_err why = {0};
+    char request[100];
+    int rc;
+
+    snprintf(request, sizeof(request), "loadgen-bridge,%.60s", round->loadgen);
+    rc = look(cache, request, "library", "loadgen", file, out, hold, &why);
+    return rc ? assay_fail(err, rc,
+                           "round %s needs LoadGen %s, which is not here; as a recipe: %.380s",
+                           round->name, round->loadgen, why.text)
+              : ASSAY_OK;
+}
+
+bool supply_load_may(const struct settings *s)
+{
+    const struct load_round *round = load_round_find(profile_round(s));
+
+    return round && !load_is_here(round->loadgen);
 }
 
 const char *supply_request(const json_t *lock, const char *role)

@@ -1,5 +1,5 @@
-/* Models, data sets and engines' libraries that are had by their recipes: where they are, or what
- * getting them would do. */
+/* Models, data sets, engines' libraries and LoadGens that are had by their recipes: where they are,
+ * or what getting them would do. */
 #ifndef RUN_SUPPLY_H
 #define RUN_SUPPLY_H
 
@@ -7,7 +7,9 @@
 
 #include "assay/engine.h"
 #include "flow/shelf.h"
+#include "load/settings.h"
 
+struct load_round;
 struct plan;
 struct plan_ask;
 struct plan_node;
@@ -61,6 +63,12 @@ bool supply_engine_may(const char *engine, const char *device);
  * asks for the recipe's entry, or NULL when it comes from none.  The caller frees both. */
 int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
                    char **request, struct assay_err *err);
+/* The file of the round's LoadGen, where the set-up has none: the output "library" of the recipe
+ * loadgen-bridge, with the version as its option. */
+int supply_load(const char *cache, const struct load_round *round, char **file,
+                const struct supplied *out, struct supply_hold *hold, struct assay_err *err);
+/* Whether supply_load would be asked, of a run with these settings. */
+bool supply_load_may(const struct settings *s);
 /* How the lock's thing of a role was asked for, exactly; NULL: there is none. */
 const char *supply_request(const json_t *lock, const char *role);
 /* Adds such plans to what a whole command would get first, {"get": [requests], "steps": [texts]},

@@ -60,6 +60,13 @@ def main():
         found = set(re.findall(pattern, source_text(file)))
         if not found or found - versions[name]:
             sys.exit("%s: %s of %s have no recipe %s" % (file, sorted(found - versions[name]), sorted(found), name))
+    bridge = next(tree for tree in trees if tree["name"] == "loadgen-bridge")
+    options = bridge["variations"]["loadgen"]["options"]
+    rounds = re.findall(r'\{"v[\d.]+", "([\d.]+)"', source_text("load/rounds.c"))
+    if options != {v: {"needs": [{"tags": ["loadgen"], "version": "==" + v}]} for v in rounds}:
+        sys.exit("loadgen-bridge has %s, load/rounds.c %s" % (options, rounds))
+    if bridge["variations"]["loadgen"]["default"] != rounds[0]:
+        sys.exit("loadgen-bridge: its default is not the newest, %s" % rounds[0])
     print("%d files of packages, %d of them in the lock" % (len(named), len(lock)))
 
 

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "load/detail.h"
 #include "load/profile.h"
+#include "load/rounds.h"
 #include "load/verdict.h"
 
 #define TOTAL       300
@@ -400,7 +401,7 @@ static int open_bridge(void **state)
     struct assay_err err;
 
     (void)state;
-    if (!load_open(NULL, &bridge, &err))
+    if (!load_open(&load_rounds[0], NULL, &bridge, &err))
         return 0;
     print_error("%s\n", err.text);
     return -1;

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "load/detail.h"
 #include "load/profile.h"
+#include "load/rounds.h"
 
 static const struct load_bridge *bridge;
 static atomic_uint_fast64_t issued;
@@ -52,7 +53,7 @@ static void two_threads_once(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    assert_int_equal(load_open(NULL, &bridge, &err), 0);
+    assert_int_equal(load_open(&load_rounds[0], NULL, &bridge, &err), 0);
     settings_init(&s, &err);
     s.scenario = SERVER;
     bridge->official("resnet50", SERVER, &official, NULL, &err);

@@ -166,14 +166,24 @@ static void rounds(void **state)
     assert_string_equal(load_round_find("v6.1")->loadgen, "6.0.17");
     assert_null(load_round_find("v1.0"));
     /* `make loadgen-5.1.2` may have been run. */
-    if (load_open("v5.1", &b, &err)) {
+    if (load_open(load_round_find("v5.1"), NULL, &b, &err)) {
         assert_non_null(strstr(err.text, "round v5.1 needs LoadGen 5.1.2, which is not here"));
+        assert_non_null(strstr(err.text, "`assay get loadgen-bridge,5.1.2`"));
         assert_non_null(strstr(err.text, "`make loadgen-5.1.2`"));
     } else {
         assert_string_equal(b->version, "5.1.2");
     }
-    assert_int_equal(load_open("v9", &b, &err), ASSAY_EUSAGE);
-    assert_non_null(strstr(err.text, "v6.1"));
+    /* A file is taken as it is, and checked. */
+    assert_int_equal(load_open(&load_rounds[1], "/nowhere.so", &b, &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, "no /nowhere.so"));
+    if (load_is_here(load_rounds[0].loadgen)) {
+        char *file = load_path(load_rounds[0].loadgen);
+
+        assert_int_equal(load_open(&load_rounds[1], file, &b, &err), ASSAY_EFAIL);
+        assert_non_null(strstr(err.text, "holds LoadGen 6.0.17, not 6.0.15"));
+        free(file);
+    }
+    assert_non_null(strstr(load_round_allowed("v9"), "v6.1"));
 }
 
 int main(void)
