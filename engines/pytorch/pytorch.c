@@ -47,8 +47,7 @@ static int pytorch_open(const struct assay_engine_config *c, void **self, struct
 
     if (!s)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (strncmp(c->device, "cuda", 4) == 0 && !c->values[TF32].i)
-        setenv(ASSAY_CUDA_TF32, "0", 1);
+    assay_cuda_keep_fp32(c->device, c->values[TF32].i);
     rc = library_load(c->runtime_dir, &lib, err);
     if (!rc)
         rc = library_load_shim(c->runtime_dir, &lib, &s->shim, err);
