@@ -135,7 +135,7 @@ static int pytorch_probe(const char *runtime_dir, struct assay_engine_probe *p,
 }
 
 static const char *const formats[] = {"torchscript", NULL};
-static const char *const precisions[] = {"fp32", "bf16", "fp16", NULL};
+static const char *const precisions[] = {"fp32", "bf16", "fp16", "int8", NULL};
 
 static const struct assay_engine table = {
     .abi_major = ASSAY_ENGINE_ABI_MAJOR,
