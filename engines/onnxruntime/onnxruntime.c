@@ -232,8 +232,7 @@ static int use_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_e
     OrtStatus *st;
     int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
-    if (!c->values[TF32].i) /* its convolutions look at nothing else */
-        setenv(ASSAY_CUDA_TF32, "0", 1);
+    assay_cuda_keep_fp32(c->device, c->values[TF32].i); /* convolutions look at nothing else */
     s->tf32 = assay_cuda_tf32(c->device);
     if (!rc)
         rc = find_cuda(c, &words);

@@ -457,8 +457,13 @@ void read_file(graph &g, const char *path, torch::jit::ExtraFilesMap &extra)
     try {
         g.module = mapped_load(path, g.where.device, extra);
     } catch (const std::exception &e) {
+        static const std::string unknown = "Unknown builtin op: ";
         std::string why = first_line(e);
+        size_t op = why.find(unknown);
 
+        TORCH_CHECK(op == std::string::npos, "it calls ",
+                    why.substr(op + unknown.size(), why.rfind('.') - op - unknown.size()),
+                    ", an operator that this libtorch lacks (those of extensions are not loaded)");
         TORCH_CHECK(why.find("PytorchStreamReader") == std::string::npos &&
                         why.find("Unknown type") == std::string::npos,
                     "cut off, or no TorchScript file: ", why.substr(0, why.find(". This is")));

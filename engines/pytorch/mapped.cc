@@ -8,7 +8,9 @@
 // compressed), the bytes are read into the mapping, whose pages then become the process's own.
 //
 // What is read as ever: records below LARGE, those that lie at no multiple of ALIGN (archives that
-// PyTorch has not written), and whatever cannot be mapped.
+// PyTorch has not written), whatever cannot be mapped, and all of a file with objects of libtorch's
+// own classes (quantised weights): what packs them while the file is loaded asks the allocator for
+// memory that it frees later without knowing whose it is.
 //
 // A mapping is private: what a module writes to its tensors never reaches the file.  It ends with
 // its tensor and outlives the open file.  A file that somebody cuts off while it is mapped ends the
@@ -19,6 +21,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include <fcntl.h>
@@ -188,15 +191,28 @@ class scope
     c10::Allocator *usual;
 };
 
-// Of an archive that cannot be listed nothing is mapped; loading it says what is wrong.
-void find_records(const std::shared_ptr<source> &s)
+bool has_native_objects(caffe2::serialize::PyTorchStreamReader &archive)
+{
+    const auto &[data, bytes] = archive.getRecord("data.pkl");
+    std::string_view pickle(static_cast<const char *>(data.get()), bytes);
+
+    return pickle.find("torch.classes.") != pickle.npos;
+}
+
+// Whether something may be mapped.  Of an archive that cannot be listed nothing is; loading it says
+// what is wrong.
+bool find_records(const std::shared_ptr<source> &s)
 {
     try {
         caffe2::serialize::PyTorchStreamReader archive(s);
 
+        if (has_native_objects(archive))
+            return false;
         for (const std::string &name : archive.getAllRecords())
             s->add({archive.getRecordOffset(name), archive.getRecordSize(name)});
+        return true;
     } catch (const std::exception &) {
+        return false;
     }
 }
 
@@ -207,7 +223,8 @@ torch::jit::Module mapped_load(const char *path, at::Device device,
 {
     auto s = std::make_shared<source>(path);
 
-    find_records(s);
+    if (!find_records(s))
+        return torch::jit::load(s, device, extra);
     scope loads(*s);
     return torch::jit::load(s, device, extra);
 }

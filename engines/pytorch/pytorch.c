@@ -47,8 +47,7 @@ static int pytorch_open(const struct assay_engine_config *c, void **self, struct
 
     if (!s)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (strncmp(c->device, "cuda", 4) == 0 && !c->values[TF32].i)
-        setenv(ASSAY_CUDA_TF32, "0", 1);
+    assay_cuda_keep_fp32(c->device, c->values[TF32].i);
     rc = library_load(c->runtime_dir, &lib, err);
     if (!rc)
         rc = library_load_shim(c->runtime_dir, &lib, &s->shim, err);
@@ -136,7 +135,7 @@ static int pytorch_probe(const char *runtime_dir, struct assay_engine_probe *p,
 }
 
 static const char *const formats[] = {"torchscript", NULL};
-static const char *const precisions[] = {"fp32", "bf16", "fp16", NULL};
+static const char *const precisions[] = {"fp32", "bf16", "fp16", "int8", NULL};
 
 static const struct assay_engine table = {
     .abi_major = ASSAY_ENGINE_ABI_MAJOR,

@@ -85,8 +85,7 @@ void session_environment(const struct assay_engine_config *c)
 {
     if (c->values[ONEDNN].i)
         setenv("TF_ENABLE_ONEDNN_OPTS", c->values[ONEDNN].i == 1 ? "1" : "0", 1);
-    if (strncmp(c->device, "cuda", 4) == 0 && !c->values[TF32].i)
-        setenv(ASSAY_CUDA_TF32, "0", 1);
+    assay_cuda_keep_fp32(c->device, c->values[TF32].i);
 }
 
 /* A pool of one means that a node is not split, and then a lane is its own thread exactly.  From

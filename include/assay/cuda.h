@@ -166,16 +166,6 @@ static inline bool assay_cuda_name(int number, char *out, int cap)
            !name(out, cap, device);
 }
 
-/* Where it is on the bus, which says which of the management library's cards it is. */
-static inline bool assay_cuda_bus_id(int number, char out[32])
-{
-    int (*get)(int *, int), (*bus_id)(char *, int, int), device;
-
-    return assay_cuda_count() > number && assay_cuda_driver_call("cuDeviceGet", &get) &&
-           assay_cuda_driver_call("cuDeviceGetPCIBusId", &bus_id) && !get(&device, number) &&
-           !bus_id(out, 32, device);
-}
-
 /* From Ampere on, the major number 8, CUDA's libraries may compute products of fp32 in TF32, with
  * 10 bits of the mantissa instead of 23, and some engines let them by default.  This variable, "0",
  * says no to all of them, if it is set before they are first used. */
@@ -186,6 +176,18 @@ static inline int assay_cuda_number(const char *device)
 {
     return device[strcspn(device, ":")] ? (int)strtol(device + strcspn(device, ":") + 1, NULL, 10)
                                         : 0;
+}
+
+#ifndef __cplusplus
+int setenv(const char *name, const char *value, int overwrite); /* of POSIX: -std=c11 hides it */
+#endif
+
+/* An engine's open, before its library is loaded: fp32 on CUDA stays fp32 in this process, unless
+ * the user allows TF32. */
+static inline void assay_cuda_keep_fp32(const char *device, bool tf32_allowed)
+{
+    if (strncmp(device, "cuda", 4) == 0 && !tf32_allowed)
+        setenv(ASSAY_CUDA_TF32, "0", 1);
 }
 
 /* Whether fp32 is TF32 on the device, where the engine allows it. */

@@ -17,7 +17,7 @@
 #define NET     "check"
 #define SEED    1
 #define SAMPLES 512 /* they fall into some 70 classes */
-#define FILES   4
+#define FILES   5
 
 /* The net in every form, and samples, in a folder of their own. */
 struct net_files {
@@ -29,6 +29,7 @@ struct net_files {
 static int write_files(struct net_files *f, struct assay_err *err)
 {
     static const struct engine_net_file kinds[FILES] = {{"onnx", "fp32", "net.onnx"},
+                                                        {"onnx", "fp16", "fp16.onnx"},
                                                         {"onnx", "int8", "int8.onnx"},
                                                         {"tensorflow", "fp32", "net.tensorflow"},
                                                         {"torchscript", "fp32", "net.torchscript"}};

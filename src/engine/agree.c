@@ -1,10 +1,14 @@
 /* Do engines agree on the same net and the same samples?
  *
  * Bounds are parts of the range of the scores.  fp32 differs by the order of additions alone.  bf16
- * keeps 8 bits of a number and is held against the other engine's fp32.  int8 is held against the
- * other engine's int8 of the same file: both round to the same levels, but may fuse and round in
- * other places.  A sample counts for the class where its lead is above twice the bound: what lies
- * closer together may turn round within the bound. */
+ * and fp16 keep 8 and 11 bits of a number, the leading one among them, and are held against the
+ * other engine's fp32.  Each rounding is off by 2^-8 and 2^-11 of the number at most, so the bound
+ * of fp16 is an eighth of bf16's, 0.1 / 2^(11-8).  Either is 25 such roundings that all point the
+ * same way, and the net has 10 layers whose weights and results are rounded: PyTorch's bf16 was off
+ * by 0.044, and by 0.0055 in float16, which its Python package computes on a processor too.  int8
+ * is held against the other engine's int8 of the same file: both round to the same levels, but may
+ * fuse and round in other places.  A sample counts for the class where its lead is above twice the
+ * bound: what lies closer together may turn round within the bound. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +18,8 @@
 static const struct level {
     const char *mine, *theirs; /* precisions */
     double bound;
-} levels[] = {{"fp32", "fp32", 1e-3}, {"bf16", "fp32", 0.1}, {"int8", "int8", 0.1}};
+} levels[] = {
+    {"fp32", "fp32", 1e-3}, {"fp16", "fp32", 0.0125}, {"bf16", "fp32", 0.1}, {"int8", "int8", 0.1}};
 
 #define LEVELS (sizeof(levels) / sizeof(levels[0]))
 
@@ -48,19 +53,25 @@ static size_t level_of(const char *precision)
     return i;
 }
 
-/* The net in a format that the engine reads, at this precision; bf16 is a choice of the engine's
- * and made from the file in fp32. */
+static const struct engine_net_file *
+file_in(const struct engine_agree_ask *ask, const struct assay_engine *table, const char *precision)
+{
+    for (size_t i = 0; i < ask->file_count; i++)
+        if (strcmp(ask->files[i].precision, precision) == 0 &&
+            lists(table->formats, ask->files[i].format))
+            return &ask->files[i];
+    return NULL;
+}
+
+/* The net in a format that the engine reads, at this precision.  16 bits may be a choice of the
+ * engine's, made from the file in fp32, and are where there is no other. */
 static const struct engine_net_file *find_file(const struct engine_agree_ask *ask,
                                                const struct assay_engine *table,
                                                const char *precision)
 {
-    const char *file = strcmp(precision, "bf16") == 0 ? "fp32" : precision;
+    const struct engine_net_file *file = file_in(ask, table, precision);
 
-    for (size_t i = 0; i < ask->file_count; i++)
-        if (strcmp(ask->files[i].precision, file) == 0 &&
-            lists(table->formats, ask->files[i].format))
-            return &ask->files[i];
-    return NULL;
+    return file || !strstr(precision, "16") ? file : file_in(ask, table, "fp32");
 }
 
 static bool offers(const struct side *s, const struct engine_agree_ask *ask, const char *precision)

@@ -132,7 +132,7 @@ int engine_conform_here(char **args, int fd, struct assay_err *err);
 
 /* One net in a file: the same net, with the same weights, in every format that there is. */
 struct engine_net_file {
-    const char *format, *precision; /* precision: "fp32" or "int8" */
+    const char *format, *precision; /* precision: "fp32", "fp16" or "int8" */
     const char *path;
 };
 struct engine_agree_ask {

@@ -11,6 +11,7 @@
 #include "run/tune.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PAIRS_AHEAD  0.875
@@ -19,6 +20,8 @@
 #define FINALISTS    3
 #define AGAIN_ROUNDS 4
 #define OPENS        5
+#define PIECES       5 /* of a measuring of Offline; as they come, half as many to twice */
+#define PIECES_MOST  64
 /* Of the time for all. */
 #define AGAIN_SHARE 0.1
 #define COLD_SHARE  0.1
@@ -51,6 +54,42 @@ double tune_server_score(double rate, double batch_p99_ms, double service_ms)
     double over = service_ms > 0 ? fmax(1, batch_p99_ms / service_ms) : 1;
 
     return rate / (over * over * over * over);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* The time is cut into pieces of equally many samples, and the middle piece counts: one that was
+ * disturbed does not move it.  A piece is some rounds of all lanes from beginning to end, so what
+ * lanes that run side by side take from each other is inside of it; the middle of single batches'
+ * times would leave out that some always take longer than others.
+ *
+ * Where a batch on every lane is longer than a piece, that is one; a third is made if it is thought
+ * to end in twice the time, as two that are nearly as long as that take.  Of two the mean counts.
+ */
+double tune_offline_rate(double (*run)(void *ctx, size_t samples), void *ctx, size_t least,
+                         double seconds)
+{
+    double took[PIECES_MOST], spent = 0, shortest = INFINITY, now;
+    size_t each = least, n = 0;
+
+    while (!n ||
+           (n < PIECES_MOST && (spent < seconds || (n < 3 && spent + shortest < 2 * seconds)))) {
+        now = run(ctx, each);
+        spent += now;
+        if (!n && now < seconds / PIECES / 2) {
+            each *= 2;
+            continue;
+        }
+        shortest = fmin(shortest, now);
+        took[n++] = now;
+    }
+    qsort(took, n, sizeof(*took), by_value);
+    return (double)each / ((took[(n - 1) / 2] + took[n / 2]) / 2);
 }
 
 bool tune_same(const struct tune_config *a, const struct tune_config *b)

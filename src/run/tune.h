@@ -97,6 +97,12 @@ struct tune_result {
  * twice that, a sixteenth), but not for nothing: the machine may have had a hiccup. */
 double tune_server_score(double rate, double batch_p99_ms, double service_ms);
 
+/* Samples a second of an Offline configuration, through what disturbs the machine for less than
+ * half of `seconds`.  run: runs so many samples on all lanes, waits for them and tells the seconds
+ * it took; least: a batch on every lane. */
+double tune_offline_rate(double (*run)(void *ctx, size_t samples), void *ctx, size_t least,
+                         double seconds);
+
 bool tune_same(const struct tune_config *a, const struct tune_config *b);
 
 /* ASSAY_OK, also when nothing better was found; ASSAY_ESTOP: interrupted.  *out is filled in any

@@ -112,10 +112,19 @@ static void server_point(struct trial *t, struct point *p)
     p->score = tune_server_score(p->value, p->batch_p99_ms, t->service_ms);
 }
 
+static double run_samples(void *trial, size_t n)
+{
+    struct trial *t = trial;
+
+    return warmup_samples(t->c, n, &t->at);
+}
+
 static void offline_point(struct trial *t, struct point *p)
 {
-    p->value = p->score = warmup_rate(t->c, p->batch, t->seconds, &t->at);
-    p->batch_s = (double)p->batch * t->c->lanes / p->value;
+    size_t each = (size_t)p->batch * t->c->lanes;
+
+    p->value = p->score = tune_offline_rate(run_samples, t, each, t->seconds);
+    p->batch_s = (double)each / p->value;
 }
 
 static uint64_t draw(uint64_t *state)

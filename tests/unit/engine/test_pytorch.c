@@ -261,7 +261,7 @@ static void broken_models_are_named(void **state)
                                      "(self: __torch__.Net, x: Tensor) -> Tensor:\n"
                                      "    return torch.no_such_thing(x)\n",
                                      TINY_FACTS),
-              "no_such_thing");
+              "it calls aten::no_such_thing, an operator that this libtorch lacks");
     must_fail(tiny_torchscript_write(
                   model, "(self: __torch__.Net, x: Tensor) -> int:\n    return 7\n", TINY_FACTS),
               "no tensor");

@@ -319,6 +319,87 @@ static void what_is_fixed_stays(void **state)
         assert_true(out.trials[i].config.lanes <= 1);
 }
 
+/* ---- the rate of Offline ---- */
+
+/* Two lanes that take batches of 4 from one queue, each when it is done with its last. */
+struct lanes {
+    double batch_s, long_s; /* every third batch takes long_s */
+    int batches, rounds, disturbed_from, disturbed;
+    double extra_s; /* that each disturbed round takes longer */
+    double spent;
+};
+
+static double run_lanes(void *ctx, size_t samples)
+{
+    struct lanes *l = ctx;
+    double free_s[2] = {0, 0}, took;
+
+    assert_int_equal(samples % 8, 0);
+    for (size_t b = 0; b < samples / 4; b++)
+        free_s[free_s[1] < free_s[0]] += ++l->batches % 3 ? l->batch_s : l->long_s;
+    took = fmax(free_s[0], free_s[1]);
+    if (l->rounds >= l->disturbed_from && l->rounds < l->disturbed_from + l->disturbed)
+        took += l->extra_s;
+    l->rounds++;
+    l->spent += took;
+    return took;
+}
+
+static double rate_of(struct lanes l, double *spent)
+{
+    double rate = tune_offline_rate(run_lanes, &l, 8, 0.8);
+
+    if (spent)
+        *spent = l.spent;
+    return rate;
+}
+
+/* Whatever piece of it is disturbed, and the two after it too. */
+static void a_disturbed_piece_does_not_count(void **state)
+{
+    double clean = rate_of((struct lanes){.batch_s = 0.01, .long_s = 0.01}, NULL);
+
+    (void)state;
+    assert_true(fabs(clean - 800) < 1);
+    for (int at = 0; at < 9; at++)
+        for (int n = 1; n <= 2; n++) {
+            struct lanes l = {0.01, 0.01, 0, 0, at, n, 0.2, 0};
+
+            assert_true(fabs(rate_of(l, NULL) - 800) < 1);
+        }
+    for (int at = 0; at < 3; at++) { /* two slow rounds fill the time: a third decides */
+        struct lanes l = {0.4, 0.4, 0, 0, at, 1, 0.3, 0};
+
+        assert_true(fabs(rate_of(l, NULL) - 20) < 1e-6);
+    }
+}
+
+/* One in three takes twice as long: the median of batches' times would say 800. */
+static void skewed_batches_count_as_they_are(void **state)
+{
+    struct lanes l = {.batch_s = 0.01, .long_s = 0.02}, all = l;
+    double rate = rate_of(l, NULL), whole = 8 * 1000 / run_lanes(&all, 8000);
+
+    (void)state;
+    assert_true(fabs(whole - 600) < 1);
+    if (fabs(rate / whole - 1) > 0.07) /* at the end of a piece a lane waits for the other */
+        fail_msg("%g where there are %g", rate, whole);
+}
+
+static void slow_batches_end_in_time(void **state)
+{
+    double spent;
+
+    (void)state;
+    for (double batch_s = 1e-6; batch_s < 8; batch_s *= 1.1) {
+        double rate = rate_of((struct lanes){.batch_s = batch_s, .long_s = batch_s}, &spent);
+
+        assert_true(fabs(rate * batch_s / 8 - 1) < 1e-9);
+        assert_true(spent < fmax(2 * 0.8, batch_s + 1e-9));
+        assert_true(spent > 0.8 || batch_s > 0.8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +412,9 @@ int main(void)
         cmocka_unit_test(failures_are_lines),
         cmocka_unit_test(an_interrupt_ends_it),
         cmocka_unit_test(what_is_fixed_stays),
+        cmocka_unit_test(a_disturbed_piece_does_not_count),
+        cmocka_unit_test(skewed_batches_count_as_they_are),
+        cmocka_unit_test(slow_batches_end_in_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
