@@ -398,7 +398,7 @@ static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay
     desc->precision = NULL;
     for (uint32_t g = 0; g < s->files.count; g++)
         assay_graphs_join(desc, s->models[g].max_batch, s->models[g].precision);
-    if (s->tf32 && strcmp(desc->precision, "fp32") == 0)
+    if (s->tf32 && desc->precision && strcmp(desc->precision, "fp32") == 0)
         desc->precision = "tf32";
     desc->device = s->device;
     return ASSAY_OK;

@@ -445,7 +445,7 @@ static int tensorflow_describe(void *self, struct assay_model_desc *desc, struct
     desc->precision = NULL;
     for (uint32_t i = 0; i < s->files.count; i++)
         assay_graphs_join(desc, s->graphs[i].model.max_batch, s->graphs[i].model.precision);
-    if (s->tf32 && strcmp(desc->precision, "fp32") == 0)
+    if (s->tf32 && desc->precision && strcmp(desc->precision, "fp32") == 0)
         desc->precision = "tf32";
     desc->device = s->device;
     return ASSAY_OK;

@@ -164,12 +164,13 @@ json_t *block_targets(const json_t *tree, double least, double value)
 {
     const json_t *v = json_object_get(tree, "reference_accuracy"),
                  *list = json_object_get(tree, "target");
+    double share = 0;
     json_t *all;
 
     if (isnan(least) || !json_is_number(v) || !json_is_array(list))
         return NULL;
     all = json_array();
-    for (double share = next_share(list, 0); share > 0; share = next_share(list, share)) {
+    while ((share = next_share(list, share)) > 0) {
         double target = json_number_value(v) * share / 100.0;
 
         json_array_append_new(all, json_pack("{s:f, s:f, s:b}", "share", share, "target", target,

@@ -249,7 +249,7 @@ int sources_add(const char *cache, const char *from, const char *name, bool dry,
                 struct assay_err *err)
 {
     json_t *row = NULL, *recipes = NULL;
-    struct change c;
+    struct change c = {0};
     char *dir = NULL;
     int rc = source_parse(from, name, &row, err);
 
@@ -360,7 +360,7 @@ static int update_named(struct change *c, const char *name, bool dry, json_t *ro
 int sources_update(const char *cache, const char *name, bool dry, json_t **rows,
                    struct assay_err *err)
 {
-    struct change c;
+    struct change c = {0};
     int rc = begin(&c, cache, err);
 
     *rows = json_array();
@@ -380,8 +380,8 @@ int sources_update(const char *cache, const char *name, bool dry, json_t **rows,
 
 int sources_remove(const char *name, bool dry, struct assay_err *err)
 {
-    struct change c;
-    size_t at;
+    struct change c = {0};
+    size_t at = 0;
     int rc = begin(&c, NULL, err);
 
     if (!rc && !row_named(c.list, "name", name, &at))

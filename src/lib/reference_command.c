@@ -31,10 +31,10 @@ static const char *const retinanet_args[] = {VISION("retinanet-onnxruntime"), "-
                                              NULL};
 /* Without it the reference asks for CUDA, which its library here has not. */
 static const char *const vision_env[] = {"USE_GPU=no", NULL};
-static const char *const resnet50_score[] = {"--mlperf-accuracy-file", LOGS "/" REFERENCE_LOG,
+static const char *const resnet50_score[] = {"--mlperf-accuracy-file", (LOGS "/" REFERENCE_LOG),
                                              "--imagenet-val-file", "{list}", NULL};
 static const char *const retinanet_score[] = {"--mlperf-accuracy-file",
-                                              LOGS "/" REFERENCE_LOG,
+                                              (LOGS "/" REFERENCE_LOG),
                                               "--openimages-dir",
                                               "{dataset}",
                                               "--output-file",
@@ -48,7 +48,7 @@ static const char *const bert_env[] = {"USE_GPU=no",
                                        "ML_MODEL_FILE_WITH_PATH={model}",
                                        "DATASET_FILE={list}",
                                        "VOCAB_FILE={vocab}",
-                                       "LOG_PATH=" LOGS,
+                                       ("LOG_PATH=" LOGS),
                                        "SKIP_VERIFY_ACCURACY=1",
                                        NULL};
 

@@ -75,17 +75,16 @@ static double flips_of(const struct compare_run *a, const struct compare_run *b)
 {
     struct accuracy_log x = {0}, y = {0};
     double flips = NAN;
+    uint64_t i = 0;
 
-    if (read_responses(a, &x) && read_responses(b, &y) && x.n == y.n)
-        flips = 0;
-    for (uint64_t i = 0; !isnan(flips) && i < x.n; i++) {
-        const struct assay_log_entry *p = &x.entries[i], *q = &y.entries[i];
+    if (read_responses(a, &x) && read_responses(b, &y) && x.n == y.n && x.entries && y.entries)
+        for (flips = 0; i < x.n && x.entries[i].index == y.entries[i].index; i++) {
+            const struct assay_log_entry *p = &x.entries[i], *q = &y.entries[i];
 
-        if (p->index != q->index)
-            flips = NAN;
-        else
             flips += p->bytes != q->bytes || memcmp(p->data, q->data, (size_t)p->bytes) != 0;
-    }
+        }
+    if (i < x.n)
+        flips = NAN;
     accuracy_log_release(&x);
     accuracy_log_release(&y);
     return flips;
