@@ -129,7 +129,8 @@ ASSAY_API int assay_matrix_files(const char *const *files, const char *const *ax
 ASSAY_API int assay_explore(const char *const *axes, const char *const *settings,
                             char **exploration, struct assay_err *err);
 /* What that would do (assay.explore-plan/1): "setups", those that are "out", the axes, how many
- * "runs" at most, and what assay_get has to "get" first.  Touches nothing. */
+ * "runs" at most, and what assay_get has to "get" first; of engines that "engines=" names that is
+ * their library, too.  Touches nothing. */
 ASSAY_API int assay_explore_plan(const char *const *axes, const char *const *settings, char **plan,
                                  struct assay_err *err);
 /* Makes a point of an exploration, or the "best" of a whole one, what later runs of the settings'

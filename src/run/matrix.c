@@ -72,6 +72,7 @@ struct known {
     const char *name;
     const struct assay_engine *table; /* NULL: why says what is the matter */
     char *runtime;
+    bool waits; /* the library is got before the runs, and tells only then what it has */
     bool probed;
     struct assay_engine_probe probe;
     struct assay_err why;
@@ -94,6 +95,7 @@ static int know_engine(const struct matrix_ask *ask, const char *name, const cha
                        const struct known *other, struct known *k, struct assay_err *err)
 {
     char path[1024];
+    bool got = ask->get && json_array_size(json_object_get(ask->axes, "engines"));
     int rc;
 
     k->name = name;
@@ -103,8 +105,10 @@ static int know_engine(const struct matrix_ask *ask, const char *name, const cha
         *err = k->why;
         return rc;
     }
-    if (rc || supply_runtime(ask->base->cache, name, device, &k->runtime, NULL, &k->why) ||
-        !probe_known(other, k))
+    if (rc ||
+        supply_runtime(ask->base->cache, name, device, &k->runtime, NULL, got ? &k->waits : NULL,
+                       &k->why) ||
+        (!k->waits && !probe_known(other, k)))
         k->table = NULL;
     return ASSAY_OK;
 }
@@ -247,7 +251,7 @@ static bool hindered(json_t *cell, const struct known *k)
         set_state(cell, CELL_UNKNOWN, k->why.text);
         return true;
     }
-    if (!engine_has_device(&k->probe, device)) {
+    if (!k->waits && !engine_has_device(&k->probe, device)) {
         snprintf(text, sizeof(text), "%.60s has no %.40s here", k->name, device);
         set_state(cell, CELL_UNKNOWN, text);
         return true;
