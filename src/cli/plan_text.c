@@ -207,6 +207,17 @@ void cli_plan_print(const json_t *plan, FILE *out)
     }
 }
 
+void cli_command_print(const char *what, const json_t *command)
+{
+    char *text = command ? plan_command_text(command) : NULL;
+
+    if (text) {
+        cli_disarm(text);
+        printf("\n%s\n  %s\n", what, text);
+    }
+    free(text);
+}
+
 /* Whether one of the requests is of the same name. */
 static bool has_name(const json_t *requests, const char *request)
 {

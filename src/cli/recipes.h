@@ -68,6 +68,8 @@ json_t *cli_plans(const json_t *get);
 /* The commands that tell more of such a plan's "get"; nothing when that is empty. */
 void cli_first_more(const json_t *get, FILE *out);
 
+/* A command that a plan has, below a line that says what it is; nothing for NULL. */
+void cli_command_print(const char *what, const json_t *command);
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
 
