@@ -79,7 +79,7 @@ static int open_bench(struct run_bench *b, const struct settings *s, struct assa
     int rc = manifest_open(s->model, &m, err);
 
     if (!rc)
-        rc = run_bench_open(b, m.benchmark, s, true, err);
+        rc = run_bench_open(b, m.benchmark, "onnx", s, true, err);
     manifest_release(&m);
     return rc;
 }

@@ -51,7 +51,7 @@ static int cmd_score(struct cli_input *in)
                          "`assay score` wants --log FILE (LoadGen's mlperf_log_accuracy.json)");
     rc = accuracy_log_read(cli_value(in, "log"), &log, &err);
     if (!rc)
-        rc = run_bench_open(&b, in->args[0], &in->settings, false, &err);
+        rc = run_bench_open(&b, in->args[0], NULL, &in->settings, false, &err);
     if (!rc)
         rc = b.table->score(b.self, log.entries, log.n, &score, &err);
     rc = rc ? cli_fail(&err) : print_score(in, &b, &score);

@@ -245,7 +245,7 @@ static int score_log(const struct beside *b, const char *path, json_t **accuracy
     int rc = accuracy_log_read(path, &log, err);
 
     if (!rc)
-        rc = run_bench_open(&bench, b->row->benchmark, &b->s, false, err);
+        rc = run_bench_open(&bench, b->row->benchmark, b->r.format, &b->s, false, err);
     if (!rc)
         rc = bench.table->score(bench.self, log.entries, log.n, &score, err);
     if (!rc)

@@ -303,7 +303,9 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
     if (own->cache)
         rc = settings_set(&s, "cache", own->cache, SETTINGS_CLI, "--cache", err);
     if (!rc)
-        rc = run_bench_open(&b, slot->benchmark, &s, false, err);
+        rc = run_bench_open(&b, slot->benchmark,
+                            tree_text(json_object_get(slot->record, "model"), "format", NULL), &s,
+                            false, err);
     if (!rc) {
         rc = b.table->score(b.self, log->entries, log->n, &score, err);
         snprintf(line, 256, "%s", score.line);

@@ -32,9 +32,11 @@ static void let_interrupts_go(const struct sigaction old[2])
     sigaction(SIGTERM, &old[1], NULL);
 }
 
-static int open_manifest(struct run_bench *b, const struct settings *s, struct assay_err *err)
+static int open_manifest(struct run_bench *b, const char *format, const struct settings *s,
+                         struct assay_err *err)
 {
     const char *model = s->model;
+    const json_t *files;
     int rc;
 
     if (!model)
@@ -49,7 +51,13 @@ static int open_manifest(struct run_bench *b, const struct settings *s, struct a
                           b->manifest.benchmark, b->table->name);
     if (s->sizes && (rc = manifest_set_sizes(&b->manifest, s->sizes, err)))
         return rc;
-    manifest_settle(&b->manifest, NULL);
+    files = json_object_get(b->manifest.tree, "files");
+    if (format && files && !json_object_get(files, format))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: says nothing of a model in the format '%s': name its file under "
+                          "`files: {%s: …}`",
+                          b->manifest.file, format, format);
+    manifest_settle(&b->manifest, format);
     if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     return ASSAY_OK;
@@ -102,8 +110,8 @@ static int find_dataset(struct run_bench *b, const struct settings *s, struct as
     return rc;
 }
 
-int run_bench_open(struct run_bench *b, const char *name, const struct settings *s, bool prepare,
-                   struct assay_err *err)
+int run_bench_open(struct run_bench *b, const char *name, const char *format,
+                   const struct settings *s, bool prepare, struct assay_err *err)
 {
     char path[1024];
     int rc;
@@ -114,7 +122,7 @@ int run_bench_open(struct run_bench *b, const char *name, const struct settings 
     if (!rc)
         rc = bench_load(name, &b->table, path, err);
     if (!rc)
-        rc = open_manifest(b, s, err);
+        rc = open_manifest(b, format, s, err);
     if (!rc)
         rc = open_self(b, s, prepare, err);
     if (rc)

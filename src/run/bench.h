@@ -16,10 +16,11 @@ struct run_bench {
     char *manifest_text, *cache, *dataset;
     struct supply_hold hold;
 };
-/* Ctrl-C ends it with ASSAY_ESTOP while it prepares; the handlers are put back.  One at a time in a
- * process. */
-int run_bench_open(struct run_bench *b, const char *name, const struct settings *s, bool prepare,
-                   struct assay_err *err);
+/* format: of the model's files, whose samples and outputs these are; fails where the model has none
+ * of it; NULL: the first.  Ctrl-C ends it with ASSAY_ESTOP while it prepares; the handlers are put
+ * back.  One at a time in a process. */
+int run_bench_open(struct run_bench *b, const char *name, const char *format,
+                   const struct settings *s, bool prepare, struct assay_err *err);
 void run_bench_close(struct run_bench *b);
 
 #endif
