@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "flow/work.h"
 #include "lib/outside.h"
 #include "run/supply.h"
 #include "submit/rounds.h"
@@ -185,15 +186,14 @@ static int run_in(struct official *o, const char *work, const char *log, const c
 static int run(struct official *o, struct assay_err *err)
 {
     char *log = text_format("%s.checker.log", o->tree);
-    char *csv = text_format(CSV, o->tree), *work = NULL;
-    int rc = log && csv ? outside_folder(o->cache, "checker", &work, err)
+    char *csv = text_format(CSV, o->tree);
+    struct work work = {NULL, -1};
+    int rc = log && csv ? work_begin(o->cache, "checker", &work, err)
                         : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    if (!rc) {
-        rc = run_in(o, work, log, csv, err);
-        file_remove_tree(work, NULL);
-    }
-    free(work);
+    if (!rc)
+        rc = run_in(o, work.dir, log, csv, err);
+    work_end(&work, false);
     free(log);
     free(csv);
     return rc;
