@@ -35,17 +35,6 @@ static int check_int8(const struct resolved *r, struct assay_err *err)
     return rc;
 }
 
-/* Whether `assay engines install NAME --device cuda` gets a library. */
-static bool installs_cuda(const struct resolved *r)
-{
-    static const char *const engines[] = {"onnxruntime", "tensorflow", "pytorch"};
-
-    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
-        if (!strcmp(r->engine->name, engines[i]))
-            return true;
-    return false;
-}
-
 static bool has_driver(void)
 {
     void *driver = dlopen(ASSAY_CUDA_DRIVER, RTLD_LAZY | RTLD_LOCAL);
@@ -78,7 +67,7 @@ static int no_device(const struct resolved *r, const struct assay_engine_probe *
         text_addf(&has, "%s%s", i ? ", " : "", probe->devices[i]);
     if (!driver)
         text_add(&has, "; there is no NVIDIA driver (" ASSAY_CUDA_DRIVER " is missing)");
-    else if (cuda && !strstr(has.s, "cuda") && installs_cuda(r))
+    else if (cuda && !strstr(has.s, "cuda") && engine_offers_cuda(r->engine->name))
         text_addf(&has, "; `assay engines install %s --device cuda` gets a library that has it",
                   r->engine->name);
     assay_fail(err, ASSAY_EFAIL, "%s has no %.40s here, but %s", r->engine->name, r->s.device,
