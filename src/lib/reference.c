@@ -3,14 +3,12 @@
  *   our record -> list of samples, user.conf -> reference (process) -> its logs -> record */
 #include "lib/reference.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "data/block.h"
 #include "lib/outside.h"
 #include "lib/reference_inside.h"
 #include "load/detail.h"
@@ -238,26 +236,14 @@ static int check_heard(const struct heard *h, const char *log, struct assay_err 
 static int score_log(const struct beside *b, const char *path, json_t **accuracy,
                      struct assay_err *err)
 {
-    struct assay_score score = {.size = sizeof(score), .reference = NAN, .target = NAN};
     struct accuracy_log log = {0};
     struct run_bench bench = {0};
-    json_t *targets;
     int rc = accuracy_log_read(path, &log, err);
 
     if (!rc)
         rc = run_bench_open(&bench, b->row->benchmark, b->r.format, &b->s, false, err);
     if (!rc)
-        rc = bench.table->score(bench.self, log.entries, log.n, &score, err);
-    if (!rc)
-        *accuracy = json_pack("{s:s, s:f, s:s, s:I, s:I, s:s}", "metric", score.metric, "value",
-                              score.value, "unit", score.unit, "good", (json_int_t)score.good,
-                              "total", (json_int_t)score.total, "line", score.line);
-    if (!rc && !isnan(score.target)) {
-        json_object_set_new(*accuracy, "target", json_real(score.target));
-        json_object_set_new(*accuracy, "passed", json_boolean(score.value >= score.target));
-    }
-    if (!rc && (targets = block_targets(bench.manifest.tree, score.target, score.value)))
-        json_object_set_new(*accuracy, "targets", targets);
+        rc = run_score(bench.table, bench.self, bench.manifest.tree, &log, accuracy, err);
     run_bench_close(&bench);
     accuracy_log_release(&log);
     return rc;

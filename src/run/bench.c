@@ -1,6 +1,7 @@
 /* A benchmark without an engine; see bench.h. */
 #include "run/bench.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/cpus.h"
 #include "base/file.h"
 #include "data/bench_host.h"
+#include "data/block.h"
 
 static volatile int stop;
 
@@ -140,4 +142,32 @@ void run_bench_close(struct run_bench *b)
     free(b->dataset);
     free(b->cache);
     memset(b, 0, sizeof(*b));
+}
+
+/* JSON has no NaN. */
+static json_t *number(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+int run_score(const struct assay_benchmark *table, void *self, const json_t *manifest,
+              const struct accuracy_log *log, json_t **accuracy, struct assay_err *err)
+{
+    struct assay_score s = {.size = sizeof(s), .value = NAN, .reference = NAN, .target = NAN};
+    json_t *targets;
+    int rc = table->score(self, log->entries, log->n, &s, err);
+
+    if (rc)
+        return rc;
+    *accuracy = json_pack(
+        "{s:s, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:s}", "metric", s.metric, "value",
+        number(s.value), "unit", s.unit, "good", (json_int_t)s.good, "total", (json_int_t)s.total,
+        "reference", number(s.reference), "target", number(s.target), "passed",
+        isnan(s.target) ? json_null() : json_boolean(s.value >= s.target), "line", s.line);
+    if (!*accuracy)
+        return assay_fail(err, ASSAY_EFAIL, "%s: its score is no text, or not enough memory",
+                          table->name);
+    if ((targets = block_targets(manifest, s.target, s.value)))
+        json_object_set_new(*accuracy, "targets", targets);
+    return ASSAY_OK;
 }
