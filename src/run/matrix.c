@@ -14,6 +14,7 @@
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "engine/offer.h"
+#include "flow/version.h"
 #include "record/cell.h"
 #include "run/preflight.h"
 #include "run/words.h"
@@ -507,13 +508,38 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     return rc;
 }
 
+/* Whether one of the engines is the cell's: NAME, or NAME@VERSION with its version. */
+static bool names_engine(const json_t *engines, const json_t *cell)
+{
+    const char *engine = tree_text(cell, "engine", ""), *name, *range;
+    size_t i, n = strlen(engine);
+    json_t *v;
+
+    json_array_foreach(engines, i, v)
+    {
+        name = json_string_value(v);
+        range = engine_version_asked(name);
+        if (!range && !strcmp(name, engine))
+            return true;
+        if (range && (size_t)(range - 1 - name) == n && !strncmp(name, engine, n) &&
+            version_in(tree_text(cell, "engine_version", ""), range))
+            return true;
+    }
+    return false;
+}
+
 /* Whether an axis that was chosen leaves a cell out. */
 static bool left_out(const struct matrix_ask *ask, const json_t *cell)
 {
-    static const char *const axes[][2] = {{"benchmarks", "benchmark"}, {"engines", "engine"},
-                                          {"devices", "device"},       {"precisions", "precision"},
-                                          {"scenarios", "scenario"},   {"modes", "mode"}};
-    const json_t *chosen;
+    static const char *const axes[][2] = {{"benchmarks", "benchmark"},
+                                          {"devices", "device"},
+                                          {"precisions", "precision"},
+                                          {"scenarios", "scenario"},
+                                          {"modes", "mode"}};
+    const json_t *chosen = json_object_get(ask->axes, "engines");
+
+    if (json_array_size(chosen) && !names_engine(chosen, cell))
+        return true;
 
     for (size_t i = 0; i < sizeof(axes) / sizeof(axes[0]); i++) {
         chosen = json_object_get(ask->axes, axes[i][0]);
