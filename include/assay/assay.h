@@ -129,7 +129,8 @@ ASSAY_API int assay_matrix_files(const char *const *files, const char *const *ax
 ASSAY_API int assay_explore(const char *const *axes, const char *const *settings,
                             char **exploration, struct assay_err *err);
 /* What that would do (assay.explore-plan/1): "setups", those that are "out", the axes, how many
- * "runs" at most, and what assay_get has to "get" first.  Touches nothing. */
+ * "runs" at most, and what assay_get has to "get" first; of engines that "engines=" names that is
+ * their library, too.  Touches nothing. */
 ASSAY_API int assay_explore_plan(const char *const *axes, const char *const *settings, char **plan,
                                  struct assay_err *err);
 /* Makes a point of an exploration, or the "best" of a whole one, what later runs of the settings'
@@ -187,7 +188,8 @@ ASSAY_API int assay_recipes_remove(const char *name, struct assay_err *err);
  * index are, and programs are asked for their versions).  settings: cache, progress. */
 ASSAY_API int assay_get(const char *const *requests, const char *const *ask,
                         const char *const *settings, bool dry, char **got, struct assay_err *err);
-/* What was fetched and built, last used first (assay.cache/1). */
+/* What was fetched and built, last used first (assay.cache/1), and in "work" what runs of other
+ * programs left: logs that are kept when a reference fails. */
 ASSAY_API int assay_cache(const char *cache, char **entries, struct assay_err *err);
 /* Hashes the files of an entry, named by its recipe or the beginning of its key; NULL: of all
  * (assay.cache-verify/1).  What is "damaged" is no error of the call. */

@@ -115,7 +115,7 @@ static int find_runtime(void *ctx, const char *engine, char **runtime, struct as
 {
     const struct settings *s = ctx;
 
-    return supply_runtime(s->cache, engine, "cpu", runtime, NULL, err);
+    return supply_runtime(s->cache, engine, "cpu", runtime, NULL, NULL, err);
 }
 
 static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
@@ -133,7 +133,7 @@ static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
     const char *model = cli_value(in, "model"), *format = cli_value(in, "format");
     const struct engine_net_file *own = model ? NULL : own_model(in->args[0], f, err);
     char *runtime = NULL;
-    int rc = supply_runtime(s->cache, in->args[0], s->device, &runtime, NULL, err);
+    int rc = supply_runtime(s->cache, in->args[0], s->device, &runtime, NULL, NULL, err);
 
     ask.runtime = runtime;
     if (!rc)

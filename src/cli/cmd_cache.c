@@ -10,6 +10,7 @@
 #include "base/tree.h"
 #include "flow/get.h"
 #include "flow/shelf.h"
+#include "flow/work.h"
 
 /* ---- words ---- */
 
@@ -79,10 +80,14 @@ static void write_size(int64_t bytes, char out[32])
 
 /* ---- opening ---- */
 
+static char *cache_of(const struct settings *s)
+{
+    return s->cache ? file_absolute(s->cache) : file_cache_dir();
+}
+
 char *cli_shelf(const struct settings *s)
 {
-    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    char *dir = cache ? file_join(cache, "shelf") : NULL;
+    char *cache = cache_of(s), *dir = cache ? file_join(cache, "shelf") : NULL;
 
     free(cache);
     return dir;
@@ -135,6 +140,26 @@ static void print_list(const json_t *list)
     cli_table_print(&t, stdout);
 }
 
+/* What runs of other programs left. */
+static void print_left(const json_t *left)
+{
+    static const char *const heading[] = {"LEFT BY A RUN", "SIZE", "FILES", "USED", NULL};
+    char size[32], files[32], used[11];
+    struct cli_table t;
+    const json_t *row;
+    size_t i;
+
+    cli_table_init(&t, heading);
+    json_array_foreach(left, i, row)
+    {
+        write_size(tree_int(row, "bytes", 0), size);
+        snprintf(files, sizeof(files), "%lld", (long long)tree_int(row, "files", 0));
+        snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
+        cli_table_row(&t, (const char *[]){tree_text(row, "folder", ""), size, files, used});
+    }
+    cli_table_print(&t, stdout);
+}
+
 static int64_t total_of(const json_t *list)
 {
     const json_t *row;
@@ -150,12 +175,15 @@ static int list(struct cli_input *in)
     struct assay_err err;
     struct shelf s;
     const json_t *all;
-    json_t *tree;
-    char size[32];
+    json_t *tree, *left;
+    char size[32], *cache;
 
     if (open_shelf(in, &s, &err))
         return cli_fail(&err);
     tree = shelf_json(&s);
+    cache = cache_of(&in->settings);
+    json_object_set_new(tree, "work", left = work_left(cache ? cache : ""));
+    free(cache);
     if (cli_wants_json(in))
         return cli_json(tree, "cache");
     all = json_object_get(tree, "entries");
@@ -166,6 +194,8 @@ static int list(struct cli_input *in)
     } else {
         fprintf(stderr, "There is nothing in %s yet.\n", s.dir);
     }
+    if (json_array_size(left))
+        print_left(left);
     json_decref(tree);
     return EXIT_OK;
 }
@@ -353,8 +383,9 @@ static void print_removed(const json_t *removed, bool dry)
 
         snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
         write_size(tree_int(row, "bytes", 0), size);
-        cli_table_row(&t, (const char *[]){key, tree_text(row, "recipe", ""), size,
-                                           tree_text(row, "why", "")});
+        cli_table_row(&t,
+                      (const char *[]){key, tree_text(row, "recipe", tree_text(row, "name", "")),
+                                       size, tree_text(row, "why", "")});
     }
     if (i)
         cli_table_print(&t, stdout);
@@ -370,6 +401,7 @@ static int prune(struct cli_input *in)
     const char *age = cli_value(in, "older-than"), *keep = cli_value(in, "keep");
     bool dry = in->settings.dry_run;
     double seconds = -1, bytes = -1;
+    char *cache;
     json_t *removed = NULL;
     struct assay_err err;
     struct shelf s;
@@ -386,6 +418,10 @@ static int prune(struct cli_input *in)
     rc = open_shelf(in, &s, &err);
     if (!rc)
         rc = shelf_prune(&s, seconds, keep ? (int64_t)bytes : -1, dry, &removed, &err);
+    if (!rc && age && (cache = cache_of(&in->settings))) {
+        rc = work_prune(cache, seconds, dry, removed, &err);
+        free(cache);
+    }
     if (!rc && cli_wants_json(in))
         return cli_json(json_pack("{s:b, s:I, s:o}", "dry", (int)dry, "bytes",
                                   (json_int_t)total_of(removed), "removed", removed),
@@ -451,7 +487,8 @@ static const struct cli_verb verbs[] = {
     {NULL, NULL, NULL, NULL}};
 
 static const struct cli_option options[] = {
-    {"older-than", 0, "AGE", NULL, NULL, "prune: what was not used for so long: 12h, 30d, 8w"},
+    {"older-than", 0, "AGE", NULL, NULL,
+     "prune: what was not used for so long, also what failed runs left: 12h, 30d, 8w"},
     {"keep", 0, "SIZE", NULL, NULL, "prune: the longest unused, until so much is left: 500M, 20G"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
@@ -467,7 +504,8 @@ const struct cli_command cli_cmd_cache = {
     .help = "What recipes fetch, build and convert is kept in the cache folder, each entry under "
             "the SHA-256 of all that went into it. An ENTRY is the beginning of its key (4 digits "
             "or more), or its recipe's name. Entries that are pinned or in use are never pruned; "
-            "what was removed is made again when something needs it.\n\n"
+            "what was removed is made again when something needs it. Working folders of runs that "
+            "failed or were killed (logs of `assay reference`) are listed, and pruned by age.\n\n"
             "    assay cache\n"
             "    assay cache prune --older-than 30d --keep 20G --dry-run\n"
             "    assay cache verify\n\n"

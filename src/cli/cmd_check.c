@@ -1,12 +1,34 @@
 /* assay check: judges a submission tree, ours or made by other tools. */
-#include "cli/cli.h"
 #include "cli/official.h"
+#include "cli/recipes.h"
 
 #include <string.h>
 
 #include "base/tree.h"
 #include "cli/submission.h"
+#include "lib/official.h"
 #include "submit/check.h"
+
+/* Of --dry-run: what the official checker's part would get and run; code: of our own judgement. */
+static int plan_official(struct cli_input *in, json_t *report, int code)
+{
+    json_t *plan = NULL;
+    struct assay_err err;
+    int rc = lib_official_plan(in->args[0], tree_text(report, "round", ""), &in->settings,
+                               cli_value(in, "offline") != NULL, &plan, &err);
+
+    if (rc)
+        return cli_fail(&err);
+    json_object_set_new(report, "official", plan);
+    if (code == EXIT_OK && json_array_size(json_object_get(plan, "problems")))
+        code = EXIT_COULD_NOT;
+    if (cli_wants_json(in))
+        return code;
+    cli_command_print("Then the official checker would be run", json_object_get(plan, "command"));
+    puts("\nWhat recipes give for it");
+    rc = cli_get(in, json_object_get(plan, "get"), CLI_GET_SHOW);
+    return rc ? rc : code;
+}
 
 static int cmd_check(struct cli_input *in)
 {
@@ -26,7 +48,9 @@ static int cmd_check(struct cli_input *in)
     if (!cli_wants_json(in))
         cli_print_check(report, stdout);
     fflush(stdout);
-    if (official) {
+    if (official && in->settings.dry_run) {
+        code = plan_official(in, report, code);
+    } else if (official) {
         code = cli_official(in->args[0], tree_text(report, "round", ""), &in->settings,
                             cli_value(in, "offline") != NULL, true, code, &theirs);
         if (!cli_wants_json(in))
@@ -54,7 +78,7 @@ static const struct cli_option options[] = {
     {"offline", 0, NULL, NULL, NULL, "fetch nothing: the official checker must be here already"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"cache", "progress", "json", NULL};
+static const char *const settings[] = {"cache", "progress", "json", "dry-run", NULL};
 
 const struct cli_command cli_cmd_check = {
     .name = "check",
@@ -70,10 +94,12 @@ const struct cli_command cli_cmd_check = {
         "and at what it passes over: LoadGen's own verdict and errors, the true duration, the "
         "mode, "
         "the LoadGen release, the settings and figures of the compliance tests, hashes. Findings "
-        "that only `assay check` makes are marked. Changes nothing. Exit code 4 when there are "
-        "findings.\n"
+        "that only `assay check` makes are marked. Changes nothing. With --dry-run the official "
+        "checker of --official is not got and not run: its command and the recipes' plan are "
+        "shown. Exit code 4 when there are findings.\n"
         "\n"
         "    assay check submission\n"
+        "    assay check submission --official --dry-run\n"
         "    assay check submission --official\n"
         "    assay check inference_results --round v6.0 --json",
     .run = cmd_check};

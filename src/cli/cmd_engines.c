@@ -62,7 +62,7 @@ static void add_probe(json_t *json, const char *name, const struct settings *s)
     char *runtime = NULL, *request = NULL;
     json_t *devices = json_array();
 
-    if (supply_runtime(s->cache, name, s->device, &runtime, &request, &err) ||
+    if (supply_runtime(s->cache, name, s->device, &runtime, &request, NULL, &err) ||
         engine_probe(name, runtime, &probe, &err)) {
         json_object_set_new(json, "usable", json_false());
         json_object_set_new(json, "note", json_string(err.text));

@@ -253,7 +253,8 @@ static int explore(struct cli_input *in)
 
 static const struct cli_option options[] = {
     {"models", 0, "A,B", NULL, NULL, "models of the benchmark; default: --model, or its own"},
-    {"engines", 0, "A,B", NULL, NULL, "default: all that read the model"},
+    {"engines", 0, "A,B", NULL, NULL,
+     "NAME or NAME@VERSION; default: all that read the model and whose library is here"},
     {"devices", 0, "A,B", NULL, NULL, "default: cpu"},
     {"precisions", 0, "A,B", NULL, NULL, "default: the model's own, and what engines make of fp32"},
     {"lanes", 'l', "1,2", NULL, NULL, "default: powers of two up to the processors"},
@@ -300,8 +301,10 @@ const struct cli_command cli_cmd_explore = {
         "of the best. Marked with * is the front: no other is better in rate, latency, accuracy, "
         "memory and, where every run could read it, energy at once. Every run is a record, and "
         "none is made twice, so an exploration "
-        "that was stopped goes on with the same command. What recipes get (model, data set) is got "
-        "first. With --dry-run it lists the setups, the grid and what would be got, and runs "
+        "that was stopped goes on with the same command. What recipes get (model, data set, and "
+        "the "
+        "library of an engine that --engines names, where there is none here) is got first. With "
+        "--dry-run it lists the setups, the grid and what would be got, and runs "
         "nothing.\n"
         "\n"
         "    assay explore resnet50\n"

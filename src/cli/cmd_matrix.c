@@ -298,6 +298,20 @@ static int make_cells(const struct matrix_ask *ask, enum what what, json_t **cel
     return rc ? cli_fail(&err) : EXIT_OK;
 }
 
+/* Gets what recipes give before the first run, and plans anew: of an engine whose library came now
+ * nothing was known. */
+static int get_first(struct cli_input *in, struct matrix_ask *ask, json_t **cells)
+{
+    const json_t *get = json_object_get(ask->first, "get");
+    int rc = cli_supply(in, get);
+
+    if (rc || !json_array_size(get))
+        return rc;
+    json_decref(*cells);
+    *cells = NULL;
+    return make_cells(ask, RUN, cells);
+}
+
 static int matrix(struct cli_input *in, enum what what)
 {
     json_t *axes = json_object(), *own = NULL, *cells = NULL;
@@ -305,11 +319,12 @@ static int matrix(struct cli_input *in, enum what what)
     int rc = read_ask(in, axes, &own, &ask), printed = EXIT_OK;
 
     ask.first = json_pack("{s:[], s:[]}", "get", "steps");
+    ask.get = what == RUN;
     if (!rc)
         rc = make_cells(&ask, what, &cells);
     if (!rc && in->settings.dry_run) {
         rc = dry(in, &ask, cells);
-    } else if (!rc && (what != RUN || !(rc = cli_supply(in, json_object_get(ask.first, "get"))))) {
+    } else if (!rc && (what != RUN || !(rc = get_first(in, &ask, &cells)))) {
         rc = what == RUN ? fill(&ask, cells) : EXIT_OK;
         printed = print(in, cells, NULL); /* also what was there when it was interrupted */
         if (!rc)
@@ -397,7 +412,8 @@ static const struct cli_verb verbs[] = {
 
 static const struct cli_option options[] = {
     {"benchmarks", 0, "A,B", NULL, NULL, "only these benchmarks; default: all"},
-    {"engines", 0, "A,B", NULL, NULL, "only these engines; default: all that execute models"},
+    {"engines", 0, "A,B", NULL, NULL,
+     "only these engines, NAME or NAME@VERSION; default: all that execute models"},
     {"devices", 0, "A,B", NULL, NULL, "these devices; default: cpu,cuda:0"},
     {"precisions", 0, "A,B", NULL, NULL, "these precisions; default: the model's, fp32 as a rule"},
     {"scenarios", 0, "A,B", NULL, NULL, "only these; default: the benchmark's official ones"},
@@ -429,7 +445,9 @@ const struct cli_command cli_cmd_matrix = {
         "and prints the table of what works, with reasons and the ids of the records. A cell "
         "that has a record with this version of the engine is not run again, so an interrupted "
         "matrix goes on where it was. A cell that would take longer than --time-limit-s (900) "
-        "is not begun, and says how long it would take.\n"
+        "is not begun, and says how long it would take. What recipes give is got first: model, "
+        "data set, and of the engines that --engines names the library, where there is none here; "
+        "of no other engine anything is fetched. --dry-run says what that would be.\n"
         "\n"
         "With FILEs from `assay export`, or folders of them, it prints the table of the records in "
         "those and runs nothing; a setup then has the machine's architecture and operating system, "
@@ -437,6 +455,7 @@ const struct cli_command cli_cmd_matrix = {
         "\n"
         "    assay matrix --dry-run\n"
         "    assay matrix --benchmarks resnet50,bert --engines onnxruntime,pytorch --devices cpu\n"
+        "    assay matrix --engines onnxruntime@1.31.1,onnxruntime@1.32.0 --dry-run\n"
         "    assay matrix --again failed\n"
         "    assay matrix show --html >matrix.html\n"
         "    assay matrix results/ --html >community.html\n"

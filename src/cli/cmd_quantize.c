@@ -59,7 +59,7 @@ static int quantize_file(struct cli_input *in, struct run_bench *b, uint64_t sam
     if (!rc)
         rc = quantize_open(data, len, in->args[0], &q, err);
     if (!rc)
-        rc = supply_runtime(b->cache, o.engine, "cpu", &runtime, NULL, err);
+        rc = supply_runtime(b->cache, o.engine, "cpu", &runtime, NULL, NULL, err);
     o.runtime = runtime;
     if (!rc)
         rc = observe_ranges(&o, q, err);
@@ -79,7 +79,7 @@ static int open_bench(struct run_bench *b, const struct settings *s, struct assa
     int rc = manifest_open(s->model, &m, err);
 
     if (!rc)
-        rc = run_bench_open(b, m.benchmark, s, true, err);
+        rc = run_bench_open(b, m.benchmark, "onnx", s, true, err);
     manifest_release(&m);
     return rc;
 }

@@ -3,11 +3,8 @@
 #include "cli/recipes.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/tree.h"
-#include "flow/plan.h"
 #include "lib/compare.h"
 #include "lib/reference.h"
 #include "report/compare.h"
@@ -15,17 +12,6 @@
 #include "run/run.h"
 
 #define LIMIT_S 14400
-
-static void print_command(const char *what, const json_t *command)
-{
-    char *text = command ? plan_command_text(command) : NULL;
-
-    if (text) {
-        cli_disarm(text);
-        printf("\n%s\n  %s\n", what, text);
-    }
-    free(text);
-}
 
 /* Both runs, and what is got first. */
 static int show_plan(struct cli_input *in, json_t *plan)
@@ -36,8 +22,8 @@ static int show_plan(struct cli_input *in, json_t *plan)
     if (cli_wants_json(in))
         return cli_json(plan, "reference-plan");
     cli_run_print(json_object_get(plan, "run"));
-    print_command("Then the official reference", json_object_get(reference, "command"));
-    print_command("Its accuracy by the official script", json_object_get(reference, "score"));
+    cli_command_print("Then the official reference", json_object_get(reference, "command"));
+    cli_command_print("Its accuracy by the official script", json_object_get(reference, "score"));
     puts("\nWhat recipes give for both");
     rc = cli_get(in, json_object_get(plan, "get"), CLI_GET_SHOW);
     json_decref(plan);

@@ -88,7 +88,7 @@ static int cmd_samples(struct cli_input *in)
         return cli_usage(in->command, "`assay samples` wants --index N and --output FILE");
     if ((rc = cli_value_int(in, "index", 0, INT64_MAX, &index)))
         return rc;
-    if (run_bench_open(&b, in->args[0], &in->settings, true, &err))
+    if (run_bench_open(&b, in->args[0], NULL, &in->settings, true, &err))
         return cli_fail(&err);
     rc = write_sample(in, &b, index, output);
     run_bench_close(&b);

@@ -3,46 +3,34 @@
 
 #include <math.h>
 
-#include "data/block.h"
-#include "load/detail.h"
+#include "base/tree.h"
 #include "run/bench.h"
 
-static void set_known(json_t *json, const char *key, double value)
+static int print_score(const struct cli_input *in, const struct run_bench *b, json_t *accuracy)
 {
-    json_object_set_new(json, key, isnan(value) ? json_null() : json_real(value));
-}
+    bool below = json_is_false(json_object_get(accuracy, "passed"));
+    const char *unit = tree_text(accuracy, "unit", "");
 
-static int print_score(const struct cli_input *in, const struct run_bench *b,
-                       const struct assay_score *score)
-{
-    bool below = !isnan(score->target) && score->value < score->target;
-    json_t *json, *targets;
-
-    if (cli_wants_json(in)) {
-        json = json_pack("{s:s, s:s, s:f, s:s, s:I, s:I, s:s, s:s, s:b}", "benchmark",
-                         b->table->name, "metric", score->metric, "value", score->value, "unit",
-                         score->unit, "good", (json_int_t)score->good, "total",
-                         (json_int_t)score->total, "line", score->line, "dataset",
-                         b->desc.dataset_name, "synthetic", (int)b->desc.synthetic);
-        set_known(json, "reference", score->reference);
-        set_known(json, "target", score->target);
-        if ((targets = block_targets(b->manifest.tree, score->target, score->value)))
-            json_object_set_new(json, "targets", targets);
-        cli_json(json, "score");
-    } else {
-        puts(score->line);
-    }
     if (below)
-        cli_warn("%s %.6g %s is below the target %.6g %s", score->metric, score->value, score->unit,
-                 score->target, score->unit);
+        cli_warn("%s %.6g %s is below the target %.6g %s", tree_text(accuracy, "metric", ""),
+                 tree_real(accuracy, "value", NAN), unit, tree_real(accuracy, "target", NAN), unit);
+    if (cli_wants_json(in)) {
+        json_object_set_new(accuracy, "benchmark", json_string(b->table->name));
+        json_object_set_new(accuracy, "dataset", json_string(b->desc.dataset_name));
+        json_object_set_new(accuracy, "synthetic", json_boolean(b->desc.synthetic));
+        cli_json(accuracy, "score");
+    } else {
+        puts(tree_text(accuracy, "line", ""));
+        json_decref(accuracy);
+    }
     return below ? EXIT_ACCURACY : EXIT_OK;
 }
 
 static int cmd_score(struct cli_input *in)
 {
-    struct assay_score score = {.size = sizeof(score), .reference = NAN, .target = NAN};
     struct accuracy_log log = {0};
     struct run_bench b = {0};
+    json_t *accuracy = NULL;
     struct assay_err err;
     int rc;
 
@@ -51,10 +39,10 @@ static int cmd_score(struct cli_input *in)
                          "`assay score` wants --log FILE (LoadGen's mlperf_log_accuracy.json)");
     rc = accuracy_log_read(cli_value(in, "log"), &log, &err);
     if (!rc)
-        rc = run_bench_open(&b, in->args[0], &in->settings, false, &err);
+        rc = run_bench_open(&b, in->args[0], NULL, &in->settings, false, &err);
     if (!rc)
-        rc = b.table->score(b.self, log.entries, log.n, &score, &err);
-    rc = rc ? cli_fail(&err) : print_score(in, &b, &score);
+        rc = run_score(b.table, b.self, b.manifest.tree, &log, &accuracy, &err);
+    rc = rc ? cli_fail(&err) : print_score(in, &b, accuracy);
     run_bench_close(&b);
     accuracy_log_release(&log);
     return rc;

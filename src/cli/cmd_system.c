@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "engine/host.h"
+#include "flow/tool.h"
 #include "record/system.h"
 #include "submit/system.h"
 
@@ -52,6 +54,22 @@ static int print_facts(const json_t *facts)
     return EXIT_OK;
 }
 
+/* Takes the value; NULL: it is not known.  What the user declared stands beside it, or for it. */
+static void add_fact(json_t *facts, const char *name, json_t *value, const char *source)
+{
+    json_t *declared = json_object_get(facts, name), *fact;
+
+    if (!value && declared)
+        return;
+    fact = json_pack("{s:o, s:s, s:s}", "value", value ? value : json_null(), "from",
+                     value ? "detected" : "unknown", "source", source ? source : "");
+    if (declared) {
+        json_object_set(fact, "declared", json_object_get(declared, "value"));
+        json_object_set(fact, "declared_source", json_object_get(declared, "source"));
+    }
+    json_object_set_new(facts, name, fact);
+}
+
 /* The engines that are installed; what each needs and has is `assay engines`. */
 static void add_engines(json_t *facts)
 {
@@ -59,12 +77,88 @@ static void add_engines(json_t *facts)
     json_t *names = engine_list();
 
     cli_join(names, list, sizeof(list));
-    json_object_set_new(facts, "engines",
-                        json_pack("{s:o, s:s, s:s}", "value",
-                                  list[0] ? json_string(list) : json_null(), "from",
-                                  list[0] ? "detected" : "unknown", "source", dir ? dir : ""));
+    add_fact(facts, "engines", *list ? json_string(list) : NULL, dir);
     json_decref(names);
     free(dir);
+}
+
+/* ---- compilers and build tools ----
+ *
+ * What PATH has says itself what it is: the first line with a version in it is the fact.  Nothing
+ * hangs on these programs: one that hangs is ended, and one that says anything else is unknown. */
+
+#define TOOL_LIMIT_S 2
+#define TOOL_SAID    (1 << 14)
+#define TOOL_LINE    120
+
+static void keep(void *ctx, const char *text, size_t len)
+{
+    text_addn(ctx, text, len);
+}
+
+/* Printable, and somewhere in it digit, point, digit. */
+static bool tells_version(const char *line, size_t n)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (line[i] < ' ' || line[i] > '~')
+            return false;
+        if (i && i + 1 < n && line[i] == '.')
+            found = found || (line[i - 1] >= '0' && line[i - 1] <= '9' && line[i + 1] >= '0' &&
+                              line[i + 1] <= '9');
+    }
+    return found && n <= TOOL_LINE;
+}
+
+static json_t *version_line(const char *text)
+{
+    size_t n;
+
+    for (; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        if (tells_version(text, n))
+            return json_stringn(text, n);
+    }
+    return NULL;
+}
+
+/* *source: the command, and when it told no version, why; for free(). */
+static json_t *ask_tool(const char *file, char **source)
+{
+    char *path = text_format("PATH=%s", getenv("PATH"));
+    char *argv[] = {(char *)(uintptr_t)file, (char *)"--version", NULL};
+    char *env[] = {(char *)"LC_ALL=C.UTF-8", path, NULL};
+    struct assay_err err = {.text = "it tells no version"};
+    struct text said;
+    json_t *value = NULL;
+    struct tool t = {
+        .argv = argv, .env = env, .dir = "/", .said = keep, .ctx = &said, .limit_s = TOOL_LIMIT_S};
+
+    text_init(&said, TOOL_SAID);
+    if (!tool_run(&t, &err))
+        value = version_line(said.s);
+    *source =
+        value ? text_format("%s --version", file) : text_format("%s --version: %s", file, err.text);
+    text_release(&said);
+    free(path);
+    return value;
+}
+
+static void add_tools(json_t *facts)
+{
+    static const char *const names[] = {"cc", "c++", "gcc", "g++", "clang", "nvcc", "cmake"};
+    const char *root = getenv("ASSAY_SYSROOT");
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        /* programs of this machine are none of another tree's */
+        char *file = root && *root ? NULL : tool_find(names[i], getenv("PATH")), *source = NULL;
+        json_t *value = file ? ask_tool(file, &source) : NULL;
+
+        add_fact(facts, names[i], value, file ? source : "PATH");
+        free(source);
+        free(file);
+    }
 }
 
 /* What a submission wants and nobody has said, on stderr: stdout is the description alone. */
@@ -110,6 +204,8 @@ static int cmd_system(struct cli_input *in)
     if (system_facts(cli_value(in, "system"), &facts, &err))
         return cli_fail(&err);
     add_engines(facts);
+    if (!cli_value(in, "mlperf"))
+        add_tools(facts);
     if (cli_value(in, "mlperf"))
         code = print_mlperf(facts);
     else if (cli_wants_json(in))
@@ -135,12 +231,15 @@ const struct cli_command cli_cmd_system = {
     .arguments = "",
     .options = options,
     .settings = settings,
-    .help = "Facts about this machine as they go into a record: detected, declared by you, or "
-            "unknown. Nothing is made up. With --mlperf they are written as the description that a "
-            "submission needs; fields that nobody can detect (cooling, status, memory "
-            "configuration) are declared under their own names, and those still to be declared are "
-            "listed.\n"
-            "\n"
-            "    assay system\n"
-            "    assay system --mlperf --system rack7.yaml >systems/rack7.json",
+    .help =
+        "Facts about this machine as they go into a record: detected, declared by you, or "
+        "unknown. Nothing is made up. The compilers and build tools that PATH has (cc, c++, gcc, "
+        "g++, clang, nvcc, cmake) are asked for their version; they are in no record, since no "
+        "run needs them. With --mlperf they are written as the description that a "
+        "submission needs; fields that nobody can detect (cooling, status, memory "
+        "configuration) are declared under their own names, and those still to be declared are "
+        "listed.\n"
+        "\n"
+        "    assay system\n"
+        "    assay system --mlperf --system rack7.yaml >systems/rack7.json",
     .run = cmd_system};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 
 #define FOLDER "share/assay/engines"
@@ -38,6 +39,17 @@ json_t *engine_offer(const char *name)
     }
     json_decref(all);
     return found;
+}
+
+bool engine_offers_cuda(const char *name)
+{
+    char *below = text_format(FOLDER "/%s.cuda", name);
+    char *file = below ? file_prefix_join(below) : NULL;
+    bool offers = file && file_exists(file);
+
+    free(below);
+    free(file);
+    return offers;
 }
 
 /* Built in SOURCE/build/PRESET. */

@@ -3,7 +3,7 @@
  * Each is a file share/assay/engines/NAME.yaml, which the build makes from the engine's
  * CMakeLists.txt and tools/deps.lock:
  *   name, summary, formats: […], capabilities: […], version (of its library), bytes (to download)
- */
+ * A file NAME.cuda beside it, from the same place, says that there is a library for CUDA, too. */
 #ifndef ENGINE_OFFER_H
 #define ENGINE_OFFER_H
 
@@ -15,6 +15,9 @@
 json_t *engine_offers(void);
 /* A new reference; NULL: there is no such offer. */
 json_t *engine_offer(const char *name);
+
+/* Whether `assay engines install NAME --device cuda` gets a library. */
+bool engine_offers_cuda(const char *name);
 
 /* The source tree that this program was built in and still lies in; NULL: it is installed. */
 char *engine_source_dir(void);

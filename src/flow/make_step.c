@@ -13,33 +13,20 @@
 #include "flow/index.h"
 #include "flow/make_inside.h"
 #include "flow/unpack.h"
+#include "flow/work.h"
 
 static int no_memory(struct assay_err *err)
 {
     return assay_fail(err, ASSAY_EFAIL, "not enough memory");
 }
 
-/* A new empty folder to work in; *work is its name, removed by leave_work. */
-static int enter_work(const struct step *s, char **work, struct assay_err *err)
+/* A new empty folder to work in. */
+static int enter_work(const struct step *s, struct work *w, struct assay_err *err)
 {
-    char *dir = file_join(s->plan->ask.cache, "work");
-    int rc = dir ? file_make_dirs(dir, err) : no_memory(err);
+    char name[65];
 
-    *work = dir ? text_format("%s/%.64s-XXXXXX", dir, s->node->recipe->name) : NULL;
-    if (!rc && (!*work || !mkdtemp(*work))) {
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir ? dir : "?");
-        free(*work);
-        *work = NULL;
-    }
-    free(dir);
-    return rc;
-}
-
-static void leave_work(char *work)
-{
-    if (work)
-        file_remove_tree(work, NULL);
-    free(work);
+    snprintf(name, sizeof(name), "%s", s->node->recipe->name);
+    return work_begin(s->plan->ask.cache, name, w, err);
 }
 
 static int check_outputs(const struct plan_node *n, const char *folder, const char *shown,
@@ -64,7 +51,7 @@ static int check_outputs(const struct plan_node *n, const char *folder, const ch
 static int verify(struct step *s, struct assay_err *err)
 {
     struct plan_node *n = s->node;
-    char *work = NULL;
+    struct work work = {NULL, -1};
     int rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
 
     if (!rc && file_is_dir(n->root)) /* a file stands for the only one */
@@ -72,8 +59,8 @@ static int verify(struct step *s, struct assay_err *err)
     if (!rc)
         rc = enter_work(s, &work, err);
     if (!rc)
-        rc = step_run_programs(s, "check", n->root, work, err);
-    leave_work(work);
+        rc = step_run_programs(s, "check", n->root, work.dir, err);
+    work_end(&work, false);
     return rc ? rc : have_remember(s->plan->ask.cache, n->have_id, n->body, n->root, err);
 }
 
@@ -315,14 +302,14 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
 {
     struct plan_node *n = s->node;
     bool only_downloads = strchr(n->id, ':') != NULL;
-    char *work = NULL;
+    struct work work = {NULL, -1};
     int rc = enter_work(s, &work, err);
 
     if (!rc)
-        rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work, err);
+        rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work.dir, err);
     if (!rc && !only_downloads)
-        rc = check_entry(s, e->dir, "what was made", work, err);
-    leave_work(work);
+        rc = check_entry(s, e->dir, "what was made", work.dir, err);
+    work_end(&work, false);
     return rc;
 }
 
@@ -331,15 +318,16 @@ static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downl
 static int check_again(struct step *s, struct assay_err *err)
 {
     struct assay_err why = {0};
-    char checks[HASH_HEX], *work = NULL;
+    struct work work = {NULL, -1};
+    char checks[HASH_HEX];
     int rc;
 
     plan_checks_of(s->node, checks);
     if (!*checks || shelf_is_noted(s->node->root, checks))
         return ASSAY_OK;
     if (!(rc = enter_work(s, &work, &why)))
-        rc = check_entry(s, s->node->root, "what was fetched", work, &why);
-    leave_work(work);
+        rc = check_entry(s, s->node->root, "what was fetched", work.dir, &why);
+    work_end(&work, false);
     if (!rc || rc == ASSAY_ESTOP)
         return rc ? assay_fail(err, rc, "%s", why.text) : rc;
     return assay_fail(err, rc, "%.440s (it was there before, and is not as its recipe says now)",

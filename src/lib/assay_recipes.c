@@ -7,6 +7,7 @@
 #include "flow/adopt.h"
 #include "flow/get.h"
 #include "flow/shelf.h"
+#include "flow/work.h"
 #include "flow/sources.h"
 #include "lib/border.h"
 
@@ -216,10 +217,14 @@ int assay_get(const char *const *requests, const char *const *ask, const char *c
 
 /* ---- the shelf ---- */
 
-static int open_shelf(const char *cache, struct shelf *s, struct assay_err *err)
+/* left: may be NULL; else what is left in the cache's working folders. */
+static int open_shelf(const char *cache, struct shelf *s, json_t **left, struct assay_err *err)
 {
     char *folder = border_cache(cache, err), *dir = folder ? file_join(folder, "shelf") : NULL;
     int rc = dir ? shelf_open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    if (!rc && left)
+        *left = work_left(folder);
 
     free(dir);
     free(folder);
@@ -228,14 +233,18 @@ static int open_shelf(const char *cache, struct shelf *s, struct assay_err *err)
 
 int assay_cache(const char *cache, char **entries, struct assay_err *err)
 {
+    json_t *tree, *left = NULL;
     struct shelf s;
     int rc;
     BORDER_ERR(err);
 
     if (!entries)
         return border_null("assay_cache", err);
-    rc = open_shelf(cache, &s, err);
-    return rc ? rc : border_give(shelf_json(&s), "cache", entries, err);
+    if ((rc = open_shelf(cache, &s, &left, err)))
+        return rc;
+    tree = shelf_json(&s);
+    json_object_set_new(tree, "work", left);
+    return border_give(tree, "cache", entries, err);
 }
 
 int assay_cache_adopt(const char *const *dirs, const char *cache, bool dry, char **report,
@@ -266,7 +275,7 @@ int assay_cache_verify(const char *cache, const char *entry, char **result, stru
 
     if (!result)
         return border_null("assay_cache_verify", err);
-    rc = open_shelf(cache, &s, err);
+    rc = open_shelf(cache, &s, NULL, err);
     if (!rc && entry)
         rc = shelf_named(&s, entry, key, err);
     if (!rc)

@@ -13,12 +13,14 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "flow/work.h"
 #include "lib/outside.h"
 #include "run/supply.h"
 #include "submit/rounds.h"
 
 #define PYTHON  "checker-python@>=3.7"
 #define REFUSES "submission has errors"
+#define CSV     "%s.checker.csv"
 
 struct official {
     const char *round;
@@ -59,16 +61,25 @@ static int take_outputs(struct official *o, const struct plan *p, struct assay_e
     return ASSAY_OK;
 }
 
+static void ask_of(const struct official *o, const char *requests[3], struct plan_ask *ask)
+{
+    requests[0] = o->request;
+    requests[1] = PYTHON;
+    requests[2] = NULL;
+    *ask = *supply_said(); /* --have is for the checker's recipes too */
+    ask->requests = requests;
+    ask->cache = o->cache;
+    ask->offline = o->offline;
+}
+
 static int obtain(struct official *o, const char *progress, struct assay_err *err)
 {
-    const char *requests[] = {o->request, PYTHON, NULL};
-    struct plan_ask ask = *supply_said(); /* --have is for the checker's recipes too */
+    const char *requests[3];
+    struct plan_ask ask;
     struct plan p;
     int rc;
 
-    ask.requests = requests;
-    ask.cache = o->cache;
-    ask.offline = o->offline;
+    ask_of(o, requests, &ask);
     if ((rc = outside_get(&ask, progress, &p, &o->held, err)))
         return rc;
     rc = take_outputs(o, &p, err);
@@ -138,16 +149,24 @@ static void judge(struct official *o, const struct heard *h, int code, const str
     }
 }
 
+static void fill_argv(const struct official *o, const char *csv, char *argv[9])
+{
+    const char *const words[] = {o->python, o->checker, "--input", o->tree, "--version",
+                                 o->round,  "--csv",    csv,       NULL};
+
+    for (size_t i = 0; i < 9; i++)
+        argv[i] = (char *)(uintptr_t)words[i];
+}
+
 static int run_in(struct official *o, const char *work, const char *log, const char *csv,
                   struct assay_err *err)
 {
-    char *argv[] = {o->python,       o->checker,          (char *)"--input",
-                    o->tree,         (char *)"--version", (char *)o->round,
-                    (char *)"--csv", (char *)csv,         NULL};
+    char *argv[9];
     struct heard h = {.tree = o->tree, .errors = json_array()};
     struct outside out = {.argv = argv, .dir = work, .log = log, .line = hear_line, .ctx = &h};
     int rc;
 
+    fill_argv(o, csv, argv);
     unlink(csv); /* of an earlier run */
     rc = outside_run(&out, err);
     if (!rc) {
@@ -167,15 +186,14 @@ static int run_in(struct official *o, const char *work, const char *log, const c
 static int run(struct official *o, struct assay_err *err)
 {
     char *log = text_format("%s.checker.log", o->tree);
-    char *csv = text_format("%s.checker.csv", o->tree), *work = NULL;
-    int rc = log && csv ? outside_folder(o->cache, "checker", &work, err)
+    char *csv = text_format(CSV, o->tree);
+    struct work work = {NULL, -1};
+    int rc = log && csv ? work_begin(o->cache, "checker", &work, err)
                         : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    if (!rc) {
-        rc = run_in(o, work, log, csv, err);
-        file_remove_tree(work, NULL);
-    }
-    free(work);
+    if (!rc)
+        rc = run_in(o, work.dir, log, csv, err);
+    work_end(&work, false);
     free(log);
     free(csv);
     return rc;
@@ -188,18 +206,33 @@ static void not_run(struct official *o, const struct assay_err *why)
     json_object_set_new(o->report, "get", json_sprintf("assay get %s checker-python", o->request));
 }
 
+static int begin(struct official *o, const char *tree, const struct settings *s,
+                 struct assay_err *err)
+{
+    lib_official_request(o->round, o->request);
+    o->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    o->tree = file_absolute(tree);
+    json_object_set_new(o->report, "round", json_string(o->round));
+    return o->cache && o->tree ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+}
+
+static void end(struct official *o)
+{
+    outside_let_go(&o->held);
+    free(o->cache);
+    free(o->tree);
+    free(o->checker);
+    free(o->python);
+}
+
 int lib_official(const char *tree, const char *round, const struct settings *s, bool offline,
                  json_t **report, struct assay_err *err)
 {
     struct official o = {.round = round, .offline = offline, .report = json_object()};
-    struct assay_err why = {.text = "not enough memory"};
-    int rc = ASSAY_EFAIL;
+    struct assay_err why;
+    int rc = begin(&o, tree, s, &why);
 
-    lib_official_request(round, o.request);
-    o.cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    o.tree = file_absolute(tree);
-    json_object_set_new(o.report, "round", json_string(round));
-    if (o.cache && o.tree)
+    if (!rc)
         rc = obtain(&o, s->progress, &why);
     if (!rc) {
         rc = run(&o, err);
@@ -213,10 +246,48 @@ int lib_official(const char *tree, const char *round, const struct settings *s, 
         json_decref(o.report);
     else
         *report = o.report;
-    outside_let_go(&o.held);
-    free(o.cache);
-    free(o.tree);
-    free(o.checker);
-    free(o.python);
+    end(&o);
+    return rc;
+}
+
+/* The recipes' plan, and the command with the files that they will give. */
+static int plan_with(struct official *o, json_t **plan, struct assay_err *err)
+{
+    char *csv = text_format(CSV, o->tree), *argv[9];
+    const char *requests[3];
+    struct plan_ask ask;
+    struct plan p;
+    json_t *command, *problems = NULL;
+    int rc = csv ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    ask_of(o, requests, &ask);
+    if (!rc && !(rc = plan_make(&ask, &p, err))) {
+        rc = take_outputs(o, &p, err);
+        problems = plan_problems(&p);
+        plan_release(&p);
+    }
+    if (!rc) {
+        fill_argv(o, csv, argv);
+        command = json_array();
+        for (char **word = argv; *word; word++)
+            json_array_append_new(command, json_string(*word));
+        *plan = json_pack("{s:s, s:[s, s], s:O, s:o}", "round", o->round, "get", requests[0],
+                          requests[1], "problems", problems, "command", command);
+    }
+    json_decref(problems);
+    free(csv);
+    return rc;
+}
+
+int lib_official_plan(const char *tree, const char *round, const struct settings *s, bool offline,
+                      json_t **plan, struct assay_err *err)
+{
+    struct official o = {.round = round, .offline = offline, .report = json_object()};
+    int rc = begin(&o, tree, s, err);
+
+    if (!rc)
+        rc = plan_with(&o, plan, err);
+    json_decref(o.report);
+    end(&o);
     return rc;
 }

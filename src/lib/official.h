@@ -18,6 +18,10 @@
  * Of the settings: cache, progress. */
 int lib_official(const char *tree, const char *round, const struct settings *s, bool offline,
                  json_t **report, struct assay_err *err);
+/* What that would do, touching nothing: *plan {"round", "get": [requests of recipes], "problems":
+ * what stands against getting them, "command"}. */
+int lib_official_plan(const char *tree, const char *round, const struct settings *s, bool offline,
+                      json_t **plan, struct assay_err *err);
 /* "mlperf-inference@==6.1": what `assay get` is asked for. */
 void lib_official_request(const char *round, char out[80]);
 

@@ -74,21 +74,6 @@ int outside_output(const struct plan *p, size_t root, const char *name, char **v
     return *value ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 }
 
-int outside_folder(const char *cache, const char *name, char **folder, struct assay_err *err)
-{
-    char *dir = file_join(cache, "work");
-    int rc = dir ? file_make_dirs(dir, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-
-    *folder = rc ? NULL : text_format("%s/%s-XXXXXX", dir, name);
-    if (!rc && (!*folder || !mkdtemp(*folder))) {
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", dir);
-        free(*folder);
-        *folder = NULL;
-    }
-    free(dir);
-    return rc;
-}
-
 /* ---- running it ---- */
 
 /* What it prints, to the log and line by line. */

@@ -24,9 +24,6 @@ int outside_get(const struct plan_ask *ask, const char *progress, struct plan *p
 int outside_output(const struct plan *p, size_t root, const char *name, char **value,
                    struct assay_err *err);
 
-/* A new empty folder CACHE/work/NAME-XXXXXX, for file_remove_tree and free(). */
-int outside_folder(const char *cache, const char *name, char **folder, struct assay_err *err);
-
 #define OUTSIDE_LAST 8 /* lines that are kept */
 
 struct outside {

@@ -3,14 +3,12 @@
  *   our record -> list of samples, user.conf -> reference (process) -> its logs -> record */
 #include "lib/reference.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "data/block.h"
 #include "lib/outside.h"
 #include "lib/reference_inside.h"
 #include "load/detail.h"
@@ -109,7 +107,7 @@ static int write_list(struct beside *b, int64_t count, struct assay_err *err)
     if (!count || !strcmp(b->row->benchmark, "bert"))
         return ASSAY_OK;
     from = strdup(tree_text(b->names, "list", ""));
-    to = file_join(b->work, images ? "list.json" : "list.txt");
+    to = file_join(b->work.dir, images ? "list.json" : "list.txt");
     if (!from || !to)
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else
@@ -125,7 +123,7 @@ static int write_list(struct beside *b, int64_t count, struct assay_err *err)
 static int write_conf(struct beside *b, const json_t *own, struct assay_err *err)
 {
     char *from = file_join(tree_text(own, "folder", ""), "user.conf"), *text = NULL;
-    char *to = file_join(b->work, "user.conf");
+    char *to = file_join(b->work.dir, "user.conf");
     struct text all;
     int rc = from && to ? file_read(from, 1 << 20, &text, NULL, err)
                         : assay_fail(err, ASSAY_EFAIL, "not enough memory");
@@ -177,7 +175,7 @@ static int spawn_lists(const struct beside *b, const json_t *command, const char
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     json_array_foreach(command, i, v)(*argv)[i] = (char *)(uintptr_t)json_string_value(v);
     (*env)[0] = text_format("PYTHONPATH=%s", b->site);
-    (*env)[1] = text_format("HOME=%s", b->work);
+    (*env)[1] = text_format("HOME=%s", b->work.dir);
     (*env)[2] = strdup("PYTHONNOUSERSITE=1");
     (*env)[3] = strdup("HF_HUB_OFFLINE=1");
     for (i = 4; more && *more && i + 1 < MOST_ENV; more++)
@@ -198,7 +196,7 @@ static void free_lists(char **argv, char **env)
 static int run_program(const struct beside *b, const json_t *command, const char *const *more,
                        const char *log, struct heard *h, json_t *last, struct assay_err *err)
 {
-    struct outside o = {.dir = b->work,
+    struct outside o = {.dir = b->work.dir,
                         .log = log,
                         .limit_s = b->ask->limit_s,
                         .line = h ? hear_line : NULL,
@@ -238,26 +236,14 @@ static int check_heard(const struct heard *h, const char *log, struct assay_err 
 static int score_log(const struct beside *b, const char *path, json_t **accuracy,
                      struct assay_err *err)
 {
-    struct assay_score score = {.size = sizeof(score), .reference = NAN, .target = NAN};
     struct accuracy_log log = {0};
     struct run_bench bench = {0};
-    json_t *targets;
     int rc = accuracy_log_read(path, &log, err);
 
     if (!rc)
-        rc = run_bench_open(&bench, b->row->benchmark, &b->s, false, err);
+        rc = run_bench_open(&bench, b->row->benchmark, b->r.format, &b->s, false, err);
     if (!rc)
-        rc = bench.table->score(bench.self, log.entries, log.n, &score, err);
-    if (!rc)
-        *accuracy = json_pack("{s:s, s:f, s:s, s:I, s:I, s:s}", "metric", score.metric, "value",
-                              score.value, "unit", score.unit, "good", (json_int_t)score.good,
-                              "total", (json_int_t)score.total, "line", score.line);
-    if (!rc && !isnan(score.target)) {
-        json_object_set_new(*accuracy, "target", json_real(score.target));
-        json_object_set_new(*accuracy, "passed", json_boolean(score.value >= score.target));
-    }
-    if (!rc && (targets = block_targets(bench.manifest.tree, score.target, score.value)))
-        json_object_set_new(*accuracy, "targets", targets);
+        rc = run_score(bench.table, bench.self, bench.manifest.tree, &log, accuracy, err);
     run_bench_close(&bench);
     accuracy_log_release(&log);
     return rc;
@@ -291,7 +277,7 @@ static int take_logs(const struct beside *b, const json_t *known, const char *lo
     origin = text_format("the official reference (%s)",
                          json_string_value(json_array_get(b->recipes, 0)));
     ask.origin = origin;
-    rc = origin ? submit_take_logs(b->r.store, b->logs, &ask, &taken, err)
+    rc = origin ? submit_take_logs(b->r.store, b->logs.dir, &ask, &taken, err)
                 : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     one = json_array_get(json_object_get(taken, "imported"), 0);
     if (!rc && !one)
@@ -312,8 +298,8 @@ static int take_logs(const struct beside *b, const json_t *known, const char *lo
 static int score(const struct beside *b, json_t *known, const char *log, json_t *last,
                  struct assay_err *err)
 {
-    char *path = file_join(b->logs, REFERENCE_LOG);
-    char *text = file_join(b->logs, "accuracy.txt");
+    char *path = file_join(b->logs.dir, REFERENCE_LOG);
+    char *text = file_join(b->logs.dir, "accuracy.txt");
     json_t *command = reference_score_command(b), *accuracy = NULL;
     int rc = path && text ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
@@ -362,19 +348,18 @@ static int run(struct beside *b, const json_t *own, const char *log, json_t **re
     return rc;
 }
 
-/* Hours may be in logs that are whole, so these stay when a later step fails. */
-static void remove_folders(const struct beside *b, int rc, struct assay_err *err)
+/* Hours may be in logs that are whole, so these stay when a later step fails: `assay cache prune`
+ * removes them. */
+static void remove_folders(struct beside *b, int rc, struct assay_err *err)
 {
     struct assay_err why;
 
-    if (b->work)
-        file_remove_tree(b->work, NULL);
+    work_end(&b->work, false);
     if (rc && b->answered) {
         why = *err;
-        assay_fail(err, rc, "%.330s (its logs: %s)", why.text, b->logs);
-    } else if (b->logs) {
-        file_remove_tree(b->logs, NULL);
+        assay_fail(err, rc, "%.330s (its logs: %s)", why.text, b->logs.dir);
     }
+    work_end(&b->logs, rc && b->answered);
 }
 
 int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t **record,
@@ -396,9 +381,9 @@ int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t
         }
     }
     if (!rc)
-        rc = outside_folder(b.r.cache, "reference", &b.work, err);
+        rc = work_begin(b.r.cache, "reference", &b.work, err);
     if (!rc)
-        rc = outside_folder(b.r.cache, "reference-logs", &b.logs, err);
+        rc = work_begin(b.r.cache, "reference-logs", &b.logs, err);
     if (!rc)
         rc = reference_names(&b, err);
     if (!rc && !(log = text_format("%s/reference.log", b.r.cache)))

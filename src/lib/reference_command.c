@@ -214,8 +214,8 @@ int reference_names(struct beside *b, struct assay_err *err)
     reference_name(b, "input", tree_text(input, "name", "images"));
     reference_name(b, "output", tree_text(output, "name", "ArgMax:0"));
     reference_name(b, "scenario", settings_scenario_names[b->s.scenario]);
-    reference_name(b, "work", b->work ? b->work : "(work)");
-    reference_name(b, "logs", b->logs ? b->logs : "(logs)");
+    reference_name(b, "work", b->work.dir ? b->work.dir : "(work)");
+    reference_name(b, "logs", b->logs.dir ? b->logs.dir : "(logs)");
     if (b->s.mode == MODE_ACCURACY)
         reference_name(b, "--accuracy", "--accuracy");
     if (!strcmp(tree_text(input, "mask", ""), "attention_mask"))
@@ -226,7 +226,7 @@ int reference_names(struct beside *b, struct assay_err *err)
     snprintf(number, sizeof(number), "%lld",
              (long long)(b->r.s.samples_per_query ? b->r.s.samples_per_query : 8));
     reference_name(b, "samples-per-query", number);
-    set_below(b, "conf", b->work ? b->work : "(work)", "user.conf");
+    set_below(b, "conf", b->work.dir ? b->work.dir : "(work)", "user.conf");
     if (vocab[0] == '/')
         reference_name(b, "vocab", vocab);
     else
@@ -343,8 +343,6 @@ void reference_end(struct beside *b)
     settings_release(&b->s);
     free(b->model);
     free(b->dataset);
-    free(b->work);
-    free(b->logs);
     free(b->python);
     free(b->repository);
     free(b->site);

@@ -3,6 +3,7 @@
 #define LIB_REFERENCE_INSIDE_H
 
 #include "flow/plan.h"
+#include "flow/work.h"
 #include "lib/outside.h"
 #include "lib/reference.h"
 #include "run/resolve.h"
@@ -32,11 +33,11 @@ struct beside {
     const struct reference *row;
     struct settings s; /* with this machine's choice */
     struct resolved r;
-    char inference[80];    /* the repository, as it is asked for */
-    json_t *names;         /* {NAME} -> text */
-    char *model, *dataset; /* absolute: the reference runs elsewhere */
-    char *work, *logs;     /* folders; NULL: nothing is run */
-    bool answered;         /* its program ended well, and so its logs are worth something */
+    char inference[80];     /* the repository, as it is asked for */
+    json_t *names;          /* {NAME} -> text */
+    char *model, *dataset;  /* absolute: the reference runs elsewhere */
+    struct work work, logs; /* folders; none: nothing is run */
+    bool answered;          /* its program ended well, and so its logs are worth something */
     char *python, *repository, *site, *script, *engine_version;
     json_t *recipes; /* what the two are */
     struct outside_held held;

@@ -293,7 +293,7 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
                  char line[256], struct assay_err *err)
 {
     const struct settings *own = ((const struct job *)ctx)->with->own;
-    struct assay_score score = {.size = sizeof(score)};
+    json_t *accuracy = NULL;
     struct settings s;
     struct run_bench b;
     int rc = settings_from_json(&s, json_object_get(slot->record, "settings"), err);
@@ -303,10 +303,13 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
     if (own->cache)
         rc = settings_set(&s, "cache", own->cache, SETTINGS_CLI, "--cache", err);
     if (!rc)
-        rc = run_bench_open(&b, slot->benchmark, &s, false, err);
+        rc = run_bench_open(&b, slot->benchmark,
+                            tree_text(json_object_get(slot->record, "model"), "format", NULL), &s,
+                            false, err);
     if (!rc) {
-        rc = b.table->score(b.self, log->entries, log->n, &score, err);
-        snprintf(line, 256, "%s", score.line);
+        rc = run_score(b.table, b.self, b.manifest.tree, log, &accuracy, err);
+        snprintf(line, 256, "%s", tree_text(accuracy, "line", ""));
+        json_decref(accuracy);
         run_bench_close(&b);
     }
     settings_release(&s);

@@ -1,6 +1,7 @@
 /* A benchmark without an engine; see bench.h. */
 #include "run/bench.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "base/cpus.h"
 #include "base/file.h"
 #include "data/bench_host.h"
+#include "data/block.h"
 
 static volatile int stop;
 
@@ -32,9 +34,11 @@ static void let_interrupts_go(const struct sigaction old[2])
     sigaction(SIGTERM, &old[1], NULL);
 }
 
-static int open_manifest(struct run_bench *b, const struct settings *s, struct assay_err *err)
+static int open_manifest(struct run_bench *b, const char *format, const struct settings *s,
+                         struct assay_err *err)
 {
     const char *model = s->model;
+    const json_t *files;
     int rc;
 
     if (!model)
@@ -49,7 +53,13 @@ static int open_manifest(struct run_bench *b, const struct settings *s, struct a
                           b->manifest.benchmark, b->table->name);
     if (s->sizes && (rc = manifest_set_sizes(&b->manifest, s->sizes, err)))
         return rc;
-    manifest_settle(&b->manifest, NULL);
+    files = json_object_get(b->manifest.tree, "files");
+    if (format && files && !json_object_get(files, format))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: says nothing of a model in the format '%s': name its file under "
+                          "`files: {%s: …}`",
+                          b->manifest.file, format, format);
+    manifest_settle(&b->manifest, format);
     if (!(b->manifest_text = json_dumps(b->manifest.tree, JSON_COMPACT)))
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     return ASSAY_OK;
@@ -102,8 +112,8 @@ static int find_dataset(struct run_bench *b, const struct settings *s, struct as
     return rc;
 }
 
-int run_bench_open(struct run_bench *b, const char *name, const struct settings *s, bool prepare,
-                   struct assay_err *err)
+int run_bench_open(struct run_bench *b, const char *name, const char *format,
+                   const struct settings *s, bool prepare, struct assay_err *err)
 {
     char path[1024];
     int rc;
@@ -114,7 +124,7 @@ int run_bench_open(struct run_bench *b, const char *name, const struct settings 
     if (!rc)
         rc = bench_load(name, &b->table, path, err);
     if (!rc)
-        rc = open_manifest(b, s, err);
+        rc = open_manifest(b, format, s, err);
     if (!rc)
         rc = open_self(b, s, prepare, err);
     if (rc)
@@ -132,4 +142,32 @@ void run_bench_close(struct run_bench *b)
     free(b->dataset);
     free(b->cache);
     memset(b, 0, sizeof(*b));
+}
+
+/* JSON has no NaN. */
+static json_t *number(double value)
+{
+    return isnan(value) ? json_null() : json_real(value);
+}
+
+int run_score(const struct assay_benchmark *table, void *self, const json_t *manifest,
+              const struct accuracy_log *log, json_t **accuracy, struct assay_err *err)
+{
+    struct assay_score s = {.size = sizeof(s), .value = NAN, .reference = NAN, .target = NAN};
+    json_t *targets;
+    int rc = table->score(self, log->entries, log->n, &s, err);
+
+    if (rc)
+        return rc;
+    *accuracy = json_pack(
+        "{s:s, s:o, s:s, s:I, s:I, s:o, s:o, s:o, s:s}", "metric", s.metric, "value",
+        number(s.value), "unit", s.unit, "good", (json_int_t)s.good, "total", (json_int_t)s.total,
+        "reference", number(s.reference), "target", number(s.target), "passed",
+        isnan(s.target) ? json_null() : json_boolean(s.value >= s.target), "line", s.line);
+    if (!*accuracy)
+        return assay_fail(err, ASSAY_EFAIL, "%s: its score is no text, or not enough memory",
+                          table->name);
+    if ((targets = block_targets(manifest, s.target, s.value)))
+        json_object_set_new(*accuracy, "targets", targets);
+    return ASSAY_OK;
 }

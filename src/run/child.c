@@ -23,9 +23,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "data/block.h"
 #include "net/net.h"
 #include "run/child.h"
+#include "run/bench.h"
 #include "run/digest.h"
 #include "run/drive.h"
 #include "run/run.h"
@@ -437,34 +437,16 @@ static int run_load(struct child *c, struct assay_err *err)
 static int score(struct child *c, json_t **out, struct assay_err *err)
 {
     struct accuracy_log log = {0};
-    struct assay_score score = {.size = sizeof(score)};
     char path[1200];
-    json_t *targets;
     int rc;
 
     child_phase(c, PHASE_SCORE, "accuracy", 0, 0);
     snprintf(path, sizeof(path), "%s/mlperf_log_accuracy.json", c->dir);
     rc = accuracy_log_read(path, &log, err);
     if (!rc)
-        rc = c->r.benchmark->score(c->bench, log.entries, log.n, &score, err);
+        rc = run_score(c->r.benchmark, c->bench, c->r.manifest.tree, &log, out, err);
     accuracy_log_release(&log);
-    if (rc)
-        return rc;
-    *out = json_pack("{s:s, s:f, s:s, s:I, s:I, s:s}", "metric", score.metric, "value", score.value,
-                     "unit", score.unit, "good", (json_int_t)score.good, "total",
-                     (json_int_t)score.total, "line", score.line);
-    /* NaN is "none", and JSON has no NaN. */
-    json_object_set_new(*out, "reference",
-                        score.reference == score.reference ? json_real(score.reference)
-                                                           : json_null());
-    json_object_set_new(*out, "target",
-                        score.target == score.target ? json_real(score.target) : json_null());
-    json_object_set_new(*out, "passed",
-                        score.target == score.target ? json_boolean(score.value >= score.target)
-                                                     : json_null());
-    if ((targets = block_targets(c->r.manifest.tree, score.target, score.value)))
-        json_object_set_new(*out, "targets", targets);
-    return ASSAY_OK;
+    return rc;
 }
 
 /* ---- result ---- */

@@ -131,6 +131,8 @@ static int add_missing(struct exploring *x, const char *model, const struct mani
     return ASSAY_OK;
 }
 
+/* An engine that was named waits for a library that its recipe would get first: what it has is seen
+ * when it is here. */
 static int add_engine(struct exploring *x, const char *model, const struct manifest *m,
                       const char *engine, const char *device, struct assay_err *err)
 {
@@ -138,16 +140,18 @@ static int add_engine(struct exploring *x, const char *model, const struct manif
     const struct assay_engine *table;
     struct assay_err why = {0};
     char path[1024], *runtime = NULL;
+    bool named = json_array_size(x->ask->engines), waits = false;
     int rc = engine_load(engine, &table, path, &why);
 
     if (!rc)
-        rc = supply_runtime(x->ask->base->cache, engine, device, &runtime, NULL, &why);
-    if (!rc)
+        rc = supply_runtime(x->ask->base->cache, engine, device, &runtime, NULL,
+                            named ? &waits : NULL, &why);
+    if (!rc && !waits)
         rc = engine_usable(engine, runtime, &x->probe, &why);
     free(runtime);
     if (rc)
         return add_missing(x, model, m, engine, device, why.text);
-    if (table->probe && !engine_has_device(&x->probe, device)) {
+    if (table->probe && !waits && !engine_has_device(&x->probe, device)) {
         assay_fail(&why, ASSAY_EFAIL, "%.60s has no %.40s here", engine, device);
         return add_missing(x, model, m, engine, device, why.text);
     }

@@ -14,6 +14,7 @@
 #include "data/bench_host.h"
 #include "engine/host.h"
 #include "engine/offer.h"
+#include "flow/version.h"
 #include "record/cell.h"
 #include "run/preflight.h"
 #include "run/words.h"
@@ -72,6 +73,7 @@ struct known {
     const char *name;
     const struct assay_engine *table; /* NULL: why says what is the matter */
     char *runtime;
+    bool waits; /* the library is got before the runs, and tells only then what it has */
     bool probed;
     struct assay_engine_probe probe;
     struct assay_err why;
@@ -94,6 +96,7 @@ static int know_engine(const struct matrix_ask *ask, const char *name, const cha
                        const struct known *other, struct known *k, struct assay_err *err)
 {
     char path[1024];
+    bool got = ask->get && json_array_size(json_object_get(ask->axes, "engines"));
     int rc;
 
     k->name = name;
@@ -103,8 +106,10 @@ static int know_engine(const struct matrix_ask *ask, const char *name, const cha
         *err = k->why;
         return rc;
     }
-    if (rc || supply_runtime(ask->base->cache, name, device, &k->runtime, NULL, &k->why) ||
-        !probe_known(other, k))
+    if (rc ||
+        supply_runtime(ask->base->cache, name, device, &k->runtime, NULL, got ? &k->waits : NULL,
+                       &k->why) ||
+        (!k->waits && !probe_known(other, k)))
         k->table = NULL;
     return ASSAY_OK;
 }
@@ -247,7 +252,7 @@ static bool hindered(json_t *cell, const struct known *k)
         set_state(cell, CELL_UNKNOWN, k->why.text);
         return true;
     }
-    if (!engine_has_device(&k->probe, device)) {
+    if (!k->waits && !engine_has_device(&k->probe, device)) {
         snprintf(text, sizeof(text), "%.60s has no %.40s here", k->name, device);
         set_state(cell, CELL_UNKNOWN, text);
         return true;
@@ -503,13 +508,38 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     return rc;
 }
 
+/* Whether one of the engines is the cell's: NAME, or NAME@VERSION with its version. */
+static bool names_engine(const json_t *engines, const json_t *cell)
+{
+    const char *engine = tree_text(cell, "engine", ""), *name, *range;
+    size_t i, n = strlen(engine);
+    json_t *v;
+
+    json_array_foreach(engines, i, v)
+    {
+        name = json_string_value(v);
+        range = engine_version_asked(name);
+        if (!range && !strcmp(name, engine))
+            return true;
+        if (range && (size_t)(range - 1 - name) == n && !strncmp(name, engine, n) &&
+            version_in(tree_text(cell, "engine_version", ""), range))
+            return true;
+    }
+    return false;
+}
+
 /* Whether an axis that was chosen leaves a cell out. */
 static bool left_out(const struct matrix_ask *ask, const json_t *cell)
 {
-    static const char *const axes[][2] = {{"benchmarks", "benchmark"}, {"engines", "engine"},
-                                          {"devices", "device"},       {"precisions", "precision"},
-                                          {"scenarios", "scenario"},   {"modes", "mode"}};
-    const json_t *chosen;
+    static const char *const axes[][2] = {{"benchmarks", "benchmark"},
+                                          {"devices", "device"},
+                                          {"precisions", "precision"},
+                                          {"scenarios", "scenario"},
+                                          {"modes", "mode"}};
+    const json_t *chosen = json_object_get(ask->axes, "engines");
+
+    if (json_array_size(chosen) && !names_engine(chosen, cell))
+        return true;
 
     for (size_t i = 0; i < sizeof(axes) / sizeof(axes[0]); i++) {
         chosen = json_object_get(ask->axes, axes[i][0]);

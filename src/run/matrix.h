@@ -24,6 +24,10 @@ struct matrix_ask {
      * {setting: value}}: of those on one engine; NULL: none */
     const json_t *own;
     enum matrix_again again;
+    /* What matrix_plan's `first` names is got before the runs.  Then engines that the axes name
+     * wait for their library, where a recipe has it: their cells are planned without it, as if none
+     * was run yet.  False: such cells are not tested, as those of engines that nobody named. */
+    bool get;
     /* matrix_plan adds what recipes would get before the cells' runs, as run_wants; NULL: nobody
      * wants to know. */
     json_t *first;

@@ -35,37 +35,44 @@ static int check_int8(const struct resolved *r, struct assay_err *err)
     return rc;
 }
 
-/* Whether `assay engines install NAME --device cuda` gets a library. */
-static bool installs_cuda(const struct resolved *r)
+static bool has_driver(void)
 {
-    static const char *const engines[] = {"onnxruntime", "tensorflow", "pytorch"};
+    void *driver = dlopen(ASSAY_CUDA_DRIVER, RTLD_LAZY | RTLD_LOCAL);
 
-    for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++)
-        if (!strcmp(r->engine->name, engines[i]))
-            return true;
-    return false;
+    if (driver)
+        dlclose(driver);
+    return driver;
+}
+
+/* Gigabytes for CUDA are not fetched where no library can use them. */
+static int check_driver(const struct resolved *r, struct assay_err *err)
+{
+    if (!resolve_waits(r) || strncmp(r->s.device, "cuda", 4) != 0 || has_driver())
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EFAIL,
+                      "%s has no %.40s here: there is no NVIDIA driver (" ASSAY_CUDA_DRIVER
+                      " is missing)",
+                      r->engine->name, r->s.device);
 }
 
 /* Says what it has, and for CUDA whether it is the driver that lacks. */
 static int no_device(const struct resolved *r, const struct assay_engine_probe *probe,
                      struct assay_err *err)
 {
-    void *driver = dlopen(ASSAY_CUDA_DRIVER, RTLD_LAZY | RTLD_LOCAL);
+    bool cuda = !strncmp(r->s.device, "cuda", 4), driver = !cuda || has_driver();
     struct text has;
 
     text_init(&has, 300);
     for (uint32_t i = 0; i < probe->device_count && i < ASSAY_PROBE_DEVICES; i++)
         text_addf(&has, "%s%s", i ? ", " : "", probe->devices[i]);
-    if (!strncmp(r->s.device, "cuda", 4) && !driver)
+    if (!driver)
         text_add(&has, "; there is no NVIDIA driver (" ASSAY_CUDA_DRIVER " is missing)");
-    else if (!strncmp(r->s.device, "cuda", 4) && !strstr(has.s, "cuda") && installs_cuda(r))
+    else if (cuda && !strstr(has.s, "cuda") && engine_offers_cuda(r->engine->name))
         text_addf(&has, "; `assay engines install %s --device cuda` gets a library that has it",
                   r->engine->name);
     assay_fail(err, ASSAY_EFAIL, "%s has no %.40s here, but %s", r->engine->name, r->s.device,
                has.s);
     text_release(&has);
-    if (driver)
-        dlclose(driver);
     return ASSAY_EFAIL;
 }
 
@@ -100,8 +107,8 @@ static int fault(int code, int rc, const struct assay_err *why, const char *how,
 
 int preflight(const struct resolved *r, bool ask, json_t *faults, struct assay_err *err)
 {
-    static int (*const checks[])(const struct resolved *r,
-                                 struct assay_err *err) = {check_precision, check_int8, room_check};
+    static int (*const checks[])(const struct resolved *r, struct assay_err *err) = {
+        check_precision, check_int8, check_driver, room_check};
     struct assay_err why = {0};
     char how[300] = "";
     int rc, code = ASSAY_OK;

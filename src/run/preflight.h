@@ -6,10 +6,10 @@
 #include "run/resolve.h"
 
 /* Of a run that resolve_check has looked at: does the engine offer the precision, can the net be
- * written in it, is there room (room_check), and, where `ask`, is the engine's library here and has
- * it the device (a child process is asked).  Returns the first fault's code, ASSAY_EUNSUPPORTED for
- * what no machine could; `faults`, an array, or NULL, gets {"what", "how"} of each, without "how"
- * where no command mends it. */
+ * written in it, is there a driver for a library that would be got, is there room (room_check),
+ * and, where `ask`, is the engine's library here and has it the device (a child process is asked).
+ * Returns the first fault's code, ASSAY_EUNSUPPORTED for what no machine could; `faults`, an array,
+ * or NULL, gets {"what", "how"} of each, without "how" where no command mends it. */
 int preflight(const struct resolved *r, bool ask, json_t *faults, struct assay_err *err);
 /* The same before a run, which asks the engine where something would be fetched or written first;
  * else it opens the engine as soon as it could be asked. */

@@ -235,13 +235,14 @@ bool supply_engine_may(const char *engine, const char *device)
 }
 
 int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
-                   char **request, struct assay_err *err)
+                   char **request, bool *waits, struct assay_err *err)
 {
     struct supplied out = {json_array(), json_array()};
     char *folder = cache ? file_absolute(cache) : file_cache_dir(), path[1024];
     const char *of;
     const struct assay_engine *table;
     struct supply_hold hold = {0};
+    bool missing;
     int rc = folder ? engine_load(engine, &table, path, err)
                     : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
@@ -250,7 +251,10 @@ int supply_runtime(const char *cache, const char *engine, const char *device, ch
         rc = supply_engine(folder, table, engine, device, runtime, &out, &hold, err);
     supply_let_go(&hold);
     /* what is only to be verified or looked at again before a run is a library all the same */
-    if (!rc && json_array_size(out.get) && !(*runtime && file_exists(*runtime))) {
+    missing = !rc && json_array_size(out.get) && !(*runtime && file_exists(*runtime));
+    if (waits)
+        *waits = missing;
+    if (missing && !waits) {
         of = tree_text(json_array_get(out.get, 0), "request", "");
         rc = assay_fail(err, ASSAY_EFAIL, "its library is not here: `assay get %s` gets it", of);
         free(*runtime);

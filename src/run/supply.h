@@ -58,11 +58,12 @@ int supply_engine(const char *cache, const struct assay_engine *table, const cha
                   struct supply_hold *hold, struct assay_err *err);
 /* Whether supply_engine may find something to get: seen without a plan. */
 bool supply_engine_may(const char *engine, const char *device);
-/* The same folder for who asks the engine about itself; fails where it is to be got first, but not
- * where it is only to be verified.  cache: the setting's value; request: may be NULL, else what
- * asks for the recipe's entry, or NULL when it comes from none.  The caller frees both. */
+/* The same folder for who asks the engine about itself.  waits: whether it is to be got first,
+ * where one who goes on all the same wants to know; NULL: then it fails.  What is only to be
+ * verified is here.  cache: the setting's value; request: may be NULL, else what asks for the
+ * recipe's entry, or NULL when it comes from none.  The caller frees both. */
 int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
-                   char **request, struct assay_err *err);
+                   char **request, bool *waits, struct assay_err *err);
 /* The file of the round's LoadGen, where the set-up has none: the output "library" of the recipe
  * loadgen-bridge, with the version as its option. */
 int supply_load(const char *cache, const struct load_round *round, char **file,

@@ -71,6 +71,21 @@ def unavailable(p, own):
     p.recipe("checker-python", find=[{"program": "python3", "version": ["-c", "import a_module_that_nobody_has"], "match": "(x)"}],
              outputs={"program": "bin/python3"})
     check(p, "accept", "--official", code=own or 3, has=["checker-python is not here", "No module named 'a_module_that_nobody_has'"])
+    check(p, "accept", "--official", "--dry-run", code=own or 3, has=["What stands against it", "checker-python is not here"])
+
+
+def dry(p, own):
+    """Our own judgement as ever; of theirs the command and the recipes' plan, and nothing is fetched, written or run."""
+    done = check(p, "refuse", "--official", "--dry-run", code=own, has=["Then the official checker would be run", "1. fetch   mlperf-inference-6.1"])
+    command = [line for line in done.stdout.splitlines() if "main.py" in line and "--input" in line][0].split()
+    if command[2:] != ["--input", p.folder + "/tree", "--version", "v6.1", "--csv", p.folder + "/tree.checker.csv"]:
+        sys.exit("its command: %s" % command)
+    plan = json.loads(check(p, "refuse", "--official", "--dry-run", "--json", code=own).stdout)["official"]
+    if plan["command"] != command or plan["get"][0] != "mlperf-inference@==6.1" or plan["round"] != "v6.1":
+        sys.exit(str(plan))
+    check(p, "refuse", "--official", "--dry-run", "--offline", code=own or 3, has=["inference.tar.gz is not here, and --offline forbids to"])
+    if any(name.startswith("tree.checker") for name in os.listdir(p.folder)) or os.path.exists(command[1]):
+        sys.exit("a dry run did something: %s" % os.listdir(p.folder))
 
 
 def verdicts(p, own):
@@ -118,6 +133,7 @@ def main():
         p.recipe("checker-python", **python)
         p.recipe("mlperf-inference", fetch=rows[1], **recipe)
         p.serve("inference.tar.gz", archive(CHECKER))
+        dry(p, own)
         verdicts(p, own)
         # The same from the user's own copy.
         p.forget()
