@@ -9,6 +9,7 @@
  * submit, drain and lane_close of one lane are called from one thread at a time; different lanes
  * run concurrently. Completion (batch->done) comes exactly once for every submit that returned
  * ASSAY_OK, on any thread, perhaps inside submit.  The host holds no lock while it calls submit.
+ * alloc and release may be called on any thread, also while lanes are in submit.
  *
  * An engine whose library is C++ catches every exception and turns it into an error: a failed
  * inference fails the run. */

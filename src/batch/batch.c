@@ -69,6 +69,7 @@ struct lane {
     uint32_t packed_count;
     bool packer_ended;
     pthread_cond_t changed;   /* packed, packer_ended */
+    uint32_t held;            /* batches, from the queue until they are done; under b->turn_lock */
     struct batch_stats stats; /* since the lane began; written under lock when async */
 };
 
@@ -93,12 +94,26 @@ struct batcher {
     pthread_mutex_t idle_lock;
     pthread_cond_t idle;
     _Atomic int idle_waiters;
+    /* Ahead: who may take a batch from the queue. */
+    pthread_mutex_t turn_lock;
+    pthread_cond_t turn;
+    uint32_t empty_lanes; /* that hold no batch */
+    bool stopping;
 };
 
 /* Else a lane has one slot, and has it in hand all the time. */
 static bool has_slots(const struct batcher *b)
 {
     return (b->config.async || b->config.ahead) && !b->ops.drive;
+}
+
+/* Nobody waits for a turn any more. */
+static void end_turns(struct batcher *b)
+{
+    pthread_mutex_lock(&b->turn_lock);
+    b->stopping = true;
+    pthread_cond_broadcast(&b->turn);
+    pthread_mutex_unlock(&b->turn_lock);
 }
 
 static void batch_fail(struct batcher *b, const struct assay_err *err)
@@ -115,6 +130,7 @@ static void batch_fail(struct batcher *b, const struct assay_err *err)
         pthread_cond_broadcast(&b->lanes[i].returned);
         pthread_mutex_unlock(&b->lanes[i].lock);
     }
+    end_turns(b);
 }
 
 /* ---- views and packing ---- */
@@ -357,7 +373,7 @@ static void slot_give_back(struct slot *s)
     struct lane *l = s->lane;
 
     if (!has_slots(l->b))
-        return; /* completed inside submit: the lane still has it in hand */
+        return;
     pthread_mutex_lock(&l->lock);
     l->idle[l->idle_count++] = s;
     pthread_cond_signal(&l->returned);
@@ -382,7 +398,8 @@ static void slot_done(struct assay_batch *batch, int code, const struct assay_er
         return;
     }
     slot_respond(s);
-    slot_give_back(s);
+    if (b->config.async) /* else it is inside submit: the lane still has it in hand */
+        slot_give_back(s);
 }
 
 /* Waits for a completion on this lane, a moment at most; false when nothing is in flight but the
@@ -638,6 +655,31 @@ static uint32_t lane_take_items(struct lane *l, struct slot *s)
 
 /* ---- a lane's second thread ---- */
 
+/* One batch more, or less, that the lane holds. */
+static void lane_holds(struct lane *l, bool more)
+{
+    struct batcher *b = l->b;
+
+    pthread_mutex_lock(&b->turn_lock);
+    if (more)
+        b->empty_lanes -= l->held++ == 0;
+    else
+        b->empty_lanes += --l->held == 0;
+    pthread_cond_broadcast(&b->turn);
+    pthread_mutex_unlock(&b->turn_lock);
+}
+
+/* A lane that has a batch already leaves the next to those that have none. */
+static void packer_wait_turn(struct lane *l)
+{
+    struct batcher *b = l->b;
+
+    pthread_mutex_lock(&b->turn_lock);
+    while (l->held && b->empty_lanes && !b->stopping)
+        pthread_cond_wait(&b->turn, &b->turn_lock);
+    pthread_mutex_unlock(&b->turn_lock);
+}
+
 /* Called with a packed slot, or NULL at the end. */
 static void packer_hand_over(struct lane *l, struct slot *s)
 {
@@ -663,6 +705,7 @@ static void *packer_main(void *arg)
     prctl(PR_SET_NAME, name);
     prctl(PR_SET_TIMERSLACK, 1UL);
     while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s))) {
+        lane_holds(l, true);
         t0 = clock_ns();
         if (slot_fill(s, n, &err)) {
             batch_fail(l->b, &err);
@@ -670,6 +713,7 @@ static void *packer_main(void *arg)
         }
         ADD(l->stats.ahead_ns, clock_ns() - t0);
         packer_hand_over(l, s);
+        packer_wait_turn(l);
     }
     packer_hand_over(l, NULL);
     return NULL;
@@ -708,8 +752,11 @@ static void *lane_main(void *arg)
     if (l->b->ops.begin)
         l->b->ops.begin(l->b->ops.ctx, l->number);
     if (l->b->config.ahead) {
-        while ((s = lane_take_packed(l)))
+        while ((s = lane_take_packed(l))) {
             lane_run(l, s, 0);
+            slot_give_back(s);
+            lane_holds(l, false);
+        }
         return NULL;
     }
     while ((s = lane_take_slot(l))) {
@@ -991,8 +1038,12 @@ int batch_create(const struct batch_config *config, const struct batch_ops *ops,
         b->config.depth = DEFAULT_DEPTH;
     pthread_mutex_init(&b->idle_lock, NULL);
     pthread_cond_init(&b->idle, NULL);
+    pthread_mutex_init(&b->turn_lock, NULL);
+    pthread_cond_init(&b->turn, NULL);
+    b->empty_lanes = config->lanes;
     if (!config->on_issuer)
-        b->queue = queue_create(config->lanes, config->max_batch, config->wait_ns, config->async);
+        b->queue = queue_create(config->lanes, config->max_batch, config->wait_ns,
+                                config->async || config->ahead);
     b->output_map = calloc(config->wanted_outputs + 1, sizeof(*b->output_map));
     b->views = calloc(config->samples * config->input_count + 1, sizeof(*b->views));
     b->lanes = calloc(config->lanes, sizeof(*b->lanes));
@@ -1074,6 +1125,7 @@ void batch_destroy(struct batcher *b)
         return;
     if (b->queue)
         queue_stop(b->queue);
+    end_turns(b);
     for (i = 0; b->lanes && i < b->config.lanes; i++) {
         if (b->lanes[i].packing)
             pthread_join(b->lanes[i].packer, NULL);
@@ -1084,6 +1136,8 @@ void batch_destroy(struct batcher *b)
         lane_release(&b->lanes[i]);
     pthread_mutex_destroy(&b->idle_lock);
     pthread_cond_destroy(&b->idle);
+    pthread_mutex_destroy(&b->turn_lock);
+    pthread_cond_destroy(&b->turn);
     queue_destroy(b->queue);
     free(b->lanes);
     free(b->views);

@@ -117,6 +117,13 @@ static double larger(uint64_t a, uint64_t b)
     return (double)(a > b ? a : b);
 }
 
+int profile_check(struct settings *s, struct assay_err *err)
+{
+    int rc = profile_is_official(s) ? apply_round(s, err) : 0;
+
+    return rc || !profile_is_official(s) ? rc : check_unset(s, err);
+}
+
 int profile_apply(struct settings *s, const struct load_official *o, struct assay_err *err)
 {
     bool official = profile_is_official(s);
@@ -136,13 +143,8 @@ int profile_apply(struct settings *s, const struct load_official *o, struct assa
     };
     size_t i, n = sizeof(rules) / sizeof(rules[0]);
     uint64_t floor;
-    int rc = 0;
+    int rc = profile_check(s, err);
 
-    if (official) {
-        rc = apply_round(s, err);
-        if (!rc)
-            rc = check_unset(s, err);
-    }
     if (s->scenario != SERVER)
         n--; /* for the streams it is the expected latency, which the warm-up finds */
     for (i = s->scenario == OFFLINE; i < n && !rc; i++) { /* Offline has no percentile */

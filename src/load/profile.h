@@ -12,6 +12,9 @@
  * user's settings changed. */
 int profile_apply(struct settings *s, const struct load_official *official, struct assay_err *err);
 
+/* What of it needs no LoadGen: the round, and settings that no official profile takes. */
+int profile_check(struct settings *s, struct assay_err *err);
+
 bool profile_is_official(const struct settings *s);
 /* The round whose rules the run follows: s->round, else the profile's, else the newest. */
 const char *profile_round(const struct settings *s);

@@ -62,6 +62,7 @@ static const struct column {
     {"accuracy_passed", BOOLEAN, "accuracy/passed"},
     {"wait_ns", NUMBER, "stages/wait_ns"},
     {"pack_ns", NUMBER, "stages/pack_ns"},
+    {"pack_ahead_ns", NUMBER, "stages/pack_ahead_ns"},
     {"engine_ns", NUMBER, "stages/engine_ns"},
     {"respond_ns", NUMBER, "stages/respond_ns"},
     {"complete_ns", NUMBER, "stages/complete_ns"},

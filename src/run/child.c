@@ -626,6 +626,8 @@ int run_child(const char *job_file, struct assay_err *err)
         rc = settings_from_json(&s, json_object_get(job, "settings"), err);
     if (!rc)
         rc = resolve(&s, &c.r, err);
+    if (!rc) /* what the parent found may be gone */
+        rc = supply_check(tree_text(json_array_get(c.r.get, 0), "request", NULL), err);
     if (!rc && (c.tune = json_object_get(job, "tune")))
         tune_shorten(&c);
     if (!rc)

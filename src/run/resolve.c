@@ -206,8 +206,8 @@ static int resolve_load(struct resolved *r, struct assay_err *err)
         rc = conf_read(r->s.user_conf, r->loadgen_model, (int)r->s.scenario, &r->s, err);
     if (!rc && r->s.audit_config && !file_exists(r->s.audit_config))
         rc = assay_fail(err, ASSAY_EUSAGE, "--audit-config: %s is not there", r->s.audit_config);
-    if (!rc && r->load)
-        rc = profile_apply(&r->s, &r->official, err);
+    if (!rc)
+        rc = r->load ? profile_apply(&r->s, &r->official, err) : profile_check(&r->s, err);
     return rc ? rc : check_issue_threads(&r->s, err);
 }
 

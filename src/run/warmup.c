@@ -65,8 +65,19 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* One sample at a time, at least 3 and for `seconds`; none of them the first of this size after
- * larger batches, for which an engine may prepare anew. */
+/* Single samples through every lane, untimed: an engine may prepare anew for the first of them
+ * after larger batches. */
+static void settle_singles(struct child *c, size_t *at)
+{
+    if (c->max_batch == 1)
+        return;
+    batch_limit(c->batcher, 1);
+    for (int k = 0; k < 2; k++)
+        warmup_samples(c, c->lanes, at);
+    batch_limit(c->batcher, c->max_batch);
+}
+
+/* One sample at a time, at least 3 and for `seconds`. */
 static int measure_singles(struct child *c, double seconds, size_t *at, struct assay_err *err)
 {
     double *took = malloc(SINGLES_MAX * sizeof(*took)), spent = 0;
@@ -74,8 +85,7 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
 
     if (!took)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory to warm up");
-    if (c->max_batch > 1)
-        warmup_samples(c, 1, at);
+    settle_singles(c, at);
     while ((spent < seconds && n < SINGLES_MAX) || n < 3) {
         took[n] = warmup_samples(c, 1, at);
         spent += took[n++];
@@ -83,7 +93,7 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
     qsort(took, n, sizeof(*took), by_value);
     c->single_ns_min = took[0] * 1e9;
     c->single_ns_median = took[n / 2] * 1e9;
-    c->single_ns_p99 = took[(size_t)((double)(n - 1) * 0.99)] * 1e9;
+    c->single_ns_p99 = took[(size_t)ceil((double)n * 0.99) - 1] * 1e9;
     free(took);
     return ASSAY_OK;
 }
@@ -180,6 +190,7 @@ static int measure(struct child *c, double first, size_t *at, struct assay_err *
         if (free_batch)
             c->max_batch = 1;
         c->samples_per_second = (double)c->max_batch * c->lanes / first;
+        settle_singles(c, at);
         if (c->max_batch * c->lanes > 1)
             first = warmup_samples(c, 1, at);
         c->single_ns_min = c->single_ns_median = c->single_ns_p99 = first * 1e9;

@@ -16,7 +16,7 @@
 #define SAMPLES 64
 #define ROW     3 /* floats of a sample; the answer is their sum */
 
-enum way { INSIDE, LATER, AGAIN_OFTEN, FAILING, UNTIL_PACKED };
+enum way { INSIDE, LATER, AGAIN_OFTEN, FAILING, UNTIL_PACKED, TOGETHER };
 
 struct stub {
     enum way way;
@@ -29,7 +29,7 @@ struct stub {
     _Atomic int seen[100000]; /* completions by id */
     _Atomic int wrong, failed, submits, largest, copied;
     float answer[8][SAMPLES];
-    _Atomic int graphs[3], driven, viewed;
+    _Atomic int graphs[3], driven, viewed, inside;
     /* LATER: a thread that completes what is queued. */
     pthread_t thread;
     pthread_mutex_t lock;
@@ -91,6 +91,14 @@ static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
         pthread_cond_signal(&s->more);
         pthread_mutex_unlock(&s->lock);
         return ASSAY_OK;
+    }
+    atomic_fetch_add(&s->inside, 1);
+    for (int ms = 0; s->way == TOGETHER && s->inside < 2; ms++) { /* until another lane comes */
+        if (ms == 5000)
+            atomic_fetch_add(&s->wrong, 1);
+        if (ms >= 5000)
+            break;
+        usleep(1000);
     }
     for (int ms = 0; s->way == UNTIL_PACKED && n == 0 && s->viewed <= (int)b->samples; ms++) {
         if (ms == 5000)
@@ -383,6 +391,12 @@ static void test_ahead(void **state)
     c.lanes = 3;
     issue_and_check(s, make(s, &c, false), 20000, 10);
     stub_destroy(s);
+    c.lanes = 2; /* two batches are one for each, though a lane would hold both */
+    for (int i = 0; i < 50; i++) {
+        s = stub_create(TOGETHER);
+        issue_and_check(s, make(s, &c, false), 8, 8);
+        stub_destroy(s);
+    }
 }
 
 static void test_wait_fills_batches(void **state)
