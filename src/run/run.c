@@ -395,7 +395,7 @@ static int judge(struct job *j, struct assay_err *err)
     in_draft(j, "mlperf_log_detail.txt", path);
     rc = detail_read(path, &d, err);
     if (rc && !statvfs(j->draft.dir, &fs) && fs.f_bavail * fs.f_frsize < (1u << 20))
-        rc = assay_fail(err, ASSAY_EFAIL,
+        rc = assay_fail(err, ASSAY_ELACK,
                         "%s: LoadGen's log is cut off, the disk of the store is full", path);
     if (!rc)
         rc = j->final.mode == MODE_ACCURACY ? put_accuracy_verdict(j, &d, err)
