@@ -223,6 +223,29 @@ static int add_model(struct exploring *x, const char *model, struct assay_err *e
     return rc;
 }
 
+/* "99%" is of the accuracy in fp32: without that nothing could be told after all those runs. */
+static int check_reference(const struct exploring *x, struct assay_err *err)
+{
+    const struct explore_ask *a = &x->ask->search;
+    bool relative = false;
+    json_t *setup;
+    size_t i;
+
+    for (i = 0; i < a->constraint_count; i++)
+        relative = relative || a->constraints[i].relative;
+    json_array_foreach(x->setups, i, setup)
+    {
+        if (!strcmp(tree_text(setup, "precision", ""), "fp32"))
+            return ASSAY_OK;
+    }
+    if (!relative || !json_array_size(x->setups))
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE,
+                      "--constraint: an accuracy in %% is held against that of an fp32 setup, and "
+                      "there is none among these: add one (--models, --precisions), or give the "
+                      "accuracy itself (accuracy>=75.5)");
+}
+
 static int make_setups(struct exploring *x, struct assay_err *err)
 {
     const struct settings *s = x->ask->base;
@@ -233,13 +256,13 @@ static int make_setups(struct exploring *x, struct assay_err *err)
     int rc = bench_load(s->benchmark, &b, path, err);
 
     if (!rc && !json_array_size(x->ask->models))
-        return add_model(x, s->model ? s->model : b->default_model, err);
+        rc = add_model(x, s->model ? s->model : b->default_model, err);
     json_array_foreach(x->ask->models, i, model)
     {
         if (!rc)
             rc = add_model(x, json_string_value(model), err);
     }
-    return rc;
+    return rc ? rc : check_reference(x, err);
 }
 
 /* ---- the axes ---- */
