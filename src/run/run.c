@@ -408,6 +408,19 @@ static void add_notes(struct job *j)
     }
 }
 
+#define OTHERS_SAID 0.1 /* of the machine */
+
+/* What else the machine did, which may be in the figure. */
+static void add_conditions(struct job *j)
+{
+    const json_t *threads = json_object_get(json_object_get(j->tree, "system"), "threads");
+    uint32_t processors = (uint32_t)tree_int(threads, "value", 0);
+
+    if (j->final.mode != MODE_ACCURACY && processors)
+        conditions_notes(j->conditions, "it", OTHERS_SAID * processors, processors,
+                         json_object_get(json_object_get(j->tree, "verdict"), "notes"));
+}
+
 /* Reads LoadGen's log and judges. */
 static int judge(struct job *j, struct assay_err *err)
 {
@@ -425,8 +438,10 @@ static int judge(struct job *j, struct assay_err *err)
         rc = j->final.mode == MODE_ACCURACY ? put_accuracy_verdict(j, &d, err)
                                             : put_performance(j, &d, err);
     detail_release(&d);
-    if (!rc)
+    if (!rc) {
         add_notes(j);
+        add_conditions(j);
+    }
     return rc;
 }
 
