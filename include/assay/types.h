@@ -24,7 +24,9 @@ enum assay_code {
     ASSAY_EFAIL = -2,        /* it could not be done (file, memory, library, engine): exit code 3 */
     ASSAY_EAGAIN = -3,       /* no slot now; ask again after a completion.  Never shown to a user */
     ASSAY_EUNSUPPORTED = -4, /* this engine, device or library has no such thing: exit code 3 */
-    ASSAY_ESTOP = -5         /* interrupted by the user: exit code 130 */
+    ASSAY_ESTOP = -5,        /* interrupted by the user: exit code 130 */
+    ASSAY_ELACK = -6         /* what a run was given will not do (data, a manifest, room on the disk
+                              * or in memory), which says nothing of the engine: exit code 3 */
 };
 
 /* Filled by the function that failed, untouched on success, so that calls chain.  The text is one

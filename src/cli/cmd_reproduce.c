@@ -8,17 +8,21 @@
 #include "base/tree.h"
 #include "lib/compare.h"
 #include "report/compare.h"
+#include "report/differ.h"
+#include "report/text.h"
 
-/* One line a difference; a long one (a manifest) only says that it is there. */
+/* One line a difference; of long ones (a description of the pre-processing) where they differ. */
 static void say_difference(const json_t *d)
 {
     char *a = json_dumps(json_object_get(d, "a"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     char *b = json_dumps(json_object_get(d, "b"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     bool brief = a && b && strlen(a) + strlen(b) <= 160;
+    char was[DIFFER_SIDE], is[DIFFER_SIDE];
 
-    cli_warn("%s %s differs from the record%s%s%s%s",
+    differ_sides(d, was, is);
+    cli_warn("%s %s differs from the record: was %s, is %s",
              tree_bool(d, "stops", false) ? "changed:" : "note:", tree_text(d, "what", "?"),
-             brief ? ": was " : "", brief ? a : "", brief ? ", is " : "", brief ? b : "");
+             brief ? a : was, brief ? b : is);
     free(a);
     free(b);
 }
@@ -72,11 +76,18 @@ static int check_before(const struct cli_input *in, const struct lib_again *agai
 /* What --dry-run finds: as the library gives it, or of what recipes would get the plan. */
 static int show_look(const struct cli_input *in, const struct lib_again *again)
 {
+    int rc = EXIT_OK;
+
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:O, s:O, s:O}", "changed", again->changed, "missing",
-                                  again->missing, "get", again->get),
+        return cli_json(json_pack("{s:O, s:O, s:O, s:O}", "changed", again->changed, "missing",
+                                  again->missing, "get", again->get, "command", again->command),
                         "reproduce");
-    return json_array_size(again->get) ? cli_get(in, again->get, CLI_GET_SHOW) : EXIT_OK;
+    if (json_array_size(again->get))
+        rc = cli_get(in, again->get, CLI_GET_SHOW);
+    printf("%s would run:\n    ",
+           json_array_size(again->changed) ? "It" : "Nothing has changed; it");
+    report_command(again->command, stdout);
+    return rc;
 }
 
 /* What recipes have to get is got, and looked at. */

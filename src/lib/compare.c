@@ -236,7 +236,8 @@ static void forget(struct lib_again *again)
     json_decref(again->changed);
     json_decref(again->missing);
     json_decref(again->get);
-    again->changed = again->missing = again->get = NULL;
+    json_decref(again->command);
+    again->changed = again->missing = again->get = again->command = NULL;
 }
 
 int lib_reproduce_look_again(struct lib_again *again, const struct settings *own,
@@ -253,6 +254,7 @@ int lib_reproduce_look_again(struct lib_again *again, const struct settings *own
     forget(again);
     again->missing = json_array();
     again->get = json_array();
+    again->command = words_of(&s);
     rc = again_now(record, &s, &now, again->missing, again->get, err);
     settings_release(&s);
     if (rc)

@@ -40,6 +40,7 @@ struct lib_again {
     json_t *changed; /* not as it was: as differ_records has it; with "stops": it is another run */
     json_t *missing; /* not to be had: texts */
     json_t *get;     /* requests for what recipes have to get first */
+    json_t *command; /* the words of `assay run …` that it would be */
 };
 /* Opens the record and looks.  To be released in any case. */
 int lib_reproduce_look(const char *name, const struct settings *own, struct lib_again *again,

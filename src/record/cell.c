@@ -72,14 +72,16 @@ static void judge(json_t *cell, const json_t *record)
 {
     const json_t *error = json_object_get(record, "error"),
                  *engine = json_object_get(record, "engine");
+    int64_t code = tree_int(error, "code", 0);
     const char *why = tree_text(error, "text", "failed without a word"),
                *executed = cell_executed(record, tree_text(cell, "precision", ""));
     char text[160];
 
     if (!strcmp(tree_text(record, "status", ""), "error")) {
-        if (tree_bool(json_object_get(record, "time"), "over", false))
+        if (code == ASSAY_ELACK || code == ASSAY_EUSAGE ||
+            tree_bool(json_object_get(record, "time"), "over", false))
             set_state(cell, CELL_UNKNOWN, why);
-        else if (tree_int(error, "code", 0) == ASSAY_EUNSUPPORTED)
+        else if (code == ASSAY_EUNSUPPORTED)
             set_state(cell, CELL_NONE, why);
         else
             set_state(cell, CELL_FAILED, why);

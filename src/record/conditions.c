@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "record/facts.h"
 
 #define PROBE_REVISION 1
@@ -328,4 +329,54 @@ json_t *conditions_end(struct conditions *c)
     pthread_cond_destroy(&c->wake);
     free(c);
     return out;
+}
+
+/* ---- what it says ---- */
+
+#define STEAL_SAID 0.01
+
+double conditions_steal(const json_t *conditions)
+{
+    const json_t *cpu = json_object_get(conditions, "cpu");
+    double steal = tree_real(cpu, "steal_s", 0), busy = tree_real(cpu, "busy_s", 0);
+
+    return steal > 0 && busy >= 0 ? steal / (steal + busy) : 0;
+}
+
+double conditions_others(const json_t *conditions)
+{
+    const json_t *cpu = json_object_get(conditions, "cpu");
+    double busy = tree_real(cpu, "busy_s", NAN) - tree_real(cpu, "own_s", NAN);
+    double seconds = tree_real(cpu, "seconds", 0);
+
+    return seconds > 0 && busy > 0 ? busy / seconds : 0;
+}
+
+void conditions_notes(const json_t *conditions, const char *name, double least, uint32_t processors,
+                      json_t *notes)
+{
+    double steal = conditions_steal(conditions), busy = conditions_others(conditions);
+    const json_t *t = json_object_get(conditions, "throttled");
+    char of[24] = "";
+
+    if (processors)
+        snprintf(of, sizeof(of), " of %u", processors);
+    if (steal > STEAL_SAID)
+        json_array_append_new(notes,
+                              json_sprintf("while %s ran, %.1f %% of the processors' work went to "
+                                           "other virtual machines (steal)",
+                                           name, 100 * steal));
+    if (busy > least)
+        json_array_append_new(notes, json_sprintf("while %s ran, other programs used %.2f%s "
+                                                  "processors",
+                                                  name, busy, of));
+    if (tree_real(t, "thermal", 0) > 0)
+        json_array_append_new(notes, json_sprintf("while %s ran, a processor lowered its clock for "
+                                                  "heat %.0f times",
+                                                  name, tree_real(t, "thermal", 0)));
+    if (tree_real(t, "quota", 0) > 0)
+        json_array_append_new(
+            notes, json_sprintf("while %s ran, the control group's quota stopped processes %.0f "
+                                "times, for %.3g s",
+                                name, tree_real(t, "quota", 0), tree_real(t, "quota_s", 0)));
 }

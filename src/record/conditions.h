@@ -31,4 +31,13 @@ struct conditions *conditions_begin(void);
  */
 json_t *conditions_end(struct conditions *c);
 
+/* Of what conditions_end gave.  What a hypervisor took of the processors' work, as a share; what
+ * other programs used, in processors; 0: nothing, or not known. */
+double conditions_steal(const json_t *conditions);
+double conditions_others(const json_t *conditions);
+/* Adds a sentence, "while NAME ran, …", for each thing that a reader should know to an array of
+ * texts.  least: of others' use, in processors; processors: how many there are, 0: not said. */
+void conditions_notes(const json_t *conditions, const char *name, double least, uint32_t processors,
+                      json_t *notes);
+
 #endif

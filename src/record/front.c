@@ -152,8 +152,14 @@ const char *front_breaks(const struct front_constraint *c, const json_t *point, 
     const json_t *v = json_object_get(point, c->figure);
     double limit = c->relative ? c->value * reference : c->value, value;
 
-    if (!json_is_number(v) || (c->relative && !(reference > 0)))
-        return NULL;
+    if (!json_is_number(v)) {
+        snprintf(out, 120, "its %s is not known", c->figure);
+        return out;
+    }
+    if (c->relative && !(reference > 0)) {
+        snprintf(out, 120, "there is no accuracy of fp32 that its own could be held against");
+        return out;
+    }
     value = json_number_value(v);
     if (c->least ? value >= limit : value <= limit)
         return NULL;

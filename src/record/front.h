@@ -33,7 +33,8 @@ struct front_constraint {
 /* "accuracy>=99%", "accuracy>=75.5", "latency<=15ms", "p99<=15ms", "throughput>=100",
  * "memory<=4GB".  Fails with the list of what is possible. */
 int front_parse(const char *text, struct front_constraint *c, struct assay_err *err);
-/* NULL: the point keeps it, or lacks the figure; else says how it does not, in `out`. */
+/* NULL: the point keeps it; else says how it does not, or that nothing shows it, in `out`.
+ * reference: NaN where there is none. */
 const char *front_breaks(const struct front_constraint *c, const json_t *point, double reference,
                          char out[120]);
 

@@ -97,6 +97,15 @@ int record_open(const char *store, const char *name, char **dir, json_t **tree,
     return rc;
 }
 
+json_t *record_manifest_content(const json_t *manifest)
+{
+    json_t *copy = json_is_object(manifest) ? json_copy((json_t *)(uintptr_t)manifest) : NULL;
+
+    json_object_del(copy, "files");
+    json_object_del(copy, "recipes");
+    return copy;
+}
+
 bool record_is_of_logs(const json_t *record)
 {
     return json_is_object(json_object_get(record, "logs"));

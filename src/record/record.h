@@ -58,6 +58,9 @@ int record_latencies(const char *dir, const json_t *tree, int64_t **latencies, u
 /* Whether the record was made from LoadGen's logs alone (submit/logs.h): then what ran is not known
  * well enough to be run again or submitted. */
 bool record_is_of_logs(const json_t *record);
+/* What a model's manifest says but for where its files are, which the model's hash tells better; a
+ * new reference, NULL: it is no manifest. */
+json_t *record_manifest_content(const json_t *manifest);
 int record_list(const char *store, json_t **rows, struct assay_err *err);
 /* Makes the index again from the folders. */
 int record_reindex(const char *store, uint64_t *count, struct assay_err *err);

@@ -4,6 +4,7 @@
 
 #include "base/tree.h"
 #include "report/compare.h"
+#include "report/differ.h"
 #include "report/format.h"
 
 static void say_side(const char *name, const json_t *s, FILE *out)
@@ -57,7 +58,7 @@ static void say_figure(const json_t *f, FILE *out)
 
 static void say_differences(const json_t *list, FILE *out)
 {
-    char a[100], b[100], line[400];
+    char a[DIFFER_SIDE], b[DIFFER_SIDE], line[400];
     const char *kind = "";
     const json_t *d;
     size_t i;
@@ -68,9 +69,8 @@ static void say_differences(const json_t *list, FILE *out)
             kind = tree_text(d, "kind", "");
             fprintf(out, "%sDiffers in the %s\n", i ? "" : "\n", kind);
         }
-        format_json(a, sizeof(a), json_object_get(d, "a"));
-        format_json(b, sizeof(b), json_object_get(d, "b"));
-        snprintf(line, sizeof(line), "  %-28s  %.36s -> %.36s", tree_text(d, "what", "?"), a, b);
+        differ_sides(d, a, b);
+        snprintf(line, sizeof(line), "  %-28s  %s -> %s", tree_text(d, "what", "?"), a, b);
         format_clean(line);
         fprintf(out, "%s\n", line);
     }

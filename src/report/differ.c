@@ -7,6 +7,8 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "record/record.h"
+#include "report/format.h"
 
 static const struct {
     const char *part, *member, *kind;
@@ -56,30 +58,49 @@ static void add(json_t *list, const char *what, const char *kind, const json_t *
                                           none_b ? json_null() : json_deep_copy(b)));
 }
 
-/* What a manifest says but for where its files are, which the model's hash tells better. */
-static json_t *without_places(const json_t *value)
+/* Numbers that are equal as numbers: a round trip through JSON may turn 1.0 into 1. */
+static bool same_number(const json_t *a, const json_t *b)
 {
-    json_t *copy = json_is_object(value) ? json_copy((json_t *)(uintptr_t)value) : NULL;
+    return json_is_number(a) && json_is_number(b) && json_number_value(a) == json_number_value(b);
+}
 
-    json_object_del(copy, "files");
-    json_object_del(copy, "recipes");
-    return copy;
+#define DEPTH 6 /* deeper than any manifest is */
+
+/* Member by member, so that what changed is seen. */
+static void add_members(json_t *list, const char *what, const char *kind, const json_t *a,
+                        const json_t *b, int depth)
+{
+    const json_t *all[] = {a, b}, *x, *y;
+    const char *name;
+    char member[200];
+    json_t *value;
+
+    for (int side = 0; side < 2; side++)
+        json_object_foreach((json_t *)(uintptr_t)all[side], name, value)
+        {
+            x = json_object_get(a, name);
+            y = json_object_get(b, name);
+            if ((side && x) || same_number(x, y))
+                continue;
+            snprintf(member, sizeof(member), "%.120s.%.60s", what, name);
+            if (depth < DEPTH && json_is_object(x) && json_is_object(y))
+                add_members(list, member, kind, x, y, depth + 1);
+            else
+                add(list, member, kind, x, y);
+        }
 }
 
 static void add_manifests(json_t *list, const char *what, const char *kind, const json_t *a,
                           const json_t *b)
 {
-    json_t *x = without_places(a), *y = without_places(b);
+    json_t *x = record_manifest_content(a), *y = record_manifest_content(b);
 
-    add(list, what, kind, x, y);
+    if (x && y)
+        add_members(list, what, kind, x, y, 0);
+    else
+        add(list, what, kind, x, y);
     json_decref(x);
     json_decref(y);
-}
-
-/* Numbers that are equal as numbers: a round trip through JSON may turn 1.0 into 1. */
-static bool same_number(const json_t *a, const json_t *b)
-{
-    return json_is_number(a) && json_is_number(b) && json_number_value(a) == json_number_value(b);
 }
 
 /* LoadGen's log has six digits of a number. */
@@ -122,25 +143,6 @@ static void add_settings(json_t *list, const json_t *a, const json_t *b)
         snprintf(what, sizeof(what), "settings.%s", name);
         add(list, what, "set-up", x, y);
     }
-}
-
-static void add_options(json_t *list, const json_t *a, const json_t *b)
-{
-    const json_t *all[] = {a, b}, *x, *y;
-    const char *name;
-    char what[100];
-    json_t *value;
-
-    for (int side = 0; side < 2; side++)
-        json_object_foreach((json_t *)(uintptr_t)all[side], name, value)
-        {
-            x = json_object_get(a, name);
-            y = json_object_get(b, name);
-            if ((side && x) || same_number(x, y))
-                continue;
-            snprintf(what, sizeof(what), "engine.options.%s", name);
-            add(list, what, "set-up", x, y);
-        }
 }
 
 static bool is_unknown(const json_t *fact)
@@ -192,8 +194,9 @@ json_t *differ_records(const json_t *a, const json_t *b)
 
         if (strcmp(kind, members[i].kind) && !strcmp(kind, "set-up")) { /* settings are its last */
             add_settings(list, json_object_get(a, "settings"), json_object_get(b, "settings"));
-            add_options(list, json_object_get(json_object_get(a, "engine"), "options"),
-                        json_object_get(json_object_get(b, "engine"), "options"));
+            add_members(list, "engine.options", kind,
+                        json_object_get(json_object_get(a, "engine"), "options"),
+                        json_object_get(json_object_get(b, "engine"), "options"), DEPTH);
         }
         kind = members[i].kind;
         snprintf(what, sizeof(what), "%s.%s", part, member);
@@ -220,4 +223,37 @@ bool differ_same_machine(const json_t *a, const json_t *b)
         known = known || !json_is_null(json_object_get(x, "value"));
     }
     return known;
+}
+
+/* From a few characters before the place where they differ, where what comes before fills a side.
+ */
+static void cut(const char *text, size_t same, char side[DIFFER_SIDE])
+{
+    size_t from = strlen(text) >= DIFFER_COLUMNS && same > DIFFER_COLUMNS / 3
+                      ? same - DIFFER_COLUMNS / 3
+                      : 0,
+           to;
+
+    while (from && ((unsigned char)text[from] & 0xc0) == 0x80)
+        from--;
+    text += from;
+    to = strlen(text) > DIFFER_COLUMNS ? DIFFER_COLUMNS : strlen(text);
+    while (to && text[to] && ((unsigned char)text[to] & 0xc0) == 0x80)
+        to--;
+    snprintf(side, DIFFER_SIDE, "%s%.*s%s", from ? "…" : "", (int)to, text, text[to] ? "…" : "");
+    format_clean(side);
+}
+
+void differ_sides(const json_t *difference, char a[DIFFER_SIDE], char b[DIFFER_SIDE])
+{
+    const json_t *x = json_object_get(difference, "a"), *y = json_object_get(difference, "b");
+    char left[4096], right[4096];
+    size_t same = 0;
+
+    format_json(left, sizeof(left), x);
+    format_json(right, sizeof(right), y);
+    while (left[same] && left[same] == right[same])
+        same++;
+    cut(left, same, a);
+    cut(right, same, b);
 }

@@ -12,11 +12,13 @@
 #include "report/html.h"
 #include "report/svg.h"
 
-#define CELL 64
+#define CELL       64
+#define MODEL_MOST 40
 
 enum {
     MARK,
     SETUP,
+    MODEL, /* where there are several */
     LANES,
     THREADS,
     BATCH,
@@ -29,9 +31,9 @@ enum {
     ID,
     COLUMNS
 };
-static const char *const titles[COLUMNS] = {"",       "SETUP",  "LANES",   "THREADS",
-                                            "BATCH",  "RATE",   "LATENCY", "ACCURACY",
-                                            "MEMORY", "ENERGY", "RUN",     "ID"};
+static const char *const titles[COLUMNS] = {"",       "SETUP", "MODEL",   "LANES",    "THREADS",
+                                            "BATCH",  "RATE",  "LATENCY", "ACCURACY", "MEMORY",
+                                            "ENERGY", "RUN",   "ID"};
 
 static void number(char *out, const json_t *p, const char *key)
 {
@@ -72,6 +74,34 @@ static void fill(char cell[COLUMNS][CELL], const json_t *p)
         format_clean(cell[c]);
 }
 
+static bool several_models(const json_t *points)
+{
+    const char *first = tree_text(json_array_get(points, 0), "model", "");
+    const json_t *p;
+    size_t i;
+
+    json_array_foreach(points, i, p)
+    {
+        if (strcmp(tree_text(p, "model", ""), first) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* The end of a path tells more than its beginning. */
+static void fill_model(char cell[COLUMNS][CELL], const json_t *p, bool models)
+{
+    const char *model = tree_text(p, "model", "?");
+    size_t n = strlen(model);
+
+    fill(cell, p);
+    if (n > MODEL_MOST)
+        for (model += n - MODEL_MOST; ((unsigned char)*model & 0xc0) == 0x80;)
+            model++;
+    snprintf(cell[MODEL], CELL, "%s", models ? model : "");
+    format_clean(cell[MODEL]);
+}
+
 static void print_row(const char cell[COLUMNS][CELL], const size_t width[COLUMNS], FILE *out)
 {
     for (int c = 0; c < COLUMNS; c++) {
@@ -109,7 +139,7 @@ static void energy_words(const json_t *points, char out[160])
 }
 
 /* Points that are out, with the reason, below the others. */
-static void print_out(const json_t *points, FILE *out)
+static void print_out(const json_t *points, bool models, FILE *out)
 {
     char cell[COLUMNS][CELL], reason[300];
     const json_t *p;
@@ -120,11 +150,11 @@ static void print_out(const json_t *points, FILE *out)
     {
         if (!tree_bool(p, "out", false))
             continue;
-        fill(cell, p);
+        fill_model(cell, p, models);
         snprintf(reason, sizeof(reason), "%s", tree_text(p, "reason", ""));
         format_clean(reason);
-        fprintf(out, "%s  %s: %s%s%s\n", first ? "\nOut\n" : "", cell[SETUP], reason,
-                *cell[ID] ? "  " : "", cell[ID]);
+        fprintf(out, "%s  %s%s%s: %s%s%s\n", first ? "\nOut\n" : "", cell[SETUP], models ? " " : "",
+                cell[MODEL], reason, *cell[ID] ? "  " : "", cell[ID]);
         first = false;
     }
 }
@@ -132,12 +162,13 @@ static void print_out(const json_t *points, FILE *out)
 int report_explore(const json_t *points, FILE *out)
 {
     char cell[COLUMNS][CELL], energy[160];
+    bool models = several_models(points);
     size_t width[COLUMNS] = {0}, i;
     const json_t *p;
 
     json_array_foreach(points, i, p)
     {
-        fill(cell, p);
+        fill_model(cell, p, models);
         for (int c = 0; c < COLUMNS && !tree_bool(p, "out", false); c++)
             if (format_columns(cell[c]) > width[c])
                 width[c] = format_columns(cell[c]);
@@ -153,13 +184,13 @@ int report_explore(const json_t *points, FILE *out)
     {
         if (tree_bool(p, "out", false))
             continue;
-        fill(cell, p);
+        fill_model(cell, p, models);
         print_row(cell, width, out);
     }
     energy_words(points, energy);
     if (*energy)
         fprintf(out, "\n%s\n", energy);
-    print_out(points, out);
+    print_out(points, models, out);
     return fflush(out) || ferror(out) ? ASSAY_EFAIL : ASSAY_OK;
 }
 
@@ -285,8 +316,8 @@ static void table_row(const struct page *page, const json_t *p, const bool shown
 static void table(const struct page *page)
 {
     static const char *const words[COLUMNS] = {
-        "front",   "setup",    "lanes",       "threads",         "batch", "rate",
-        "latency", "accuracy", "peak memory", "energy a sample", "run",   "id"};
+        "front",   "setup",    "model",       "lanes",           "threads", "batch", "rate",
+        "latency", "accuracy", "peak memory", "energy a sample", "run",     "id"};
     char cell[COLUMNS][CELL], energy[160];
     bool shown[COLUMNS] = {false};
     const json_t *p;
@@ -302,7 +333,7 @@ static void table(const struct page *page)
           "<table class=\"matrix\"><thead><tr>",
           page->out);
     for (int c = 0; c < COLUMNS; c++)
-        if (shown[c] || c < LANES)
+        if (shown[c] || c < MODEL)
             fprintf(page->out, "<th scope=\"col\"%s>%s</th>",
                     c >= LANES && c <= ENERGY ? " class=\"r\"" : "", words[c]);
     fputs("</tr></thead><tbody>\n", page->out);
@@ -411,20 +442,14 @@ static int write_page(const struct page *page, const json_t *machines, struct as
 int report_explore_html(const json_t *points, const json_t *best, const json_t *records, FILE *out,
                         struct assay_err *err)
 {
-    struct page page = {.out = out, .points = points, .best = best};
-    const char *first = tree_text(json_array_get(points, 0), "model", "");
+    struct page page = {
+        .out = out, .points = points, .best = best, .models = several_models(points)};
     json_t *machines = NULL;
     struct view *views = NULL;
-    const json_t *p;
-    size_t i;
     int rc = view_all(records, &views, &machines, err);
 
     if (rc)
         return rc;
-    json_array_foreach(points, i, p)
-    {
-        page.models = page.models || strcmp(tree_text(p, "model", ""), first);
-    }
     page.views = views;
     page.runs = json_array_size(records);
     rc = write_page(&page, machines, err);

@@ -141,6 +141,16 @@ void format_json(char *out, size_t size, const json_t *value)
     }
 }
 
+void format_shape(char out[80], const json_t *engine)
+{
+    long long lanes = tree_int(engine, "lanes", 0), threads = tree_int(engine, "threads", 0);
+
+    out[0] = 0;
+    if (lanes > 0)
+        snprintf(out, 80, "%lld lane%s x %lld thread%s, batch %lld", lanes, lanes == 1 ? "" : "s",
+                 threads, threads == 1 ? "" : "s", (long long)tree_int(engine, "batch", 0));
+}
+
 void format_fill(char *text, size_t size, const char *pattern)
 {
     char *value = strdup(text);

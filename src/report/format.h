@@ -26,6 +26,8 @@ void format_reached(char out[160], const json_t *accuracy);
 void format_json(char *out, size_t size, const json_t *value);
 /* Puts text in the place of '#' in `pattern`. */
 void format_fill(char *text, size_t size, const char *pattern);
+/* "1 lane x 2 threads, batch 8" of a record's engine; "" where it is not known. */
+void format_shape(char out[80], const json_t *engine);
 /* A whole command line of these words. */
 void format_command(struct text *t, const json_t *words);
 

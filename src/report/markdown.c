@@ -186,6 +186,7 @@ static void say_things(FILE *out, const struct view *v)
     snprintf(text, sizeof(text), "%.100s %.60s on %.60s, %.40s", v->engine, v->version, v->device,
              v->precision);
     item(out, "engine", *v->engine ? text : "");
+    item(out, "configuration", v->shape);
     item(out, "LoadGen", tree_text(at(r, "loadgen"), "version", ""));
     item(out, "Assay", tree_text(at(r, "assay"), "version", ""));
     json_object_foreach((json_t *)at(r, "settings"), name, row)

@@ -351,6 +351,9 @@ static void say_things(struct page *p, const json_t *r)
          tree_text(engine, "version", ""), tree_text(engine, "device", "unknown device"));
     if (tree_text(engine, "precision", NULL))
         item(p, ", ", "%s", tree_text(engine, "precision", ""));
+    format_shape(text, engine);
+    if (*text)
+        item(p, ", ", "%s", text);
     json_object_foreach((json_t *)at(engine, "options"), key, value)
     {
         format_json(text, sizeof(text), value);

@@ -84,6 +84,7 @@ static void read_view(struct view *v, const json_t *r, size_t number)
     v->version = tree_text(engine, "version", "");
     v->device = tree_text(engine, "device", "");
     v->precision = tree_text(engine, "precision", tree_text(model, "precision", ""));
+    format_shape(v->shape, engine);
     v->scenario = tree_text(r, "scenario", "unknown scenario");
     v->mode = tree_text(r, "mode", "");
     v->profile = tree_text(r, "profile", "unknown");
@@ -131,6 +132,30 @@ static int find_machine(struct view *v, json_t *known, json_t *machines, struct 
     return rc;
 }
 
+/* Runs that differ in lanes, threads or batch alone would read the same.  The first pass finds the
+ * setups of which there are several shapes, the second marks their runs. */
+static void mark_shapes(struct view *views, size_t n)
+{
+    json_t *first = json_object(), *shape;
+    char key[700], setup[300];
+
+    for (size_t i = 0; i < 2 * n; i++) {
+        struct view *v = &views[i % n];
+
+        view_setup(v, setup, sizeof(setup));
+        snprintf(key, sizeof(key), "%s, %.100s, %.100s, %.100s", setup, v->benchmark, v->scenario,
+                 v->mode);
+        shape = json_object_get(first, key);
+        if (i >= n)
+            v->shaped = json_is_null(shape);
+        else if (!shape)
+            json_object_set_new(first, key, json_string(v->shape));
+        else if (json_is_string(shape) && strcmp(json_string_value(shape), v->shape) != 0)
+            json_object_set_new(first, key, json_null());
+    }
+    json_decref(first);
+}
+
 int view_all(const json_t *records, struct view **views, json_t **machines, struct assay_err *err)
 {
     size_t n = json_array_size(records), i;
@@ -148,6 +173,7 @@ int view_all(const json_t *records, struct view **views, json_t **machines, stru
         free(all);
         return rc;
     }
+    mark_shapes(all, n);
     *views = all;
     *machines = found;
     return ASSAY_OK;
@@ -241,6 +267,8 @@ void view_setup(const struct view *v, char *out, size_t size)
         if (i == 1 && *v->version)
             text_addf(&t, " %.30s", v->version);
     }
+    if (v->shaped && *v->shape)
+        text_addf(&t, "%s%s", t.len ? ", " : "", v->shape);
     snprintf(out, size, "%s", t.s);
     text_release(&t);
 }

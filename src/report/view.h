@@ -19,6 +19,8 @@ struct view {
     const char *scenario, *mode, *profile, *tag, *metric, *unit;
     const char *word;      /* of the verdict; "ERROR" and "INTERRUPTED" stand above it */
     const char *foreign;   /* the file that it was imported from; NULL: made here */
+    char shape[80];        /* "1 lane x 2 threads, batch 8"; "": not known */
+    bool shaped;           /* another run differs in that, and not in its setup */
     bool good;             /* valid by its verdict */
     bool weights, samples; /* are synthetic */
     bool unsure;           /* whether they are is not known */
@@ -52,7 +54,8 @@ const char *view_energy_per_sample(const struct view *v, char out[64]);
 bool view_any_energy(const struct view *views, size_t n);
 /* Of performance.latency_ns; "" when it is not there. */
 const char *view_latency(const struct view *v, const char *key, char out[64]);
-/* "resnet50-synthetic, onnxruntime 1.2, cpu, fp32": what tells runs of one benchmark apart. */
+/* "resnet50-synthetic, onnxruntime 1.2, cpu, fp32": what tells runs of one benchmark apart; with
+ * the shape where it takes that. */
 void view_setup(const struct view *v, char *out, size_t size);
 /* The command as a POSIX shell reads it, in one line; "" when there is none.  free() it. */
 char *view_command(const struct view *v);

@@ -25,10 +25,10 @@
 #include <string.h>
 
 #include "base/tree.h"
+#include "record/conditions.h"
 
 #define TAKEN_DEAD 0.02
-#define STEAL_SAID 0.01
-#define OTHER_SAID 0.05
+#define OTHER_SAID 0.05 /* processors */
 
 static const json_t *part(const json_t *record, const char *name)
 {
@@ -39,25 +39,6 @@ static const json_t *part(const json_t *record, const char *name)
 static double probe(const json_t *record, const char *when, const char *what)
 {
     return tree_real(json_object_get(part(record, "probe"), when), what, NAN);
-}
-
-/* Of the processors' work: what a hypervisor took. */
-static double steal_share(const json_t *record)
-{
-    double steal = tree_real(part(record, "cpu"), "steal_s", 0);
-    double busy = tree_real(part(record, "cpu"), "busy_s", 0);
-
-    return steal > 0 && busy >= 0 ? steal / (steal + busy) : 0;
-}
-
-/* What others used, in processors. */
-static double others(const json_t *record)
-{
-    const json_t *cpu = part(record, "cpu");
-    double busy = tree_real(cpu, "busy_s", NAN) - tree_real(cpu, "own_s", NAN);
-    double seconds = tree_real(cpu, "seconds", 0);
-
-    return seconds > 0 && busy > 0 ? busy / seconds : 0;
 }
 
 /* The part of its time in which a run used processors, of one that would be 1: a machine that is
@@ -78,8 +59,9 @@ static double taken(const json_t *record)
 {
     const json_t *threads = json_object_get(json_object_get(record, "system"), "threads");
     double processors = tree_real(threads, "value", 0);
-    double share =
-        steal_share(record) * working(record) + (processors > 0 ? others(record) / processors : 0);
+    const json_t *conditions = json_object_get(record, "conditions");
+    double share = conditions_steal(conditions) * working(record) +
+                   (processors > 0 ? conditions_others(conditions) / processors : 0);
 
     return fmin(share, 0.9);
 }
@@ -151,34 +133,10 @@ void weather_widen(const struct weather *w, bool more_is_better, struct spread *
         *quicker_end = more_is_better ? 0 : INFINITY;
 }
 
-static void note_one(const char *name, const json_t *record, json_t *notes)
-{
-    double steal = steal_share(record), busy = others(record);
-    const json_t *t = part(record, "throttled");
-
-    if (steal > STEAL_SAID)
-        json_array_append_new(notes,
-                              json_sprintf("while %s ran, %.1f %% of the processors' work went to "
-                                           "other virtual machines (steal)",
-                                           name, 100 * steal));
-    if (busy > OTHER_SAID)
-        json_array_append_new(
-            notes, json_sprintf("while %s ran, other programs used %.2f processors", name, busy));
-    if (tree_real(t, "thermal", 0) > 0)
-        json_array_append_new(notes, json_sprintf("while %s ran, a processor lowered its clock for "
-                                                  "heat %.0f times",
-                                                  name, tree_real(t, "thermal", 0)));
-    if (tree_real(t, "quota", 0) > 0)
-        json_array_append_new(
-            notes, json_sprintf("while %s ran, the control group's quota stopped processes %.0f "
-                                "times, for %.3g s",
-                                name, tree_real(t, "quota", 0), tree_real(t, "quota_s", 0)));
-}
-
 void weather_notes(const struct weather *w, const json_t *a, const json_t *b, json_t *notes)
 {
-    note_one("A", a, notes);
-    note_one("B", b, notes);
+    conditions_notes(json_object_get(a, "conditions"), "A", OTHER_SAID, 0, notes);
+    conditions_notes(json_object_get(b, "conditions"), "B", OTHER_SAID, 0, notes);
     if (w->slow > 1.001)
         json_array_append_new(
             notes, json_sprintf("the machine itself may have been up to %.1f %% slower while B ran "

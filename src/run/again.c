@@ -7,11 +7,11 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "data/bench_host.h"
 #include "engine/host.h"
 #include "record/record.h"
 #include "record/system.h"
 #include "run/digest.h"
+#include "run/evidence.h"
 #include "run/resolve.h"
 
 /* ---- settings ---- */
@@ -243,34 +243,17 @@ static int model_now(const json_t *record, const struct resolved *r, json_t *now
 
 static int dataset_now(const struct resolved *r, json_t *now, struct assay_err *err)
 {
-    char *manifest;
-    struct assay_benchmark_config config = {.size = sizeof(config),
-                                            .dataset = r->s.dataset,
-                                            .cache_dir = r->cache,
-                                            .threads = 1,
-                                            .count = (uint64_t)r->s.count,
-                                            .seed = (uint64_t)r->s.seed};
-    struct assay_benchmark_desc desc;
-    void *bench = NULL;
+    json_t *dataset, *value;
+    const char *name;
     int rc;
 
     if (!r->benchmark || !r->precision || (r->s.dataset && !file_is_dir(r->s.dataset)))
         return ASSAY_OK;
-    config.manifest = manifest = json_dumps(r->manifest.tree, JSON_COMPACT);
-    rc = manifest ? r->benchmark->open(&config, &bench, err)
-                  : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (!rc)
-        rc = bench_describe(r->benchmark, bench, &desc, err);
-    if (!rc) {
-        put(now, "dataset", "name", json_string(desc.dataset_name));
-        put(now, "dataset", "hash", json_string(desc.dataset_hash));
-        put(now, "dataset", "samples", json_integer((json_int_t)desc.samples));
-        put(now, "dataset", "preprocess", json_string(desc.preprocess));
-    }
-    if (bench)
-        r->benchmark->close(bench);
-    free(manifest);
-    return rc;
+    if ((rc = evidence_dataset(r, &dataset, err)))
+        return rc;
+    json_object_foreach(dataset, name, value) put(now, "dataset", name, json_incref(value));
+    json_decref(dataset);
+    return ASSAY_OK;
 }
 
 /* The engine tells its library itself, in a child process of its own. */

@@ -103,6 +103,11 @@ static void on_log(void *ctx, int level, const char *text)
     fprintf(stderr, "%s: %s\n", level >= 0 && level < 3 ? names[level] : "log", text);
 }
 
+int child_not_the_engine(int rc, struct assay_err *err)
+{
+    return rc == ASSAY_EFAIL ? (err->code = ASSAY_ELACK) : rc;
+}
+
 /* ---- data set ---- */
 
 static int open_benchmark(struct child *c, struct assay_err *err)
@@ -364,6 +369,8 @@ static int open_engine(struct child *c, struct assay_err *err)
     if (!c->tune) /* nobody reads a trial's digests, and its time is short */
         hash_parts(c);
     rc = check_model(c, err);
+    if (!c->r.manifest.net) /* it is the manifest that says what the model has */
+        rc = child_not_the_engine(rc, err);
     for (lane = 0; !rc && lane < c->lanes; lane++) {
         pin_bind(&c->pin, lane);
         rc = engine_lane_open(c->engine, lane, err);
@@ -573,15 +580,15 @@ static int map_shared(struct child *c, struct assay_err *err)
 static int run_all(struct child *c, struct assay_err *err)
 {
     json_t *accuracy = NULL;
-    int rc = open_benchmark(c, err);
+    int rc = child_not_the_engine(open_benchmark(c, err), err);
 
     if (!rc)
-        rc = make_net(c, err);
+        rc = child_not_the_engine(make_net(c, err), err);
     choose_shape(c);
     if (!rc)
         rc = open_pinned(c, err);
     if (!rc)
-        rc = prepare_samples(c, err);
+        rc = child_not_the_engine(prepare_samples(c, err), err);
     if (!rc) {
         open_meter(c);
         rc = sut_open(c, err);

@@ -10,6 +10,20 @@
 
 #define SCHEMA "assay.chosen/1"
 
+/* A manifest, or an engine's plugin, that is named by its place: by one that holds in any folder. A
+ * new reference, as value is where it is neither. */
+static json_t *lasting(const char *name, const char *value)
+{
+    const char *end = strrchr(value, '.');
+    bool place = !strcmp(name, "model") ? end && (!strcmp(end, ".yaml") || !strcmp(end, ".yml"))
+                                        : !strcmp(name, "engine") && strchr(value, '/');
+    char *path = place ? file_absolute(value) : NULL;
+    json_t *text = json_string(path ? path : value);
+
+    free(path);
+    return text;
+}
+
 /* The document, empty when there is no file; *path is the caller's to free. */
 static int read_file(char **path, json_t **tree, struct assay_err *err)
 {
@@ -58,9 +72,13 @@ static int make_config_dir(struct assay_err *err)
 int chosen_keep(const char *benchmark, const char *scenario, const json_t *settings,
                 struct assay_err *err)
 {
-    json_t *tree = NULL, *entries, *machine = tuned_machine();
+    json_t *tree = NULL, *entries, *machine = tuned_machine(), *kept = json_object(), *v;
     char *path = NULL;
+    const char *name;
     int rc = read_file(&path, &tree, err);
+
+    json_object_foreach((json_t *)(uintptr_t)settings, name, v)
+        json_object_set_new(kept, name, lasting(name, json_string_value(v)));
 
     entries = json_object_get(tree, "entries");
     for (size_t i = json_array_size(entries); i-- > 0;)
@@ -69,11 +87,12 @@ int chosen_keep(const char *benchmark, const char *scenario, const json_t *setti
     if (!rc) {
         json_array_append_new(entries,
                               json_pack("{s:O, s:s, s:s, s:O}", "machine", machine, "benchmark",
-                                        benchmark, "scenario", scenario, "settings", settings));
+                                        benchmark, "scenario", scenario, "settings", kept));
         rc = make_config_dir(err);
         if (!rc)
             rc = tree_write_json(path, tree, err);
     }
+    json_decref(kept);
     json_decref(machine);
     json_decref(tree);
     free(path);
@@ -85,7 +104,8 @@ static bool fits(const struct settings *s, const json_t *settings)
 {
     const char *name;
     char text[1024];
-    json_t *v;
+    json_t *v, *own;
+    bool same = true;
 
     json_object_foreach((json_t *)(uintptr_t)settings, name, v)
     {
@@ -94,10 +114,27 @@ static bool fits(const struct settings *s, const json_t *settings)
         if (!row || !json_is_string(v))
             return false;
         settings_text(s, row, text, sizeof(text));
-        if (settings_origin_of(s, name) >= SETTINGS_USER_FILE && strcmp(text, json_string_value(v)))
-            return false;
+        own = lasting(name, text);
+        same = same && (settings_origin_of(s, name) < SETTINGS_USER_FILE || json_equal(own, v));
+        json_decref(own);
     }
-    return true;
+    return same;
+}
+
+/* Earlier programs kept a model as it was given: elsewhere it would be another one, or none. */
+static int check_place(const json_t *settings, const char *path, struct assay_err *err)
+{
+    const char *model = tree_text(settings, "model", "");
+    json_t *there = lasting("model", model);
+    bool lasts = !strcmp(json_string_value(there), model);
+
+    json_decref(there);
+    return lasts ? ASSAY_OK
+                 : assay_fail(err, ASSAY_EFAIL,
+                              "%s: has the model as '%s', which holds in one folder only: choose "
+                              "again with `assay explore --apply`, remove the file, or give "
+                              "--no-tuned",
+                              path, model);
 }
 
 int chosen_recall(struct settings *s, bool *used, struct assay_err *err)
@@ -122,6 +159,7 @@ int chosen_recall(struct settings *s, bool *used, struct assay_err *err)
     }
     if (!rc && settings && fits(s, settings)) {
         *used = true;
+        rc = check_place(settings, path, err);
         json_object_foreach((json_t *)(uintptr_t)settings, name, v)
         {
             if (!rc)

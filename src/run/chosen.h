@@ -13,7 +13,8 @@
 
 #include "load/settings.h"
 
-/* settings: {name: text}.  Replaces what was chosen before. */
+/* settings: {name: text}.  Replaces what was chosen before.  A model's manifest and an engine's
+ * plugin are kept by their absolute paths. */
 int chosen_keep(const char *benchmark, const char *scenario, const json_t *settings,
                 struct assay_err *err);
 /* Sets what was chosen, with origin TUNED; *used says whether there was anything.  A damaged file

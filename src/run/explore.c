@@ -40,8 +40,7 @@ static double share(const struct search *x, double mine, double best)
     return x->ask->latency ? best / mine : mine / best;
 }
 
-/* How a measured point breaks a constraint, or does not show that it keeps one on energy; NULL: it
- * keeps it. */
+/* How a measured point breaks a constraint, or does not show that it keeps it; NULL: it does. */
 static json_t *how_broken(const struct search *x, const struct front_constraint *c, const json_t *o)
 {
     char why[120];
@@ -120,9 +119,9 @@ static int measure_accuracy(struct search *x, json_t *setup, struct assay_err *e
 /* fp32 comes first: it is what the others are held against. */
 static int all_accuracies(struct search *x, struct assay_err *err)
 {
-    json_t *setup;
-    char why[120];
-    size_t i, c;
+    const struct front_constraint *c;
+    json_t *setup, *why;
+    size_t i;
     int rc = ASSAY_OK;
 
     for (int fp32 = 1; fp32 >= 0; fp32--) {
@@ -134,13 +133,12 @@ static int all_accuracies(struct search *x, struct assay_err *err)
     }
     json_array_foreach(x->setups, i, setup)
     {
-        for (c = 0; c < x->ask->constraint_count && !is_out(setup); c++)
-            if (front_breaks(&x->ask->constraints[c], setup, x->reference, why)) {
-                json_t *reason = json_string(why);
-
-                put_out(x, setup, reason);
-                json_decref(reason);
-            }
+        for (c = x->ask->constraints; c < x->ask->constraints + x->ask->constraint_count; c++) {
+            why = is_out(setup) || strcmp(c->figure, "accuracy") ? NULL : how_broken(x, c, setup);
+            if (why)
+                put_out(x, setup, why);
+            json_decref(why);
+        }
     }
     return rc;
 }

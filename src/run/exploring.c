@@ -21,6 +21,7 @@
 #include "record/record.h"
 #include "run/chosen.h"
 #include "run/digest.h"
+#include "run/evidence.h"
 #include "run/preflight.h"
 #include "run/tuned.h"
 #include "run/words.h"
@@ -32,6 +33,7 @@ struct exploring {
     json_t *setups, *impossible; /* points that cannot be */
     json_t *facts;               /* of the setups, by fact_key: the engine's version, the model */
     json_t *first;               /* "get" and "steps" of what recipes get before the first run */
+    struct evidence evidence;
     struct assay_engine_probe probe; /* of the engine whose setups are made */
     char *store;
     int64_t began;
@@ -225,6 +227,29 @@ static int add_model(struct exploring *x, const char *model, struct assay_err *e
     return rc;
 }
 
+/* "99%" is of the accuracy in fp32: without that nothing could be told after all those runs. */
+static int check_reference(const struct exploring *x, struct assay_err *err)
+{
+    const struct explore_ask *a = &x->ask->search;
+    bool relative = false;
+    json_t *setup;
+    size_t i;
+
+    for (i = 0; i < a->constraint_count; i++)
+        relative = relative || a->constraints[i].relative;
+    json_array_foreach(x->setups, i, setup)
+    {
+        if (!strcmp(tree_text(setup, "precision", ""), "fp32"))
+            return ASSAY_OK;
+    }
+    if (!relative || !json_array_size(x->setups))
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE,
+                      "--constraint: an accuracy in %% is held against that of an fp32 setup, and "
+                      "there is none among these: add one (--models, --precisions), or give the "
+                      "accuracy itself (accuracy>=75.5)");
+}
+
 static int make_setups(struct exploring *x, struct assay_err *err)
 {
     const struct settings *s = x->ask->base;
@@ -235,13 +260,13 @@ static int make_setups(struct exploring *x, struct assay_err *err)
     int rc = bench_load(s->benchmark, &b, path, err);
 
     if (!rc && !json_array_size(x->ask->models))
-        return add_model(x, s->model ? s->model : b->default_model, err);
+        rc = add_model(x, s->model ? s->model : b->default_model, err);
     json_array_foreach(x->ask->models, i, model)
     {
         if (!rc)
             rc = add_model(x, json_string_value(model), err);
     }
-    return rc;
+    return rc ? rc : check_reference(x, err);
 }
 
 /* ---- the axes ---- */
@@ -386,8 +411,21 @@ static bool counts(const json_t *row)
            !tree_text(row, "origin", NULL);
 }
 
+/* Whether the files behind the names are still what the record was made of. */
+static bool is_of_now(struct exploring *x, const json_t *record, const struct settings *s)
+{
+    struct resolved r;
+    bool fits;
+
+    if (resolve(s, &r, NULL))
+        return false;
+    fits = evidence_fits(&x->evidence, record, &r, true);
+    resolve_release(&r);
+    return fits;
+}
+
 /* The record of an earlier run of the same; NULL: none. */
-static json_t *find_run(const struct exploring *x, const char *tag)
+static json_t *find_run(struct exploring *x, const char *tag, const struct settings *s)
 {
     json_t *rows = NULL, *row, *record = NULL;
     size_t i;
@@ -400,6 +438,10 @@ static json_t *find_run(const struct exploring *x, const char *tag)
             continue;
         if (record_find(x->store, tree_text(row, "id", ""), NULL, &record, NULL))
             record = NULL;
+        if (record && !is_of_now(x, record, s)) {
+            json_decref(record);
+            record = NULL;
+        }
     }
     json_decref(rows);
     return record;
@@ -417,7 +459,7 @@ static int run_point(struct exploring *x, int kind, const json_t *point, json_t 
         words = words_of(&s);
         tag_of(x, words, point, tag);
         rc = settings_set(&s, "tag", tag, SETTINGS_CLI, "explore", err);
-        *known = !rc && (*record = find_run(x, tag)) != NULL;
+        *known = !rc && (*record = find_run(x, tag, &s)) != NULL;
     }
     if (!rc && !*known)
         rc = words_run(&s, words, record, err);
@@ -627,6 +669,7 @@ static int begin(struct exploring *x, struct exploring_ask *ask, struct assay_er
                             .first = json_pack("{s:[], s:[]}", "get", "steps"),
                             .store = file_store_at(ask->base->store),
                             .began = clock_ns()};
+    evidence_init(&x->evidence);
     rc = x->store ? check_energy(ask, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
         rc = check_engines(ask, err);
@@ -640,6 +683,7 @@ static void end(struct exploring *x)
     json_decref(x->impossible);
     json_decref(x->facts);
     json_decref(x->first);
+    evidence_release(&x->evidence);
     free(x->store);
 }
 

@@ -1,7 +1,8 @@
 /* Exploring as the conductor sees it: setups from what is installed, each measurement a run with a
  * record, a line on stderr for each, and nothing measured twice.
  *
- * A record belongs to an exploration by its tag, a hash of what would be run; so one that was
+ * A record belongs to an exploration by its tag, a hash of what would be run, as long as the files
+ * behind it are the same (run/evidence.h); so one that was
  * killed goes on where it was, and another exploration uses the same runs. */
 #ifndef RUN_EXPLORING_H
 #define RUN_EXPLORING_H

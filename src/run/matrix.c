@@ -16,6 +16,7 @@
 #include "engine/offer.h"
 #include "flow/version.h"
 #include "record/cell.h"
+#include "run/evidence.h"
 #include "run/preflight.h"
 #include "run/words.h"
 
@@ -65,6 +66,16 @@ static json_t *axis(const struct matrix_ask *ask, const char *name)
         return texts("cpu", "cuda:0");
     return texts("performance", "accuracy"); /* modes */
 }
+
+struct plan {
+    const struct matrix_ask *ask;
+    struct evidence known; /* what was hashed for it */
+    json_t *cells, *evidence, *devices, *modes;
+    /* Of the benchmark that is planned: its model's name, the precisions in which that is looked
+     * at, and what its runs take. */
+    json_t *model, *wanted;
+    struct resolved_look look;
+};
 
 /* ---- what an engine is here ---- */
 
@@ -189,23 +200,43 @@ static void enter(json_t *cell, const json_t *found)
     json_object_del(cell, "system"); /* all cells of a plan are of this machine */
 }
 
-/* The newest record that counts, of runs that were made if there is any; NULL: none. */
-static const json_t *find_evidence(const json_t *cell, const json_t *evidence, const char *profile,
-                                   bool synthetic)
+/* An exploration's runs are of configurations that nobody would choose, too. */
+static bool is_explored(const json_t *record)
 {
+    return !strncmp(tree_text(record, "tag", ""), "explore ", 8);
+}
+
+/* Whether what a cell was made of is still what the files are. */
+static bool is_of_now(struct evidence *known, const json_t *cell, const struct resolved *r)
+{
+    char path[1200];
+    json_t *record = NULL;
+    bool fits;
+
+    snprintf(path, sizeof(path), "%s/runs/%s/record.json", r->store, tree_text(cell, "id", ""));
+    fits = !tree_read_json(path, &record, NULL) && !is_explored(record) &&
+           evidence_fits(known, record, r, false);
+    json_decref(record);
+    return fits;
+}
+
+/* The newest record that counts, of runs that were made if there is any; NULL: none. */
+static const json_t *find_evidence(struct plan *p, const json_t *cell, const struct resolved *r)
+{
+    bool synthetic = r->manifest.synthetic || !r->s.dataset;
     const json_t *e, *found = NULL;
     size_t i;
 
-    json_array_foreach(evidence, i, e)
+    json_array_foreach(p->evidence, i, e)
     {
         if (found && strcmp(tree_text(found, "state", ""), CELL_UNKNOWN) != 0)
             break;
         if (found && !strcmp(tree_text(e, "state", ""), CELL_UNKNOWN))
             continue;
         if (cell_same(cell, e) && !json_object_get(e, "foreign") &&
-            !strcmp(tree_text(e, "profile", ""), profile) &&
+            !strcmp(tree_text(e, "profile", ""), r->s.profile) &&
             !strcmp(tree_text(e, "engine_version", ""), tree_text(cell, "engine_version", "")) &&
-            tree_bool(e, "synthetic", false) == synthetic)
+            tree_bool(e, "synthetic", false) == synthetic && is_of_now(&p->known, e, r))
             found = e;
     }
     return found;
@@ -224,15 +255,13 @@ static bool run_again(const struct matrix_ask *ask, const json_t *cell)
 }
 
 /* What the store knows, and whether to run it. */
-static void look_up(const struct matrix_ask *ask, json_t *cell, const struct resolved *r,
-                    const json_t *evidence)
+static void look_up(struct plan *p, json_t *cell, const struct resolved *r)
 {
-    const json_t *found;
+    const json_t *found = find_evidence(p, cell, r);
 
-    found = find_evidence(cell, evidence, r->s.profile, r->manifest.synthetic || !r->s.dataset);
     if (found) {
         enter(cell, found);
-        if (run_again(ask, cell))
+        if (run_again(p->ask, cell))
             json_object_set_new(cell, "run", json_true());
     } else {
         set_state(cell, CELL_UNKNOWN, "not run yet");
@@ -301,9 +330,9 @@ static void check_cell(json_t *cell, struct resolved *r, struct resolved_look *l
         cannot_be(cell, rc, &why);
 }
 
-static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct known *k,
-                     const json_t *evidence, struct resolved_look *look, struct assay_err *err)
+static int plan_cell(struct plan *p, json_t *cell, const struct known *k, struct assay_err *err)
 {
+    const struct matrix_ask *ask = p->ask;
     struct assay_err why = {0};
     struct settings s;
     struct resolved r;
@@ -321,25 +350,16 @@ static int plan_cell(const struct matrix_ask *ask, json_t *cell, const struct kn
         cannot_be(cell, rc, &why);
         return ASSAY_OK;
     }
-    look_up(ask, cell, &r, evidence);
-    check_cell(cell, &r, look);
+    look_up(p, cell, &r);
+    check_cell(cell, &r, &p->look);
     if (ask->first && tree_bool(cell, "run", false))
         supply_tell(r.get, ask->first);
     resolve_release(&r);
-    add_ranges(cell, evidence);
+    add_ranges(cell, p->evidence);
     return ASSAY_OK;
 }
 
 /* ---- all cells ---- */
-
-struct plan {
-    const struct matrix_ask *ask;
-    json_t *cells, *evidence, *devices, *modes;
-    /* Of the benchmark that is planned: its model's name, the precisions in which that is looked
-     * at, and what its runs take. */
-    json_t *model, *wanted;
-    struct resolved_look look;
-};
 
 /* The scenarios of a benchmark, in its own order; those asked for that it has not, too. */
 static json_t *scenarios_of(const struct matrix_ask *ask, const struct assay_benchmark *b)
@@ -420,7 +440,7 @@ static int plan_setup(struct plan *p, const struct assay_benchmark *b, const str
                 json_object_set_new(cell, "plugin", json_string(k->name));
                 json_object_set_new(cell, "engine", json_string(k->table->name));
             }
-            rc = plan_cell(p->ask, cell, k, p->evidence, &p->look, err);
+            rc = plan_cell(p, cell, k, err);
             json_array_append_new(p->cells, cell);
         }
     }
@@ -482,6 +502,7 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     int rc = known ? read_evidence(ask, &p.evidence, err)
                    : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
+    evidence_init(&p.known);
     p.devices = devices;
     p.modes = axis(ask, "modes");
     for (i = 0; !rc && i < n * per; i++)
@@ -501,6 +522,7 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     json_decref(devices);
     json_decref(p.modes);
     json_decref(p.evidence);
+    evidence_release(&p.known);
     if (rc)
         json_decref(p.cells);
     else

@@ -116,8 +116,9 @@ int preflight(const struct resolved *r, bool ask, json_t *faults, struct assay_e
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
         if ((faults || !code) && (rc = checks[i](r, &why)))
             code = fault(code, rc, &why, "", faults, err);
+    /* A library or device that is not here says nothing of the engine. */
     if (ask && (faults || !code) && (rc = check_engine(r, how, &why)))
-        code = fault(code, rc, &why, how, faults, err);
+        code = fault(code, rc == ASSAY_EFAIL ? ASSAY_ELACK : rc, &why, how, faults, err);
     return code;
 }
 

@@ -120,7 +120,7 @@ static int check_card(const struct resolved *r, double model, struct assay_err *
     if (strncmp(device, "cuda:", 5) != 0 || !card_memory(device, &memory) ||
         model <= (double)memory.free)
         return ASSAY_OK;
-    return assay_fail(err, ASSAY_EFAIL,
+    return assay_fail(err, ASSAY_ELACK,
                       "%s: the model takes %.1f GB, and %s has %.1f GB free of %.1f GB: use "
                       "another card, --device cpu, or %s",
                       r->benchmark->name, model * 1e-9, device, (double)memory.free * 1e-9,
@@ -146,7 +146,7 @@ static int check_disk(const struct resolved *r, double file, struct assay_err *e
 
     if (!r->write_net || (have = disk_free(r->cache)) < 0 || file <= have)
         return ASSAY_OK;
-    return assay_fail(err, ASSAY_EFAIL,
+    return assay_fail(err, ASSAY_ELACK,
                       "%s: the net takes %.1f GB on the disk, and %s has %.1f GB free: use another "
                       "--cache, or %s",
                       r->benchmark->name, file * 1e-9, r->cache, have * 1e-9, smaller(r));
@@ -174,7 +174,7 @@ int room_check(const struct resolved *r, struct assay_err *err)
     }
     if (model + samples <= (have = memory_available()))
         return check_disk(r, file, err);
-    return assay_fail(err, ASSAY_EFAIL,
+    return assay_fail(err, ASSAY_ELACK,
                       "%s: the model takes %.1f GB%s and %llu loaded samples %.1f GB, and %.1f GB "
                       "of memory are available: use a machine with more, %s, or fewer samples "
                       "(--count)",

@@ -32,13 +32,43 @@
 #include "run/supervise.h"
 #include "run/tuning.h"
 
-/* The settings with this machine's default for the benchmark, where there is one. */
-static int with_chosen(struct settings *mine, const struct settings *s, bool *chosen,
+/* Says so where what was chosen is what fails, which nobody may remember. */
+static int fail_chosen(const struct settings *s, int rc, const struct assay_err *why,
                        struct assay_err *err)
 {
+    char *dir = file_config_dir();
+    struct assay_err plain = {0};
+    struct resolved r;
+    bool its_own = !resolve(s, &r, &plain);
+
+    if (its_own)
+        resolve_release(&r);
+    if (its_own || strcmp(plain.text, why->text) != 0)
+        assay_fail(err, rc,
+                   "%.300s (chosen by `assay explore --apply` in %.80s/chosen.json: choose again, "
+                   "or give --no-tuned)",
+                   why->text, dir ? dir : "?");
+    else
+        assay_fail(err, rc, "%s", why->text);
+    free(dir);
+    return rc;
+}
+
+/* Resolved with this machine's default for the benchmark, where there is one; *mine are the
+ * settings with it, released on failure. */
+static int resolve_mine(const struct settings *s, struct settings *mine, struct resolved *r,
+                        bool *chosen, struct assay_err *err)
+{
+    struct assay_err why = {0};
     int rc = settings_copy(mine, s, err);
 
-    return rc ? rc : chosen_recall(mine, chosen, err);
+    if (!rc)
+        rc = chosen_recall(mine, chosen, err);
+    if (!rc && (rc = resolve(mine, r, &why)))
+        rc = *chosen ? fail_chosen(s, rc, &why, err) : assay_fail(err, rc, "%s", why.text);
+    if (rc)
+        settings_release(mine);
+    return rc;
 }
 
 int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
@@ -47,14 +77,10 @@ int run_plan(const struct settings *s, json_t **plan, struct assay_err *err)
     struct settings mine = {0};
     json_t *tuning = NULL;
     bool chosen = false;
-    int rc = with_chosen(&mine, s, &chosen, err);
+    int rc = resolve_mine(s, &mine, &r, &chosen, err);
 
-    if (!rc)
-        rc = resolve(&mine, &r, err);
-    if (rc) {
-        settings_release(&mine);
+    if (rc)
         return rc;
-    }
     rc = resolve_check(&r, err);
     if (!rc && s->tuned && !s->tune && !chosen)
         rc = tuning_recall(&r, &mine, &tuning, err);
@@ -74,13 +100,11 @@ int run_wants(const struct settings *s, json_t *first, struct assay_err *err)
     struct settings mine = {0};
     struct resolved r;
     bool chosen = false;
-    int rc = with_chosen(&mine, s, &chosen, err);
+    int rc = resolve_mine(s, &mine, &r, &chosen, err);
 
-    if (!rc)
-        rc = resolve(&mine, &r, err);
-    settings_release(&mine);
     if (rc)
         return rc;
+    settings_release(&mine);
     rc = resolve_check(&r, err);
     if (!rc)
         rc = preflight_run(&r, err);
@@ -384,6 +408,19 @@ static void add_notes(struct job *j)
     }
 }
 
+#define OTHERS_SAID 0.1 /* of the machine */
+
+/* What else the machine did, which may be in the figure. */
+static void add_conditions(struct job *j)
+{
+    const json_t *threads = json_object_get(json_object_get(j->tree, "system"), "threads");
+    uint32_t processors = (uint32_t)tree_int(threads, "value", 0);
+
+    if (j->final.mode != MODE_ACCURACY && processors)
+        conditions_notes(j->conditions, "it", OTHERS_SAID * processors, processors,
+                         json_object_get(json_object_get(j->tree, "verdict"), "notes"));
+}
+
 /* Reads LoadGen's log and judges. */
 static int judge(struct job *j, struct assay_err *err)
 {
@@ -395,14 +432,16 @@ static int judge(struct job *j, struct assay_err *err)
     in_draft(j, "mlperf_log_detail.txt", path);
     rc = detail_read(path, &d, err);
     if (rc && !statvfs(j->draft.dir, &fs) && fs.f_bavail * fs.f_frsize < (1u << 20))
-        rc = assay_fail(err, ASSAY_EFAIL,
+        rc = assay_fail(err, ASSAY_ELACK,
                         "%s: LoadGen's log is cut off, the disk of the store is full", path);
     if (!rc)
         rc = j->final.mode == MODE_ACCURACY ? put_accuracy_verdict(j, &d, err)
                                             : put_performance(j, &d, err);
     detail_release(&d);
-    if (!rc)
+    if (!rc) {
         add_notes(j);
+        add_conditions(j);
+    }
     return rc;
 }
 
@@ -582,13 +621,8 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     memset(&j, 0, sizeof(j));
     clock_utc(j.created);
     j.sup.shared_fd = j.sup.latencies_fd = -1;
-    rc = with_chosen(&mine, s, &j.chosen, err);
-    if (!rc)
-        rc = resolve(&mine, &j.r, err);
-    if (rc) {
-        settings_release(&mine);
+    if ((rc = resolve_mine(s, &mine, &j.r, &j.chosen, err)))
         return rc;
-    }
     rc = supply_check(tree_text(json_array_get(j.r.get, 0), "request", NULL), err);
     if (!rc)
         rc = resolve_check(&j.r, err);

@@ -42,13 +42,13 @@ static int make_shared(struct supervised *s, struct assay_err *err)
     if (s->shared_fd < 0 || s->latencies_fd < 0 ||
         ftruncate(s->shared_fd, sizeof(struct run_shared)) ||
         ftruncate(s->latencies_fd, (off_t)(RUN_LATENCIES_MAX * sizeof(int64_t))))
-        return assay_fail(err, ASSAY_EFAIL, "shared memory cannot be made: %s", strerror(errno));
+        return assay_fail(err, ASSAY_ELACK, "shared memory cannot be made: %s", strerror(errno));
     s->shared =
         mmap(NULL, sizeof(struct run_shared), PROT_READ | PROT_WRITE, MAP_SHARED, s->shared_fd, 0);
     s->table = mmap(NULL, RUN_LATENCIES_MAX * sizeof(int64_t), PROT_READ,
                     MAP_SHARED | MAP_NORESERVE, s->latencies_fd, 0);
     if (s->shared == MAP_FAILED || s->table == MAP_FAILED)
-        return assay_fail(err, ASSAY_EFAIL, "shared memory cannot be mapped: %s", strerror(errno));
+        return assay_fail(err, ASSAY_ELACK, "shared memory cannot be mapped: %s", strerror(errno));
     return ASSAY_OK;
 }
 
@@ -77,7 +77,7 @@ static int spawn(const char *job, const char *dir, const struct supervised *s, p
     rc = spawn_group(pid, exe, &files, argv, environ);
     posix_spawn_file_actions_destroy(&files);
     if (rc)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s cannot be started: %s", exe, strerror(rc));
+        rc = assay_fail(err, ASSAY_ELACK, "%s cannot be started: %s", exe, strerror(rc));
     free(exe);
     return rc;
 }

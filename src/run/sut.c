@@ -306,7 +306,7 @@ static void sut_load(void *ctx, const size_t *index, size_t n)
     for (i = 0; i < n; i++)
         list[i] = index[i];
     pin_memory_begin(&c->pin);
-    if (c->r.benchmark->load(c->bench, list, n, &err))
+    if (child_not_the_engine(c->r.benchmark->load(c->bench, list, n, &err), &err))
         child_fail(c, &err);
     pin_memory_end(&c->pin);
     free(list);

@@ -149,7 +149,7 @@ static bool fits(const json_t *entry, const json_t *given, char why[200])
     return good;
 }
 
-/* All but the engine's version. */
+/* All but the engine's version, or its plugin where it has none. */
 static bool older(const json_t *entry, const json_t *key)
 {
     json_t *part = json_copy((json_t *)(uintptr_t)key);
@@ -157,6 +157,7 @@ static bool older(const json_t *entry, const json_t *key)
     bool is;
 
     json_object_del(part, "engine_version");
+    json_object_del(part, "plugin_sha256");
     is = agrees(json_object_get(entry, "key"), part, &differs);
     json_decref(part);
     return is;
@@ -172,7 +173,9 @@ const json_t *tuned_find(const json_t *entries, const json_t *key, const json_t 
     json_array_foreach(entries, i, e)
     {
         if (!json_equal(json_object_get(e, "key"), key)) {
-            if (!why[0] && older(e, key))
+            if (!why[0] && older(e, key) && json_object_get(key, "plugin_sha256"))
+                snprintf(why, 200, "it was found with another build of the engine: tune again");
+            else if (!why[0] && older(e, key))
                 snprintf(why, 200, "it was found with version %.60s, this is %.60s: tune again",
                          tree_text(json_object_get(e, "key"), "engine_version", "?"),
                          tree_text(key, "engine_version", "?"));

@@ -181,8 +181,11 @@ static json_t *key_part(const struct resolved *r)
 static json_t *whole_key(const struct resolved *r, const char *version)
 {
     json_t *key = key_part(r);
+    char hex[HASH_HEX];
 
     json_object_set_new(key, "engine_version", json_string(version));
+    if (!*version && !hash_tree(r->engine_file, hex, NULL)) /* it is all that tells it */
+        json_object_set_new(key, "plugin_sha256", json_string(hex));
     json_object_set_new(key, "model", model_json(r));
     return key;
 }

@@ -152,7 +152,7 @@ int warmup_load(struct child *c, struct assay_err *err)
 
     for (i = 0; i < n; i++)
         list[i] = warmup_index(c, i);
-    return c->r.benchmark->load(c->bench, list, n, err);
+    return child_not_the_engine(c->r.benchmark->load(c->bench, list, n, err), err);
 }
 
 /* A Server's batches have any size, and engines prepare for each shape when they first meet it; on

@@ -1,7 +1,8 @@
 /* The fault engine: the null engine until the Nth submit, which commits the sin that the option
  * names.
  *
- * Built twice like the null engine (FAULT_ASYNC); never installed.  null.c is compiled into the
+ * Built twice like the null engine (FAULT_ASYNC), and once without a probe, which tells no version
+ * (FAULT_UNVERSIONED); never installed.  null.c is compiled into the
  * object with its entry renamed, so everything that is not the sin is exactly the null engine. */
 #include <pthread.h>
 #include <signal.h>
@@ -257,6 +258,7 @@ static int fault_drain(void *self, uint32_t lane, struct assay_err *err)
 }
 #endif
 
+#ifndef FAULT_UNVERSIONED
 /* ASSAY_FAULT_PROBE=crash|hang|noise|error makes the probe misbehave. */
 static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
@@ -278,6 +280,7 @@ static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, st
     snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
     return ASSAY_OK;
 }
+#endif
 
 static const char *const formats[] = {NULL};
 static const struct assay_tunable tunables[] = {{"wait", "sleep spin"}, {0}};
@@ -302,7 +305,9 @@ static const struct assay_engine table = {
     .describe = fault_describe,
     .submit = fault_submit,
     .close = fault_close,
+#ifndef FAULT_UNVERSIONED
     .probe = fault_probe,
+#endif
     .lane_open = fault_lane_open,
     .lane_close = fault_lane_close,
     .tunables = tunables,

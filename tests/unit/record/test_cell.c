@@ -41,6 +41,10 @@ static const struct {
      "no such operator"},
     {"'status':'error','error':{'code':-2,'text':'needs 3 h'},'time':{'over':true,'limit_s':900}",
      CELL_UNKNOWN, "needs 3 h"},
+    {"'status':'error','error':{'code':-6,'text':'the disk is full'}", CELL_UNKNOWN,
+     "the disk is full"},
+    {"'status':'error','error':{'code':-1,'text':'--batch 8: the model takes 4'}", CELL_UNKNOWN,
+     "--batch 8: the model takes 4"},
     {"'status':'error'", CELL_FAILED, "failed without a word"},
     {"'status':'done','verdict':{'valid':true},'engine':{'name':'e','precision':'fp32'},"
      "'settings':{'precision':{'value':'bf16'}}",

@@ -114,10 +114,38 @@ static int remove_root(void **state)
     return file_remove_tree(root, NULL);
 }
 
+/* What a run's own report says of it: nothing of a quiet machine, or of what is not known. */
+static void notes(void **state)
+{
+    json_t *list = json_array(), *noisy, *quiet;
+
+    (void)state;
+    quiet = json_pack("{s:{s:f, s:f, s:f, s:f}, s:{s:n, s:i}}", "cpu", "seconds", 5.0, "busy_s",
+                      2.5, "own_s", 2.1, "steal_s", 0.0, "throttled", "thermal", "quota", 0);
+    conditions_notes(quiet, "it", 0.2, 2, list);
+    conditions_notes(NULL, "it", 0.2, 2, list);
+    assert_int_equal(json_array_size(list), 0);
+    noisy = json_pack("{s:{s:f, s:f, s:f, s:f}, s:{s:i, s:n}}", "cpu", "seconds", 5.25, "busy_s",
+                      10.5, "own_s", 2.1, "steal_s", 0.5, "throttled", "thermal", 3, "quota");
+    assert_float_equal(conditions_others(noisy), 1.6, 1e-9);
+    conditions_notes(noisy, "it", 0.2, 2, list);
+    assert_int_equal(json_array_size(list), 3);
+    assert_string_equal(json_string_value(json_array_get(list, 0)),
+                        "while it ran, 4.5 % of the processors' work went to other virtual "
+                        "machines (steal)");
+    assert_string_equal(json_string_value(json_array_get(list, 1)),
+                        "while it ran, other programs used 1.60 of 2 processors");
+    assert_string_equal(json_string_value(json_array_get(list, 2)),
+                        "while it ran, a processor lowered its clock for heat 3 times");
+    json_decref(list);
+    json_decref(noisy);
+    json_decref(quiet);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(counters),
-                                       cmocka_unit_test(nothing_to_read),
+                                       cmocka_unit_test(nothing_to_read), cmocka_unit_test(notes),
                                        cmocka_unit_test(the_kernel_is_timed)};
 
     return cmocka_run_group_tests(tests, make_root, remove_root);

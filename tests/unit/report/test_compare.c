@@ -604,6 +604,40 @@ static void differences(void **state)
     release(&b);
 }
 
+static json_t *manifest(double mean, const char *name, const char *file)
+{
+    return json_pack("{s:s, s:{s:f, s:{s:i}}, s:{s:s}}", "name", name, "input", "mean", mean,
+                     "deep", "x", 1, "files", "onnx", file);
+}
+
+/* A manifest by its members, but for where the files are; of long texts where they differ. */
+static void differences_are_shown(void **state)
+{
+    struct made a = stream("p", 1), b = stream("q", 1);
+    json_t *list;
+    char x[DIFFER_SIDE], y[DIFFER_SIDE];
+
+    (void)state;
+    json_object_set_new(a.record, "model", json_pack("{s:o}", "manifest", manifest(127, "m", "a")));
+    json_object_set_new(b.record, "model", json_pack("{s:o}", "manifest", manifest(120, "m", "b")));
+    list = differ_records(a.record, b.record);
+    assert_int_equal(json_array_size(list), 1);
+    assert_true(lists(list, "model.manifest.input.mean", "set-up"));
+    differ_sides(json_array_get(list, 0), x, y);
+    assert_string_equal(x, "127");
+    assert_string_equal(y, "120");
+    json_object_set_new(json_array_get(list, 0), "a",
+                        json_string("the same for so long that nobody sees the end, ä 1"));
+    json_object_set_new(json_array_get(list, 0), "b",
+                        json_string("the same for so long that nobody sees the end, ä 22"));
+    differ_sides(json_array_get(list, 0), x, y);
+    assert_string_equal(x, "…the end, ä 1");
+    assert_string_equal(y, "…the end, ä 22");
+    json_decref(list);
+    release(&a);
+    release(&b);
+}
+
 static void put_energy(struct made *m, double joules, const char *kind, bool complete)
 {
     json_object_set_new(m->record, "energy",
@@ -729,6 +763,7 @@ int main(void)
                                        cmocka_unit_test(runs_made_again),
                                        cmocka_unit_test(one_against_many),
                                        cmocka_unit_test(differences),
+                                       cmocka_unit_test(differences_are_shown),
                                        cmocka_unit_test(energies),
                                        cmocka_unit_test(energies_of_repeats)};
 

@@ -203,6 +203,31 @@ static void constraints_put_setups_out(void **state)
     json_decref(list);
 }
 
+/* All that is left of fp32 fails: nothing keeps a part of its accuracy. */
+static void a_share_of_no_accuracy(void **state)
+{
+    struct world w = {.budget = 900, .seed = 1, .bf16_fails = true};
+    json_t *list = setups(), *points;
+    struct explore_ask a = ask_of(list);
+    struct assay_err err = {0};
+    const json_t *p;
+    size_t i;
+
+    (void)state;
+    for (i = json_array_size(list); i-- > 0;)
+        if (!strcmp(tree_text(json_array_get(list, i), "precision", ""), "fp32"))
+            json_array_remove(list, i);
+    a.accuracy = true;
+    assert_int_equal(front_parse("accuracy>=99.9%", &a.constraints[0], &err), 0);
+    a.constraint_count = 1;
+    points = search(&w, &a, ASSAY_OK);
+    assert_null(explore_best(points));
+    assert_int_equal(json_array_size(points), 4);
+    json_array_foreach(points, i, p) assert_true(tree_bool(p, "out", false));
+    json_decref(points);
+    json_decref(list);
+}
+
 static void a_small_budget_still_gives_a_full_run(void **state)
 {
     struct world w = {.budget = 100, .seed = 1};
@@ -390,7 +415,10 @@ static void parses_constraints(void **state)
     assert_int_equal(front_parse("accuracy>=99%", &c, &err), 0);
     assert_string_equal(front_breaks(&c, p, 75, why), "accuracy 74 is below 74.25");
     assert_null(front_breaks(&c, p, 74.5, why));
-    assert_null(front_breaks(&c, p, NAN, why));
+    assert_string_equal(front_breaks(&c, p, NAN, why),
+                        "there is no accuracy of fp32 that its own could be held against");
+    json_object_del(p, "accuracy");
+    assert_string_equal(front_breaks(&c, p, 75, why), "its accuracy is not known");
     json_decref(p);
 }
 
@@ -399,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_best_of_the_grid),
         cmocka_unit_test(constraints_put_setups_out),
+        cmocka_unit_test(a_share_of_no_accuracy),
         cmocka_unit_test(a_small_budget_still_gives_a_full_run),
         cmocka_unit_test(an_interrupted_search_gives_what_there_is),
         cmocka_unit_test(least_latency),
