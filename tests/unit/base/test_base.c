@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -91,6 +92,25 @@ static void test_whole_files(void **state)
     assert_int_equal(count_files(), 1);
     assert_int_equal(file_read(path, 4, &data, &len, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "larger than the 4 bytes"));
+    free(path);
+}
+
+/* The old file's permissions stay; a new one has those of the umask. */
+static void test_permissions(void **state)
+{
+    char *path = file_join(dir, "private");
+    struct stat st;
+    mode_t before = umask(027);
+
+    (void)state;
+    assert_int_equal(file_write_whole(path, "1", 1, NULL), 0);
+    umask(before);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(file_write_whole(path, "2", 1, NULL), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
     free(path);
 }
 
@@ -247,6 +267,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_permissions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test(test_home),
         cmocka_unit_test(test_nearest),
