@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -313,13 +314,27 @@ char *file_absolute(const char *path)
     return full;
 }
 
-char *file_expand_home(const char *path)
+/* HOME, else what the user database says (cron and systemd set no HOME); NULL: neither does. */
+static char *home_dir(void)
 {
     const char *home = getenv("HOME");
+    struct passwd row, *who = NULL;
+    char buf[16384]; /* getpwuid's own is any thread's */
 
-    if (path[0] != '~' || (path[1] && path[1] != '/') || !home || !*home)
-        return strdup(path);
-    return text_format("%s%s", home, path + 1);
+    if (home && *home)
+        return strdup(home);
+    getpwuid_r(geteuid(), &row, buf, sizeof(buf), &who);
+    return who && who->pw_dir && who->pw_dir[0] == '/' ? strdup(who->pw_dir) : NULL;
+}
+
+char *file_expand_home(const char *path)
+{
+    bool tilde = path[0] == '~' && (!path[1] || path[1] == '/');
+    char *home = tilde ? home_dir() : NULL;
+    char *full = home ? text_format("%s%s", home, path + 1) : strdup(path);
+
+    free(home);
+    return full;
 }
 
 bool file_leaves_folder(const char *name)
@@ -344,14 +359,20 @@ const char *file_base(const char *path)
 static char *user_dir(const char *own, const char *xdg, const char *below_home)
 {
     const char *dir = getenv(own);
+    char *home, *path;
 
     if (dir && *dir)
         return strdup(dir);
     dir = getenv(xdg);
     if (dir && *dir)
         return file_join(dir, "assay");
-    dir = getenv("HOME");
-    return text_format("%s/%s/assay", dir && *dir ? dir : "/tmp", below_home);
+    /* Without a home: a place that nobody can make, which says why.  In a folder of all users,
+     * anybody could lie settings and plugins there beforehand. */
+    home = home_dir();
+    path = home ? text_format("%s/%s/assay", home, below_home)
+                : text_format("/dev/null/set-HOME-or-%s/assay", own);
+    free(home);
+    return path;
 }
 
 char *file_cache_dir(void)

@@ -50,7 +50,8 @@ bool file_leaves_folder(const char *name);
 const char *file_base(const char *path);
 
 /* The user's folders, by XDG rules with "assay" added (~/.cache/assay …); ASSAY_CACHE, ASSAY_STORE
- * and ASSAY_CONFIG override.  Not created. */
+ * and ASSAY_CONFIG override.  The home folder is HOME, else the user database's; without either the
+ * path cannot be made, and says so.  Not created. */
 char *file_cache_dir(void);
 char *file_store_dir(void);
 char *file_store_at(const char *given); /* that folder, absolute; NULL: the user's own */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -54,6 +55,7 @@ static void check_home(const char *path, const char *wanted)
 static void test_home(void **state)
 {
     char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    const struct passwd *who;
 
     (void)state;
     setenv("HOME", "/home/me", 1);
@@ -62,8 +64,20 @@ static void test_home(void **state)
     check_home("~other/runs", "~other/runs"); /* only a shell knows where others live */
     check_home("./~/runs", "./~/runs");
     check_home("", "");
-    unsetenv("HOME");
-    check_home("~/runs", "~/runs");
+    unsetenv("HOME"); /* cron, systemd: never a folder that all users can write to */
+    if ((who = getpwuid(geteuid()))) {
+        char *wanted = file_join(who->pw_dir, "runs"), *got;
+
+        check_home("~/runs", wanted);
+        free(wanted);
+        unsetenv("ASSAY_STORE");
+        unsetenv("XDG_DATA_HOME");
+        wanted = file_join(who->pw_dir, ".local/share/assay");
+        got = file_store_dir();
+        assert_string_equal(got, wanted);
+        free(got);
+        free(wanted);
+    }
     if (home)
         setenv("HOME", home, 1);
     free(home);
