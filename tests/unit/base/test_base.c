@@ -195,6 +195,16 @@ static void check_yaml(const char *yaml, const char *json)
     json_decref(want);
 }
 
+static void check_bad_yaml(const char *yaml, const char *says)
+{
+    struct assay_err err = {0};
+    json_t *tree = NULL;
+
+    assert_int_equal(tree_parse_yaml(yaml, strlen(yaml), "t.yaml", &tree, &err), ASSAY_EUSAGE);
+    if (strncmp(err.text, says, strlen(says)))
+        fail_msg("%s", err.text);
+}
+
 static void test_yaml(void **state)
 {
     (void)state;
@@ -202,7 +212,9 @@ static void test_yaml(void **state)
                "{\"a\": 1, \"b\": [\"x\", 1.5, true, null, \"7\"], \"c\": {\"d\": -3}}");
     check_yaml("version: 1.2.3\nhex: 0x10\n", "{\"version\": \"1.2.3\", \"hex\": 16}");
     check_yaml("", "null");
-    check_yaml("a: 1\na: 2\n", NULL);      /* twice */
+    check_bad_yaml("b: 1\na: 1\na: 2\n", "t.yaml:3:1: the key 'a' is there twice");
+    check_bad_yaml("b: 1\na: caf\xe9 x\n", "t.yaml:2:8: not valid YAML: ");
+    check_bad_yaml("\xe9", "t.yaml:1:1: not valid YAML: ");
     check_yaml("a: &x 1\nb: *x\n", NULL);  /* anchors */
     check_yaml("a: [1, 2\n", NULL);        /* not closed */
     check_yaml("a: 1\n---\nb: 2\n", NULL); /* two documents */
