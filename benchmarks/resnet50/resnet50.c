@@ -96,7 +96,9 @@ static int resnet50_open(const struct assay_benchmark_config *config, void **sel
     }
     fill_specs(r);
     if (config->dataset)
-        snprintf(r->name, sizeof(r->name), "imagenet2012 (folder %s)", file_base(config->dataset));
+        snprintf(r->name, sizeof(r->name), "%s (folder %s)",
+                 r->labels.n == OFFICIAL_COUNT ? "imagenet2012" : "images",
+                 file_base(config->dataset));
     else
         snprintf(r->name, sizeof(r->name), "synthetic images (seed %llu)",
                  (unsigned long long)config->seed);

@@ -49,7 +49,8 @@ static void fill_specs(struct retinanet *r)
     detect_init(&r->heads, r->model.rule.size, (uint32_t)r->model.classes, (uint32_t)r->model.most);
     r->output_count = model_outputs(&r->model, &r->heads, r->outputs);
     if (r->config.dataset)
-        snprintf(r->name, sizeof(r->name), "openimages-mlperf (folder %s)",
+        snprintf(r->name, sizeof(r->name), "%s (folder %s)",
+                 r->truth.n == OFFICIAL_COUNT ? "openimages-mlperf" : "images",
                  file_base(r->config.dataset));
     else
         snprintf(r->name, sizeof(r->name), "synthetic images and boxes (seed %llu)",

@@ -83,7 +83,8 @@ ASSAY_API int assay_import(const char *store, const char *file, char **result,
  * "round=v6.1", "engine=NAME", "model=NAME", "system=FILE". */
 ASSAY_API int assay_import_logs(const char *store, const char *folder, const char *const *ask,
                                 char **result, struct assay_err *err);
-/* Any text to a file, which appears whole or not at all. */
+/* Any text to a file, which appears whole or not at all; a device, a FIFO and a link stay, and get
+ * it as it is written. */
 ASSAY_API int assay_write(const char *path, const char *text, struct assay_err *err);
 
 /* ---- comparing and repeating ---- */

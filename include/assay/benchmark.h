@@ -40,7 +40,8 @@ struct assay_benchmark_config {
 /* Filled by describe; pointers live until close. */
 struct assay_benchmark_desc {
     uint64_t size;
-    const char *dataset_name; /* "imagenet2012 (folder NAME)", "synthetic images" … */
+    const char *dataset_name; /* "imagenet2012 (folder NAME)", where it is that; "images (folder
+                                 NAME)", "synthetic images" … */
     const char
         *dataset_hash;  /* SHA-256, hex, of what decides the samples' content; see the benchmark */
     uint64_t samples;   /* in the QSL */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,19 +76,74 @@ static int open_nameless(const char *path)
     const char *slash = strrchr(path, '/');
 
     snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path + 1) : 1, slash ? path : ".");
-    return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+}
+
+static int open_named(struct file_whole *w)
+{
+    int fd = -1;
+
+    for (int i = 0; i < 100 && fd < 0; i++) {
+        snprintf(w->temp, sizeof(w->temp), "%s.tmp.%ld.%d", w->path, (long)getpid(), i);
+        fd = open(w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0 && errno != EEXIST)
+            break;
+    }
+    return fd;
+}
+
+/* What is no plain file is written to as it is: a rename would put a file in the place of a device.
+ * So is one that is standard output or error already, by way of /dev/stdout. */
+static int open_direct(const char *path, const struct stat *st)
+{
+    struct stat own;
+
+    for (int fd = 1; fd <= 2; fd++)
+        if (!fstat(fd, &own) && own.st_dev == st->st_dev && own.st_ino == st->st_ino) {
+            fflush(fd == 1 ? stdout : stderr);
+            return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        }
+    if (S_ISREG(st->st_mode))
+        return -1;
+    return open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+}
+
+/* Where the file is that a link leads to, so that the link stays one. */
+static int follow(struct file_whole *w, const char *path, struct assay_err *err)
+{
+    char *full = realpath(path, NULL);
+    size_t n = full ? strlen(full) : 0;
+
+    if (n && n < sizeof(w->path))
+        memcpy(w->path, full, n + 1);
+    free(full);
+    if (!n)
+        return assay_fail(err, ASSAY_EFAIL, "%s: is a link to what is not there", path);
+    if (n >= sizeof(w->path))
+        return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", path);
+    return ASSAY_OK;
 }
 
 int file_whole_begin(struct file_whole *w, const char *path, struct assay_err *err)
 {
+    struct stat st, link;
+    bool there = stat(path, &st) == 0;
+
     w->fd = -1;
     w->temp[0] = 0;
+    w->mode = 0;
     if (snprintf(w->path, sizeof(w->path), "%s", path) >= (int)sizeof(w->path))
         return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", path);
-    w->fd = open_nameless(path);
-    if (w->fd < 0) {
-        snprintf(w->temp, sizeof(w->temp), "%s.tmp.XXXXXX", w->path);
-        w->fd = mkostemp(w->temp, O_CLOEXEC);
+    if (there && S_ISDIR(st.st_mode))
+        return assay_fail(err, ASSAY_EFAIL, "%s: is a folder, a file is wanted", path);
+    w->direct = there && ((w->fd = open_direct(path, &st)) >= 0 || !S_ISREG(st.st_mode));
+    if (!w->direct) {
+        w->mode = there ? st.st_mode & 0777 : 0;
+        if (!lstat(path, &link) && S_ISLNK(link.st_mode) && follow(w, path, err))
+            return ASSAY_EFAIL;
+        w->fd = open_nameless(w->path);
+        if (w->fd < 0)
+            w->fd = open_named(w);
     }
     if (w->fd < 0)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", path, strerror(errno));
@@ -130,11 +186,24 @@ static int name_temp(struct file_whole *w)
     return rc;
 }
 
+/* A device or a pipe has nothing to sync, and may say only now what it did not take. */
+static int close_direct(struct file_whole *w, struct assay_err *err)
+{
+    int failed = close(w->fd);
+
+    w->fd = -1;
+    if (failed)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
+    return ASSAY_OK;
+}
+
 int file_whole_commit(struct file_whole *w, struct assay_err *err)
 {
     int rc = ASSAY_OK;
 
-    if (fchmod(w->fd, 0644) < 0 || fsync(w->fd) < 0)
+    if (w->direct)
+        return close_direct(w, err);
+    if ((w->mode && fchmod(w->fd, w->mode) < 0) || fsync(w->fd) < 0)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", w->path, strerror(errno));
     if (!rc && ((!w->temp[0] && name_temp(w) < 0) || rename(w->temp, w->path) < 0))
         rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be put in place: %s", w->path,
@@ -245,13 +314,27 @@ char *file_absolute(const char *path)
     return full;
 }
 
-char *file_expand_home(const char *path)
+/* HOME, else what the user database says (cron and systemd set no HOME); NULL: neither does. */
+static char *home_dir(void)
 {
     const char *home = getenv("HOME");
+    struct passwd row, *who = NULL;
+    char buf[16384]; /* getpwuid's own is any thread's */
 
-    if (path[0] != '~' || (path[1] && path[1] != '/') || !home || !*home)
-        return strdup(path);
-    return text_format("%s%s", home, path + 1);
+    if (home && *home)
+        return strdup(home);
+    getpwuid_r(geteuid(), &row, buf, sizeof(buf), &who);
+    return who && who->pw_dir && who->pw_dir[0] == '/' ? strdup(who->pw_dir) : NULL;
+}
+
+char *file_expand_home(const char *path)
+{
+    bool tilde = path[0] == '~' && (!path[1] || path[1] == '/');
+    char *home = tilde ? home_dir() : NULL;
+    char *full = home ? text_format("%s%s", home, path + 1) : strdup(path);
+
+    free(home);
+    return full;
 }
 
 bool file_leaves_folder(const char *name)
@@ -276,14 +359,20 @@ const char *file_base(const char *path)
 static char *user_dir(const char *own, const char *xdg, const char *below_home)
 {
     const char *dir = getenv(own);
+    char *home, *path;
 
     if (dir && *dir)
         return strdup(dir);
     dir = getenv(xdg);
     if (dir && *dir)
         return file_join(dir, "assay");
-    dir = getenv("HOME");
-    return text_format("%s/%s/assay", dir && *dir ? dir : "/tmp", below_home);
+    /* Without a home: a place that nobody can make, which says why.  In a folder of all users,
+     * anybody could lie settings and plugins there beforehand. */
+    home = home_dir();
+    path = home ? text_format("%s/%s/assay", home, below_home)
+                : text_format("/dev/null/set-HOME-or-%s/assay", own);
+    free(home);
+    return path;
 }
 
 char *file_cache_dir(void)

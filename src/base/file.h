@@ -12,12 +12,15 @@
 int file_read(const char *path, size_t max, char **data, size_t *len, struct assay_err *err);
 
 /* Writes beside, syncs, renames: readers see the old file or the new one, never half.  On failure
- * the old file is as it was. */
+ * the old file is as it was.  The new one has the old one's permissions.  A link is followed, and
+ * stays; a device, a pipe or a FIFO gets what is written, and stays. */
 int file_write_whole(const char *path, const void *data, size_t len, struct assay_err *err);
 
 /* The same for content that is produced piece by piece: begin, write …, then commit or abandon. */
 struct file_whole {
     int fd;
+    bool direct;   /* not beside: path is no plain file */
+    unsigned mode; /* of the old file; 0: a new one, by the umask */
     char path[1024];
     char temp[1100];
 };
@@ -47,7 +50,8 @@ bool file_leaves_folder(const char *name);
 const char *file_base(const char *path);
 
 /* The user's folders, by XDG rules with "assay" added (~/.cache/assay …); ASSAY_CACHE, ASSAY_STORE
- * and ASSAY_CONFIG override.  Not created. */
+ * and ASSAY_CONFIG override.  The home folder is HOME, else the user database's; without either the
+ * path cannot be made, and says so.  Not created. */
 char *file_cache_dir(void);
 char *file_store_dir(void);
 char *file_store_at(const char *given); /* that folder, absolute; NULL: the user's own */

@@ -14,9 +14,24 @@
 
 struct builder {
     yaml_parser_t parser;
-    const char *name;
+    const char *name, *text;
     struct assay_err *err;
 };
+
+/* Where the byte is; libyaml gives a byte that is no text by its offset alone. */
+static yaml_mark_t mark_of(const char *text, size_t offset)
+{
+    yaml_mark_t at = {0};
+
+    for (at.index = 0; at.index < offset; at.index++) {
+        at.column++;
+        if (text[at.index] == '\n') {
+            at.line++;
+            at.column = 0;
+        }
+    }
+    return at;
+}
 
 static int bad(struct builder *b, const yaml_mark_t *at, const char *what)
 {
@@ -50,11 +65,14 @@ static json_t *plain(const char *s)
 static int next(struct builder *b, yaml_event_t *ev)
 {
     char what[256];
+    yaml_mark_t at;
 
     if (yaml_parser_parse(&b->parser, ev))
         return ASSAY_OK;
     snprintf(what, sizeof(what), "not valid YAML: %s", b->parser.problem ? b->parser.problem : "?");
-    return bad(b, &b->parser.problem_mark, what);
+    at = b->parser.error == YAML_READER_ERROR ? mark_of(b->text, b->parser.problem_offset)
+                                              : b->parser.problem_mark;
+    return bad(b, &at, what);
 }
 
 static int build(struct builder *b, yaml_event_t *ev, int depth, json_t **out);
@@ -102,7 +120,11 @@ static int build_mapping(struct builder *b, int depth, json_t **out)
         if (key.type != YAML_SCALAR_EVENT || key.data.scalar.tag || key.data.scalar.anchor) {
             rc = bad(b, &key.start_mark, "a plain word is wanted as key");
         } else if (json_object_get(*out, (const char *)key.data.scalar.value)) {
-            rc = bad(b, &key.start_mark, "this key is there twice");
+            char what[128];
+
+            snprintf(what, sizeof(what), "the key '%.80s' is there twice",
+                     (const char *)key.data.scalar.value);
+            rc = bad(b, &key.start_mark, what);
         } else if (!(rc = next(b, &ev))) {
             rc = build(b, &ev, depth + 1, &item);
             yaml_event_delete(&ev);
@@ -150,7 +172,7 @@ static int build(struct builder *b, yaml_event_t *ev, int depth, json_t **out)
 int tree_parse_yaml(const char *text, size_t len, const char *name, json_t **out,
                     struct assay_err *err)
 {
-    struct builder b = {.name = name, .err = err};
+    struct builder b = {.name = name, .text = text, .err = err};
     yaml_event_t ev;
     json_t *tree = NULL;
     int rc, done = 0;

@@ -16,6 +16,24 @@ static bool ends_with(const char *s, const char *end)
     return n > m && !strcasecmp(s + n - m, end);
 }
 
+static const struct report_form *form_of(const char *output)
+{
+    const struct report_form *f = report_forms;
+
+    while (f->name && !ends_with(output, f->ends[0]) && !ends_with(output, f->ends[1]))
+        f++;
+    return f->name ? f : NULL;
+}
+
+static bool form_asked(const struct cli_input *in)
+{
+    const struct report_form *f = report_forms;
+
+    while (f->name && !cli_value(in, f->name))
+        f++;
+    return f->name != NULL;
+}
+
 /* HTML unless something says otherwise; NULL when two forms are asked for. */
 static const struct report_form *find_form(const struct cli_input *in, const char *output)
 {
@@ -28,9 +46,8 @@ static const struct report_form *find_form(const struct cli_input *in, const cha
             return NULL;
         found = f;
     }
-    for (f = report_forms; !found && output && f->name; f++)
-        if (ends_with(output, f->ends[0]) || ends_with(output, f->ends[1]))
-            found = f;
+    if (!found && output)
+        found = form_of(output);
     return found ? found : &report_forms[0];
 }
 
@@ -59,6 +76,11 @@ static int cmd_report(struct cli_input *in)
 
     if (!form)
         return cli_usage(in->command, "one of --html, --markdown and --csv, not two");
+    if (output && strchr(file_base(output), '.') && !form_of(output) && !form_asked(in))
+        return cli_usage(in->command,
+                         "%s: no form ends in '%s'; .html, .md and .csv are known, others want "
+                         "--html, --markdown or --csv",
+                         output, strrchr(output, '.'));
     if (!output && form == &report_forms[0] && isatty(1))
         return cli_usage(in->command, "an HTML page is for a browser: name a file with --output "
                                       "FILE, or choose --markdown");

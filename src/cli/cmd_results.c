@@ -51,6 +51,25 @@ static int read_rows(struct cli_input *in, json_t **rows, size_t *total)
     return EXIT_OK;
 }
 
+/* What accuracy was to be reached is in the records alone. */
+static void add_targets(const struct cli_input *in, const json_t *rows)
+{
+    char *store = cli_store(&in->settings);
+    json_t *row, *record, *target;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!store || !json_is_number(json_object_get(row, "accuracy")) ||
+            record_find(store, tree_text(row, "id", ""), NULL, &record, NULL))
+            continue;
+        if ((target = json_object_get(json_object_get(record, "accuracy"), "target")))
+            json_object_set(row, "target", target);
+        json_decref(record);
+    }
+    free(store);
+}
+
 static void say_none(const struct cli_input *in, size_t total)
 {
     char *store = cli_store(&in->settings);
@@ -74,6 +93,7 @@ static int list(struct cli_input *in)
         return rc;
     if (cli_wants_json(in))
         return cli_json(json_pack("{s:o}", "results", rows), "results");
+    add_targets(in, rows);
     if (json_array_size(rows))
         report_table(rows, stdout);
     else

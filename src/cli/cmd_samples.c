@@ -10,36 +10,6 @@
 #include "data/npy.h"
 #include "run/bench.h"
 
-/* A .npy is written whole, as a file; standard output gets a copy of it. */
-static int npy_to_stdout(const struct assay_tensor *view, struct assay_err *err)
-{
-    const char *folder = getenv("TMPDIR");
-    char *dir = text_format("%s/assay-XXXXXX", folder && *folder ? folder : "/tmp"), *path = NULL;
-    char *data = NULL;
-    size_t len;
-    int rc;
-
-    if (!dir || !mkdtemp(dir)) {
-        rc = assay_fail(err, ASSAY_EFAIL, "cannot make a folder for a temporary file; set TMPDIR");
-        free(dir);
-        return rc;
-    }
-    path = file_join(dir, "sample.npy");
-    rc = path ? npy_write(path, view, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    if (!rc && !(rc = file_read(path, SIZE_MAX / 2, &data, &len, err)))
-        fwrite(data, 1, len, stdout); /* cli_finish sees what goes wrong */
-    file_remove_tree(dir, NULL);
-    free(data);
-    free(path);
-    free(dir);
-    return rc;
-}
-
-static int write_npy(const char *output, const struct assay_tensor *view, struct assay_err *err)
-{
-    return strcmp(output, "-") ? npy_write(output, view, err) : npy_to_stdout(view, err);
-}
-
 /* The tensor's place in the table of inputs; without --input the first. */
 static int pick_input(const struct cli_input *in, const struct run_bench *b, int64_t *input)
 {
@@ -67,7 +37,7 @@ static int write_sample(struct cli_input *in, struct run_bench *b, int64_t index
         return cli_fail(&err);
     rc = b->table->input(b->self, number, (uint32_t)input, &view, &err);
     if (!rc)
-        rc = write_npy(output, &view, &err);
+        rc = npy_write(strcmp(output, "-") ? output : "/proc/self/fd/1", &view, &err);
     b->table->unload(b->self, &number, 1);
     if (rc)
         return cli_fail(&err);

@@ -42,7 +42,7 @@ void cli_help_short(FILE *out)
     fprintf(out, "Assay measures machine-learning inference the MLPerf way.\n");
     heading(out, "Usage: assay COMMAND [options]");
     for (const struct cli_command *const *c = cli_commands; *c; c++)
-        cli_wrap(out, fprintf(out, "  %s", (*c)->name), 14, (*c)->summary);
+        cli_wrap(out, fprintf(out, "  %s", (*c)->name), 16, (*c)->summary);
     heading(out, "First steps");
     fprintf(out,
             "  assay run resnet50          a run of a minute, with synthetic weights and images\n"

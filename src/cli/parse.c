@@ -310,6 +310,10 @@ static int read_files(struct cli_input *in, struct assay_err *err)
 
     if (path && file_exists(path))
         rc = settings_read_file(&in->settings, path, SETTINGS_USER_FILE, err);
+    if (rc && !strcmp(in->command->name, "help")) { /* needed most when something is wrong */
+        cli_warn("%s", err->text);
+        rc = ASSAY_OK;
+    }
     if (!rc && job && cli_value(in, "job"))
         rc = settings_read_file(&in->settings, cli_value(in, "job"), SETTINGS_JOB, err);
     free(path);

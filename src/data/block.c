@@ -148,6 +148,10 @@ int block_target(const json_t *tree, const char *what, double *reference, double
 
     if (v && !json_is_number(v))
         return assay_fail(err, ASSAY_EUSAGE, "reference_accuracy must be a number (%s)", what);
+    if (v && json_number_value(v) > 0 && json_number_value(v) <= 1)
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "reference_accuracy: %g is a fraction, and percent is meant: %g (%s)",
+                          json_number_value(v), json_number_value(v) * 100, what);
     json_array_foreach(share, i, one) good = good && is_share(one);
     if (!good)
         return assay_fail(err, ASSAY_EUSAGE,

@@ -210,7 +210,8 @@ int pixels_from_jpeg(const void *data, size_t len, const char *name, struct pixe
     d.progress.progress_monitor = on_progress;
     if (setjmp(d.escape)) {
         jpeg_destroy_decompress(&d.jpeg);
-        return assay_fail(err, ASSAY_EFAIL, "%s: is damaged or no JPEG: %s", name, d.text);
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s: is damaged or no JPEG, and only those are read: %s", name, d.text);
     }
     jpeg_create_decompress(&d.jpeg);
     d.jpeg.progress = &d.progress;

@@ -15,33 +15,37 @@ void labels_release(struct labels *l)
     memset(l, 0, sizeof(*l));
 }
 
-/* The next word of a line, cut out in place; NULL: none. */
-static char *next_word(char **at)
+/* The last word of a line, cut off in place: a name may have blanks.  NULL: there is no second. */
+static char *last_word(char *line)
 {
-    char *word = *at + strspn(*at, " \t\r"), *end = word + strcspn(word, " \t\r");
+    size_t n = strlen(line);
 
-    *at = *end ? end + 1 : end;
-    *end = 0;
-    return *word ? word : NULL;
+    while (n && strchr(" \t\r", line[n - 1]))
+        n--;
+    line[n] = 0;
+    while (n && !strchr(" \t", line[n - 1]))
+        n--;
+    if (!n)
+        return NULL;
+    for (size_t end = n; end && strchr(" \t", line[end - 1]);)
+        line[--end] = 0;
+    return line + n;
 }
 
 /* One line into row l->n; at must be NUL-terminated. */
 static int parse_line(char *at, const char *file, size_t line, int32_t classes, struct labels *l,
                       struct assay_err *err)
 {
-    char *name, *label, *more, *end;
+    char *name = at + strspn(at, " \t\r"), *label, *end;
     long v;
 
-    name = next_word(&at);
-    if (!name || name[0] == '#')
+    if (!*name || name[0] == '#')
         return ASSAY_OK;
-    label = next_word(&at);
-    more = next_word(&at);
-    if (!label || more)
-        return assay_fail(
-            err, ASSAY_EFAIL,
-            "%s:%zu: %s; wanted: 'name label', for example 'ILSVRC2012_val_00000001.JPEG 65'", file,
-            line, more ? "has more than two words" : "has no label");
+    if (!(label = last_word(name)))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s:%zu: has no label; wanted: 'name label', for example "
+                          "'ILSVRC2012_val_00000001.JPEG 65'",
+                          file, line);
     errno = 0;
     v = strtol(label, &end, 10);
     if (*end || end == label)

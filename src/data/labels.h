@@ -1,4 +1,5 @@
-/* The list of an image classification data set: val_map.txt (or val.txt), lines `name label`.
+/* The list of an image classification data set: val_map.txt (or val.txt), lines `name label`; a
+ * name may have blanks.
  *
  * Strict: what the official scripts pass over silently (a missing image shifts every later label
  * there) is an error here, with file and line. */

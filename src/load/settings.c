@@ -697,6 +697,11 @@ static int set_from_json(struct settings *s, const char *name, const json_t *val
 
     if (!row)
         return ASSAY_EUSAGE;
+    if (json_is_null(value))
+        return assay_fail(err, ASSAY_EUSAGE,
+                          "%s: %s: has no value; where the word null is meant, put it in quotes: "
+                          "\"null\"",
+                          where, row->name);
     if (!json_is_object(value) || row->offset == AT(engine_options) || row->offset == AT(sizes))
         text = scalar_text(value);
     if (!text)

@@ -266,8 +266,9 @@ static void check_samples(struct court *c)
     if (!want || want > c->samples)
         want = c->samples;
     if (official > c->samples)
-        note(c, "the data set has only %llu samples, official performance runs use %llu",
-             (unsigned long long)c->samples, (unsigned long long)official);
+        note(c, "the data set has only %llu sample%s, official performance runs use %llu",
+             (unsigned long long)c->samples, c->samples == 1 ? "" : "s",
+             (unsigned long long)official);
     if (!(got >= (double)want))
         reason(c, "performance_sample_count is %.0f, official is %llu", got,
                (unsigned long long)want);

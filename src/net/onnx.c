@@ -256,7 +256,11 @@ static int write_parts(struct sink *s, const struct text *part, const char *path
     if (rc)
         return rc;
     s->file = &file;
-    rc = file_whole_write(&file, part[0].s, part[0].len, err);
+    if (s->beside && file.direct)
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "%s: is no plain file, and this net is two: FILE and FILE" ONNX_DATA, path);
+    if (!rc)
+        rc = file_whole_write(&file, part[0].s, part[0].len, err);
     if (!rc)
         rc = put_all(s, err);
     if (!rc)

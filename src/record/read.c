@@ -17,11 +17,19 @@
 #define SCHEMA_NAME   "assay.record/"
 #define EXPORT_NAME   "assay.export/"
 
+/* Also a record's folder in this one, which needs no "./". */
 static bool is_path(const char *name)
 {
     size_t n = strlen(name);
+    char *inside;
+    bool folder;
 
-    return strchr(name, '/') || !strcmp(name, ".") || (n > 5 && strcmp(name + n - 5, ".json") == 0);
+    if (strchr(name, '/') || !strcmp(name, ".") || (n > 5 && !strcmp(name + n - 5, ".json")))
+        return true;
+    inside = n ? file_join(name, "record.json") : NULL;
+    folder = inside && file_exists(inside);
+    free(inside);
+    return folder;
 }
 
 static int check_schema(const char *path, const json_t *tree, struct assay_err *err)

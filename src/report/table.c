@@ -51,7 +51,8 @@ static void fill_row(char cell[COLUMNS][CELL], const json_t *row)
         snprintf(cell[RESULT], CELL, "%.24s", value);
     }
     if (json_is_number(json_object_get(row, "accuracy")))
-        snprintf(cell[ACCURACY], CELL, "%.5g", tree_real(row, "accuracy", 0));
+        snprintf(cell[ACCURACY], CELL, "%.5g%s", tree_real(row, "accuracy", 0),
+                 tree_real(row, "accuracy", 0) < tree_real(row, "target", 0) ? " low" : "");
     snprintf(cell[VERDICT], CELL, "%.12s", tree_text(row, "verdict", "-"));
     snprintf(cell[SYNTHETIC], CELL, "%s%s", synthetic ? "SYNTH" : "",
              !tree_text(row, "origin", NULL) ? ""

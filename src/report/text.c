@@ -317,7 +317,7 @@ static void say_trials(struct page *p, const json_t *trials)
 static void say_things(struct page *p, const json_t *r)
 {
     const json_t *model = at(r, "model"), *data = at(r, "dataset"), *engine = at(r, "engine");
-    const char *key;
+    const char *key, *version = tree_text(engine, "version", "");
     const json_t *value;
     char text[300];
 
@@ -347,8 +347,8 @@ static void say_things(struct page *p, const json_t *r)
     if (!json_is_object(engine))
         return;
     begin(p, "Engine");
-    item(p, "", "%s %s on %s", tree_text(engine, "name", "unnamed"),
-         tree_text(engine, "version", ""), tree_text(engine, "device", "unknown device"));
+    item(p, "", "%s%s%s on %s", tree_text(engine, "name", "unnamed"), *version ? " " : "", version,
+         tree_text(engine, "device", "unknown device"));
     if (tree_text(engine, "precision", NULL))
         item(p, ", ", "%s", tree_text(engine, "precision", ""));
     format_shape(text, engine);

@@ -11,7 +11,8 @@
 /* A record as record_find gives it.  Returns 0, or a negative assay_code when `out` cannot be
  * written. */
 int report_text(const json_t *record, FILE *out);
-/* Rows as record_list gives them, at most 100 columns wide. */
+/* Rows as record_list gives them, at most 100 columns wide; where one has a `target`, an accuracy
+ * below it is marked. */
 int report_table(const json_t *rows, FILE *out);
 /* The words of a command as a shell reads them back, and a newline. */
 int report_command(const json_t *words, FILE *out);

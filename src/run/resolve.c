@@ -252,18 +252,33 @@ enum { BENCHMARK = 1, ENGINE = 2, MANIFEST = 4 };
 static const struct {
     int (*go)(struct resolved *r, struct assay_err *err);
     int needs, gives;
+    const char *of; /* the setting that is to blame */
 } parts[] = {
-    {resolve_benchmark, 0, BENCHMARK},
-    {check_scenario, BENCHMARK, 0},
-    {resolve_dataset, 0, 0},
-    {check_peak, 0, 0},
-    {resolve_engine, 0, ENGINE},
-    {check_options, ENGINE, 0},
-    {resolve_library, ENGINE, 0},
-    {resolve_manifest, BENCHMARK, MANIFEST},
-    {resolve_model, MANIFEST | ENGINE, 0},
-    {resolve_load, BENCHMARK, 0},
+    {resolve_benchmark, 0, BENCHMARK, "benchmark"},
+    {check_scenario, BENCHMARK, 0, "scenario"},
+    {resolve_dataset, 0, 0, "dataset"},
+    {check_peak, 0, 0, "mode"},
+    {resolve_engine, 0, ENGINE, "engine"},
+    {check_options, ENGINE, 0, "engine-options"},
+    {resolve_library, ENGINE, 0, "engine"},
+    {resolve_manifest, BENCHMARK, MANIFEST, "model"},
+    {resolve_model, MANIFEST | ENGINE, 0, "model"},
+    {resolve_load, BENCHMARK, 0, "round"},
 };
+
+/* What was typed the user sees; what a file says has to be told. */
+static void name_source(const struct resolved *r, const char *setting, struct assay_err *e)
+{
+    int origin = settings_origin_of(&r->s, setting);
+    char *dir = file_config_dir(), *text = strdup(e->text);
+
+    if (text && dir && origin == SETTINGS_USER_FILE)
+        assay_fail(e, e->code, "%s (%s is set in %s/config.yaml)", text, setting, dir);
+    else if (text && origin == SETTINGS_JOB)
+        assay_fail(e, e->code, "%s (%s is set in the job file)", text, setting);
+    free(text);
+    free(dir);
+}
 
 int resolve_all(const struct settings *s, struct resolved *r, json_t *faults, struct assay_err *err)
 {
@@ -287,6 +302,7 @@ int resolve_all(const struct settings *s, struct resolved *r, json_t *faults, st
             have |= parts[i].gives;
             continue;
         }
+        name_source(r, parts[i].of, &e);
         if (!code)
             code = assay_fail(err, rc, "%s", e.text);
         if (!faults)

@@ -48,7 +48,11 @@ static int make_shared(struct supervised *s, struct assay_err *err)
     s->table = mmap(NULL, RUN_LATENCIES_MAX * sizeof(int64_t), PROT_READ,
                     MAP_SHARED | MAP_NORESERVE, s->latencies_fd, 0);
     if (s->shared == MAP_FAILED || s->table == MAP_FAILED)
-        return assay_fail(err, ASSAY_ELACK, "shared memory cannot be mapped: %s", strerror(errno));
+        return assay_fail(err, ASSAY_ELACK,
+                          "%llu GiB of address space for the latencies cannot be had: %s; is "
+                          "`ulimit -v` lower? Memory is taken only for those that come: raise it",
+                          (unsigned long long)(RUN_LATENCIES_MAX * sizeof(int64_t) >> 30),
+                          strerror(errno));
     return ASSAY_OK;
 }
 

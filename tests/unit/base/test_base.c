@@ -5,9 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -53,6 +55,7 @@ static void check_home(const char *path, const char *wanted)
 static void test_home(void **state)
 {
     char *home = getenv("HOME") ? strdup(getenv("HOME")) : NULL;
+    const struct passwd *who;
 
     (void)state;
     setenv("HOME", "/home/me", 1);
@@ -61,8 +64,20 @@ static void test_home(void **state)
     check_home("~other/runs", "~other/runs"); /* only a shell knows where others live */
     check_home("./~/runs", "./~/runs");
     check_home("", "");
-    unsetenv("HOME");
-    check_home("~/runs", "~/runs");
+    unsetenv("HOME"); /* cron, systemd: never a folder that all users can write to */
+    if ((who = getpwuid(geteuid()))) {
+        char *wanted = file_join(who->pw_dir, "runs"), *got;
+
+        check_home("~/runs", wanted);
+        free(wanted);
+        unsetenv("ASSAY_STORE");
+        unsetenv("XDG_DATA_HOME");
+        wanted = file_join(who->pw_dir, ".local/share/assay");
+        got = file_store_dir();
+        assert_string_equal(got, wanted);
+        free(got);
+        free(wanted);
+    }
     if (home)
         setenv("HOME", home, 1);
     free(home);
@@ -91,6 +106,25 @@ static void test_whole_files(void **state)
     assert_int_equal(count_files(), 1);
     assert_int_equal(file_read(path, 4, &data, &len, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "larger than the 4 bytes"));
+    free(path);
+}
+
+/* The old file's permissions stay; a new one has those of the umask. */
+static void test_permissions(void **state)
+{
+    char *path = file_join(dir, "private");
+    struct stat st;
+    mode_t before = umask(027);
+
+    (void)state;
+    assert_int_equal(file_write_whole(path, "1", 1, NULL), 0);
+    umask(before);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0640);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(file_write_whole(path, "2", 1, NULL), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
     free(path);
 }
 
@@ -161,6 +195,16 @@ static void check_yaml(const char *yaml, const char *json)
     json_decref(want);
 }
 
+static void check_bad_yaml(const char *yaml, const char *says)
+{
+    struct assay_err err = {0};
+    json_t *tree = NULL;
+
+    assert_int_equal(tree_parse_yaml(yaml, strlen(yaml), "t.yaml", &tree, &err), ASSAY_EUSAGE);
+    if (strncmp(err.text, says, strlen(says)))
+        fail_msg("%s", err.text);
+}
+
 static void test_yaml(void **state)
 {
     (void)state;
@@ -168,7 +212,9 @@ static void test_yaml(void **state)
                "{\"a\": 1, \"b\": [\"x\", 1.5, true, null, \"7\"], \"c\": {\"d\": -3}}");
     check_yaml("version: 1.2.3\nhex: 0x10\n", "{\"version\": \"1.2.3\", \"hex\": 16}");
     check_yaml("", "null");
-    check_yaml("a: 1\na: 2\n", NULL);      /* twice */
+    check_bad_yaml("b: 1\na: 1\na: 2\n", "t.yaml:3:1: the key 'a' is there twice");
+    check_bad_yaml("b: 1\na: caf\xe9 x\n", "t.yaml:2:8: not valid YAML: ");
+    check_bad_yaml("\xe9", "t.yaml:1:1: not valid YAML: ");
     check_yaml("a: &x 1\nb: *x\n", NULL);  /* anchors */
     check_yaml("a: [1, 2\n", NULL);        /* not closed */
     check_yaml("a: 1\n---\nb: 2\n", NULL); /* two documents */
@@ -247,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_permissions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test(test_home),
         cmocka_unit_test(test_nearest),

@@ -58,6 +58,22 @@ static void names_with_dots(void **state)
     labels_release(&l);
 }
 
+/* The last word is the label: names of cameras and telephones have blanks. */
+static void names_with_blanks(void **state)
+{
+    struct assay_err err;
+    struct labels l;
+
+    (void)state;
+    assert_int_equal(parse("IMG 0815.JPEG\t 1\n  my  cat.jpg 2 \r\na 0 3\n", 0, &l, &err), 0);
+    assert_int_equal(l.n, 3);
+    assert_string_equal(l.names[0], "IMG 0815.JPEG");
+    assert_string_equal(l.names[1], "my  cat.jpg");
+    assert_string_equal(l.names[2], "a 0");
+    assert_int_equal(l.values[1], 2);
+    labels_release(&l);
+}
+
 static void bad_lists(void **state)
 {
     static const struct {
@@ -65,7 +81,8 @@ static void bad_lists(void **state)
     } bad[] = {
         {"a 0\nb\n", "v.txt:2: has no label; wanted: 'name label'"},
         {"a 0\r\nb\r\n", "v.txt:2: has no label; wanted: 'name label'"},
-        {"# x\n\na 0 1\n", "v.txt:3: has more than two words"},
+        {"# x\n\na 0 b\n", "v.txt:3: label 'b' is no whole number"},
+        {"a 0\n /etc/pass wd 1\n", "v.txt:2: '/etc/pass wd' leaves"},
         {"a 0\nb five\n", "v.txt:2: label 'five' is no whole number"},
         {"a 1.5\n", "v.txt:1: label '1.5' is no whole number"},
         {"a 0x10\n", "v.txt:1: label '0x10' is no whole number"},
@@ -152,9 +169,9 @@ static void folders(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_lists), cmocka_unit_test(names_with_dots),
-        cmocka_unit_test(bad_lists),  cmocka_unit_test(the_first_lines),
-        cmocka_unit_test(folders),
+        cmocka_unit_test(good_lists),        cmocka_unit_test(names_with_dots),
+        cmocka_unit_test(names_with_blanks), cmocka_unit_test(bad_lists),
+        cmocka_unit_test(the_first_lines),   cmocka_unit_test(folders),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

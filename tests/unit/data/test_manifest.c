@@ -545,6 +545,10 @@ static void targets(void **state)
         assert_non_null(strstr(err.text, "target must be a share of reference_accuracy"));
         json_decref(tree);
     }
+    tree = json_loads("{\"reference_accuracy\": 0.95}", 0, NULL);
+    assert_int_equal(block_target(tree, "percent", &reference, &target, &err), ASSAY_EUSAGE);
+    assert_non_null(strstr(err.text, "0.95 is a fraction, and percent is meant: 95 (percent)"));
+    json_decref(tree);
 }
 
 #define EACH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

@@ -320,6 +320,10 @@ static void quick_notes(void **state)
     if (strcmp(v.word, "QUICK-VALID") || !has(v.notes, "own percentile 0.9 (official: 0.99)"))
         show("quick", &v, "own percentile");
     verdict_release(&v);
+    verdict_judge(&d, &s, &official, 1, &v, NULL);
+    if (!has(v.notes, "the data set has only 1 sample, official"))
+        show("quick", &v, "a note of one sample");
+    verdict_release(&v);
     detail_release(&d);
     settings_release(&s);
 }
