@@ -191,12 +191,25 @@ class scope
     c10::Allocator *usual;
 };
 
+bool ends_in(const std::string &name, std::string_view end)
+{
+    return name.size() >= end.size() && name.compare(name.size() - end.size(), end.npos, end) == 0;
+}
+
+// They are in pickles, of the module or of constants (a frozen one's), or are made of plain tensors
+// by the code of a class.
 bool has_native_objects(caffe2::serialize::PyTorchStreamReader &archive)
 {
-    const auto &[data, bytes] = archive.getRecord("data.pkl");
-    std::string_view pickle(static_cast<const char *>(data.get()), bytes);
+    for (const std::string &name : archive.getAllRecords()) {
+        if (!ends_in(name, ".pkl") && !ends_in(name, ".py"))
+            continue;
+        const auto &[data, bytes] = archive.getRecord(name);
+        std::string_view text(static_cast<const char *>(data.get()), bytes);
 
-    return pickle.find("torch.classes.") != pickle.npos;
+        if (text.find("torch.classes.") != text.npos)
+            return true;
+    }
+    return false;
 }
 
 // Whether something may be mapped.  Of an archive that cannot be listed nothing is; loading it says

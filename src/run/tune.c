@@ -81,8 +81,11 @@ double tune_offline_rate(double (*run)(void *ctx, size_t samples), void *ctx, si
            (n < PIECES_MOST && (spent < seconds || (n < 3 && spent + shortest < 2 * seconds)))) {
         now = run(ctx, each);
         spent += now;
-        if (!n && now < seconds / PIECES / 2) {
+        if (now < seconds / PIECES / 2 &&
+            (!n || spent < seconds / 2)) { /* with n: the first was disturbed */
             each *= 2;
+            n = 0;
+            shortest = INFINITY;
             continue;
         }
         shortest = fmin(shortest, now);

@@ -386,6 +386,20 @@ static void skewed_batches_count_as_they_are(void **state)
         fail_msg("%g where there are %g", rate, whole);
 }
 
+/* Else its length would be taken for that of a piece, and all pieces would be that small. */
+static void a_disturbed_first_piece_is_no_measure(void **state)
+{
+    struct lanes l = {.batch_s = 0.0005, .long_s = 0.001}, all = l;
+    double whole = 8 * 1000 / run_lanes(&all, 8000), rate;
+
+    (void)state;
+    l.disturbed = 1;
+    l.extra_s = 0.15;
+    rate = rate_of(l, NULL);
+    if (fabs(rate / whole - 1) > 0.02)
+        fail_msg("%g where there are %g", rate, whole);
+}
+
 static void slow_batches_end_in_time(void **state)
 {
     double spent;
@@ -413,6 +427,7 @@ int main(void)
         cmocka_unit_test(an_interrupt_ends_it),
         cmocka_unit_test(what_is_fixed_stays),
         cmocka_unit_test(a_disturbed_piece_does_not_count),
+        cmocka_unit_test(a_disturbed_first_piece_is_no_measure),
         cmocka_unit_test(skewed_batches_count_as_they_are),
         cmocka_unit_test(slow_batches_end_in_time),
     };
