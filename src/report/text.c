@@ -398,7 +398,7 @@ static void say_tuning(struct page *p, const json_t *t)
         return;
     }
     if (!json_object_size(found))
-        item(p, "", "the default is best");
+        item(p, "", "%s", tree_text(t, "why", "the default is best"));
     json_object_foreach((json_t *)found, key, value)
         item(p, ", ", "%s %s", strncmp(key, "option.", 7) ? key : key + 7,
              json_is_string(value) ? json_string_value(value) : "?");
