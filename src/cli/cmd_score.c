@@ -32,6 +32,10 @@ static int print_score(const struct cli_input *in, const struct run_bench *b,
     } else {
         puts(score->line);
     }
+    if (b->desc.synthetic)
+        cli_warn(
+            "the labels are made up, as no --dataset is given: the figure says nothing, unless "
+            "the log is of a run on the same synthetic samples");
     if (below)
         cli_warn("%s %.6g %s is below the target %.6g %s", score->metric, score->value, score->unit,
                  score->target, score->unit);
@@ -75,7 +79,8 @@ const struct cli_command cli_cmd_score = {
     .settings = settings,
     .help = "Prints the line that the official accuracy script prints for this log. Needs no "
             "engine, and the log "
-            "may come from another program. The exit code tells when a reference model's target is "
+            "may come from another program. Without --dataset it is scored against made-up labels, "
+            "and a warning says so. The exit code tells when a reference model's target is "
             "missed.\n"
             "\n"
             "    assay score resnet50 --dataset imagenet --log mlperf_log_accuracy.json",
