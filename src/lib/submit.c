@@ -450,7 +450,7 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
     struct assay_score score = {.size = sizeof(score)};
     struct settings s;
     struct run_bench b;
-    int rc = settings_from_json(&s, json_object_get(slot->record, "settings"), err);
+    int rc = settings_of_record(&s, slot->record, err);
 
     if (rc)
         return rc;

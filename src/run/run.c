@@ -153,6 +153,15 @@ static json_t *command_json(int argc, char **argv)
     return list;
 }
 
+static json_t *absolute_json(const char *path)
+{
+    char *full = path ? file_absolute(path) : NULL;
+    json_t *json = full ? tree_string(full) : NULL;
+
+    free(full);
+    return json;
+}
+
 static void put_frame(struct job *j, int argc, char **argv)
 {
     const struct settings *s = &j->final;
@@ -160,6 +169,7 @@ static void put_frame(struct job *j, int argc, char **argv)
     put(j, "created", json_string(j->created));
     put(j, "assay", json_pack("{s:s}", "version", ASSAY_VERSION));
     put(j, "command", command_json(argc, argv));
+    put(j, "cwd", absolute_json("."));
     put(j, "tag", s->tag ? json_string(s->tag) : NULL);
     put(j, "benchmark", json_string(j->r.benchmark->name));
     put(j, "profile", json_string(s->profile));
@@ -229,6 +239,15 @@ static json_t *energy_of_run(const struct job *j)
     return energy;
 }
 
+/* Whoever reads the record is elsewhere. */
+static void make_absolute(json_t *part)
+{
+    json_t *full = absolute_json(tree_text(part, "path", NULL));
+
+    if (full)
+        json_object_set_new(part, "path", full);
+}
+
 /* The child's facts; of a failed run, what the parent knows. */
 static void put_parts(struct job *j)
 {
@@ -243,7 +262,9 @@ static void put_parts(struct job *j)
     model = model ? json_deep_copy(model) : json_pack("{s:s*}", "path", j->r.model_path);
     json_object_set_new(model, "name", json_string(j->r.manifest.name));
     json_object_set_new(model, "manifest", json_deep_copy(j->r.manifest.tree));
+    make_absolute(model);
     put(j, "model", model);
+    make_absolute(json_object_get(j->tree, "dataset"));
     put_digest(j, "loadgen", "sha256", "loadgen");
     put_digest(j, "assay", "sha256", "program");
     put_digest(j, "assay", "benchmark_sha256", "benchmark");
