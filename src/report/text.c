@@ -173,6 +173,8 @@ static void say_latency(struct page *p, const json_t *perf)
     if (!json_object_size(latency))
         return;
     begin(p, "Latency");
+    if (tree_text(perf, "of", NULL)) /* of a run that ended there */
+        item(p, "", "of %s alone:", tree_text(perf, "of", ""));
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (!json_is_number(at(latency, keys[i])))
             continue;

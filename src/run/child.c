@@ -564,6 +564,19 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     return rc;
 }
 
+int child_note_search(const struct child *c, struct assay_err *err)
+{
+    json_t *tree = json_pack("{s:O, s:O}", "trials", c->trials, "attempts", c->attempts);
+    char path[1200];
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/search.json", c->dir);
+    rc = tree ? tree_write_json(path, tree, err)
+              : assay_fail(err, ASSAY_EFAIL, "not enough memory to note a trial");
+    json_decref(tree);
+    return rc;
+}
+
 /* ---- the whole ---- */
 
 /* Before sut_open, which may bind this thread to a lane's cores: the meter's inherits. */

@@ -99,6 +99,7 @@ struct job {
     struct supervised sup;
     struct settings final; /* with what was measured */
     json_t *result;        /* the child's; NULL when it failed */
+    json_t *begun;         /* then: the trials and attempts that it had made; NULL: none */
     json_t *tuning;        /* what was tuned, now or before; NULL: nothing */
     json_t *conditions;    /* of the machine while the child ran */
     json_t *tree;          /* the record */
@@ -140,7 +141,7 @@ static void put(struct job *j, const char *key, json_t *value)
 /* A member of the child's result, moved up. */
 static void put_from_result(struct job *j, const char *key)
 {
-    put(j, key, json_incref(json_object_get(j->result, key)));
+    put(j, key, json_incref(json_object_get(j->result ? j->result : j->begun, key)));
 }
 
 static json_t *command_json(int argc, char **argv)
@@ -451,7 +452,8 @@ static int write_files(struct job *j, struct assay_err *err)
 /* The child's own files say nothing that the record does not. */
 static void tidy(struct job *j)
 {
-    static const char *const names[] = {"job.json", "result.json", "mlperf_log_trace.json"};
+    static const char *const names[] = {"job.json", "result.json", "search.json",
+                                        "mlperf_log_trace.json"};
     char path[1200];
     size_t i;
 
@@ -473,6 +475,9 @@ static int read_result(struct job *j, const struct settings *s, struct assay_err
     in_draft(j, "result.json", path);
     if (!j->how.code)
         tree_read_json(path, &j->result, &j->how);
+    in_draft(j, "search.json", path);
+    if (!j->result && file_exists(path) && tree_read_json(path, &j->begun, NULL))
+        j->begun = NULL;
     settings_release(&j->final);
     rc = j->result ? settings_from_json(&j->final, json_object_get(j->result, "settings"), err)
                    : settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
@@ -491,6 +496,9 @@ static void put_failure(struct job *j)
                               latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
                               (json_int_t)completed)
                   : NULL);
+    if (completed && atomic_load(&j->sup.shared->phase) == PHASE_SEARCH)
+        json_object_set_new(json_object_get(j->tree, "performance"), "of",
+                            tree_string(j->sup.shared->what));
     put(j, "verdict",
         json_pack("{s:s, s:b, s:[o], s:[]}", "word", "INVALID", "valid", 0, "reasons",
                   tree_string(j->how.text), "notes"));
@@ -546,7 +554,7 @@ static double most_seconds(const struct settings *s)
 /* What a child that is to be started anew has left: the next one counts from 1 again. */
 static void forget_begun(const struct job *j)
 {
-    static const char *const names[] = {"trials", "attempts"};
+    static const char *const names[] = {"trials", "attempts", "search.json"};
     char path[1200];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -629,6 +637,7 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     }
     json_decref(j.tree);
     json_decref(j.result);
+    json_decref(j.begun);
     json_decref(j.tuning);
     json_decref(j.conditions);
     settings_release(&mine);
