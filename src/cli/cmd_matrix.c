@@ -246,6 +246,7 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     json_t *runs = json_array(), *out, *words, *cell;
     struct assay_err err;
     size_t i;
+    int rc;
 
     json_array_foreach(cells, i, cell)
     {
@@ -258,11 +259,13 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
         json_array_append_new(runs, words);
     }
     out = count_out(cells);
-    if (cli_wants_json(in))
-        return cli_json(json_pack("{s:o, s:o, s:O, s:O}", "commands", runs, "out", out, "get",
-                                  json_object_get(ask->first, "get"), "steps",
-                                  json_object_get(ask->first, "steps")),
-                        "plan");
+    if (cli_wants_json(in)) {
+        rc = cli_json(json_pack("{s:o, s:o, s:O, s:O}", "commands", runs, "out", out, "get",
+                                json_object_get(ask->first, "get"), "steps",
+                                json_object_get(ask->first, "steps")),
+                      "plan");
+        return rc ? rc : cli_first_exit(ask->first);
+    }
     json_array_foreach(runs, i, words) report_command(words, stdout);
     fflush(stdout);
     fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
@@ -271,7 +274,7 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     cli_first_print(ask->first, stderr);
     json_decref(runs);
     json_decref(out);
-    return EXIT_OK;
+    return cli_first_exit(ask->first);
 }
 
 static int exit_of(const json_t *cells)

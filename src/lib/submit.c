@@ -15,6 +15,7 @@
 #include "record/system.h"
 #include "run/bench.h"
 #include "run/run.h"
+#include "run/supply.h"
 #include "submit/build.h"
 #include "submit/check.h"
 #include "submit/system.h"
@@ -362,7 +363,7 @@ static void add_wants(const struct job *j, json_t *plan)
         free(s.audit_config); /* it is written for the run */
         s.audit_config = NULL;
         if (run_wants(&s, plan, &why)) {
-            text = json_sprintf("cannot be done: %s", why.text);
+            text = json_sprintf(SUPPLY_CANNOT "%s", why.text);
             if (!list_holds(steps, json_string_value(text)))
                 json_array_append(steps, text);
             json_decref(text);
