@@ -257,7 +257,7 @@ static int dataset_now(const struct resolved *r, json_t *now, struct assay_err *
     if (!r->benchmark || !r->precision || (r->s.dataset && !file_is_dir(r->s.dataset)))
         return ASSAY_OK;
     config.manifest = manifest = json_dumps(r->manifest.tree, JSON_COMPACT);
-    rc = manifest ? r->benchmark->open(&config, &bench, err)
+    rc = manifest ? manifest_place(&r->manifest, r->benchmark->open(&config, &bench, err), err)
                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
     if (!rc)
         rc = bench_describe(r->benchmark, bench, &desc, err);

@@ -125,7 +125,7 @@ static int open_benchmark(struct child *c, struct assay_err *err)
     if (!manifest)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     child_phase(c, PHASE_DATA, s->dataset ? s->dataset : "synthetic samples", 0, 0);
-    rc = c->r.benchmark->open(&config, &c->bench, err);
+    rc = manifest_place(&c->r.manifest, c->r.benchmark->open(&config, &c->bench, err), err);
     free(manifest);
     if (rc)
         return rc;
