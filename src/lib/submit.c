@@ -179,6 +179,19 @@ static int read_records(struct job *j, json_t **records)
     return ASSAY_OK;
 }
 
+static void tell_strangers(const struct job *j)
+{
+    json_t *list = submit_strangers(j->facts), *line;
+    size_t i;
+
+    json_array_foreach(list, i, line)
+    {
+        if (j->ask->warn)
+            j->ask->warn(json_string_value(line));
+    }
+    json_decref(list);
+}
+
 /* Of the machine that ran the records, and what is declared now. */
 static int read_facts(struct job *j)
 {
@@ -192,6 +205,8 @@ static int read_facts(struct job *j)
         file = own;
     if (file)
         rc = system_declare(j->facts, file, j->err);
+    if (!rc)
+        tell_strangers(j);
     free(own);
     free(dir);
     return rc;

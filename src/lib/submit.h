@@ -20,7 +20,8 @@ struct lib_submit_ask {
     const char *system;            /* a file of declared facts; NULL: the user's, if there is one */
     const char *out;               /* the folder to write; NULL: LIB_SUBMIT_OUT */
     bool dry;                      /* only list what would be run */
-    /* Told about a compliance test that is run once more, and why; may be NULL. */
+    /* Told about a compliance test that is run once more, and why, and about declared facts that
+     * nothing asks for; may be NULL. */
     void (*warn)(const char *text);
 };
 
@@ -29,7 +30,8 @@ int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err);
 
 /* *result: of `dry` {"out", "runs", "get", "steps" (run_wants)}, else the report of submit/check.h
  * with "runs" and "rehearsal"; findings are no error.  *records: NULL, or where a run or
- * the tree failed the records to go on from (all that were named and that were made), for json_decref. */
+ * the tree failed the records to go on from (all that were named and that were made), for
+ * json_decref. */
 int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, json_t **result,
                json_t **records, struct assay_err *err);
 
