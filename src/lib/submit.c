@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/list.h"
@@ -14,6 +15,7 @@
 #include "record/several.h"
 #include "record/system.h"
 #include "run/bench.h"
+#include "run/progress.h"
 #include "run/run.h"
 #include "run/supply.h"
 #include "submit/build.h"
@@ -32,21 +34,21 @@ struct job {
     char *store;
     char *folder;  /* of audit.config files: in the store, so that a record can be repeated */
     json_t *bases; /* ids of the records that were given, without those that submit had made */
-    json_t *rows;  /* of the store, NULL: none */
+    int64_t began;
+    json_t *rows; /* of the store, NULL: none */
     struct assay_err *err;
 };
 
-/* Who watches sees each line at once. */
 static void say(const struct job *j, const char *fmt, ...) ASSAY_PRINTF(2, 3);
 static void say(const struct job *j, const char *fmt, ...)
 {
-    const char *progress = j->with->own->progress;
+    char line[300];
     va_list ap;
 
     va_start(ap, fmt);
-    if (!progress || strcmp(progress, "none") != 0)
-        vfprintf(stderr, fmt, ap);
+    vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    progress_line(j->with->own->progress, "submit", (double)(clock_ns() - j->began) * 1e-9, line);
 }
 
 /* ---- what was asked for ---- */
@@ -331,7 +333,7 @@ static int take_earlier(struct job *j)
                 continue;
             submit_slot_name(slot, name, sizeof(name));
             if (!j->ask->dry)
-                say(j, "run %zu of %zu: %s: record %s, made before\n", i + 1, j->plan.count, name,
+                say(j, "run %zu of %zu: %s: record %s, made before", i + 1, j->plan.count, name,
                     tree_text(row, "id", ""));
         }
         free(tag);
@@ -421,12 +423,12 @@ static int run_slot(struct job *j, struct submit_slot *slot, size_t number)
 
     submit_slot_name(slot, name, sizeof(name));
     for (int tries = 0; tries < 2 && !rc; tries++) {
-        say(j, "run %zu of %zu: %s%s\n", number, j->plan.count, name, tries ? ", once more" : "");
+        say(j, "run %zu of %zu: %s%s", number, j->plan.count, name, tries ? ", once more" : "");
         json_decref(record);
         record = NULL;
         rc = run_once(j, slot, &record);
         if (record)
-            say(j, "run %zu of %zu: %s: record %s\n", number, j->plan.count, name,
+            say(j, "run %zu of %zu: %s: record %s", number, j->plan.count, name,
                 tree_text(record, "id", "?"));
         if (rc || submit_slot_fits(&j->plan, slot, record, words, sizeof(words)))
             break;
@@ -546,6 +548,7 @@ int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, 
                     .with = with,
                     .out = ask->out ? ask->out : LIB_SUBMIT_OUT,
                     .store = file_store_at(with->own->store),
+                    .began = clock_ns(),
                     .err = &why};
     json_t *given = NULL;
     int rc = lib_submit_check(ask, &why);

@@ -18,6 +18,7 @@
 #include "engine/host.h"
 #include "run/digest.h"
 #include "run/latency.h"
+#include "run/progress.h"
 #include "run/supervise.h"
 #include "run/tune.h"
 #include "run/tuned.h"
@@ -346,30 +347,22 @@ static void config_text(const json_t *found, char *out, size_t size)
     text_release(&all);
 }
 
-/* A line of the search; progress=json has its own form. */
+/* A line of the search. */
 static void say(const struct tuning *t, const char *fmt, ...) ASSAY_PRINTF(2, 3);
 static void say(const struct tuning *t, const char *fmt, ...)
 {
-    const char *how = t->s->progress ? t->s->progress : "auto";
     double seconds = (double)(clock_ns() - t->began) * 1e-9;
-    char line[600], *json;
+    const char *how = t->s->progress;
+    char line[600];
+    size_t n = how && !strcmp(how, "json") /* which has the first words as members */
+                   ? 0
+                   : (size_t)snprintf(line, sizeof(line), "tune %4.0f s  ", seconds);
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
+    vsnprintf(line + n, sizeof(line) - n, fmt, ap);
     va_end(ap);
-    if (!strcmp(how, "json")) {
-        json_t *o = json_pack("{s:s, s:s, s:f, s:o}", "schema", "assay.progress/1", "phase", "tune",
-                              "seconds", seconds, "text", tree_string(line));
-
-        json = o ? json_dumps(o, JSON_COMPACT) : NULL;
-        fprintf(stderr, "%s\n", json ? json : "");
-        free(json);
-        json_decref(o);
-    } else if (strcmp(how, "none")) {
-        fprintf(stderr, "tune %4.0f s  %s\n", seconds, line);
-    }
-    fflush(stderr);
+    progress_line(how, "tune", seconds, line);
 }
 
 static void say_trial(const struct tuning *t, const struct tune_ask *a,
