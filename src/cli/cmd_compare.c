@@ -78,7 +78,7 @@ static int prepare(const struct cli_input *in, const struct lib_compare_ask *ask
 {
     struct assay_err err;
     json_t *plan;
-    int rc;
+    int rc, code;
 
     if (lib_compare_plan(ask, &in->settings, &plan, &err))
         return cli_fail(&err);
@@ -87,11 +87,14 @@ static int prepare(const struct cli_input *in, const struct lib_compare_ask *ask
         json_decref(plan);
         return rc;
     }
-    if (cli_wants_json(in))
-        return cli_json(plan, "compare-plan");
+    code = cli_first_exit(plan);
+    if (cli_wants_json(in)) {
+        rc = cli_json(plan, "compare-plan");
+        return rc ? rc : code;
+    }
     print_plan(plan);
     json_decref(plan);
-    return EXIT_OK;
+    return code;
 }
 
 static int cmd_compare(struct cli_input *in)

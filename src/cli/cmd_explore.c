@@ -236,14 +236,18 @@ static int explore(struct cli_input *in)
     json_t *plan = NULL;
     struct assay_err err;
     int rc = read_ask(in, &ask);
+    bool dry;
 
     if (!rc && (settings_set(s, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err) ||
                 exploring_plan(&ask, &plan, &err)))
         rc = cli_fail(&err);
-    if (!rc && s->dry_run && cli_wants_json(in))
+    dry = !rc && s->dry_run;
+    if (dry && cli_wants_json(in))
         rc = cli_json(json_incref(plan), "explore-plan");
-    else if (!rc && s->dry_run)
+    else if (dry)
         print_plan(s, plan);
+    if (dry)
+        rc = rc ? rc : cli_first_exit(plan);
     else if (!rc && !(rc = cli_supply(in, json_object_get(plan, "get"))))
         rc = carry_out(in, &ask);
     json_decref(plan);

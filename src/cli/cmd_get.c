@@ -112,6 +112,7 @@ static int get_what(struct plan *p, const char *const *requests, enum cli_get_wh
     if (what == CLI_GET_SHOW) {
         tree = plan_json(p);
         cli_plan_print(tree, stdout);
+        rc = cli_plan_exit(tree);
         json_decref(tree);
     } else if (json_array_size(problems)) {
         rc = refuse_supply(problems, requests);
@@ -200,12 +201,15 @@ int cli_supply(const struct cli_input *in, const json_t *get)
 static int show_plan(struct cli_input *in, const struct plan *p)
 {
     json_t *tree = plan_json(p);
+    int code = cli_plan_exit(tree), rc;
 
-    if (cli_wants_json(in))
-        return cli_json(tree, "recipe-plan");
+    if (cli_wants_json(in)) {
+        rc = cli_json(tree, "recipe-plan");
+        return rc ? rc : code;
+    }
     cli_plan_print(tree, stdout);
     json_decref(tree);
-    return EXIT_OK;
+    return code;
 }
 
 static int cmd_get(struct cli_input *in)

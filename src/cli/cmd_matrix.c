@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -14,6 +15,7 @@
 #include "report/matrix.h"
 #include "report/text.h"
 #include "run/matrix.h"
+#include "run/progress.h"
 
 /* A cell that nobody limited may not take the night. */
 #define CELL_LIMIT_S "900"
@@ -172,24 +174,27 @@ static size_t count_runs(const json_t *cells)
 }
 
 /* One line a cell on stderr: what the runs themselves show in between goes away. */
-static int fill(const struct matrix_ask *ask, const json_t *cells)
+static int fill(const char *progress, const struct matrix_ask *ask, const json_t *cells)
 {
     size_t i, done = 0, n = count_runs(cells);
     struct assay_err err;
     json_t *cell;
-    char words[400];
+    int64_t began = clock_ns();
+    char words[400], line[1200];
 
     json_array_foreach(cells, i, cell)
     {
         if (!tree_bool(cell, "run", false))
             continue;
         cell_words(cell, words, sizeof(words));
-        fprintf(stderr, "[%zu of %zu] %s\n", ++done, n, words);
+        snprintf(line, sizeof(line), "[%zu of %zu] %s", ++done, n, words);
+        progress_line(progress, "matrix", (double)(clock_ns() - began) * 1e-9, line);
         if (matrix_run(ask, cell, &err))
             return cli_fail(&err);
-        fprintf(stderr, "    %s%s%s  %s\n", tree_text(cell, "state", ""),
-                *tree_text(cell, "reason", "") ? ": " : "", tree_text(cell, "reason", ""),
-                tree_text(cell, "id", ""));
+        snprintf(line, sizeof(line), "    %s%s%.1000s  %s", tree_text(cell, "state", ""),
+                 *tree_text(cell, "reason", "") ? ": " : "", tree_text(cell, "reason", ""),
+                 tree_text(cell, "id", ""));
+        progress_line(progress, "matrix", (double)(clock_ns() - began) * 1e-9, line);
     }
     return EXIT_OK;
 }
@@ -246,6 +251,7 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     json_t *runs = json_array(), *out, *words, *cell;
     struct assay_err err;
     size_t i;
+    int rc;
 
     json_array_foreach(cells, i, cell)
     {
@@ -258,11 +264,13 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
         json_array_append_new(runs, words);
     }
     out = count_out(cells);
-    if (cli_wants_json(in))
-        return cli_json(json_pack("{s:o, s:o, s:O, s:O}", "commands", runs, "out", out, "get",
-                                  json_object_get(ask->first, "get"), "steps",
-                                  json_object_get(ask->first, "steps")),
-                        "plan");
+    if (cli_wants_json(in)) {
+        rc = cli_json(json_pack("{s:o, s:o, s:O, s:O}", "commands", runs, "out", out, "get",
+                                json_object_get(ask->first, "get"), "steps",
+                                json_object_get(ask->first, "steps")),
+                      "plan");
+        return rc ? rc : cli_first_exit(ask->first);
+    }
     json_array_foreach(runs, i, words) report_command(words, stdout);
     fflush(stdout);
     fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
@@ -271,7 +279,7 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     cli_first_print(ask->first, stderr);
     json_decref(runs);
     json_decref(out);
-    return EXIT_OK;
+    return cli_first_exit(ask->first);
 }
 
 static int exit_of(const json_t *cells)
@@ -325,7 +333,7 @@ static int matrix(struct cli_input *in, enum what what)
     if (!rc && in->settings.dry_run) {
         rc = dry(in, &ask, cells);
     } else if (!rc && (what != RUN || !(rc = get_first(in, &ask, &cells)))) {
-        rc = what == RUN ? fill(&ask, cells) : EXIT_OK;
+        rc = what == RUN ? fill(in->settings.progress, &ask, cells) : EXIT_OK;
         printed = print(in, cells, NULL); /* also what was there when it was interrupted */
         if (!rc)
             rc = printed || what == EVERYTHING ? printed : exit_of(cells);

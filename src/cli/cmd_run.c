@@ -100,7 +100,8 @@ static int dry_run(const struct settings *s)
         json_decref(plan);
         return rc;
     }
-    code = json_array_size(json_object_get(plan, "missing")) ? EXIT_COULD_NOT : EXIT_OK;
+    code =
+        json_array_size(json_object_get(plan, "missing")) ? EXIT_COULD_NOT : cli_first_exit(plan);
     if (s->json) {
         rc = cli_json(plan, "plan");
     } else {
@@ -210,24 +211,25 @@ const struct cli_command cli_cmd_run = {
     .arguments = "[BENCHMARK]",
     .options = options,
     .settings = cli_all_settings,
-    .help = "Runs a benchmark under the official LoadGen and judges the result. Without a data set "
-            "and a model "
-            "it uses synthetic ones, and says so. Loads and latencies that LoadGen wants to be "
-            "told are found by "
-            "a warm-up. Every run is kept as a record, also one that failed: see `assay results`. "
-            "--dry-run prints the plan with sizes, and below it what the run would fail for at "
-            "once: device, precision, memory, disk; then the exit code is 3.\n"
-            "\n"
-            "What recipes give is got first: a data set or model that is named by one, the "
-            "library of an engine that has none here, or that is asked for with a version, and the "
-            "LoadGen of an older --round, which a C++ compiler builds. "
-            "--dry-run says what that would be.\n"
-            "\n"
-            "    assay run resnet50\n"
-            "    assay run resnet50 --dataset imagenet --model my-model.yaml --mode accuracy\n"
-            "    assay run resnet50 --scenario Server --mode find-peak --lanes 2\n"
-            "    assay run resnet50 --tune\n"
-            "    assay run resnet50 --dataset imagenet --have imagenet=/data/imagenet\n"
-            "    assay run bert --engine onnxruntime@1.32.0 --dry-run\n"
-            "    assay run --job nightly.yaml --dry-run",
+    .help =
+        "Runs a benchmark under the official LoadGen and judges the result. Without a data set "
+        "and a model "
+        "it uses synthetic ones, and says so. Loads and latencies that LoadGen wants to be "
+        "told are found by "
+        "a warm-up. Every run is kept as a record, also one that failed: see `assay results`. "
+        "--dry-run prints the plan with sizes, and below it what the run would fail for at "
+        "once: device, precision, memory, disk, what no recipe can get; then the exit code is 3.\n"
+        "\n"
+        "What recipes give is got first: a data set or model that is named by one, the "
+        "library of an engine that has none here, or that is asked for with a version, and the "
+        "LoadGen of an older --round, which a C++ compiler builds. "
+        "--dry-run says what that would be.\n"
+        "\n"
+        "    assay run resnet50\n"
+        "    assay run resnet50 --dataset imagenet --model my-model.yaml --mode accuracy\n"
+        "    assay run resnet50 --scenario Server --mode find-peak --lanes 2\n"
+        "    assay run resnet50 --tune\n"
+        "    assay run resnet50 --dataset imagenet --have imagenet=/data/imagenet\n"
+        "    assay run bert --engine onnxruntime@1.32.0 --dry-run\n"
+        "    assay run --job nightly.yaml --dry-run",
     .run = cmd_run};

@@ -11,6 +11,10 @@ static int print_score(const struct cli_input *in, const struct run_bench *b, js
     bool below = json_is_false(json_object_get(accuracy, "passed"));
     const char *unit = tree_text(accuracy, "unit", "");
 
+    if (b->desc.synthetic)
+        cli_warn(
+            "the labels are made up, as no --dataset is given: the figure says nothing, unless "
+            "the log is of a run on the same synthetic samples");
     if (below)
         cli_warn("%s %.6g %s is below the target %.6g %s", tree_text(accuracy, "metric", ""),
                  tree_real(accuracy, "value", NAN), unit, tree_real(accuracy, "target", NAN), unit);
@@ -63,7 +67,8 @@ const struct cli_command cli_cmd_score = {
     .settings = settings,
     .help = "Prints the line that the official accuracy script prints for this log. Needs no "
             "engine, and the log "
-            "may come from another program. The exit code tells when a reference model's target is "
+            "may come from another program. Without --dataset it is scored against made-up labels, "
+            "and a warning says so. The exit code tells when a reference model's target is "
             "missed.\n"
             "\n"
             "    assay score resnet50 --dataset imagenet --log mlperf_log_accuracy.json",

@@ -78,7 +78,10 @@ static int print_plan(json_t *plan, const char *round)
 
 static int show_plan(const struct cli_input *in, const char *round, json_t *plan)
 {
-    return cli_wants_json(in) ? cli_json(plan, "submit-plan") : print_plan(plan, round);
+    int code = cli_first_exit(plan);
+    int rc = cli_wants_json(in) ? cli_json(plan, "submit-plan") : print_plan(plan, round);
+
+    return rc ? rc : code;
 }
 
 /* Our judgement, and then the official checker's. */

@@ -162,11 +162,14 @@ static void add_tools(json_t *facts)
 }
 
 /* What a submission wants and nobody has said, on stderr: stdout is the description alone. */
-static void say_missing(const json_t *sources)
+static void say_missing(const json_t *facts, const json_t *sources)
 {
-    const json_t *source, *detected;
-    size_t missing = 0;
+    const json_t *source, *detected, *line;
+    size_t missing = 0, i;
+    json_t *strangers = submit_strangers(facts);
 
+    json_array_foreach(strangers, i, line) cli_warn("%s", json_string_value(line));
+    json_decref(strangers);
     for (const struct submit_field *f = submit_fields; f->name; f++) {
         source = json_object_get(sources, f->name);
         detected = json_object_get(source, "detected");
@@ -189,7 +192,7 @@ static int print_mlperf(const json_t *facts)
         return cli_fail(&err);
     json_dumpf(description, stdout, JSON_INDENT(2));
     putchar('\n');
-    say_missing(sources);
+    say_missing(facts, sources);
     json_decref(description);
     json_decref(sources);
     return EXIT_OK;

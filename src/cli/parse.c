@@ -124,8 +124,9 @@ static int bad_choice(const struct cli_option *o, const char *value, struct assa
     for (; o->choices[n]; n++)
         text_addf(&list, "%s%s", n ? ", " : "", o->choices[n]);
     near = text_nearest(value, o->choices, n, sizeof(o->choices[0]));
-    assay_fail(err, ASSAY_EUSAGE, "--%s cannot be '%s'; %s%s%s", o->name, value,
-               near ? "did you mean '" : "one of: ", near ? near : list.s, near ? "'?" : "");
+    assay_fail(err, ASSAY_EUSAGE, "--%s cannot be '%s'; %s%s%s%s", o->name, value,
+               near ? "did you mean '" : "", near ? near : "",
+               near ? "'? One of: " : "one of: ", list.s);
     text_release(&list);
     return ASSAY_EUSAGE;
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "cli/recipes.h"
+#include "run/supply.h"
 
 int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err *err)
 {
@@ -250,6 +251,11 @@ json_t *cli_plans(const json_t *get)
     return plans;
 }
 
+int cli_plan_exit(const json_t *plan)
+{
+    return json_array_size(json_object_get(plan, "problems")) ? EXIT_COULD_NOT : EXIT_OK;
+}
+
 void cli_first_more(const json_t *get, FILE *out)
 {
     json_t *plans = cli_plans(get), *one, *v;
@@ -280,4 +286,17 @@ void cli_first_print(const json_t *plan, FILE *out)
         fprintf(out, "\nWhat would be done first\n");
     json_array_foreach(steps, i, v) fprintf(out, "  %zu. %s\n", i + 1, json_string_value(v));
     cli_first_more(json_object_get(plan, "get"), out);
+}
+
+int cli_first_exit(const json_t *plan)
+{
+    const json_t *v;
+    size_t i;
+
+    json_array_foreach(json_object_get(plan, "steps"), i, v)
+    {
+        if (!strncmp(json_string_value(v), SUPPLY_CANNOT, strlen(SUPPLY_CANNOT)))
+            return EXIT_COULD_NOT;
+    }
+    return EXIT_OK;
 }

@@ -57,6 +57,9 @@ int cli_supply(const struct cli_input *in, const json_t *get);
 
 /* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */
 void cli_first_print(const json_t *plan, FILE *out);
+/* What a dry run ends with: EXIT_COULD_NOT where a step cannot be done, as what was asked for
+ * would. */
+int cli_first_exit(const json_t *plan);
 
 /* cmd_run.c: run_plan's plan for a person, and what a script does next by what is in the record. */
 void cli_run_print(const json_t *plan);
@@ -72,5 +75,7 @@ void cli_first_more(const json_t *get, FILE *out);
 void cli_command_print(const char *what, const json_t *command);
 /* The plan, for a person. */
 void cli_plan_print(const json_t *plan, FILE *out);
+/* The same for a plan of recipes that something stands against. */
+int cli_plan_exit(const json_t *plan);
 
 #endif

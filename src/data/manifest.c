@@ -444,6 +444,44 @@ static int no_such_model(const char *model, const json_t *list, struct assay_err
                       model, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+/* The line of the key that the words begin with, "input.size must …"; 0: not known. */
+static size_t line_of(const char *file, const char *words)
+{
+    const char *path[8] = {NULL};
+    char key[160], *rest = key, *text = NULL;
+    size_t len, line = 0, n = 0;
+
+    if (!strncmp(words, "unknown key ", 12))
+        words += 12;
+    snprintf(
+        key, sizeof(key), "%.*s",
+        (int)strspn(words, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"),
+        words);
+    while (n < 7 && (path[n] = strsep(&rest, ".")))
+        n++;
+    if (!file_read(file, 1 << 20, &text, &len, NULL))
+        line = tree_line(text, len, path);
+    free(text);
+    return line;
+}
+
+int manifest_place(const struct manifest *m, int rc, struct assay_err *err)
+{
+    static const char start[] = "manifest of '";
+    struct assay_err why;
+    const char *words;
+    size_t line;
+
+    if (!rc || !err || !m->file || strncmp(err->text, start, sizeof(start) - 1) ||
+        !(words = strstr(err->text, "': ")))
+        return rc;
+    why = *err;
+    words = why.text + (words + 3 - err->text);
+    line = line_of(m->file, words);
+    return line ? assay_fail(err, rc, "%s:%zu: %s", m->file, line, words)
+                : assay_fail(err, rc, "%s: %s", m->file, words);
+}
+
 int manifest_open(const char *model, struct manifest *m, struct assay_err *err)
 {
     json_t *list;

@@ -46,6 +46,10 @@ int manifest_file(const struct manifest *m, const char *const *formats, char **p
  * that format and the recipe; else false. */
 bool manifest_wants(const struct manifest *m, const char *const *formats, const char **format,
                     const char **recipe);
+/* Puts FILE:LINE in front of what a benchmark said of the manifest that it was opened with, which
+ * it has as text alone ("manifest of 'NAME': input.size must …").  Any other error stays; returns
+ * rc. */
+int manifest_place(const struct manifest *m, int rc, struct assay_err *err);
 /* Names of known manifests, those of one format too: array of {"name", "benchmark", "file",
  * "synthetic", "formats"}. */
 json_t *manifest_list(void);

@@ -320,7 +320,7 @@ int make_plan(struct plan *p, const struct make_options *o, struct make_failure 
         *failure = j.steps[j.first_failed].failure;
         memset(&j.steps[j.first_failed].failure, 0, sizeof(*failure));
         snprintf(failure->id, sizeof(failure->id), "%s", n->id);
-        failure->repeat = plan_repeat_text(n);
+        failure->repeat = plan_repeat_text(p, n);
     }
     for (size_t i = 0; i < p->count; i++)
         if (j.status[i] == DONE)

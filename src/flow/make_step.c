@@ -74,6 +74,8 @@ static json_t *meta_of(const struct step *s, json_t *downloads)
 
     if (downloads)
         json_object_set(meta, "downloads", downloads);
+    else
+        json_object_set_new(meta, "made_of", plan_made_of(s->plan, n));
     return meta;
 }
 

@@ -135,7 +135,7 @@ static int add_downloads(struct plan *p, const struct solved *s, const size_t *m
     return rc;
 }
 
-static bool is_named(const struct plan_node *n, const json_t *words)
+bool plan_is_named(const struct plan_node *n, const json_t *words)
 {
     const struct recipe *r = n->recipe;
     json_t *v, *o;
@@ -165,7 +165,7 @@ static const char *given_place(struct plan *p, const struct plan_node *n)
 
     json_array_foreach(p->haves, i, have)
     {
-        if (is_named(n, json_object_get(have, "words"))) {
+        if (plan_is_named(n, json_object_get(have, "words"))) {
             json_object_set_new(have, "used", json_true());
             place = tree_text(have, "path", NULL);
         }

@@ -97,6 +97,9 @@ json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *
                    const char *work, bool secrets);
 /* Under which the user's own place for a recipe with these options is remembered. */
 void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, char id[65]);
+/* What a node is made of that has no published digest: digests by "NEED FILE" (":fetch": its own
+ * downloads), as far as they are known.  A new reference. */
+json_t *plan_made_of(const struct plan *p, const struct plan_node *n);
 /* Digest of what the recipe says of files that are on the shelf and what is no part of their key:
  * by that they are found good.  "": nothing. */
 void plan_checks_of(const struct plan_node *n, char hex[65]);
@@ -107,7 +110,9 @@ char *plan_command_text(const json_t *argv);
 /* What asks for exactly this node: its name, options and version. */
 char *plan_request_text(const struct plan_node *n);
 /* The command that makes this node alone, once what it needs is there. */
-char *plan_repeat_text(const struct plan_node *n);
+char *plan_repeat_text(const struct plan *p, const struct plan_node *n);
+/* Whether --have's words mean this node. */
+bool plan_is_named(const struct plan_node *n, const json_t *words);
 /* Whether something is to be done for the node. */
 bool plan_has_work(const struct plan_node *n);
 

@@ -81,12 +81,23 @@ char *plan_request_text(const struct plan_node *n)
     return text_take(&request);
 }
 
-char *plan_repeat_text(const struct plan_node *n)
+/* Is it of this node, or of one that it needs? */
+static bool takes(const struct plan *p, const struct plan_node *n, const json_t *words)
+{
+    bool is = plan_is_named(n, words);
+
+    for (size_t i = 0; i < n->need_count && !is; i++)
+        is = takes(p, &p->nodes[n->needs[i].to], words);
+    return is;
+}
+
+char *plan_repeat_text(const struct plan *p, const struct plan_node *n)
 {
     json_t *argv = json_pack("[s, s]", "assay", "get"), *v, *initial;
     struct text request;
     const char *key;
     char *text = plan_request_text(n);
+    size_t i;
 
     text_init(&request, 4096);
     json_array_append_new(argv, json_string(text ? text : ""));
@@ -107,6 +118,13 @@ char *plan_repeat_text(const struct plan_node *n)
     if (tree_bool(json_object_get(n->body, "licence"), "accept", false)) {
         json_array_append_new(argv, json_string("--accept"));
         json_array_append_new(argv, json_string(n->recipe->name));
+    }
+    json_array_foreach(p->haves, i, v)
+    {
+        if (!takes(p, n, json_object_get(v, "words")))
+            continue;
+        json_array_append_new(argv, json_string("--have"));
+        json_array_append(argv, json_object_get(v, "text"));
     }
     text = plan_command_text(argv);
     text_release(&request);

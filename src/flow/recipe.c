@@ -2,6 +2,7 @@
  * variations; see recipe.h. */
 #include "flow/recipe.h"
 
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -409,6 +410,49 @@ static int check_fetch(struct walk *w, const json_t *body)
     return ASSAY_OK;
 }
 
+/* What an expression that finds no version would tell is "no version". */
+static int check_expression(struct walk *w, const char *text)
+{
+    char at[160], why[160];
+    regex_t re;
+    int rc = regcomp(&re, text, REG_EXTENDED | REG_NEWLINE);
+    size_t groups = rc ? 0 : re.re_nsub;
+
+    if (rc) {
+        regerror(rc, &re, why, sizeof(why));
+        return wrong(w, "'%s' is no extended regular expression: %s", here(w, at), why);
+    }
+    regfree(&re);
+    return groups
+               ? ASSAY_OK
+               : wrong(w, "'%s' has no group: put the version's part in parentheses", here(w, at));
+}
+
+static int check_find(struct walk *w, const json_t *body)
+{
+    json_t *way;
+    size_t i;
+    int rc;
+
+    json_array_foreach(json_object_get(body, "find"), i, way)
+    {
+        const char *match = tree_text(way, "match", NULL);
+
+        if (!match)
+            continue;
+        snprintf(w->index[0], sizeof(w->index[0]), "%zu", i);
+        push(w, "find");
+        push(w, w->index[0]);
+        push(w, "match");
+        if ((rc = check_expression(w, match)))
+            return rc;
+        pop(w);
+        pop(w);
+        pop(w);
+    }
+    return ASSAY_OK;
+}
+
 static bool does_something(const json_t *body)
 {
     static const char *const keys[] = {"find", "fetch", "build", "convert"};
@@ -438,14 +482,17 @@ static int check_meaning(struct walk *w, const struct recipe *r)
         rc = check_inputs(w, r->tree);
     if (!rc)
         rc = check_fetch(w, r->tree);
+    if (!rc)
+        rc = check_find(w, r->tree);
     EACH_OPTION(r->tree, group, g, option, o)
     {
-        if (!rc && (json_object_get(o, "inputs") || json_object_get(o, "fetch"))) {
+        if (!rc && (json_object_get(o, "inputs") || json_object_get(o, "fetch") ||
+                    json_object_get(o, "find"))) {
             push(w, "variations");
             push(w, group);
             push(w, "options");
             push(w, option);
-            if (!(rc = check_inputs(w, o)) && !(rc = check_fetch(w, o)))
+            if (!(rc = check_inputs(w, o)) && !(rc = check_fetch(w, o)) && !(rc = check_find(w, o)))
                 w->depth = 0;
         }
         does = does || does_something(o);

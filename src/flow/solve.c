@@ -64,9 +64,22 @@ static void text_of_words(const json_t *words, const char *between, char *out, s
         (size_t)snprintf(out + n, size - n, "%s%s", i ? between : "", json_string_value(v));
 }
 
+/* " (needed by tool > library, FILE)"; "" for what the user asked for. */
+static void needed_by(const struct solver *s, const struct need *need, char out[MAX_CHAIN + 300])
+{
+    char chain[MAX_CHAIN];
+
+    out[0] = 0;
+    if (need->parent < 0)
+        return;
+    solver_chain_to(s, need->parent, chain);
+    snprintf(out, MAX_CHAIN + 300, " (needed by %.150s, %.250s)", chain,
+             s->choices[need->parent].recipe->file);
+}
+
 static bool ambiguous(struct solver *s, const struct need *need, const json_t *names)
 {
-    char all[160], chain[MAX_CHAIN];
+    char all[160], by[MAX_CHAIN + 300];
     struct text list;
     const char *name;
     json_t *v;
@@ -75,9 +88,9 @@ static bool ambiguous(struct solver *s, const struct need *need, const json_t *n
     json_object_foreach((json_t *)(uintptr_t)names, name, v)
         text_addf(&list, "%s%s", list.len ? ", " : "", name);
     text_of_words(need->words, ",", all, sizeof(all));
-    solver_chain_to(s, need->parent, chain);
-    solver_note(s, ASSAY_EUSAGE, "'%s' is each of %s%s; name one%s%.80s%s", all, list.s,
-                list.cut ? ", …" : "", *chain ? " (asked by " : "", chain, *chain ? ")" : "");
+    needed_by(s, need, by);
+    solver_note(s, ASSAY_EUSAGE, "'%s' is each of %s%s; name one%s", all, list.s,
+                list.cut ? ", …" : "", by);
     text_release(&list);
     return false;
 }
@@ -130,9 +143,11 @@ static bool find_candidates(struct solver *s, const struct need *need, struct ca
         json_object_set_new(names, c->entries[list->at[i]].name, json_true());
     if (!list->count) {
         struct assay_err e = {0};
+        char by[MAX_CHAIN + 300];
 
         catalog_none(c, need->words, &e);
-        solver_note(s, e.code, "%s", e.text);
+        needed_by(s, need, by);
+        solver_note(s, e.code, "%s%s", e.text, by);
     } else if (!(name = pick_name(s, need->words, names))) {
         ambiguous(s, need, names);
     } else {

@@ -1,10 +1,13 @@
 /* A submission from beginning to end; see submit.h. */
 #include "lib/submit.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/list.h"
 #include "base/text.h"
 #include "base/tree.h"
@@ -12,11 +15,15 @@
 #include "record/several.h"
 #include "record/system.h"
 #include "run/bench.h"
+#include "run/progress.h"
 #include "run/run.h"
+#include "run/supply.h"
 #include "submit/build.h"
 #include "submit/check.h"
 #include "submit/system.h"
 #include "submit/tests.h"
+
+#define TAG "submit " /* before what a run was made for */
 
 struct job {
     const struct lib_submit_ask *ask;
@@ -25,9 +32,24 @@ struct job {
     json_t *facts;
     const char *out;
     char *store;
-    char *folder; /* of audit.config files: in the store, so that a record can be repeated */
+    char *folder;  /* of audit.config files: in the store, so that a record can be repeated */
+    json_t *bases; /* ids of the records that were given, without those that submit had made */
+    int64_t began;
+    json_t *rows; /* of the store, NULL: none */
     struct assay_err *err;
 };
+
+static void say(const struct job *j, const char *fmt, ...) ASSAY_PRINTF(2, 3);
+static void say(const struct job *j, const char *fmt, ...)
+{
+    char line[300];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    progress_line(j->with->own->progress, "submit", (double)(clock_ns() - j->began) * 1e-9, line);
+}
 
 /* ---- what was asked for ---- */
 
@@ -92,11 +114,84 @@ int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err)
     return ASSAY_OK;
 }
 
-static int read_records(const struct job *j, json_t **records)
+/* The ids that a run made here was made for, from its tag "submit ID,ID HASH"; NULL: another tag.
+ */
+static json_t *bases_of(const json_t *record)
 {
+    const char *tag = tree_text(record, "tag", "");
+    size_t n = sizeof(TAG) - 1, ids;
+
+    if (strncmp(tag, TAG, n) || !(ids = strspn(tag + n, "0123456789abcdef,")) ||
+        tag[n + ids] != ' ')
+        return NULL;
+    char *text = strndup(tag + n, ids);
+    json_t *list = list_split(text);
+
+    free(text);
+    return list;
+}
+
+static void add_record(json_t *records, json_t *bases, json_t *record)
+{
+    const char *id = tree_text(record, "id", "?");
+    json_t *of_ours = bases_of(record), *other;
+    char base[9];
+    size_t i;
+
+    snprintf(base, sizeof(base), "%s", id);
+    if (!of_ours && !list_holds(bases, base))
+        json_array_append_new(bases, json_string(base));
+    json_decref(of_ours);
+    json_array_foreach(records, i, other)
+    {
+        if (!strcmp(tree_text(other, "id", ""), id))
+            return;
+    }
+    json_array_append(records, record);
+}
+
+/* Those that were named; before each that is a run of ours, those that it was made for, as `last`
+ * is one when submit was killed. */
+static int read_records(struct job *j, json_t **records)
+{
+    json_t *named = NULL, *record, *bases, *base, *made_for;
+    size_t i, k;
+    int rc;
+
     if (!j->ask->runs || !*j->ask->runs)
         return assay_fail(j->err, ASSAY_EUSAGE, "a submission wants records: name at least one");
-    return record_several(j->store, j->ask->runs, records, NULL, j->err);
+    if ((rc = record_several(j->store, j->ask->runs, &named, NULL, j->err)))
+        return rc;
+    *records = json_array();
+    j->bases = json_array();
+    json_array_foreach(named, i, record)
+    {
+        bases = bases_of(record);
+        json_array_foreach(bases, k, base)
+        {
+            if (record_find(j->store, json_string_value(base), NULL, &made_for, NULL))
+                continue; /* removed by now */
+            add_record(*records, j->bases, made_for);
+            json_decref(made_for);
+        }
+        json_decref(bases);
+        add_record(*records, j->bases, record);
+    }
+    json_decref(named);
+    return ASSAY_OK;
+}
+
+static void tell_strangers(const struct job *j)
+{
+    json_t *list = submit_strangers(j->facts), *line;
+    size_t i;
+
+    json_array_foreach(list, i, line)
+    {
+        if (j->ask->warn)
+            j->ask->warn(json_string_value(line));
+    }
+    json_decref(list);
 }
 
 /* Of the machine that ran the records, and what is declared now. */
@@ -112,6 +207,8 @@ static int read_facts(struct job *j)
         file = own;
     if (file)
         rc = system_declare(j->facts, file, j->err);
+    if (!rc)
+        tell_strangers(j);
     free(own);
     free(dir);
     return rc;
@@ -171,23 +268,100 @@ static int list_steps(const struct job *j, json_t **steps)
     return rc;
 }
 
+/* ---- runs that an earlier submission made ---- */
+
+/* What a run is for, and which one: the same ask finds it again. */
+static char *tag_of(const struct job *j, const struct submit_slot *slot)
+{
+    struct text all;
+    struct settings s;
+    char hex[HASH_HEX], *tag = NULL;
+    const json_t *base;
+    size_t i;
+
+    if (submit_slot_settings(&j->plan, slot, NULL, &s, j->err))
+        return NULL;
+    text_init(&all, 1u << 16);
+    submit_settings_command(&s, &all);
+    hash_bytes(all.s, all.len, hex);
+    text_release(&all);
+    settings_release(&s);
+    text_init(&all, 1u << 16);
+    json_array_foreach(j->bases, i, base)
+    {
+        text_addf(&all, "%s%s", i ? "," : "", json_string_value(base));
+    }
+    tag = text_format(TAG "%s %.16s", all.s, hex);
+    text_release(&all);
+    return tag;
+}
+
+/* Takes the record if it came to a good end. */
+static bool take_row(struct job *j, struct submit_slot *slot, const json_t *row)
+{
+    json_t *record = NULL;
+    struct assay_err why;
+    char words[300];
+    bool took = !tree_text(row, "origin", NULL) &&
+                !record_find(j->store, tree_text(row, "id", ""), NULL, &record, &why) &&
+                submit_slot_fits(&j->plan, slot, record, words, sizeof(words)) &&
+                !submit_slot_take(&j->plan, slot, record, &why);
+
+    json_decref(record);
+    return took;
+}
+
+/* In the order of the runs, as the settings of one come from those before it. */
+static int take_earlier(struct job *j)
+{
+    struct assay_err why;
+    char name[100];
+
+    if (file_is_dir(j->store) && record_list(j->store, &j->rows, &why))
+        j->rows = NULL;
+    for (size_t i = 0; i < j->plan.count; i++) {
+        struct submit_slot *slot = &j->plan.slots[i];
+        char *tag = slot->record ? NULL : tag_of(j, slot);
+        const json_t *row;
+        size_t k;
+
+        if (!slot->record && !tag)
+            return j->err->code ? j->err->code : ASSAY_EFAIL;
+        json_array_foreach(j->rows, k, row)
+        {
+            if (slot->record || strcmp(tree_text(row, "tag", ""), tag) || !take_row(j, slot, row))
+                continue;
+            submit_slot_name(slot, name, sizeof(name));
+            if (!j->ask->dry)
+                say(j, "run %zu of %zu: %s: record %s, made before", i + 1, j->plan.count, name,
+                    tree_text(row, "id", ""));
+        }
+        free(tag);
+    }
+    return ASSAY_OK;
+}
+
+/* ---- what is run ---- */
+
 /* The settings of a slot's run, kept and shown as the caller's are. */
 static int settings_for(const struct job *j, const struct submit_slot *slot, struct settings *s)
 {
     const struct settings *mine = j->with->own;
+    char *tag = tag_of(j, slot);
     const struct {
         const char *name, *value;
-    } own[] = {{"store", j->store},
-               {"cache", mine->cache},
-               {"progress", mine->progress},
-               {"tag", "submit"}};
+    } own[] = {
+        {"store", j->store}, {"cache", mine->cache}, {"progress", mine->progress}, {"tag", tag}};
     int rc = submit_slot_settings(&j->plan, slot, j->folder, s, j->err);
 
-    if (rc)
+    if (rc) {
+        free(tag);
         return rc;
+    }
     for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && !rc; i++)
         if (own[i].value)
             rc = settings_set(s, own[i].name, own[i].value, SETTINGS_CLI, own[i].name, j->err);
+    free(tag);
     if (rc)
         settings_release(s);
     return rc;
@@ -206,7 +380,7 @@ static void add_wants(const struct job *j, json_t *plan)
         free(s.audit_config); /* it is written for the run */
         s.audit_config = NULL;
         if (run_wants(&s, plan, &why)) {
-            text = json_sprintf("cannot be done: %s", why.text);
+            text = json_sprintf(SUPPLY_CANNOT "%s", why.text);
             if (!list_holds(steps, json_string_value(text)))
                 json_array_append(steps, text);
             json_decref(text);
@@ -243,19 +417,19 @@ static void tell(const struct job *j, const char *name, const json_t *record, co
 /* A compliance test whose figure does not fit is run once more: machines have bad moments. */
 static int run_slot(struct job *j, struct submit_slot *slot, size_t number)
 {
-    const char *progress = j->with->own->progress;
     json_t *record = NULL;
     char name[100], words[300];
     int rc = ASSAY_OK;
 
     submit_slot_name(slot, name, sizeof(name));
     for (int tries = 0; tries < 2 && !rc; tries++) {
-        if (!progress || strcmp(progress, "none") != 0)
-            fprintf(stderr, "run %zu of %zu: %s%s\n", number, j->plan.count, name,
-                    tries ? ", once more" : "");
+        say(j, "run %zu of %zu: %s%s", number, j->plan.count, name, tries ? ", once more" : "");
         json_decref(record);
         record = NULL;
         rc = run_once(j, slot, &record);
+        if (record)
+            say(j, "run %zu of %zu: %s: record %s", number, j->plan.count, name,
+                tree_text(record, "id", "?"));
         if (rc || submit_slot_fits(&j->plan, slot, record, words, sizeof(words)))
             break;
         tell(j, name, record, words);
@@ -266,7 +440,7 @@ static int run_slot(struct job *j, struct submit_slot *slot, size_t number)
     return rc;
 }
 
-static int run_missing(struct job *j, json_t **records)
+static int run_missing(struct job *j)
 {
     int rc = ASSAY_OK;
 
@@ -280,8 +454,6 @@ static int run_missing(struct job *j, json_t **records)
     for (size_t i = 0; i < j->plan.count && !rc; i++)
         if (!j->plan.slots[i].record)
             rc = run_slot(j, &j->plan.slots[i], i + 1);
-    if (rc)
-        *records = json_incref(j->plan.records);
     /* Nothing that was asked for was wrong: it could not be done. */
     return rc == ASSAY_EUSAGE ? (j->err->code = ASSAY_EFAIL) : rc;
 }
@@ -296,7 +468,7 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
     json_t *accuracy = NULL;
     struct settings s;
     struct run_bench b;
-    int rc = settings_from_json(&s, json_object_get(slot->record, "settings"), err);
+    int rc = settings_of_record(&s, slot->record, err);
 
     if (rc)
         return rc;
@@ -335,11 +507,27 @@ static int judge(struct job *j, json_t **result)
     return ASSAY_OK;
 }
 
+static int run_and_build(struct job *j, json_t **records)
+{
+    int rc = submit_build_try(j->out, j->err);
+
+    if (rc)
+        return rc;
+    rc = run_missing(j);
+    if (!rc)
+        rc = submit_build(&j->plan, j->facts, &(struct submit_scorer){score, j}, j->out, j->err);
+    if (rc)
+        *records = json_incref(j->plan.records);
+    return rc;
+}
+
 static int make(struct job *j, json_t **result, json_t **records)
 {
     json_t *steps = NULL;
     int rc = read_facts(j);
 
+    if (!rc)
+        rc = take_earlier(j);
     if (!rc && j->ask->dry) {
         rc = list_steps(j, &steps);
         if (!rc)
@@ -349,13 +537,8 @@ static int make(struct job *j, json_t **result, json_t **records)
             add_wants(j, *result);
         return rc;
     }
-    if (!rc && file_exists(j->out))
-        rc = assay_fail(j->err, ASSAY_EUSAGE,
-                        "--out: %s is there already; remove it, or choose another folder", j->out);
     if (!rc)
-        rc = run_missing(j, records);
-    if (!rc)
-        rc = submit_build(&j->plan, j->facts, &(struct submit_scorer){score, j}, j->out, j->err);
+        rc = run_and_build(j, records);
     return rc ? rc : judge(j, result);
 }
 
@@ -368,6 +551,7 @@ int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, 
                     .with = with,
                     .out = ask->out ? ask->out : LIB_SUBMIT_OUT,
                     .store = file_store_at(with->own->store),
+                    .began = clock_ns(),
                     .err = &why};
     json_t *given = NULL;
     int rc = lib_submit_check(ask, &why);
@@ -387,6 +571,8 @@ int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, 
         assay_fail(err, rc, "%s", why.text);
     submit_plan_release(&j.plan);
     json_decref(j.facts);
+    json_decref(j.bases);
+    json_decref(j.rows);
     json_decref(given);
     free(j.folder);
     free(j.store);

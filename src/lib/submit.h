@@ -3,7 +3,7 @@
  *   records -> plan -> runs that are missing -> tree -> check
  *
  * Every run that is made becomes a record like any other, so nothing is lost when a later one
- * fails. */
+ * fails, and the same ask takes up what an earlier one had made. */
 #ifndef LIB_SUBMIT_H
 #define LIB_SUBMIT_H
 
@@ -20,7 +20,8 @@ struct lib_submit_ask {
     const char *system;            /* a file of declared facts; NULL: the user's, if there is one */
     const char *out;               /* the folder to write; NULL: LIB_SUBMIT_OUT */
     bool dry;                      /* only list what would be run */
-    /* Told about a compliance test that is run once more, and why; may be NULL. */
+    /* Told about a compliance test that is run once more, and why, and about declared facts that
+     * nothing asks for; may be NULL. */
     void (*warn)(const char *text);
 };
 
@@ -28,8 +29,9 @@ struct lib_submit_ask {
 int lib_submit_check(const struct lib_submit_ask *ask, struct assay_err *err);
 
 /* *result: of `dry` {"out", "runs", "get", "steps" (run_wants)}, else the report of submit/check.h
- * with "runs" and "rehearsal"; findings are no error.  *records: NULL, or after a run that failed
- * the records to go on from (all that were named and that were made), for json_decref. */
+ * with "runs" and "rehearsal"; findings are no error.  *records: NULL, or where a run or
+ * the tree failed the records to go on from (all that were named and that were made), for
+ * json_decref. */
 int lib_submit(const struct lib_submit_ask *ask, const struct lib_runner *with, json_t **result,
                json_t **records, struct assay_err *err);
 

@@ -785,3 +785,50 @@ int settings_from_json(struct settings *s, const json_t *tree, struct assay_err 
         settings_release(s);
     return rc;
 }
+
+/* ---- a record's ---- */
+
+static bool is_file_name(const struct settings_row *row, const char *text)
+{
+    const char *end = strrchr(text, '.');
+
+    if (!strcmp(row->name, "model"))
+        return end && (!strcmp(end, ".yaml") || !strcmp(end, ".yml"));
+    return strcmp(row->name, "engine") || strchr(text, '/');
+}
+
+/* The value, if it is a relative path and something lies there from `cwd`, as that. */
+static int from_there(struct settings *s, const char *name, const char *cwd, struct assay_err *err)
+{
+    const struct settings_row *row = settings_find(name);
+    char text[4096], *path;
+    int rc = ASSAY_OK;
+
+    settings_text(s, row, text, sizeof(text));
+    if (!*text || strchr("/~", *text) || !is_file_name(row, text))
+        return ASSAY_OK;
+    path = file_join(cwd, strncmp(text, "./", 2) ? text : text + 2);
+    if (!path)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    else if (file_exists(path))
+        rc = settings_set(s, name, path, settings_origin_of(s, name), "record", err);
+    free(path);
+    return rc;
+}
+
+int settings_of_record(struct settings *s, const json_t *record, struct assay_err *err)
+{
+    static const char *const names[] = {"dataset", "model", "engine", "audit-config"};
+    const char *cwd = tree_text(record, "cwd", NULL);
+    char *here = file_absolute(".");
+    int rc = settings_from_json(s, json_object_get(record, "settings"), err);
+
+    if (!rc && cwd && here && strcmp(cwd, here) != 0) {
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !rc; i++)
+            rc = from_there(s, names[i], cwd, err);
+        if (rc)
+            settings_release(s);
+    }
+    free(here);
+    return rc;
+}

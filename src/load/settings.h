@@ -97,5 +97,8 @@ void settings_text(const struct settings *s, const struct settings_row *row, cha
  * keeps its default. */
 json_t *settings_to_json(const struct settings *s);
 int settings_from_json(struct settings *s, const json_t *tree, struct assay_err *err);
+/* The same of a whole record.json.  Relative paths are from the folder that it was run in: where
+ * that is another one, and they are still there, they become absolute. */
+int settings_of_record(struct settings *s, const json_t *record, struct assay_err *err);
 
 #endif

@@ -424,6 +424,19 @@ static void nearest(struct text *t, const json_t *rows, const char *typed)
         }
 }
 
+static bool is_tag(const json_t *rows, const char *name)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(rows, i, row)
+    {
+        if (!strcmp(tree_text(row, "tag", ""), name))
+            return true;
+    }
+    return false;
+}
+
 static int choose(const char *store, const json_t *rows, const json_t *gone, const char *id,
                   const char **found, struct assay_err *err)
 {
@@ -459,7 +472,12 @@ static int choose(const char *store, const json_t *rows, const json_t *gone, con
             goto out;
         }
     nearest(&t, rows, id);
-    if (!json_array_size(rows))
+    if (is_tag(rows, id))
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "no record '%.40s' in %s, that is a tag: `assay results list --tag %.40s` "
+                        "lists the ids of its runs",
+                        id, store, id);
+    else if (!json_array_size(rows))
         rc =
             assay_fail(err, ASSAY_EUSAGE, "%s: no records yet; `assay run` makes the first", store);
     else

@@ -468,10 +468,13 @@ static json_t *rules_json(const struct rule *rules, size_t n,
 static void note_sides(const struct loaded *a, const struct loaded *b, json_t *notes)
 {
     const char *text =
-        !a->side.count && !b->side.count ? "neither side's latencies are at hand: nothing tells "
+        !a->side.count && !b->side.count ? "neither side's latencies are at hand (`assay export "
+                                           "--latencies` takes them along): nothing tells "
                                            "how far the figures can be trusted"
-        : !a->side.count ? "A's latencies are not at hand: its spread is taken to be B's"
-        : !b->side.count ? "B's latencies are not at hand: its spread is taken to be A's"
+        : !a->side.count ? "A's latencies are not at hand (`assay export --latencies` takes them "
+                           "along): its spread is taken to be B's"
+        : !b->side.count ? "B's latencies are not at hand (`assay export --latencies` takes them "
+                           "along): its spread is taken to be A's"
                          : NULL;
 
     if (text)

@@ -334,7 +334,7 @@ static void say_tuning(FILE *out, const json_t *t)
                                   strncmp(key, "option.", 7) ? key : key + 7,
                                   json_is_string(value) ? json_string_value(value) : "?");
     }
-    fact(out, "tuned", "%s", *found ? found : "the default is best");
+    fact(out, "tuned", "%s", *found ? found : tree_text(t, "why", "the default is best"));
     if (json_is_number(at(t, "gain")))
         fact(out, "gain by tuning", "%.3g times the default's speed", tree_real(t, "gain", 0));
 }

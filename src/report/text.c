@@ -173,6 +173,8 @@ static void say_latency(struct page *p, const json_t *perf)
     if (!json_object_size(latency))
         return;
     begin(p, "Latency");
+    if (tree_text(perf, "of", NULL)) /* of a run that ended there */
+        item(p, "", "of %s alone:", tree_text(perf, "of", ""));
     for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         if (!json_is_number(at(latency, keys[i])))
             continue;
@@ -401,7 +403,7 @@ static void say_tuning(struct page *p, const json_t *t)
         return;
     }
     if (!json_object_size(found))
-        item(p, "", "the default is best");
+        item(p, "", "%s", tree_text(t, "why", "the default is best"));
     json_object_foreach((json_t *)found, key, value)
         item(p, ", ", "%s %s", strncmp(key, "option.", 7) ? key : key + 7,
              json_is_string(value) ? json_string_value(value) : "?");

@@ -180,7 +180,7 @@ int again_settings(const json_t *record, const struct settings *own, struct sett
             "record %.20s: was made from LoadGen's logs alone (`assay results import`), "
             "which do not say what ran: it cannot be run again",
             tree_text(record, "id", "?"));
-    rc = settings_from_json(out, json_object_get(record, "settings"), &why);
+    rc = settings_of_record(out, record, &why);
     if (rc)
         return assay_fail(err, rc, "record %.20s: its settings cannot be taken: %.400s",
                           tree_text(record, "id", "?"), why.text);

@@ -4,6 +4,7 @@
 
 #include "base/tree.h"
 #include "run/again.h"
+#include "run/progress.h"
 #include "run/run.h"
 
 void again_release(struct again_made *made)
@@ -32,8 +33,7 @@ int again_run(const json_t *record, const struct settings *own, const char *what
 
     if (rc)
         return rc;
-    if (!own->progress || strcmp(own->progress, "none") != 0)
-        fprintf(stderr, "%s\n", what);
+    progress_line(own->progress, "again", 0, what);
     rc = run_job(&s, argc, argv, &out->record, err);
     settings_release(&s);
     if (rc)

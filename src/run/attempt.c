@@ -35,7 +35,7 @@ int attempt_put_aside(struct child *c, const char *why, struct assay_err *err)
     if (c->r.s.scenario == SERVER)
         json_object_set_new(attempt, "qps", json_real(c->r.s.target_qps));
     json_array_append_new(c->attempts, attempt);
-    return rc;
+    return rc ? rc : child_note_search(c, err);
 }
 
 static int attempt_once(struct child *c, const struct settings *s, struct detail *d,

@@ -81,7 +81,7 @@ static int open_self(struct run_bench *b, const struct settings *s, bool prepare
     int rc;
 
     catch_interrupts(old);
-    rc = b->table->open(&config, &b->self, err);
+    rc = manifest_place(&b->manifest, b->table->open(&config, &b->self, err), err);
     if (!rc)
         rc = bench_describe(b->table, b->self, &b->desc, err);
     if (!rc && prepare)

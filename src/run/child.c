@@ -130,7 +130,7 @@ static int open_benchmark(struct child *c, struct assay_err *err)
     if (!manifest)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     child_phase(c, PHASE_DATA, s->dataset ? s->dataset : "synthetic samples", 0, 0);
-    rc = c->r.benchmark->open(&config, &c->bench, err);
+    rc = manifest_place(&c->r.manifest, c->r.benchmark->open(&config, &c->bench, err), err);
     free(manifest);
     if (rc)
         return rc;
@@ -549,6 +549,19 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
         json_object_set_new(tree, "note", json_string(c->bench_desc.note));
     snprintf(path, sizeof(path), "%s/result.json", c->dir);
     rc = tree_write_json(path, tree, err);
+    json_decref(tree);
+    return rc;
+}
+
+int child_note_search(const struct child *c, struct assay_err *err)
+{
+    json_t *tree = json_pack("{s:O, s:O}", "trials", c->trials, "attempts", c->attempts);
+    char path[1200];
+    int rc;
+
+    snprintf(path, sizeof(path), "%s/search.json", c->dir);
+    rc = tree ? tree_write_json(path, tree, err)
+              : assay_fail(err, ASSAY_EFAIL, "not enough memory to note a trial");
     json_decref(tree);
     return rc;
 }

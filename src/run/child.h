@@ -79,6 +79,9 @@ void child_guard_exit(void);
 void child_phase(struct child *c, int phase, const char *what, uint64_t total, double target_s);
 /* ASSAY_EFAIL becomes ASSAY_ELACK: what the engine has no part in is none of its faults. */
 int child_not_the_engine(int rc, struct assay_err *err);
+/* Writes the trials and attempts that there are to search.json: what is left of a run that ends
+ * before its result. */
+int child_note_search(const struct child *c, struct assay_err *err);
 /* Writes the error where the parent finds it and ends the process.  Any thread. */
 _Noreturn void child_fail(struct child *c, const struct assay_err *err);
 /* For errors that cannot be returned. */

@@ -101,7 +101,7 @@ int evidence_dataset(const struct resolved *r, json_t **dataset, struct assay_er
                                             .seed = (uint64_t)r->s.seed};
     struct assay_benchmark_desc desc;
     void *bench = NULL;
-    int rc = manifest ? r->benchmark->open(&config, &bench, err)
+    int rc = manifest ? manifest_place(&r->manifest, r->benchmark->open(&config, &bench, err), err)
                       : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc)

@@ -23,6 +23,7 @@
 #include "run/digest.h"
 #include "run/evidence.h"
 #include "run/preflight.h"
+#include "run/progress.h"
 #include "run/tuned.h"
 #include "run/words.h"
 
@@ -546,9 +547,10 @@ static void take_figures(json_t *point, int kind, const json_t *record)
 static void say(const struct exploring *x, int kind, const json_t *point, bool known)
 {
     static const char *const kinds[] = {"accuracy", "short", "full"};
-    char used[32], budget[32], figure[64] = "";
+    double seconds = (double)(clock_ns() - x->began) * 1e-9;
+    char used[32], budget[32], figure[64] = "", line[400];
 
-    text_duration(used, (double)(clock_ns() - x->began) * 1e-9);
+    text_duration(used, seconds);
     text_duration(budget, x->ask->budget_s);
     if (tree_bool(point, "out", false))
         snprintf(figure, sizeof(figure), "out: %.50s", tree_text(point, "reason", ""));
@@ -557,11 +559,13 @@ static void say(const struct exploring *x, int kind, const json_t *point, bool k
     else
         snprintf(figure, sizeof(figure), "%.4g /s, %.4g ms", tree_real(point, "throughput", NAN),
                  tree_real(point, "latency_ms", NAN));
-    fprintf(stderr, "explore %s of %s  %-8s %s %s %s  lanes %lld threads %lld batch %lld: %s%s\n",
-            used, budget, kinds[kind], tree_text(point, "model", ""),
-            tree_text(point, "engine", ""), tree_text(point, "precision", ""),
-            (long long)tree_int(point, "lanes", 0), (long long)tree_int(point, "threads", 0),
-            (long long)tree_int(point, "batch", 0), figure, known ? "  (known)" : "");
+    snprintf(line, sizeof(line),
+             "explore %s of %s  %-8s %.100s %.60s %s  lanes %lld threads %lld batch %lld: %s%s",
+             used, budget, kinds[kind], tree_text(point, "model", ""),
+             tree_text(point, "engine", ""), tree_text(point, "precision", ""),
+             (long long)tree_int(point, "lanes", 0), (long long)tree_int(point, "threads", 0),
+             (long long)tree_int(point, "batch", 0), figure, known ? "  (known)" : "");
+    progress_line(x->ask->base->progress, "explore", seconds, line);
 }
 
 static int measure(void *ctx, int kind, json_t *point, struct assay_err *err)

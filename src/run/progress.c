@@ -1,11 +1,15 @@
 /* What the user sees while a run goes on. */
 #include "run/progress.h"
 
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 #define EVERY_NS       1000000000
 #define EVERY_PLAIN_NS 10000000000
@@ -92,4 +96,25 @@ void progress_end(struct progress *p)
     if (p->open)
         fprintf(stderr, "\r\033[K");
     p->open = false;
+}
+
+static void line_json(const char *phase, double seconds, const char *text)
+{
+    json_t *o = json_pack("{s:s, s:s, s:f, s:o}", "schema", "assay.progress/1", "phase", phase,
+                          "seconds", seconds, "text", tree_string(text));
+    char *json = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+    if (json)
+        fprintf(stderr, "%s\n", json);
+    free(json);
+    json_decref(o);
+}
+
+void progress_line(const char *how, const char *phase, double seconds, const char *text)
+{
+    if (how && !strcmp(how, "json"))
+        line_json(phase, seconds, text);
+    else if (!how || strcmp(how, "none") != 0)
+        fprintf(stderr, "%s\n", text);
+    fflush(stderr);
 }

@@ -21,4 +21,8 @@ void progress_begin(struct progress *p, const char *how); /* auto|plain|json|non
 void progress_show(struct progress *p, const struct run_shared *s);
 void progress_end(struct progress *p);
 
+/* One line of what a command of several runs does, as --progress (NULL: auto) wants it: the text as
+ * it is, a JSON object, or nothing.  phase: "explore"; seconds since it began. */
+void progress_line(const char *how, const char *phase, double seconds, const char *text);
+
 #endif

@@ -387,7 +387,7 @@ int resolve_check(struct resolved *r, struct assay_err *err)
         free(manifest);
         return ASSAY_OK;
     }
-    rc = manifest ? r->benchmark->open(&config, &bench, err)
+    rc = manifest ? manifest_place(&r->manifest, r->benchmark->open(&config, &bench, err), err)
                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc) {

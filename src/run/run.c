@@ -123,6 +123,7 @@ struct job {
     struct supervised sup;
     struct settings final; /* with what was measured */
     json_t *result;        /* the child's; NULL when it failed */
+    json_t *begun;         /* then: the trials and attempts that it had made; NULL: none */
     json_t *tuning;        /* what was tuned, now or before; NULL: nothing */
     json_t *conditions;    /* of the machine while the child ran */
     json_t *tree;          /* the record */
@@ -164,7 +165,7 @@ static void put(struct job *j, const char *key, json_t *value)
 /* A member of the child's result, moved up. */
 static void put_from_result(struct job *j, const char *key)
 {
-    put(j, key, json_incref(json_object_get(j->result, key)));
+    put(j, key, json_incref(json_object_get(j->result ? j->result : j->begun, key)));
 }
 
 static json_t *command_json(int argc, char **argv)
@@ -177,6 +178,15 @@ static json_t *command_json(int argc, char **argv)
     return list;
 }
 
+static json_t *absolute_json(const char *path)
+{
+    char *full = path ? file_absolute(path) : NULL;
+    json_t *json = full ? tree_string(full) : NULL;
+
+    free(full);
+    return json;
+}
+
 static void put_frame(struct job *j, int argc, char **argv)
 {
     const struct settings *s = &j->final;
@@ -184,6 +194,7 @@ static void put_frame(struct job *j, int argc, char **argv)
     put(j, "created", json_string(j->created));
     put(j, "assay", json_pack("{s:s}", "version", ASSAY_VERSION));
     put(j, "command", command_json(argc, argv));
+    put(j, "cwd", absolute_json("."));
     put(j, "tag", s->tag ? json_string(s->tag) : NULL);
     put(j, "benchmark", json_string(j->r.benchmark->name));
     put(j, "profile", json_string(s->profile));
@@ -253,6 +264,15 @@ static json_t *energy_of_run(const struct job *j)
     return energy;
 }
 
+/* Whoever reads the record is elsewhere. */
+static void make_absolute(json_t *part)
+{
+    json_t *full = absolute_json(tree_text(part, "path", NULL));
+
+    if (full)
+        json_object_set_new(part, "path", full);
+}
+
 /* The child's facts; of a failed run, what the parent knows. */
 static void put_parts(struct job *j)
 {
@@ -267,7 +287,9 @@ static void put_parts(struct job *j)
     model = model ? json_deep_copy(model) : json_pack("{s:s*}", "path", j->r.model_path);
     json_object_set_new(model, "name", json_string(j->r.manifest.name));
     json_object_set_new(model, "manifest", json_deep_copy(j->r.manifest.tree));
+    make_absolute(model);
     put(j, "model", model);
+    make_absolute(json_object_get(j->tree, "dataset"));
     put_digest(j, "loadgen", "sha256", "loadgen");
     put_digest(j, "assay", "sha256", "program");
     put_digest(j, "assay", "benchmark_sha256", "benchmark");
@@ -469,7 +491,8 @@ static int write_files(struct job *j, struct assay_err *err)
 /* The child's own files say nothing that the record does not. */
 static void tidy(struct job *j)
 {
-    static const char *const names[] = {"job.json", "result.json", "mlperf_log_trace.json"};
+    static const char *const names[] = {"job.json", "result.json", "search.json",
+                                        "mlperf_log_trace.json"};
     char path[1200];
     size_t i;
 
@@ -491,6 +514,9 @@ static int read_result(struct job *j, const struct settings *s, struct assay_err
     in_draft(j, "result.json", path);
     if (!j->how.code)
         tree_read_json(path, &j->result, &j->how);
+    in_draft(j, "search.json", path);
+    if (!j->result && file_exists(path) && tree_read_json(path, &j->begun, NULL))
+        j->begun = NULL;
     settings_release(&j->final);
     rc = j->result ? settings_from_json(&j->final, json_object_get(j->result, "settings"), err)
                    : settings_copy(&j->final, j->r.s.benchmark ? &j->r.s : s, err);
@@ -509,6 +535,9 @@ static void put_failure(struct job *j)
                               latency_summary(j->sup.latencies, j->sup.latency_count), "samples",
                               (json_int_t)completed)
                   : NULL);
+    if (completed && atomic_load(&j->sup.shared->phase) == PHASE_SEARCH)
+        json_object_set_new(json_object_get(j->tree, "performance"), "of",
+                            tree_string(j->sup.shared->what));
     put(j, "verdict",
         json_pack("{s:s, s:b, s:[o], s:[]}", "word", "INVALID", "valid", 0, "reasons",
                   tree_string(j->how.text), "notes"));
@@ -564,7 +593,7 @@ static double most_seconds(const struct settings *s)
 /* What a child that is to be started anew has left: the next one counts from 1 again. */
 static void forget_begun(const struct job *j)
 {
-    static const char *const names[] = {"trials", "attempts"};
+    static const char *const names[] = {"trials", "attempts", "search.json"};
     char path[1200];
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -642,6 +671,7 @@ int run_job(const struct settings *s, int argc, char **argv, json_t **record, st
     }
     json_decref(j.tree);
     json_decref(j.result);
+    json_decref(j.begun);
     json_decref(j.tuning);
     json_decref(j.conditions);
     settings_release(&mine);

@@ -125,6 +125,7 @@ static int trial(struct search *f, double qps, double seconds, bool *pass, struc
                                         (int)*pass, "gave_up", (int)gave_up, "p99_ms",
                                         done_at * 1e-6, "over_bound", over, "queries", count,
                                         "seconds", (double)c->run_wall_ns * 1e-9));
+        rc = child_note_search(c, err);
     }
     detail_release(&d);
     settings_release(&s);

@@ -73,7 +73,7 @@ static json_t *steps_of(const struct plan *p)
                                                   : json_sprintf("make %s", n->id));
     }
     json_array_foreach(problems, i, v)
-        json_array_append_new(steps, json_sprintf("cannot be done: %s", json_string_value(v)));
+        json_array_append_new(steps, json_sprintf(SUPPLY_CANNOT "%s", json_string_value(v)));
     json_decref(problems);
     return steps;
 }

@@ -72,6 +72,8 @@ int supply_load(const char *cache, const struct load_round *round, char **file,
 bool supply_load_may(const struct settings *s);
 /* How the lock's thing of a role was asked for, exactly; NULL: there is none. */
 const char *supply_request(const json_t *lock, const char *role);
+/* Before the texts of "steps" that stand against all others. */
+#define SUPPLY_CANNOT "cannot be done: "
 /* Adds such plans to what a whole command would get first, {"get": [requests], "steps": [texts]},
  * each once. */
 void supply_tell(const json_t *plans, json_t *first);

@@ -44,6 +44,7 @@ struct search {
     double reserve;
     size_t failed;
     bool over; /* no time, or nothing runs */
+    bool cut;  /* something was left out for lack of time */
     bool exploring;
     bool final; /* nothing more to reserve time for */
     int rc;     /* ASSAY_ESTOP */
@@ -172,7 +173,7 @@ static size_t ask(struct search *x, struct tune_ask *a, struct tune_point *point
         return 0;
     a->limit_s = before - x->reserve;
     if (a->limit_s < (x->out->count ? estimate(x, a->batch_count, a->seconds) : 0.1)) {
-        x->over = true;
+        x->over = x->cut = true;
         return 0;
     }
     rc = x->ops->measure(x->ops->ctx, a, points, &count, &why);
@@ -526,11 +527,27 @@ static void run_final(struct search *x, const struct tune_config *winner)
     out->best_value = mean(x, winner, TUNE_FINAL, true);
     out->gain = d > 0 ? mean(x, winner, TUNE_FINAL, false) / d : 0;
     out->found = wins(x, winner);
-    out->why = out->found ? "faster than the default in the final"
-               : d > 0    ? "the default stays: nothing was faster beyond the noise"
-                          : "the default stays: there was no time for a whole final";
-    if (!out->found && finals(x, winner) < 2)
-        out->why = "the default stays: there was no time for a whole final";
+    out->decided = d > 0 && finals(x, winner) >= 2;
+    out->why = out->found     ? "faster than the default in the final"
+               : out->decided ? "the default stays: nothing was faster beyond the noise"
+                              : "the default stays: there was no time for a whole final";
+}
+
+/* Nothing is faster than the default; but was there anything to compare it with? */
+static void default_stays(struct search *x)
+{
+    struct tune_result *out = x->out;
+    struct tune_config best;
+    bool compared = best_of(x, &best, 1) > 0;
+
+    if (mean(x, &none, -1, false) <= 0) {
+        out->why =
+            x->failed ? "nothing could be measured" : "there was no time to measure anything";
+        return;
+    }
+    out->decided = compared || !x->cut;
+    out->why = out->decided ? "the default stays: nothing was faster"
+                            : "the default stays: there was no time to measure anything else";
 }
 
 static void finish(struct search *x)
@@ -541,8 +558,7 @@ static void finish(struct search *x)
     double batch_s = 0;
 
     if (tune_same(&winner, &none)) {
-        out->why = default_runs ? "the default stays: nothing was faster"
-                                : "no configuration could be measured";
+        default_stays(x);
         return;
     }
     for (size_t i = 0; i < out->count; i++)
@@ -555,7 +571,7 @@ static void finish(struct search *x)
     if (default_runs) {
         run_final(x, &finalist);
     } else {
-        out->found = true;
+        out->found = out->decided = true;
         out->best_value = mean(x, &finalist, -1, true);
         out->why = "the default cannot be measured";
     }

@@ -87,6 +87,7 @@ struct tune_result {
     size_t count;
     struct tune_config best;          /* all zero: the default stays */
     bool found;                       /* best is another than the default */
+    bool decided;                     /* there was time to hold others against the default */
     double default_value, best_value; /* means of the final; 0: not measured */
     double gain;                      /* ratio of their scores; 0: unknown */
     const char *why;                  /* in words, static */

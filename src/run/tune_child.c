@@ -2,9 +2,10 @@
  * counts, at each of the batch sizes that the job names.  No LoadGen: its issuing and timing cost
  * the same whatever the configuration.
  *
- * The job's "tune" has: batches (none: as a run would choose), seconds for each, percentile (0:
- * chosen here by how many queries there are, and told), service_ms (Server: what a batch may take
- * at most; 0: anything), rate (> 0: samples arrive by a Poisson process; their latency counts).
+ * The job's "tune" has: batches (none: as a run would choose), samples (that there are; 0: enough),
+ * seconds for each, percentile (0: chosen here by how many queries there are, and told),
+ * service_ms (Server: what a batch may take at most; 0: anything), rate (> 0: samples arrive by a
+ * Poisson process; their latency counts).
  * result.json has the points, the engine's version and what one sample takes. */
 #include <math.h>
 #include <stdlib.h>
@@ -37,9 +38,11 @@ struct trial {
 void tune_shorten(struct child *c)
 {
     struct settings *s = &c->r.s;
+    int64_t there = tree_int(c->tune, "samples", 0),
+            few = there && there < SAMPLES ? there : SAMPLES;
 
-    if (!s->count || s->count > SAMPLES)
-        s->count = SAMPLES;
+    if (!s->count || s->count > few)
+        s->count = few;
     if (s->warmup_s > 1)
         s->warmup_s = 1;
 }

@@ -18,6 +18,7 @@
 #include "engine/host.h"
 #include "run/digest.h"
 #include "run/latency.h"
+#include "run/progress.h"
 #include "run/supervise.h"
 #include "run/tune.h"
 #include "run/tuned.h"
@@ -349,30 +350,22 @@ static void config_text(const json_t *found, char *out, size_t size)
     text_release(&all);
 }
 
-/* A line of the search; progress=json has its own form. */
+/* A line of the search. */
 static void say(const struct tuning *t, const char *fmt, ...) ASSAY_PRINTF(2, 3);
 static void say(const struct tuning *t, const char *fmt, ...)
 {
-    const char *how = t->s->progress ? t->s->progress : "auto";
     double seconds = (double)(clock_ns() - t->began) * 1e-9;
-    char line[600], *json;
+    const char *how = t->s->progress;
+    char line[600];
+    size_t n = how && !strcmp(how, "json") /* which has the first words as members */
+                   ? 0
+                   : (size_t)snprintf(line, sizeof(line), "tune %4.0f s  ", seconds);
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(line, sizeof(line), fmt, ap);
+    vsnprintf(line + n, sizeof(line) - n, fmt, ap);
     va_end(ap);
-    if (!strcmp(how, "json")) {
-        json_t *o = json_pack("{s:s, s:s, s:f, s:o}", "schema", "assay.progress/1", "phase", "tune",
-                              "seconds", seconds, "text", tree_string(line));
-
-        json = o ? json_dumps(o, JSON_COMPACT) : NULL;
-        fprintf(stderr, "%s\n", json ? json : "");
-        free(json);
-        json_decref(o);
-    } else if (strcmp(how, "none")) {
-        fprintf(stderr, "tune %4.0f s  %s\n", seconds, line);
-    }
-    fflush(stderr);
+    progress_line(how, "tune", seconds, line);
 }
 
 static void say_trial(const struct tuning *t, const struct tune_ask *a,
@@ -415,11 +408,11 @@ static int write_trial_job(const struct tuning *t, const struct tune_ask *a, str
     }
     found = found_json(t, &c);
     rc = set_found(&s, found, err);
-    tree =
-        rc ? NULL
-           : json_pack("{s:s, s:o, s:{s:O, s:f, s:f, s:f, s:f}}", "dir", t->dir, "settings",
-                       settings_to_json(&s), "tune", "batches", batches, "seconds", a->seconds,
-                       "percentile", t->percentile, "service_ms", t->service_ms, "rate", a->rate);
+    tree = rc ? NULL
+              : json_pack("{s:s, s:o, s:{s:O, s:I, s:f, s:f, s:f, s:f}}", "dir", t->dir, "settings",
+                          settings_to_json(&s), "tune", "batches", batches, "samples",
+                          (json_int_t)t->r->look.samples, "seconds", a->seconds, "percentile",
+                          t->percentile, "service_ms", t->service_ms, "rate", a->rate);
     snprintf(path, sizeof(path), "%s/job.json", t->dir);
     if (!rc)
         rc = tree ? tree_write_json(path, tree, err)
@@ -539,14 +532,28 @@ static json_t *metric_json(const struct tuning *t)
     return counts_time(t) ? json_sprintf("p%g %s", t->percentile * 100, name) : json_string(name);
 }
 
+/* Why it came out so; where nothing did, what stood against it. */
+static json_t *why_json(const struct tuning *t, const struct tune_result *out)
+{
+    size_t failed = 0;
+
+    while (failed < out->count && out->trials[failed].error[0])
+        failed++;
+    if (out->decided)
+        return json_string(out->why);
+    if (failed && failed == out->count)
+        return json_sprintf("%s: %s", out->why, out->trials[0].error);
+    return json_sprintf("%s (--tune-s %g)", out->why, t->s->tune_s);
+}
+
 static json_t *report_json(const struct tuning *t, const struct tune_result *out)
 {
     json_t *report =
-        json_pack("{s:s, s:b, s:o, s:O, s:o, s:s, s:s, s:f, s:f, s:o}", "origin", "this run",
+        json_pack("{s:s, s:b, s:o, s:O, s:o, s:s, s:o, s:f, s:f, s:o}", "origin", "this run",
                   "used", 1, "found", found_json(t, &out->best), "fixed", t->given, "metric",
-                  metric_json(t), "unit", counts_time(t) ? "ns" : "samples/s", "why", out->why,
-                  "seconds", (double)(clock_ns() - t->began) * 1e-9, "budget_s", t->s->tune_s,
-                  "trials", trials_json(t, out));
+                  metric_json(t), "unit", counts_time(t) ? "ns" : "samples/s", "why",
+                  why_json(t, out), "seconds", (double)(clock_ns() - t->began) * 1e-9, "budget_s",
+                  t->s->tune_s, "trials", trials_json(t, out));
 
     if (out->default_value > 0)
         json_object_set_new(report, "default_value", json_real(out->default_value));
@@ -588,7 +595,7 @@ static void keep(const struct tuning *t, json_t *report)
     free(path);
 }
 
-static void say_result(const struct tuning *t, const struct tune_result *out)
+static void say_result(const struct tuning *t, const struct tune_result *out, const char *why)
 {
     char config[300], a[64], b[64];
     json_t *found = found_json(t, &out->best);
@@ -601,7 +608,17 @@ static void say_result(const struct tuning *t, const struct tune_result *out)
         say(t, "result    %s: %.3g times as fast as the default (%s, it has %s)", config, out->gain,
             b, a);
     else
-        say(t, "result    %s: %s", config, out->why);
+        say(t, "result    %s: %s", config, why);
+}
+
+/* With --progress none, too: who asked for a tuning did not get one. */
+static void say_undecided(const json_t *report)
+{
+    char text[600];
+
+    snprintf(text, sizeof(text), "--tune found nothing, and nothing is kept: %.500s",
+             tree_text(report, "why", "no reason is known"));
+    warn(text);
 }
 
 int tuning_search(struct resolved *r, struct settings *s, const char *dir, json_t **report,
@@ -629,9 +646,11 @@ int tuning_search(struct resolved *r, struct settings *s, const char *dir, json_
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory to tune");
     if (rc)
         goto out;
-    say_result(&t, out);
-    if (out->found || out->gain > 0 || !strncmp(out->why, "the default", 11))
+    say_result(&t, out, tree_text(*report, "why", out->why));
+    if (out->decided)
         keep(&t, *report);
+    else
+        say_undecided(*report);
     found = json_object_get(*report, "found");
     rc = set_found(&r->s, found, err);
     if (!rc)

@@ -386,18 +386,42 @@ double memory_available(void)
 }
 
 /* LoadGen's memory per generated query (facts: 310-330 B a query with one sample, 620 B a
- * MultiStream query, 100 B an Offline sample at its peak). */
+ * MultiStream query of 8, 100 B an Offline sample at its peak; measured: 90 B a further sample of a
+ * MultiStream query). */
+static double query_bytes(const struct settings *s)
+{
+    if (s->scenario == MULTI_STREAM)
+        return 620 + 100 * fmax((double)s->samples_per_query - 8, 0);
+    return s->scenario == OFFLINE ? 100 : 330;
+}
+
+/* What makes them so many or so large. */
+static const char *less_memory(const struct settings *s, double have)
+{
+    double least = (double)s->min_query_count;
+
+    if (s->scenario == MULTI_STREAM && s->samples_per_query > 8 && least * 620 < have)
+        return "fewer --samples-per-query";
+    if (least * query_bytes(s) >= have)
+        return "a smaller --min-query-count";
+    return settings_origin_of(s, "target-qps") >= SETTINGS_USER_FILE
+               ? "a lower --target-qps, or a shorter --min-duration-ms"
+               : "a shorter --min-duration-ms";
+}
+
 int check_memory(const struct settings *s, struct assay_err *err)
 {
-    double each = s->scenario == OFFLINE ? 100 : s->scenario == MULTI_STREAM ? 620 : 330;
-    double need = s->mode == MODE_ACCURACY ? 0 : generated_queries(s) * each;
-    double have = memory_available();
+    double each = query_bytes(s), have = memory_available(), enough = have * 0.8;
+    double queries = s->mode == MODE_ACCURACY ? 0 : generated_queries(s);
+    char need[32], there[32];
 
-    if (need < have * 0.8)
+    if (queries * each < enough)
         return ASSAY_OK;
+    text_bytes(need, queries * each);
+    text_bytes(there, have);
     return assay_fail(err, ASSAY_EFAIL,
-                      "LoadGen would generate %.0f million queries for %.0f s and need %.1f GB of "
-                      "memory, %.1f GB are available: give a shorter --min-duration-ms",
-                      need / each * 1e-6, (double)s->min_duration_ms * 1e-3, need * 1e-9,
-                      have * 1e-9);
+                      "LoadGen would generate %.0f %s before it starts and need %s of memory, %s "
+                      "are available: give %s",
+                      queries, s->scenario == OFFLINE ? "samples" : "queries", need, there,
+                      less_memory(s, enough));
 }

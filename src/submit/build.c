@@ -371,19 +371,41 @@ static int write_all(struct build *b)
     return rc ? rc : write_system(b); /* last: it lists the placeholders of all */
 }
 
-int submit_build(const struct submit_plan *p, const json_t *facts,
-                 const struct submit_scorer *scorer, const char *out, struct assay_err *err)
+static int temporary(const char *out, char temp[1100], struct assay_err *err)
 {
-    char temp[1100];
-    struct build b = {.p = p, .facts = facts, .scorer = scorer, .out = temp, .err = err};
-    int rc;
-
     if (file_exists(out))
         return assay_fail(err, ASSAY_EUSAGE,
                           "--out: %s is there already; remove it, or choose another folder", out);
     if (strlen(out) > 900 || !*out)
         return assay_fail(err, ASSAY_EUSAGE, "--out: not a usable path");
-    snprintf(temp, sizeof(temp), "%s.tmp.%ld", out, (long)getpid());
+    snprintf(temp, 1100, "%s.tmp.%ld", out, (long)getpid());
+    return ASSAY_OK;
+}
+
+int submit_build_try(const char *out, struct assay_err *err)
+{
+    char temp[1100];
+    struct assay_err why;
+    int rc = temporary(out, temp, err);
+
+    if (rc)
+        return rc;
+    rc = file_make_dirs(temp, &why);
+    file_remove_tree(temp, NULL);
+    return rc ? assay_fail(err, ASSAY_EUSAGE, "--out: no tree can be written there: %.400s",
+                           why.text)
+              : ASSAY_OK;
+}
+
+int submit_build(const struct submit_plan *p, const json_t *facts,
+                 const struct submit_scorer *scorer, const char *out, struct assay_err *err)
+{
+    char temp[1100];
+    struct build b = {.p = p, .facts = facts, .scorer = scorer, .out = temp, .err = err};
+    int rc = temporary(out, temp, err);
+
+    if (rc)
+        return rc;
     if (snprintf(b.base, sizeof(b.base), "%s/%s/%.60s", temp, p->ask.division, p->ask.submitter) >=
         (int)sizeof(b.base))
         return assay_fail(err, ASSAY_EUSAGE, "--out: the path is too long");

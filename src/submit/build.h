@@ -20,6 +20,8 @@ struct submit_scorer {
  * with the hash in its record before it is copied. */
 int submit_build(const struct submit_plan *p, const json_t *facts,
                  const struct submit_scorer *scorer, const char *out, struct assay_err *err);
+/* Whether `out` is free and can be made, asked before hours of runs; leaves nothing there. */
+int submit_build_try(const char *out, struct assay_err *err);
 /* The folder's name of the system; of a rehearsal it says so. */
 void submit_system_name(const struct submit_plan *p, const json_t *facts, char out[200]);
 

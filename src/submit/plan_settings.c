@@ -78,7 +78,7 @@ static int copy_settings(const struct submit_slot *slot, const json_t *record, s
     struct settings from;
     size_t i, n;
     const struct settings_row *rows = settings_rows(&n);
-    int rc = settings_from_json(&from, json_object_get(record, "settings"), err);
+    int rc = settings_of_record(&from, record, err);
 
     if (rc)
         return rc;

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "base/tree.h"
+#include "record/system.h"
 
 static const json_t *detected(const json_t *facts, const char *name)
 {
@@ -315,6 +316,50 @@ static int describe_field(const struct submit_field *f, const json_t *facts,
     free(said);
     free(found);
     return rc;
+}
+
+/* Of measurements; they may have "BENCHMARK." in front. */
+static const char *const measured[] = {"weight_data_types", "input_data_types", "retraining",
+                                       "weight_transformations"};
+#define MEASURED   (sizeof(measured) / sizeof(measured[0]))
+#define FIELDS_MAX 128
+
+static size_t known_fields(const char *names[FIELDS_MAX])
+{
+    size_t n = 0;
+
+    for (const struct submit_field *f = submit_fields; f->name && n < FIELDS_MAX - MEASURED; f++)
+        names[n++] = f->name;
+    for (size_t i = 0; i < MEASURED; i++)
+        names[n++] = measured[i];
+    return n;
+}
+
+json_t *submit_strangers(const json_t *facts)
+{
+    const char *names[FIELDS_MAX], *name, *near;
+    size_t n = known_fields(names), i;
+    json_t *list = json_array(), *facts_known = system_unknown("");
+    const json_t *fact;
+
+    json_object_foreach((json_t *)(uintptr_t)facts, name, fact)
+    {
+        const char *dot = strchr(name, '.'), *field = dot ? dot + 1 : name;
+
+        for (i = 0; i < n && strcmp(names[i], field) != 0; i++)
+            ;
+        if (i < n || strcmp(tree_text(fact, "from", ""), "declared") != 0 ||
+            json_object_get(facts_known, name))
+            continue;
+        near = text_nearest(field, names, n, sizeof(names[0]));
+        json_array_append_new(
+            list,
+            json_sprintf("%s: %s is no field of a system's description or of measurements%s%s%s",
+                         tree_text(fact, "source", "?"), name, near ? "; did you mean " : "",
+                         near ? near : "", near ? "?" : ""));
+    }
+    json_decref(facts_known);
+    return list;
 }
 
 int submit_describe(const json_t *facts, const struct submit_who *who, json_t **description,

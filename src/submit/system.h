@@ -17,6 +17,10 @@ struct submit_field {
 };
 extern const struct submit_field submit_fields[]; /* ends with a row without name */
 
+/* Declared names that no field of a submission has, each as a line with its file and the name that
+ * may be meant; perhaps none.  json_decref() it. */
+json_t *submit_strangers(const json_t *facts);
+
 /* What is known beside the machine's facts; NULL: not known here. */
 struct submit_who {
     const char *division, *submitter, *system_type, *framework, *nodes;

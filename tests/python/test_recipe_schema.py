@@ -21,7 +21,8 @@ ASSAY = os.path.join(os.environ["ASSAY_PREFIX"], "bin", "assay")
 # What only the reader sees: places, names that must be known, values against their types.
 BEYOND = re.compile(r"stands for nothing here|a '\$\{' without|in 'env' alone|for the folders of 'find'|is none of the options|"
                     r"there is no option|in the groups|the recipe's name or one|input '|'choices' goes with|"
-                    r"must have \{name\} in it|a secret wants|how it is had|: input |not valid|there twice|not UTF-8")
+                    r"must have \{name\} in it|a secret wants|how it is had|: input |not valid|there twice|not UTF-8|"
+                    r"is no extended regular expression|has no group")
 BODY = {
     "licence": {"name": "X", "url": "https://x/y", "accept": True, "gate": "ask"},
     "inputs": {"n": {"type": "int", "default": 4, "min": 1, "max": 8, "help": "h"},

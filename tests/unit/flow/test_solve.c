@@ -173,7 +173,7 @@ static void names(void **state)
     recipe("any", "1", "needs:\n  - {tags: [compiler]}");
     recipe("chosen", "1", "needs:\n  - {tags: [clang]}\n  - {tags: [compiler], as: cc}");
     refused("compiler", "'compiler' is each of clang, gcc; name one");
-    refused("any", "name one (asked by any)");
+    refused("any", "name one (needed by any, /");
     if (ask("chosen", NULL, &c, &s, &err))
         fail_msg("%s", err.text);
     assert_int_equal(2, s.count);

@@ -278,8 +278,33 @@ static void failures_are_lines(void **state)
     assert_true(out.found && out.best.lanes >= 8 && out.gain == 0);
     m = (struct machine){nothing_runs, 0, 1, 0, 80, 1, 0, 0, 0};
     assert_int_equal(search(&m, &eight, &out), 0);
-    assert_false(out.found);
+    assert_false(out.found || out.decided);
     assert_int_equal(m.asked, 3);
+}
+
+/* A default that nothing was held against, or no whole final, is not the best of anything. */
+static void without_time_nothing_is_decided(void **state)
+{
+    static struct tune_result out;
+    struct machine m = {hill, 0, 1, 0, 6, 1, 0, 0, 0};
+
+    (void)state;
+    assert_int_equal(search(&m, &eight, &out), 0);
+    assert_false(out.found || out.decided);
+    for (double budget = 0.5; budget < 60; budget += 0.5) {
+        size_t finals = 0, others = 0;
+
+        m = (struct machine){hill, 0, 1, 0, budget, 1, 0, 0, 0};
+        assert_int_equal(search(&m, &eight, &out), 0);
+        for (size_t i = 0; i < out.count; i++) {
+            finals += out.trials[i].step == TUNE_FINAL;
+            others += out.trials[i].config.lanes > 0;
+        }
+        assert_int_equal(out.decided, others && finals >= 3);
+    }
+    m = (struct machine){default_is_best, 0, 1, 0, 80, 1, 0, 0, 0};
+    assert_int_equal(search(&m, &eight, &out), 0);
+    assert_true(out.decided && !out.found);
 }
 
 static void an_interrupt_ends_it(void **state)
@@ -424,6 +449,7 @@ int main(void)
         cmocka_unit_test(a_cold_start_leaves_time),
         cmocka_unit_test(slow_opens_leave_time),
         cmocka_unit_test(failures_are_lines),
+        cmocka_unit_test(without_time_nothing_is_decided),
         cmocka_unit_test(an_interrupt_ends_it),
         cmocka_unit_test(what_is_fixed_stays),
         cmocka_unit_test(a_disturbed_piece_does_not_count),
