@@ -636,6 +636,15 @@ static struct slot *lane_take_slot(struct lane *l)
     return s;
 }
 
+static void begin_thread(const char *what, uint32_t number)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "%s %u", what, number);
+    prctl(PR_SET_NAME, name);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+}
+
 /* What the lane waited since t0, without what was before the last reset. */
 static void lane_waited(struct lane *l, int64_t t0)
 {
@@ -697,13 +706,10 @@ static void *packer_main(void *arg)
     struct lane *l = arg;
     struct assay_err err = {0};
     struct slot *s;
-    char name[16];
     int64_t t0;
     uint32_t n;
 
-    snprintf(name, sizeof(name), "pack %u", l->number);
-    prctl(PR_SET_NAME, name);
-    prctl(PR_SET_TIMERSLACK, 1UL);
+    begin_thread("pack", l->number);
     while ((s = lane_take_slot(l)) && (n = lane_take_items(l, s))) {
         lane_holds(l, true);
         t0 = clock_ns();
@@ -742,13 +748,10 @@ static void *lane_main(void *arg)
 {
     struct lane *l = arg;
     struct slot *s;
-    char name[16];
     int64_t t0;
     uint32_t n;
 
-    snprintf(name, sizeof(name), "lane %u", l->number);
-    prctl(PR_SET_NAME, name);
-    prctl(PR_SET_TIMERSLACK, 1UL);
+    begin_thread("lane", l->number);
     if (l->b->ops.begin)
         l->b->ops.begin(l->b->ops.ctx, l->number);
     if (l->b->config.ahead) {
