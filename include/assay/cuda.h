@@ -178,7 +178,7 @@ static inline int assay_cuda_number(const char *device)
                                         : 0;
 }
 
-#ifndef __cplusplus
+#if !defined(__cplusplus) && (!defined(_POSIX_C_SOURCE) || _POSIX_C_SOURCE < 200112L)
 int setenv(const char *name, const char *value, int overwrite); /* of POSIX: -std=c11 hides it */
 #endif
 

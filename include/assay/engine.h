@@ -133,8 +133,9 @@ struct assay_engine {
     const char *name;
     const char *summary; /* one line */
     uint64_t caps;
-    const char *const *formats;         /* NULL-terminated: "onnx", … */
-    const char *const *precisions;      /* NULL-terminated: "fp32", … */
+    const char *const *formats; /* NULL-terminated: "onnx", … */
+    /* NULL-terminated: "fp32", … ; "int8" is asked for of models that are in it, alone. */
+    const char *const *precisions;
     const struct assay_option *options; /* ends with a row without name; NULL: none */
 
     /* Required. */

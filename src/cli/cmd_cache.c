@@ -370,7 +370,7 @@ static int verify(struct cli_input *in)
 
 static void print_removed(const json_t *removed, bool dry)
 {
-    static const char *const heading[] = {"KEY", "RECIPE", "SIZE", "WHY", NULL};
+    static const char *const heading[] = {"KEY", "NAME", "SIZE", "WHY", NULL};
     struct cli_table t;
     const json_t *row;
     char size[32];
@@ -392,8 +392,7 @@ static void print_removed(const json_t *removed, bool dry)
     else
         json_decref(t.rows);
     write_size(total_of(removed), size);
-    fprintf(stderr, dry ? "%zu entries, %s, would be removed.\n" : "%zu entries, %s, removed.\n", i,
-            size);
+    fprintf(stderr, "%s: %zu, %s\n", dry ? "Would be removed" : "Removed", i, size);
 }
 
 static int prune(struct cli_input *in)
@@ -426,7 +425,7 @@ static int prune(struct cli_input *in)
         return cli_json(json_pack("{s:b, s:I, s:o}", "dry", (int)dry, "bytes",
                                   (json_int_t)total_of(removed), "removed", removed),
                         "cache-prune");
-    if (removed)
+    if (removed && !cli_wants_json(in))
         print_removed(removed, dry);
     json_decref(removed);
     return rc ? cli_fail(&err) : EXIT_OK;

@@ -17,8 +17,10 @@ static int plan_official(struct cli_input *in, json_t *report, int code)
     int rc = lib_official_plan(in->args[0], tree_text(report, "round", ""), &in->settings,
                                cli_value(in, "offline") != NULL, &plan, &err);
 
-    if (rc)
-        return cli_fail(&err);
+    if (rc) {
+        rc = cli_fail(&err);
+        return code ? code : rc; /* findings come first, as they do of the checker's verdict */
+    }
     json_object_set_new(report, "official", plan);
     if (code == EXIT_OK && json_array_size(json_object_get(plan, "problems")))
         code = EXIT_COULD_NOT;

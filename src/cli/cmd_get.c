@@ -180,22 +180,11 @@ int cli_get(const struct cli_input *in, const json_t *requests, enum cli_get_wha
     return rc;
 }
 
-/* Of several plans all are looked at before the first is carried out. */
 int cli_supply(const struct cli_input *in, const json_t *get)
 {
-    json_t *plans = cli_plans(get), *one;
-    size_t i;
     int rc = cli_said();
 
-    for (int what = json_array_size(plans) > 1 ? CLI_GET_CHECK : CLI_GET_DO; what <= CLI_GET_DO;
-         what++)
-        json_array_foreach(plans, i, one)
-        {
-            if (!rc)
-                rc = cli_get(in, one, (enum cli_get_what)what);
-        }
-    json_decref(plans);
-    return rc;
+    return rc || !json_array_size(get) ? rc : cli_get(in, get, CLI_GET_DO);
 }
 
 static int show_plan(struct cli_input *in, const struct plan *p)

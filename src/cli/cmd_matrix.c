@@ -11,6 +11,7 @@
 #include "base/tree.h"
 #include "data/bench_host.h"
 #include "engine/host.h"
+#include "flow/version.h"
 #include "record/cell.h"
 #include "report/matrix.h"
 #include "report/text.h"
@@ -54,6 +55,22 @@ static int read_axis(struct cli_input *in, const char *name, const char *const *
     return EXIT_OK;
 }
 
+static int check_versions(const json_t *engines)
+{
+    struct assay_err err;
+    const char *range;
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(engines, i, v)
+    {
+        range = engine_version_asked(json_string_value(v));
+        if (range && version_range_check(range, json_string_value(v), &err))
+            return cli_fail(&err);
+    }
+    return EXIT_OK;
+}
+
 static int read_axes(struct cli_input *in, json_t *axes)
 {
     int rc = EXIT_OK;
@@ -64,7 +81,7 @@ static int read_axes(struct cli_input *in, json_t *axes)
                        : !strcmp(*a, "modes")   ? settings_mode_names
                                                 : NULL,
                        axes);
-    return rc;
+    return rc ? rc : check_versions(json_object_get(axes, "engines"));
 }
 
 /* The model is the benchmark's: a table has one for all its engines. */

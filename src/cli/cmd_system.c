@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "engine/host.h"
+#include "flow/get.h"
 #include "flow/tool.h"
 #include "record/system.h"
 #include "submit/system.h"
@@ -124,41 +125,53 @@ static json_t *version_line(const char *text)
 }
 
 /* *source: the command, and when it told no version, why; for free(). */
-static json_t *ask_tool(const char *file, char **source)
+static json_t *ask_tool(const char *file, const volatile int *stop, char **source)
 {
-    char *path = text_format("PATH=%s", getenv("PATH"));
+    static const char *const handed_on[] = {"PATH", "HOME", "LD_LIBRARY_PATH"};
     char *argv[] = {(char *)(uintptr_t)file, (char *)"--version", NULL};
-    char *env[] = {(char *)"LC_ALL=C.UTF-8", path, NULL};
+    char *env[5] = {strdup("LC_ALL=C.UTF-8")};
     struct assay_err err = {.text = "it tells no version"};
     struct text said;
     json_t *value = NULL;
-    struct tool t = {
-        .argv = argv, .env = env, .dir = "/", .said = keep, .ctx = &said, .limit_s = TOOL_LIMIT_S};
+    struct tool t = {.argv = argv,
+                     .env = env,
+                     .dir = "/",
+                     .said = keep,
+                     .ctx = &said,
+                     .stop = stop,
+                     .limit_s = TOOL_LIMIT_S};
 
+    for (size_t i = 0, n = 0; i < 3 && env[n]; i++)
+        if (getenv(handed_on[i]))
+            env[++n] = text_format("%s=%s", handed_on[i], getenv(handed_on[i]));
     text_init(&said, TOOL_SAID);
     if (!tool_run(&t, &err))
         value = version_line(said.s);
     *source =
         value ? text_format("%s --version", file) : text_format("%s --version: %s", file, err.text);
     text_release(&said);
-    free(path);
+    for (char **e = env; *e; e++)
+        free(*e);
     return value;
 }
 
-static void add_tools(json_t *facts)
+static int add_tools(json_t *facts, struct assay_err *err)
 {
     static const char *const names[] = {"cc", "c++", "gcc", "g++", "clang", "nvcc", "cmake"};
     const char *root = getenv("ASSAY_SYSROOT");
+    const volatile int *stop = get_listen(true);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !*stop; i++) {
         /* programs of this machine are none of another tree's */
         char *file = root && *root ? NULL : tool_find(names[i], getenv("PATH")), *source = NULL;
-        json_t *value = file ? ask_tool(file, &source) : NULL;
+        json_t *value = file ? ask_tool(file, stop, &source) : NULL;
 
         add_fact(facts, names[i], value, file ? source : "PATH");
         free(source);
         free(file);
     }
+    get_listen(false);
+    return *stop ? assay_fail(err, ASSAY_ESTOP, "interrupted") : ASSAY_OK;
 }
 
 /* What a submission wants and nobody has said, on stderr: stdout is the description alone. */
@@ -207,8 +220,10 @@ static int cmd_system(struct cli_input *in)
     if (system_facts(cli_value(in, "system"), &facts, &err))
         return cli_fail(&err);
     add_engines(facts);
-    if (!cli_value(in, "mlperf"))
-        add_tools(facts);
+    if (!cli_value(in, "mlperf") && add_tools(facts, &err)) {
+        json_decref(facts);
+        return cli_fail(&err);
+    }
     if (cli_value(in, "mlperf"))
         code = print_mlperf(facts);
     else if (cli_wants_json(in))

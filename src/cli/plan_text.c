@@ -219,38 +219,6 @@ void cli_command_print(const char *what, const json_t *command)
     free(text);
 }
 
-/* Whether one of the requests is of the same name. */
-static bool has_name(const json_t *requests, const char *request)
-{
-    size_t n = strcspn(request, ",@"), i;
-    const char *other;
-    json_t *v;
-
-    json_array_foreach(requests, i, v)
-    {
-        other = json_string_value(v);
-        if (strcspn(other, ",@") == n && !strncmp(other, request, n))
-            return true;
-    }
-    return false;
-}
-
-json_t *cli_plans(const json_t *get)
-{
-    json_t *plans = json_array(), *v;
-    size_t i, k;
-
-    json_array_foreach(get, i, v)
-    {
-        for (k = 0; has_name(json_array_get(plans, k), json_string_value(v)); k++)
-            ;
-        if (k == json_array_size(plans))
-            json_array_append_new(plans, json_array());
-        json_array_append(json_array_get(plans, k), v);
-    }
-    return plans;
-}
-
 int cli_plan_exit(const json_t *plan)
 {
     return json_array_size(json_object_get(plan, "problems")) ? EXIT_COULD_NOT : EXIT_OK;
@@ -258,22 +226,19 @@ int cli_plan_exit(const json_t *plan)
 
 void cli_first_more(const json_t *get, FILE *out)
 {
-    json_t *plans = cli_plans(get), *one, *v;
     struct text words;
-    size_t i, k;
+    size_t i;
+    json_t *v;
 
-    json_array_foreach(plans, i, one)
+    text_init(&words, 1u << 16);
+    json_array_foreach(get, i, v)
     {
-        text_init(&words, 1u << 16);
-        json_array_foreach(one, k, v)
-        {
-            text_add(&words, " ");
-            text_add_word(&words, json_string_value(v));
-        }
-        fprintf(out, "  `assay plan%s` shows their addresses, digests and commands.\n", words.s);
-        text_release(&words);
+        text_add(&words, " ");
+        text_add_word(&words, json_string_value(v));
     }
-    json_decref(plans);
+    if (i)
+        fprintf(out, "  `assay plan%s` shows their addresses, digests and commands.\n", words.s);
+    text_release(&words);
 }
 
 void cli_first_print(const json_t *plan, FILE *out)

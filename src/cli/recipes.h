@@ -65,10 +65,7 @@ int cli_first_exit(const json_t *plan);
 void cli_run_print(const json_t *plan);
 int cli_run_exit(const json_t *record);
 
-/* The requests of "get" as plans that can be made: one plan has one version and one set of options
- * of a name, so the libraries of two versions of an engine are in two.  Arrays; a new reference. */
-json_t *cli_plans(const json_t *get);
-/* The commands that tell more of such a plan's "get"; nothing when that is empty. */
+/* The command that tells more of such a plan's "get"; nothing when that is empty. */
 void cli_first_more(const json_t *get, FILE *out);
 
 /* A command that a plan has, below a line that says what it is; nothing for NULL. */

@@ -2,6 +2,7 @@
 #include "flow/work.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +17,36 @@
 
 #define DEPTH 16 /* of folders that are looked into */
 
+/* Locked for this process and the programs that it starts, which may outlive it.  Where a file
+ * system has no such lock the folder is only not protected. */
+static int begin_one(const char *all, const char *name, struct work *w, struct assay_err *err)
+{
+    w->dir = text_format("%s/%s-XXXXXX", all, name);
+    if (!w->dir || !mkdtemp(w->dir)) {
+        free(w->dir);
+        *w = (struct work){NULL, -1};
+        return assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", all);
+    }
+    w->lock = open(w->dir, O_RDONLY | O_DIRECTORY);
+    if (w->lock >= 0)
+        flock(w->lock, LOCK_EX);
+    return ASSAY_OK;
+}
+
 int work_begin(const char *cache, const char *name, struct work *w, struct assay_err *err)
 {
-    char *all = file_join(cache, "work"), *dir = NULL;
+    char *all = file_join(cache, "work");
     int rc = all ? file_make_dirs(all, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     *w = (struct work){NULL, -1};
     if (!rc)
-        dir = text_format("%s/%s-XXXXXX", all, name);
-    if (!rc && (!dir || !mkdtemp(dir)))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: no folder can be made in it", all);
-    free(all);
-    if (rc) {
-        free(dir);
-        return rc;
+        rc = begin_one(all, name, w, err);
+    while (!rc && !file_is_dir(w->dir)) { /* a prune took it before it was locked */
+        work_end(w, true);
+        rc = begin_one(all, name, w, err);
     }
-    w->dir = dir;
-    w->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (w->lock >= 0)
-        flock(w->lock, LOCK_EX); /* where a file system has none, it is only not protected */
-    return ASSAY_OK;
+    free(all);
+    return rc;
 }
 
 void work_end(struct work *w, bool keep)
@@ -50,12 +61,13 @@ void work_end(struct work *w, bool keep)
     *w = (struct work){NULL, -1};
 }
 
-/* The lock of one that nobody works in; -1: somebody does. */
-static int take(const char *dir)
+/* The lock (LOCK_EX to remove it, LOCK_SH to look) of one that nobody works in; -1: somebody does.
+ * A file system that has no such lock holds none. */
+static int take(const char *dir, int lock)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+    if (fd >= 0 && flock(fd, lock | LOCK_NB) && errno == EWOULDBLOCK) {
         close(fd);
         return -1;
     }
@@ -129,7 +141,7 @@ json_t *work_left(const char *cache)
 
     while (d && (e = readdir(d))) {
         dir = e->d_name[0] != '.' ? file_join(all, e->d_name) : NULL;
-        if (dir && (lock = take(dir)) >= 0) {
+        if (dir && (lock = take(dir, LOCK_SH)) >= 0) {
             if ((row = row_of(dir))) /* NULL: its name is no text */
                 insert(rows, row);
             close(lock);
@@ -146,6 +158,7 @@ int work_prune(const char *cache, double older_than_s, bool dry, json_t *removed
                struct assay_err *err)
 {
     json_t *rows = work_left(cache), *row;
+    struct assay_err why;
     int rc = ASSAY_OK, lock;
     size_t i;
 
@@ -154,16 +167,16 @@ int work_prune(const char *cache, double older_than_s, bool dry, json_t *removed
         const char *dir = tree_text(row, "folder", "");
         double age = difftime(time(NULL), (time_t)tree_int(row, "used_s", 0));
 
-        if (rc || age < older_than_s || (lock = take(dir)) < 0)
+        if (age < older_than_s || (lock = take(dir, LOCK_EX)) < 0)
             continue;
-        if (!dry)
-            rc = file_remove_tree(dir, err);
-        close(lock);
-        if (!rc)
+        if (dry || !file_remove_tree(dir, &why))
             json_array_append_new(
                 removed, json_pack("{s:s, s:s, s:I, s:o}", "name", tree_text(row, "name", ""),
                                    "folder", dir, "bytes", (json_int_t)tree_int(row, "bytes", 0),
                                    "why", json_sprintf("not used for %.1f days", age / 86400)));
+        else if (!rc)
+            rc = assay_fail(err, why.code, "%s", why.text);
+        close(lock);
     }
     json_decref(rows);
     return rc;

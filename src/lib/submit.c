@@ -465,6 +465,8 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
                  char line[256], struct assay_err *err)
 {
     const struct settings *own = ((const struct job *)ctx)->with->own;
+    const char *format =
+        tree_text(json_object_get(slot->record, "model"), "format", "none"); /* of null's: none */
     json_t *accuracy = NULL;
     struct settings s;
     struct run_bench b;
@@ -475,9 +477,8 @@ static int score(void *ctx, const struct submit_slot *slot, const struct accurac
     if (own->cache)
         rc = settings_set(&s, "cache", own->cache, SETTINGS_CLI, "--cache", err);
     if (!rc)
-        rc = run_bench_open(&b, slot->benchmark,
-                            tree_text(json_object_get(slot->record, "model"), "format", NULL), &s,
-                            false, err);
+        rc = run_bench_open(&b, slot->benchmark, strcmp(format, "none") ? format : NULL, &s, false,
+                            err);
     if (!rc) {
         rc = run_score(b.table, b.self, b.manifest.tree, log, &accuracy, err);
         snprintf(line, 256, "%s", tree_text(accuracy, "line", ""));

@@ -254,10 +254,11 @@ static bool run_again(const struct matrix_ask *ask, const json_t *cell)
     return ask->again == AGAIN_FAILED && !strcmp(state, CELL_FAILED);
 }
 
-/* What the store knows, and whether to run it. */
-static void look_up(struct plan *p, json_t *cell, const struct resolved *r)
+/* What the store knows, and whether to run it.  Of an engine that waits for its library nobody
+ * knows the version, which is not that of records of runs that ended before theirs was known. */
+static void look_up(struct plan *p, json_t *cell, const struct known *k, const struct resolved *r)
 {
-    const json_t *found = find_evidence(p, cell, r);
+    const json_t *found = k->waits ? NULL : find_evidence(p, cell, r);
 
     if (found) {
         enter(cell, found);
@@ -338,7 +339,6 @@ static int plan_cell(struct plan *p, json_t *cell, const struct known *k, struct
     struct resolved r;
     int rc;
 
-    json_object_set_new(cell, "engine_version", json_string(k->probe.version));
     if (hindered(cell, k))
         return ASSAY_OK;
     rc = cell_settings(ask, cell, &s, err);
@@ -350,7 +350,7 @@ static int plan_cell(struct plan *p, json_t *cell, const struct known *k, struct
         cannot_be(cell, rc, &why);
         return ASSAY_OK;
     }
-    look_up(p, cell, &r);
+    look_up(p, cell, k, &r);
     check_cell(cell, &r, &p->look);
     if (ask->first && tree_bool(cell, "run", false))
         supply_tell(r.get, ask->first);
@@ -420,6 +420,25 @@ static bool know_model(struct plan *p, const struct assay_benchmark *b)
     return fits;
 }
 
+/* Whether there is such a cell: NAME and NAME@VERSION may be one library.  A plugin's file is one
+ * of its own. */
+static bool is_planned(const json_t *cells, const json_t *cell)
+{
+    const char *version = tree_text(cell, "engine_version", "");
+    const json_t *other;
+    size_t i;
+
+    if (!*version || strchr(tree_text(cell, "plugin", ""), '/'))
+        return false;
+    json_array_foreach(cells, i, other)
+    {
+        if (cell_same(cell, other) && !strcmp(tree_text(other, "engine_version", ""), version) &&
+            !strchr(tree_text(other, "plugin", ""), '/'))
+            return true;
+    }
+    return false;
+}
+
 static int plan_setup(struct plan *p, const struct assay_benchmark *b, const struct known *k,
                       const char *device, const char *precision, struct assay_err *err)
 {
@@ -433,12 +452,17 @@ static int plan_setup(struct plan *p, const struct assay_benchmark *b, const str
         {
             if (rc || !wanted(scenarios, json_string_value(scenario), json_string_value(mode)))
                 continue;
-            cell = json_pack("{s:s, s:O, s:s, s:s, s:s, s:O, s:O}", "benchmark", b->name, "model",
-                             p->model, "engine", k->name, "device", device, "precision", precision,
-                             "scenario", scenario, "mode", mode);
+            cell =
+                json_pack("{s:s, s:O, s:s, s:s, s:s, s:O, s:O, s:s}", "benchmark", b->name, "model",
+                          p->model, "engine", k->name, "device", device, "precision", precision,
+                          "scenario", scenario, "mode", mode, "engine_version", k->probe.version);
             if (strpbrk(k->name, "/@") && k->table) {
                 json_object_set_new(cell, "plugin", json_string(k->name));
                 json_object_set_new(cell, "engine", json_string(k->table->name));
+            }
+            if (is_planned(p->cells, cell)) {
+                json_decref(cell);
+                continue;
             }
             rc = plan_cell(p, cell, k, err);
             json_array_append_new(p->cells, cell);

@@ -16,14 +16,23 @@ static int check_precision(const struct resolved *r, struct assay_err *err)
     return engine_check_precision(r->engine, r->precision, err);
 }
 
-/* Told by its layers, so in no time. */
+/* Engines make bf16 and fp16 of a file by themselves; int8 is in it, as its manifest says.  Of a
+ * net its layers tell, so in no time. */
 static int check_int8(const struct resolved *r, struct assay_err *err)
 {
     const char *graph;
     json_t *net;
     int rc = ASSAY_OK;
 
-    if (!r->write_net || strcmp(r->precision, "int8") != 0)
+    if (strcmp(r->precision, "int8") != 0)
+        return ASSAY_OK;
+    if (!r->manifest.net && !(r->engine->caps & ASSAY_CAP_ANY_MODEL) &&
+        strcmp(tree_text(r->manifest.tree, "precision", "fp32"), "int8") != 0)
+        return assay_fail(err, ASSAY_EUNSUPPORTED,
+                          "the model '%s' is not quantised: give one that is, with `precision: "
+                          "int8` in its manifest (docs/quantize.md)",
+                          r->manifest.name);
+    if (!r->write_net)
         return ASSAY_OK;
     if (!r->manifest.nets)
         return net_check_int8(r->manifest.net, err);
