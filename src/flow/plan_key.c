@@ -342,28 +342,38 @@ static int add_source(const struct plan *p, struct plan_node *n, json_t *of, str
     return rc;
 }
 
+/* Elsewhere than in `source`. */
+static bool steps_ask_share(const json_t *body)
+{
+    json_t *others = json_copy((json_t *)(uintptr_t)body);
+    char *steps;
+    bool asks;
+
+    json_object_del(others, "source");
+    steps = json_dumps(others, JSON_COMPACT);
+    asks = steps && fill_asks(steps, "share");
+    json_decref(others);
+    free(steps);
+    return asks;
+}
+
 /* Where a step names them: the files that lie beside the recipe, those that are installed with
  * Assay (a `source` of them counts by itself), and this program, whose revision stands for what it
  * writes; its own bytes change with every build and change nothing of that. */
 static int add_named(const struct plan *p, const struct plan_node *n, json_t *of,
                      struct assay_err *err)
 {
-    char *text = json_dumps(n->body, JSON_COMPACT), *steps, hex[HASH_HEX];
-    json_t *others = json_copy(n->body);
+    char *text = json_dumps(n->body, JSON_COMPACT), hex[HASH_HEX];
     int rc = ASSAY_OK;
 
-    json_object_del(others, "source");
-    steps = json_dumps(others, JSON_COMPACT);
     if (text && fill_asks(text, "recipe") &&
         !(rc = digest_tree(p->ask.cache, n->recipe->folder, hex, err)))
         json_object_set_new(of, "recipe_folder", json_string(hex));
-    if (!rc && steps && fill_asks(steps, "share") &&
+    if (!rc && text && fill_asks(text, "share") && steps_ask_share(n->body) &&
         !(rc = digest_tree(p->ask.cache, p->share, hex, err)))
         json_object_set_new(of, "share_folder", json_string(hex));
     if (text && fill_asks(text, "assay"))
         json_object_set_new(of, "assay", json_string(NET_REVISION));
-    json_decref(others);
-    free(steps);
     free(text);
     return rc;
 }

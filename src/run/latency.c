@@ -11,6 +11,25 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+void latency_sort(double *values, size_t n)
+{
+    qsort(values, n, sizeof(*values), by_number);
+}
+
+double latency_rank(const double *sorted, size_t n, double percentile)
+{
+    size_t i = (size_t)ceil(percentile * (double)n);
+
+    return sorted[i ? i - 1 : 0];
+}
+
 uint64_t latency_completed(const int64_t *latencies, uint64_t n)
 {
     uint64_t i, completed = 0;

@@ -12,6 +12,11 @@ uint64_t latency_completed(const int64_t *latencies, uint64_t n);
  * takes them: sorted[floor(n p)], no interpolation.  NULL when there is none or memory is short. */
 json_t *latency_summary(const int64_t *latencies, uint64_t n);
 
+/* Of times that were measured outside of LoadGen: in order, and then the nearest rank of one of n.
+ */
+void latency_sort(double *values, size_t n);
+double latency_rank(const double *sorted, size_t n, double percentile);
+
 /* Server in the quick profile: the bound where a single sample takes longer (p99) than the official
  * one.  Ten times that: a queue of fixed service times holds it up to about 0.6 of its capacity. */
 double latency_own_bound_ms(double single_p99_ms);

@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/latency.h"
+
 #define PAIRS_AHEAD  0.875
 #define GAIN_LEAST   1.01
 #define GAIN_CLEAR   1.05
@@ -57,13 +59,6 @@ double tune_server_score(double rate, double batch_p99_ms, double service_ms)
     return rate / (over * over * over * over);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* The time is cut into pieces of equally many samples, and the middle piece counts: one that was
  * disturbed does not move it.  A piece is some rounds of all lanes from beginning to end, so what
  * lanes that run side by side take from each other is inside of it; the middle of single batches'
@@ -92,7 +87,7 @@ double tune_offline_rate(double (*run)(void *ctx, size_t samples), void *ctx, si
         shortest = fmin(shortest, now);
         took[n++] = now;
     }
-    qsort(took, n, sizeof(*took), by_value);
+    latency_sort(took, n);
     return (double)each / ((took[(n - 1) / 2] + took[n / 2]) / 2);
 }
 

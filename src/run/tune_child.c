@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/tree.h"
 #include "run/child.h"
+#include "run/latency.h"
 #include "run/tune.h"
 
 #define TOOK_MAX    65536
@@ -47,21 +48,6 @@ void tune_shorten(struct child *c)
         s->warmup_s = 1;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
-/* Nearest rank, of sorted values. */
-static double rank(const double *sorted, size_t n, double percentile)
-{
-    size_t i = (size_t)ceil(percentile * (double)n);
-
-    return sorted[i ? i - 1 : 0];
-}
-
 /* The scenario's own percentile where ten queries lie above it, else one that more of them carry.
  * All trials of a tuning use the one that the first found. */
 static double choose_percentile(const struct child *c, size_t queries)
@@ -83,7 +69,7 @@ static size_t rounds(struct trial *t, size_t n)
         t->took[count] = warmup_samples(t->c, n, &t->at);
         spent += t->took[count++];
     }
-    qsort(t->took, count, sizeof(*t->took), by_value);
+    latency_sort(t->took, count);
     return count;
 }
 
@@ -95,7 +81,7 @@ static void stream_point(struct trial *t, struct point *p)
 
     if (t->percentile <= 0)
         t->percentile = choose_percentile(t->c, count);
-    p->value = rank(t->took, count, t->percentile) * 1e9;
+    p->value = latency_rank(t->took, count, t->percentile) * 1e9;
     p->score = 1e9 / p->value;
     p->batch_s = t->took[count / 2];
 }
@@ -109,7 +95,11 @@ static void server_point(struct trial *t, struct point *p)
     for (size_t i = 0; i < count; i++)
         all += t->took[i];
     /* Of few, one hiccup of the machine would be all that it tells. */
-    p->batch_p99_ms = rank(t->took, count, count >= 100 ? 0.99 : count >= 10 ? 0.9 : 1) * 1e3;
+    p->batch_p99_ms = latency_rank(t->took, count,
+                                   count >= 100  ? 0.99
+                                   : count >= 10 ? 0.9
+                                                 : 1) *
+                      1e3;
     p->batch_s = t->took[count / 2];
     p->value = (double)(each * count) / all;
     p->score = tune_server_score(p->value, p->batch_p99_ms, t->service_ms);
@@ -177,8 +167,8 @@ static int paced_point(struct trial *t, struct point *p, struct assay_err *err)
         issue_paced(t, due_ns, n);
         for (size_t i = 0; i < n; i++)
             latency[i] = (double)(c->done_ns[i] - due_ns[i]);
-        qsort(latency, n, sizeof(*latency), by_value);
-        p->value = rank(latency, n, n >= 1000 ? 0.99 : 0.9);
+        latency_sort(latency, n);
+        p->value = latency_rank(latency, n, n >= 1000 ? 0.99 : 0.9);
         p->score = 1e9 / p->value;
     } else {
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory to measure latencies");

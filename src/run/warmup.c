@@ -58,13 +58,6 @@ double warmup_samples(struct child *c, size_t n, size_t *at)
     return (double)t0 * 1e-9;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 /* Single samples through every lane, untimed: an engine may prepare anew for the first of them
  * after larger batches. */
 static void settle_singles(struct child *c, size_t *at)
@@ -90,10 +83,10 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
         took[n] = warmup_samples(c, 1, at);
         spent += took[n++];
     }
-    qsort(took, n, sizeof(*took), by_value);
+    latency_sort(took, n);
     c->single_ns_min = took[0] * 1e9;
     c->single_ns_median = took[n / 2] * 1e9;
-    c->single_ns_p99 = took[(size_t)ceil((double)n * 0.99) - 1] * 1e9;
+    c->single_ns_p99 = latency_rank(took, n, 0.99) * 1e9;
     free(took);
     return ASSAY_OK;
 }
