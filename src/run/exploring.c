@@ -397,7 +397,7 @@ static void tag_of(const struct exploring *x, const json_t *words, const json_t 
     text_init(&all, 1 << 20);
     text_addf(&all, "%s %s %s", text ? text : "", fact, json_string_value(machine));
     hash_bytes(all.s, all.len, hex);
-    snprintf(tag, 32, "explore %.16s", hex);
+    snprintf(tag, 32, EXPLORING_TAG "%.16s", hex);
     text_release(&all);
     json_decref(machine);
     free(text);

@@ -7,6 +7,9 @@
 #ifndef RUN_EXPLORING_H
 #define RUN_EXPLORING_H
 
+/* What the tag of an exploration's run begins with. */
+#define EXPLORING_TAG "explore "
+
 #include <jansson.h>
 
 #include "run/explore.h"

@@ -17,6 +17,7 @@
 #include "flow/version.h"
 #include "record/cell.h"
 #include "run/evidence.h"
+#include "run/exploring.h"
 #include "run/preflight.h"
 #include "run/words.h"
 
@@ -203,7 +204,7 @@ static void enter(json_t *cell, const json_t *found)
 /* An exploration's runs are of configurations that nobody would choose, too. */
 static bool is_explored(const json_t *record)
 {
-    return !strncmp(tree_text(record, "tag", ""), "explore ", 8);
+    return !strncmp(tree_text(record, "tag", ""), EXPLORING_TAG, strlen(EXPLORING_TAG));
 }
 
 /* Whether what a cell was made of is still what the files are. */
