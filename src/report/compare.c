@@ -515,6 +515,7 @@ static struct weather weather_of(const struct compare_side *a, const struct comp
         sum.known = sum.known || w.known;
         sum.slow += w.slow / n;
         sum.quick += w.quick / n;
+        sum.more += w.more / n;
         sum.a_throttled = sum.a_throttled || w.a_throttled;
         sum.b_throttled = sum.b_throttled || w.b_throttled;
     }
@@ -534,7 +535,7 @@ static void allow_for_machine(const struct compare_side *a, const struct compare
     w = weather_of(a, b);
     for (int f = 0; f <= FIGURE_P999; f++)
         if (pairs[f].known)
-            weather_widen(&w, figure_more_is_better(f), &pairs[f].ratio);
+            weather_widen(&w, f, &pairs[f].ratio);
     weather_notes(&w, a->of.record, b->of.record, notes);
 }
 

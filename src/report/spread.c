@@ -54,6 +54,11 @@ bool figure_more_is_better(int figure)
     return figure == FIGURE_THROUGHPUT || figure == FIGURE_ACCURACY;
 }
 
+double figure_tail(int figure)
+{
+    return 1 - share[figure];
+}
+
 /* Running sums at the start of each unit: sums[FIGURE_MEAN] of latencies, those of percentiles of
  * how many are <= the percentile. */
 struct unit {

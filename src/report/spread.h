@@ -24,6 +24,8 @@ enum figure {
 };
 extern const char *const figure_names[]; /* "throughput", "mean", "p50" …, NULL */
 bool figure_more_is_better(int figure);
+/* The share of latencies beyond a percentile: 0.001 for p99.9; 1: the figure is of all of them. */
+double figure_tail(int figure);
 
 /* What one run gives: all arrays are the caller's, and only read. */
 struct spread_input {

@@ -16,6 +16,9 @@
  * run's own noise.
  * A run that mostly waits, for a card or another machine, can have been touched by the machine's
  * speed and by steal only while it used a processor, so these count by that part of its time.
+ * What others took in small pieces falls on few latencies, and those become the longest: when they
+ * took 2 % more while B ran, B's longest 2 % may be theirs, and a percentile beyond that says
+ * nothing of B being slower.
  *
  * The stretch can only turn "faster" or "slower" into "cannot be told apart", never the other way
  * round. */
@@ -113,13 +116,15 @@ struct weather weather_between(const json_t *a, const json_t *b)
         w.slow /= 1 - beyond;
     else
         w.quick *= 1 - beyond;
+    w.more = more;
     w.a_throttled = throttled(a) && !throttled(b);
     w.b_throttled = throttled(b) && !throttled(a);
     return w;
 }
 
-void weather_widen(const struct weather *w, bool more_is_better, struct spread *ratio)
+void weather_widen(const struct weather *w, int figure, struct spread *ratio)
 {
+    bool more_is_better = figure_more_is_better(figure);
     double *slower_end = more_is_better ? &ratio->high : &ratio->low;
     double *quicker_end = more_is_better ? &ratio->low : &ratio->high;
 
@@ -127,9 +132,9 @@ void weather_widen(const struct weather *w, bool more_is_better, struct spread *
      * could be nearer to the other end. */
     *slower_end = more_is_better ? *slower_end * w->slow : *slower_end / w->slow;
     *quicker_end = more_is_better ? *quicker_end * w->quick : *quicker_end / w->quick;
-    if (w->b_throttled)
+    if (w->b_throttled || w->more > figure_tail(figure))
         *slower_end = more_is_better ? INFINITY : 0;
-    if (w->a_throttled)
+    if (w->a_throttled || -w->more > figure_tail(figure))
         *quicker_end = more_is_better ? 0 : INFINITY;
 }
 
