@@ -14,6 +14,9 @@
  * gave to other machines (steal), and of all processors what other programs used.  Neither need
  * have touched the run, but both may; less 2 %, since what is taken in small pieces shows in the
  * run's own noise.
+ * Where the two differ by more than 10 %, what they did is not known: threads that wait for each
+ * other lose many times what was taken from one of them.  Then nothing says that the run that had
+ * less of the machine is the slower one.
  * A run that mostly waits, for a card or another machine, can have been touched by the machine's
  * speed and by steal only while it used a processor, so these count by that part of its time.
  * What others took in small pieces falls on few latencies, and those become the longest: when they
@@ -31,6 +34,7 @@
 #include "record/conditions.h"
 
 #define TAKEN_DEAD 0.02
+#define TAKEN_MOST 0.10 /* more than this may have done anything */
 #define OTHER_SAID 0.05 /* processors */
 
 static const json_t *part(const json_t *record, const char *name)
@@ -116,7 +120,7 @@ struct weather weather_between(const json_t *a, const json_t *b)
         w.slow /= 1 - beyond;
     else
         w.quick *= 1 - beyond;
-    w.more = more;
+    w.more = fabs(more) > TAKEN_MOST ? copysign(INFINITY, more) : more;
     w.a_throttled = throttled(a) && !throttled(b);
     w.b_throttled = throttled(b) && !throttled(a);
     return w;

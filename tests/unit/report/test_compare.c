@@ -388,7 +388,7 @@ static void it_only_waited(void **state)
 /* Others used half a processor of two more while B ran: B's 5 % may be theirs. */
 static void others_did_it(void **state)
 {
-    struct made a = stream("1", 1), b = stream("2", 1.05);
+    struct made a = stream("1", 1), b = stream("2", 1.05), far = stream("0", 3);
     json_t *cpu = json_pack("{s:f, s:f, s:f, s:f}", "seconds", 10.0, "busy_s", 9.0, "own_s", 4.0,
                             "steal_s", 0.0),
            *out, *threads = json_pack("{s:i}", "value", 2);
@@ -400,12 +400,22 @@ static void others_did_it(void **state)
     out = compare(&a, &b, 0);
     assert_string_equal(verdict(out), COMPARE_UNSURE);
     json_decref(out);
+    /* Three times as long is more than a fourth of the machine, but who knows what it was. */
+    json_object_set(json_object_get(far.record, "system"), "threads", threads);
+    json_object_set(json_object_get(far.record, "conditions"), "cpu", cpu);
+    out = compare(&a, &far, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
+    out = compare(&far, &a, 0);
+    assert_string_equal(verdict(out), COMPARE_UNSURE);
+    json_decref(out);
     json_object_set_new(cpu, "own_s", json_real(8.7));
     out = compare(&a, &b, 0);
     assert_string_equal(verdict(out), COMPARE_SLOWER);
     json_decref(out);
     release(&a);
     release(&b);
+    release(&far);
 }
 
 /* One latency of 80 in B is three times as long.  That is found; but not where others had 4 % of
