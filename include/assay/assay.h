@@ -113,9 +113,15 @@ ASSAY_API int assay_reproduce(const char *run, int repeats, bool anyway,
 
 /* The matrix of what works (assay.matrix/1).  axes: "benchmarks=bert,resnet50", "engines=…",
  * "devices=…", "precisions=…", "scenarios=…", "modes=…"; what is not named is all of it.  settings
- * are those of every run.  run: first run the cells that nothing is known of. */
+ * are those of every run.  run: first run the cells that nothing is known of; what recipes have to
+ * get before that is not got, but an error, before anything is run. */
 ASSAY_API int assay_matrix(const char *const *axes, const char *const *settings, bool run,
                            char **matrix, struct assay_err *err);
+/* What it would run (assay.plan/1): "commands", "out", how many cells cannot be run and why, and
+ * what assay_get has to "get" first: models, data, and the libraries of engines that are named.
+ * Touches nothing. */
+ASSAY_API int assay_matrix_plan(const char *const *axes, const char *const *settings, char **plan,
+                                struct assay_err *err);
 /* The same of the records in files of assay_export, or in the *.json of folders; nothing is run and
  * no store is touched.  "files" says of each what is in it, or its "error", which is no error of
  * the call; a record that several files hold counts once, and where they contradict, both do. */
@@ -189,8 +195,9 @@ ASSAY_API int assay_recipes_remove(const char *name, struct assay_err *err);
  * index are, and programs are asked for their versions).  settings: cache, progress. */
 ASSAY_API int assay_get(const char *const *requests, const char *const *ask,
                         const char *const *settings, bool dry, char **got, struct assay_err *err);
-/* What was fetched and built, last used first (assay.cache/1), and in "work" what runs of other
- * programs left: logs that are kept when a reference fails. */
+/* What was fetched and built, last used first (assay.cache/1); in "work" what runs of other
+ * programs left: logs that are kept when a reference fails; in "logs" what recipes' programs said.
+ */
 ASSAY_API int assay_cache(const char *cache, char **entries, struct assay_err *err);
 /* Hashes the files of an entry, named by its recipe or the beginning of its key; NULL: of all
  * (assay.cache-verify/1).  What is "damaged" is no error of the call. */

@@ -170,23 +170,35 @@ static int64_t total_of(const json_t *list)
     return total;
 }
 
+/* What the programs of recipes printed; nobody wants to know each of them. */
+static void print_logs(const json_t *logs, const char *cache)
+{
+    char size[32];
+
+    write_size(total_of(logs), size);
+    fprintf(stderr, "%zu logs of recipes, %s in %s/logs\n", json_array_size(logs), size, cache);
+}
+
 static int list(struct cli_input *in)
 {
+    const json_t *all, *left, *logs;
     struct assay_err err;
     struct shelf s;
-    const json_t *all;
-    json_t *tree, *left;
+    json_t *tree;
     char size[32], *cache;
 
     if (open_shelf(in, &s, &err))
         return cli_fail(&err);
     tree = shelf_json(&s);
     cache = cache_of(&in->settings);
-    json_object_set_new(tree, "work", left = work_left(cache ? cache : ""));
-    free(cache);
-    if (cli_wants_json(in))
+    work_tell(cache ? cache : "", tree);
+    if (cli_wants_json(in)) {
+        free(cache);
         return cli_json(tree, "cache");
+    }
     all = json_object_get(tree, "entries");
+    left = json_object_get(tree, "work");
+    logs = json_object_get(tree, "logs");
     if (json_array_size(all)) {
         print_list(all);
         write_size(tree_int(tree, "bytes", 0), size);
@@ -196,6 +208,9 @@ static int list(struct cli_input *in)
     }
     if (json_array_size(left))
         print_left(left);
+    if (json_array_size(logs))
+        print_logs(logs, cache);
+    free(cache);
     json_decref(tree);
     return EXIT_OK;
 }
@@ -395,13 +410,24 @@ static void print_removed(const json_t *removed, bool dry)
     fprintf(stderr, "%s: %zu, %s\n", dry ? "Would be removed" : "Removed", i, size);
 }
 
+/* What is pruned beside the shelf. */
+static json_t *others_of(const struct settings *s)
+{
+    char *cache = cache_of(s);
+    json_t *left = work_left(cache ? cache : ""), *logs = work_logs(cache ? cache : "");
+
+    json_array_extend(left, logs);
+    json_decref(logs);
+    free(cache);
+    return left;
+}
+
 static int prune(struct cli_input *in)
 {
     const char *age = cli_value(in, "older-than"), *keep = cli_value(in, "keep");
     bool dry = in->settings.dry_run;
     double seconds = -1, bytes = -1;
-    char *cache;
-    json_t *removed = NULL;
+    json_t *removed = NULL, *others;
     struct assay_err err;
     struct shelf s;
     int rc;
@@ -415,12 +441,10 @@ static int prune(struct cli_input *in)
         return cli_usage(in->command, "--keep '%s': a number of bytes, or with K, M, G or T: 20G",
                          keep);
     rc = open_shelf(in, &s, &err);
+    others = others_of(&in->settings);
     if (!rc)
-        rc = shelf_prune(&s, seconds, keep ? (int64_t)bytes : -1, dry, &removed, &err);
-    if (!rc && age && (cache = cache_of(&in->settings))) {
-        rc = work_prune(cache, seconds, dry, removed, &err);
-        free(cache);
-    }
+        rc = shelf_prune(&s, others, seconds, keep ? (int64_t)bytes : -1, dry, &removed, &err);
+    json_decref(others);
     if (!rc && cli_wants_json(in))
         return cli_json(json_pack("{s:b, s:I, s:o}", "dry", (int)dry, "bytes",
                                   (json_int_t)total_of(removed), "removed", removed),
@@ -487,8 +511,9 @@ static const struct cli_verb verbs[] = {
 
 static const struct cli_option options[] = {
     {"older-than", 0, "AGE", NULL, NULL,
-     "prune: what was not used for so long, also what failed runs left: 12h, 30d, 8w"},
-    {"keep", 0, "SIZE", NULL, NULL, "prune: the longest unused, until so much is left: 500M, 20G"},
+     "prune: what was not used for so long, logs and what failed runs left included: 12h, 30d, 8w"},
+    {"keep", 0, "SIZE", NULL, NULL,
+     "prune: the longest unused, logs included, until so much is left: 500M, 20G"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
 static const char *const settings[] = {"cache", "dry-run", "json", NULL};
@@ -500,19 +525,21 @@ const struct cli_command cli_cmd_cache = {
     .verbs = verbs,
     .options = options,
     .settings = settings,
-    .help = "What recipes fetch, build and convert is kept in the cache folder, each entry under "
-            "the SHA-256 of all that went into it. An ENTRY is the beginning of its key (4 digits "
-            "or more), or its recipe's name. Entries that are pinned or in use are never pruned; "
-            "what was removed is made again when something needs it. Working folders of runs that "
-            "failed or were killed (logs of `assay reference`) are listed, and pruned by age.\n\n"
-            "    assay cache\n"
-            "    assay cache prune --older-than 30d --keep 20G --dry-run\n"
-            "    assay cache verify\n\n"
-            "What the automation of MLCommons left (MLC below $MLC_REPOS, else ~/MLC; CM below "
-            "$CM_REPOS, else ~/CM), or any folder of models and data, is adopted: each file that "
-            "is what a recipe fetches or checks is verified as the recipe says, not copied, and "
-            "used from then on by `assay get` and `assay run`. What is called so but is another "
-            "file is told, and not taken.\n\n"
-            "    assay cache adopt --dry-run\n"
-            "    assay cache adopt /data/mlperf",
+    .help =
+        "What recipes fetch, build and convert is kept in the cache folder, each entry under "
+        "the SHA-256 of all that went into it. An ENTRY is the beginning of its key (4 digits "
+        "or more), or its recipe's name. Entries that are pinned or in use are never pruned; "
+        "what was removed is made again when something needs it. Working folders of runs that "
+        "failed or were killed (logs of `assay reference`) are listed, and pruned by age; the logs "
+        "of recipes' programs are counted, and pruned as entries are.\n\n"
+        "    assay cache\n"
+        "    assay cache prune --older-than 30d --keep 20G --dry-run\n"
+        "    assay cache verify\n\n"
+        "What the automation of MLCommons left (MLC below $MLC_REPOS, else ~/MLC; CM below "
+        "$CM_REPOS, else ~/CM), or any folder of models and data, is adopted: each file that "
+        "is what a recipe fetches or checks is verified as the recipe says, not copied, and "
+        "used from then on by `assay get` and `assay run`. What is called so but is another "
+        "file is told, and not taken.\n\n"
+        "    assay cache adopt --dry-run\n"
+        "    assay cache adopt /data/mlperf",
     .run = list};

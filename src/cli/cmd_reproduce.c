@@ -155,8 +155,8 @@ static const struct cli_option options[] = {
     CLI_SUPPLY_OPTIONS,
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"model", "dataset", "store",   "cache", "progress",
-                                       "tag",   "json",    "dry-run", NULL};
+static const char *const settings[] = {"model",    "dataset", "loadgen", "store",   "cache",
+                                       "progress", "tag",     "json",    "dry-run", NULL};
 
 const struct cli_command cli_cmd_reproduce = {
     .name = "reproduce",

@@ -1,6 +1,4 @@
 /* The programs of a step: their arguments, environment and folder, and what they print. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +10,7 @@
 #include "flow/fill.h"
 #include "flow/make_inside.h"
 #include "flow/tool.h"
+#include "flow/work.h"
 
 #define PATH_THERE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define MAX_LINE   (1u << 16)
@@ -179,22 +178,16 @@ static char **argv_of(const json_t *texts)
     return argv;
 }
 
-static int open_log(struct step *s, struct assay_err *err)
+static int open_log(struct step *s, int *log, struct assay_err *err)
 {
-    char *dir = file_join(s->plan->ask.cache, "logs");
-    int rc = dir ? file_make_dirs(dir, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    int fd = -1;
+    char name[80], *path = NULL;
+    int rc;
 
-    if (!rc) {
-        snprintf(s->failure.log, sizeof(s->failure.log), "%.1000s/%.64s-%.8s.log", dir,
-                 s->node->recipe->name, s->node->key);
-        fd = open(s->failure.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        if (fd < 0)
-            assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", s->failure.log,
-                       strerror(errno));
-    }
-    free(dir);
-    return fd;
+    snprintf(name, sizeof(name), "%.64s-%.8s", s->node->recipe->name, s->node->key);
+    rc = work_log_open(s->plan->ask.cache, name, &path, log, err);
+    snprintf(s->failure.log, sizeof(s->failure.log), "%s", path ? path : "");
+    free(path);
+    return rc;
 }
 
 /* Where a row's program runs, and the file for what it prints: below the folders they belong to. */
@@ -303,8 +296,8 @@ int step_run_programs(struct step *s, const char *part, const char *out, const c
     struct said said = {.log = -1};
     json_t *scope, *row;
     char **env = NULL;
-    int rc = ASSAY_OK;
     size_t i;
+    int rc;
 
     if (!json_array_size(rows))
         return ASSAY_OK;
@@ -312,8 +305,7 @@ int step_run_programs(struct step *s, const char *part, const char *out, const c
     text_init(&said.line, MAX_LINE + 1);
     text_init(&said.tail, 1 << 16);
     said.secrets = secrets_of(s->node);
-    if ((said.log = open_log(s, err)) < 0)
-        rc = ASSAY_EFAIL;
+    rc = open_log(s, &said.log, err);
     if (!rc)
         rc = make_environment(s, out, work, &env, err);
     json_array_foreach(rows, i, row)

@@ -309,6 +309,19 @@ static int settle_users(struct plan *p, struct plan_node *n, struct assay_err *e
     return plan_set_outputs(p, n, NULL, err);
 }
 
+/* Is it a tool alone, so that what it made is as good when it is gone?  Not one of certain
+ * versions: an entry does not tell by which it was made. */
+static bool is_tool(const struct plan_node *n, const struct solved *s)
+{
+    const json_t *ways = json_object_get(n->body, "find");
+    json_t *way;
+    size_t i;
+
+    json_array_foreach(ways, i, way) if (!json_object_get(way, "program")) return false;
+    return i && !json_array_size(s->ranges) && !has(n, "fetch") && !has(n, "build") &&
+           !has(n, "convert");
+}
+
 /* What the user has goes before what is found, and that before what is made. */
 static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
                   struct assay_err *err)
@@ -322,6 +335,7 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
     rc = look_for_found(p, n, s, &found, err);
     if (rc || found)
         return rc;
+    n->absent = is_tool(n, s);
     /* Of one that can be found, what is found tells; then what is made in its place is taken. */
     if (!*n->version && !has(n, "find") && json_array_size(s->ranges))
         return assay_fail(err, ASSAY_EUSAGE,
@@ -332,8 +346,10 @@ static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
     if (n->fetches) {
         n->key_of = plan_key_of_downloads(p, n);
         plan_key_from(n->key_of, n->key);
-    } else if ((rc = plan_key_of_making(p, n, err))) {
-        return rc;
+    } else {
+        if ((rc = plan_key_of_making(p, n, err)))
+            return rc;
+        plan_take_made(p, n);
     }
     if ((rc = place_on_shelf(p, n, err)) || (rc = check_inputs(n, err)))
         return rc;

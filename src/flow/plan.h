@@ -47,6 +47,7 @@ struct plan_node {
     char *chain;
     bool fetches; /* its files are its downloads */
     bool wanted;  /* something asked for needs it now */
+    bool absent;  /* a program of any version, that is not here and that nothing makes */
     enum plan_state state;
     struct plan_need *needs;
     size_t need_count;

@@ -20,5 +20,12 @@ json_t *plan_key_of_downloads(const struct plan *p, const struct plan_node *n);
 bool plan_fetches_by_list(const json_t *body);
 /* Sets key and key_of of a node that is built or converted. */
 int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_err *err);
+/* Where what is there was made of other files than those that are there now, the key is of these,
+ * too.  Not in any case: they are not known before they were fetched for the first time.  plain:
+ * what the key is of. */
+void plan_key_by_content(const struct plan *p, struct plan_node *n, json_t *plain);
+/* Where a tool that makes the node is absent: takes key and key_of of the entry that such a tool
+ * made of all the same else, the last used one, if there is one. */
+void plan_take_made(const struct plan *p, struct plan_node *n);
 
 #endif

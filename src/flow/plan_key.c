@@ -9,10 +9,8 @@
 #include "base/revision.h"
 #include "base/tree.h"
 #include "flow/digest.h"
-#include "flow/entry.h"
 #include "flow/fetch_url.h"
 #include "flow/fill.h"
-#include "flow/first_seen.h"
 
 extern char **environ;
 
@@ -387,93 +385,6 @@ static json_t *key_of_need(const struct plan_node *n)
                      json_object_get(n->body, "values"));
 }
 
-/* Of an entry of the shelf, without a look at its files; NULL: it is not there. */
-static json_t *entry_of(const struct plan *p, const char *key)
-{
-    char *dir = text_format("%s/%.2s/%s", p->shelf.dir, key, key);
-    struct assay_err why;
-    json_t *tree = NULL;
-
-    if (dir && file_exists(dir) && entry_read(dir, key, &tree, &why))
-        tree = NULL;
-    free(dir);
-    return tree;
-}
-
-/* The digest of a file as it lies on the shelf; where it was pruned, as it was first seen. */
-static bool content_of(const json_t *entry, const json_t *row, char hex[HASH_HEX])
-{
-    const char *file = tree_text(row, "file", ""), *sha = NULL;
-    const char *url = json_string_value(json_array_get(recipe_urls(row), 0));
-    json_t *one;
-    size_t i;
-
-    json_array_foreach(json_object_get(entry, "downloads"), i, one)
-    {
-        if (!strcmp(tree_text(one, "file", ""), file))
-            sha = tree_text(one, "sha256", NULL);
-    }
-    if (!sha)
-        return !entry && url && first_seen_find(url, hex);
-    snprintf(hex, HASH_HEX, "%s", sha);
-    return true;
-}
-
-static void add_content(const struct plan *p, const char *as, const struct plan_node *n, json_t *of)
-{
-    json_t *entry = NULL, *row;
-    char hex[HASH_HEX], name[400];
-    bool looked = false;
-    size_t i;
-
-    json_array_foreach(n->fetches ? json_object_get(n->body, "fetch") : NULL, i, row)
-    {
-        if (json_object_get(row, "sha256") || json_object_get(row, "md5"))
-            continue;
-        if (!looked)
-            entry = entry_of(p, n->key);
-        looked = true;
-        snprintf(name, sizeof(name), "%s %s", as, tree_text(row, "file", ""));
-        if (content_of(entry, row, hex))
-            json_object_set_new(of, name, json_string(hex));
-    }
-    json_decref(entry);
-}
-
-json_t *plan_made_of(const struct plan *p, const struct plan_node *n)
-{
-    json_t *of = json_object();
-
-    for (size_t i = 0; i < n->need_count; i++)
-        add_content(p, n->needs[i].as, &p->nodes[n->needs[i].to], of);
-    if (n->downloads >= 0)
-        add_content(p, ":fetch", &p->nodes[n->downloads], of);
-    return of;
-}
-
-/* Where what is there was made of other files than those that are there now, the key is of these,
- * too.  Not in any case: they are not known before they were fetched for the first time. */
-static void key_by_content(const struct plan *p, struct plan_node *n, json_t *plain)
-{
-    json_t *now = plan_made_of(p, n), *entry = json_object_size(now) ? entry_of(p, n->key) : NULL;
-    const char *as;
-    json_t *was;
-    bool differs = false;
-
-    json_object_foreach(json_object_get(entry, "made_of"), as, was)
-    {
-        json_t *is = json_object_get(now, as);
-
-        differs = differs || (is && !json_equal(is, was));
-    }
-    if (differs) {
-        json_object_set(plain, "made_of", now);
-        plan_key_from(plain, n->key);
-    }
-    json_decref(entry);
-    json_decref(now);
-}
-
 int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_err *err)
 {
     static const char *const parts[] = {"env", "build", "convert", "outputs", "values"};
@@ -505,7 +416,7 @@ int plan_key_of_making(const struct plan *p, struct plan_node *n, struct assay_e
     plain = json_deep_copy(of);
     json_object_del(plain, "source_folder");
     plan_key_from(plain, n->key);
-    key_by_content(p, n, plain);
+    plan_key_by_content(p, n, plain);
     json_decref(plain);
     return ASSAY_OK;
 }

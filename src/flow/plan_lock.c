@@ -57,14 +57,23 @@ static json_t *files_of(const struct plan *p, const struct plan_node *n)
 
 static const char *how_of(const struct plan_node *n)
 {
-    return n->state == PLAN_FOUND                             ? "found"
+    return n->state == PLAN_FOUND || n->absent                ? "found"
            : n->state == PLAN_HAVE || n->state == PLAN_VERIFY ? "have"
            : n->fetches                                       ? "fetch"
                                                               : "make";
 }
 
-static void add(const struct plan *p, size_t at, size_t root, const char *role, bool *seen,
-                json_t *lock)
+/* The key under which it went into what needs it: of a tool that is gone only that is known. */
+static const char *key_in(const struct plan *p, const struct plan_node *n, size_t need)
+{
+    const json_t *needs = json_object_get(n->key_of, "needs");
+
+    return tree_text(json_object_get(needs, n->needs[need].as), "key",
+                     p->nodes[n->needs[need].to].key);
+}
+
+static void add(const struct plan *p, size_t at, size_t root, const char *role, const char *key,
+                bool *seen, json_t *lock)
 {
     const struct plan_node *n = &p->nodes[at];
     char *request = at == root ? plan_request_text(n) : NULL;
@@ -73,13 +82,13 @@ static void add(const struct plan *p, size_t at, size_t root, const char *role, 
     seen[at] = true;
     json_array_append_new(lock, json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:o, s:s*, s:s*}", "role",
                                           role, "recipe", n->recipe->name, "version", n->version,
-                                          "options", n->options, "how", how_of(n), "key", n->key,
+                                          "options", n->options, "how", how_of(n), "key", key,
                                           "files", files_of(p, n), "request", request, "for",
                                           at == root ? NULL : n->chain));
     free(request);
     for (size_t i = 0; made && i < n->need_count; i++)
         if (!seen[n->needs[i].to])
-            add(p, n->needs[i].to, root, role, seen, lock);
+            add(p, n->needs[i].to, root, role, key_in(p, n, i), seen, lock);
 }
 
 json_t *plan_lock(const struct plan *p, size_t root, const char *role)
@@ -88,7 +97,7 @@ json_t *plan_lock(const struct plan *p, size_t root, const char *role)
     json_t *lock = json_array();
 
     if (seen)
-        add(p, root, root, role, seen, lock);
+        add(p, root, root, role, p->nodes[root].key, seen, lock);
     free(seen);
     return lock;
 }

@@ -90,10 +90,12 @@ int shelf_named(const struct shelf *s, const char *name, char key[65], struct as
 int shelf_verify(const struct shelf *s, const char *key, const volatile int *stop, json_t **bad,
                  struct assay_err *err);
 /* Removes what was not used for older_than_s seconds, then the longest unused until keep_bytes are
- * left; negative: no such limit.  Never what is pinned or in use.  dry: only says what would go.
- * *removed: array of {key, recipe, bytes, why}. */
-int shelf_prune(const struct shelf *s, double older_than_s, int64_t keep_bytes, bool dry,
-                json_t **removed, struct assay_err *err);
+ * left; negative: no such limit.  Never what is pinned or in use.  others: may be NULL, else rows
+ * of work.h that go by the same rules, but folders by age alone.  dry: only says what would go.
+ * *removed: array of {bytes, why} with {key, recipe}, {name, folder} or {name, file}.  One that
+ * cannot be removed hinders no other; the first of them is the error. */
+int shelf_prune(const struct shelf *s, const json_t *others, double older_than_s,
+                int64_t keep_bytes, bool dry, json_t **removed, struct assay_err *err);
 /* Removes one entry, unless it is pinned or in use. */
 int shelf_remove(const struct shelf *s, const char *key, struct assay_err *err);
 int shelf_pin(const struct shelf *s, const char *key, bool pinned, struct assay_err *err);

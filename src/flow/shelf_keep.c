@@ -16,6 +16,7 @@
 #include "base/tree.h"
 #include "flow/entry.h"
 #include "flow/shelf_inside.h"
+#include "flow/work.h"
 
 static void marker(const char *dir, const char *name, char out[SHELF_PATH + 16])
 {
@@ -360,6 +361,12 @@ struct pruning {
     json_t *removed;
 };
 
+/* What its programs left is no part of what may be kept. */
+static int64_t counted(const json_t *row)
+{
+    return json_object_get(row, "folder") ? 0 : tree_int(row, "bytes", 0);
+}
+
 static bool must_go(const struct pruning *p, const json_t *row, char why[80])
 {
     double age = difftime(p->now, (time_t)tree_int(row, "used_s", 0));
@@ -372,48 +379,60 @@ static bool must_go(const struct pruning *p, const json_t *row, char why[80])
         return true;
     }
     snprintf(why, 80, "the shelf is larger than it may be");
-    return p->keep_bytes >= 0 && p->total > p->keep_bytes;
+    return p->keep_bytes >= 0 && p->total > p->keep_bytes && !json_object_get(row, "folder");
+}
+
+static void add_removed(const struct pruning *p, const json_t *row, const char *why)
+{
+    static const char *const members[] = {"key", "recipe", "name", "folder", "file", "bytes"};
+    json_t *out = json_pack("{s:s}", "why", why);
+
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (json_object_get(row, members[i]))
+            json_object_set(out, members[i], json_object_get(row, members[i]));
+    json_array_append_new(p->removed, out);
 }
 
 static int prune_one(struct pruning *p, const json_t *row, struct assay_err *err)
 {
-    const char *key = tree_text(row, "key", "");
+    const char *key = tree_text(row, "key", NULL);
     char why[80];
     int rc;
 
     if (tree_bool(row, "pinned", false) || !must_go(p, row, why))
         return ASSAY_OK;
-    rc = remove_key(p->s, key, p->dry, err);
-    if (rc == ASSAY_EAGAIN) /* somebody uses it */
-        return ASSAY_OK;
+    rc = key ? remove_key(p->s, key, p->dry, err)
+             : work_remove(tree_text(row, "folder", tree_text(row, "file", "")), p->dry, err);
     if (rc)
-        return rc;
-    p->total -= tree_int(row, "bytes", 0);
-    json_array_append_new(p->removed, json_pack("{s:s, s:s, s:I, s:s}", "key", key, "recipe",
-                                                tree_text(row, "recipe", ""), "bytes",
-                                                (json_int_t)tree_int(row, "bytes", 0), "why", why));
+        return rc == ASSAY_EAGAIN ? ASSAY_OK : rc; /* somebody uses it */
+    p->total -= counted(row);
+    add_removed(p, row, why);
     return ASSAY_OK;
 }
 
-int shelf_prune(const struct shelf *s, double older_than_s, int64_t keep_bytes, bool dry,
-                json_t **removed, struct assay_err *err)
+int shelf_prune(const struct shelf *s, const json_t *others, double older_than_s,
+                int64_t keep_bytes, bool dry, json_t **removed, struct assay_err *err)
 {
     struct pruning p = {s, older_than_s, keep_bytes, 0, dry, time(NULL), json_array()};
     json_t *list = shelf_list(s);
-    size_t n = json_array_size(list), i;
-    json_t **rows = malloc((n + 1) * sizeof(json_t *));
+    struct assay_err why;
     int rc = ASSAY_OK;
+    json_t **rows;
+    size_t n, i;
 
+    json_array_extend(list, (json_t *)(uintptr_t)others);
+    n = json_array_size(list);
+    if (!(rows = malloc((n + 1) * sizeof(json_t *))))
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     for (i = 0; rows && i < n; i++) {
         rows[i] = json_array_get(list, i);
-        p.total += tree_int(rows[i], "bytes", 0);
+        p.total += counted(rows[i]);
     }
     if (rows)
         qsort(rows, n, sizeof(*rows), by_use);
-    else
-        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    for (i = 0; rows && i < n && !rc; i++)
-        rc = prune_one(&p, rows[i], err);
+    for (i = 0; rows && i < n; i++)
+        if (prune_one(&p, rows[i], &why) && !rc)
+            rc = assay_fail(err, why.code, "%s", why.text);
     free(rows);
     json_decref(list);
     *removed = p.removed;

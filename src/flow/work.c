@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,8 +15,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
-
-#define DEPTH 16 /* of folders that are looked into */
 
 /* Locked for this process and the programs that it starts, which may outlive it.  Where a file
  * system has no such lock the folder is only not protected. */
@@ -61,11 +60,46 @@ void work_end(struct work *w, bool keep)
     *w = (struct work){NULL, -1};
 }
 
-/* The lock (LOCK_EX to remove it, LOCK_SH to look) of one that nobody works in; -1: somebody does.
- * A file system that has no such lock holds none. */
-static int take(const char *dir, int lock)
+/* ---- logs ---- */
+
+/* *fd: -1 when a prune took the file before it was locked. */
+static int open_locked(const char *path, int *fd, struct assay_err *err)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (*fd < 0)
+        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be written: %s", path, strerror(errno));
+    flock(*fd, LOCK_SH);
+    if (!fstat(*fd, &st) && !st.st_nlink) {
+        close(*fd);
+        *fd = -1;
+    }
+    return ASSAY_OK;
+}
+
+int work_log_open(const char *cache, const char *name, char **path, int *fd, struct assay_err *err)
+{
+    char *all = file_join(cache, "logs");
+    int rc = all ? file_make_dirs(all, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+
+    *fd = -1;
+    *path = all ? text_format("%s/%s.log", all, name) : NULL;
+    if (!rc && !*path)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    while (!rc && *fd < 0)
+        rc = open_locked(*path, fd, err);
+    free(all);
+    return rc;
+}
+
+/* ---- what is there ---- */
+
+/* The lock (LOCK_EX to remove it, LOCK_SH to look) of what nobody uses; -1: somebody does.  A file
+ * system that has no such lock holds none. */
+static int take(const char *path, int lock)
+{
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd >= 0 && flock(fd, lock | LOCK_NB) && errno == EWOULDBLOCK) {
         close(fd);
@@ -79,43 +113,36 @@ struct sum {
     time_t used;
 };
 
-static void measure(const char *path, int depth, struct sum *sum)
+/* What cannot be read counts for nothing. */
+static void measure(char *path, struct sum *sum)
 {
-    struct dirent *e;
-    struct stat st;
-    char *below;
-    DIR *d;
+    FTS *all = fts_open((char *[]){path, NULL}, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    FTSENT *e;
 
-    if (lstat(path, &st))
-        return;
-    if (st.st_mtime > sum->used)
-        sum->used = st.st_mtime;
-    if (S_ISREG(st.st_mode)) {
-        sum->bytes += st.st_size;
-        sum->files++;
-    }
-    d = S_ISDIR(st.st_mode) && depth ? opendir(path) : NULL;
-    while (d && (e = readdir(d))) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+    while (all && (e = fts_read(all))) {
+        if (e->fts_info == FTS_NS || e->fts_info == FTS_ERR)
             continue;
-        if ((below = file_join(path, e->d_name)))
-            measure(below, depth - 1, sum);
-        free(below);
+        if (e->fts_statp->st_mtime > sum->used)
+            sum->used = e->fts_statp->st_mtime;
+        if (e->fts_info == FTS_F) {
+            sum->bytes += e->fts_statp->st_size;
+            sum->files++;
+        }
     }
-    if (d)
-        closedir(d);
+    if (all)
+        fts_close(all);
 }
 
-static json_t *row_of(const char *dir)
+static json_t *row_of(char *path, const char *member)
 {
     struct sum sum = {0};
     char when[32] = "";
     struct tm tm;
 
-    measure(dir, DEPTH, &sum);
+    measure(path, &sum);
     if (gmtime_r(&sum.used, &tm))
         strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return json_pack("{s:s, s:s, s:I, s:I, s:s, s:I}", "name", file_base(dir), "folder", dir,
+    return json_pack("{s:s, s:s, s:I, s:I, s:s, s:I}", "name", file_base(path), member, path,
                      "bytes", (json_int_t)sum.bytes, "files", (json_int_t)sum.files, "used", when,
                      "used_s", (json_int_t)sum.used);
 }
@@ -131,22 +158,22 @@ static void insert(json_t *rows, json_t *row)
     json_array_insert_new(rows, at, row);
 }
 
-json_t *work_left(const char *cache)
+static json_t *rows_of(const char *cache, const char *below, const char *member)
 {
-    char *all = file_join(cache, "work"), *dir;
+    char *all = file_join(cache, below), *path;
     DIR *d = all ? opendir(all) : NULL;
     json_t *rows = json_array(), *row;
     struct dirent *e;
     int lock;
 
     while (d && (e = readdir(d))) {
-        dir = e->d_name[0] != '.' ? file_join(all, e->d_name) : NULL;
-        if (dir && (lock = take(dir, LOCK_SH)) >= 0) {
-            if ((row = row_of(dir))) /* NULL: its name is no text */
+        path = e->d_name[0] != '.' ? file_join(all, e->d_name) : NULL;
+        if (path && (lock = take(path, LOCK_SH)) >= 0) {
+            if ((row = row_of(path, member))) /* NULL: its name is no text */
                 insert(rows, row);
             close(lock);
         }
-        free(dir);
+        free(path);
     }
     if (d)
         closedir(d);
@@ -154,30 +181,29 @@ json_t *work_left(const char *cache)
     return rows;
 }
 
-int work_prune(const char *cache, double older_than_s, bool dry, json_t *removed,
-               struct assay_err *err)
+json_t *work_left(const char *cache)
 {
-    json_t *rows = work_left(cache), *row;
-    struct assay_err why;
-    int rc = ASSAY_OK, lock;
-    size_t i;
+    return rows_of(cache, "work", "folder");
+}
 
-    json_array_foreach(rows, i, row)
-    {
-        const char *dir = tree_text(row, "folder", "");
-        double age = difftime(time(NULL), (time_t)tree_int(row, "used_s", 0));
+json_t *work_logs(const char *cache)
+{
+    return rows_of(cache, "logs", "file");
+}
 
-        if (age < older_than_s || (lock = take(dir, LOCK_EX)) < 0)
-            continue;
-        if (dry || !file_remove_tree(dir, &why))
-            json_array_append_new(
-                removed, json_pack("{s:s, s:s, s:I, s:o}", "name", tree_text(row, "name", ""),
-                                   "folder", dir, "bytes", (json_int_t)tree_int(row, "bytes", 0),
-                                   "why", json_sprintf("not used for %.1f days", age / 86400)));
-        else if (!rc)
-            rc = assay_fail(err, why.code, "%s", why.text);
-        close(lock);
-    }
-    json_decref(rows);
+void work_tell(const char *cache, json_t *tree)
+{
+    json_object_set_new(tree, "work", work_left(cache));
+    json_object_set_new(tree, "logs", work_logs(cache));
+}
+
+int work_remove(const char *path, bool dry, struct assay_err *err)
+{
+    int lock = take(path, LOCK_EX), rc;
+
+    if (lock < 0)
+        return assay_fail(err, ASSAY_EAGAIN, "%s: is in use", path);
+    rc = dry ? ASSAY_OK : file_remove_tree(path, err);
+    close(lock);
     return rc;
 }

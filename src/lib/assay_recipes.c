@@ -217,15 +217,14 @@ int assay_get(const char *const *requests, const char *const *ask, const char *c
 
 /* ---- the shelf ---- */
 
-/* left: may be NULL; else what is left in the cache's working folders. */
-static int open_shelf(const char *cache, struct shelf *s, json_t **left, struct assay_err *err)
+/* tree: may be NULL; else what `assay cache` tells is put into it. */
+static int open_shelf(const char *cache, struct shelf *s, json_t **tree, struct assay_err *err)
 {
     char *folder = border_cache(cache, err), *dir = folder ? file_join(folder, "shelf") : NULL;
     int rc = dir ? shelf_open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    if (!rc && left)
-        *left = work_left(folder);
-
+    if (!rc && tree && (*tree = shelf_json(s)))
+        work_tell(folder, *tree);
     free(dir);
     free(folder);
     return rc;
@@ -233,18 +232,15 @@ static int open_shelf(const char *cache, struct shelf *s, json_t **left, struct 
 
 int assay_cache(const char *cache, char **entries, struct assay_err *err)
 {
-    json_t *tree, *left = NULL;
+    json_t *tree = NULL;
     struct shelf s;
     int rc;
     BORDER_ERR(err);
 
     if (!entries)
         return border_null("assay_cache", err);
-    if ((rc = open_shelf(cache, &s, &left, err)))
-        return rc;
-    tree = shelf_json(&s);
-    json_object_set_new(tree, "work", left);
-    return border_give(tree, "cache", entries, err);
+    rc = open_shelf(cache, &s, &tree, err);
+    return rc ? rc : border_give(tree, "cache", entries, err);
 }
 
 int assay_cache_adopt(const char *const *dirs, const char *cache, bool dry, char **report,

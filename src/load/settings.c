@@ -23,6 +23,7 @@ const char *const settings_mode_names[] = {"performance", "accuracy", "submissio
 const char *const settings_group_names[] = {"What is measured", "How it is measured",
                                             "Where results go", "LoadGen"};
 static const char *const pin_names[] = {"auto", "off", "cores", NULL};
+static const char *const loadgen_names[] = {"auto", "recipe", NULL};
 static const char *const progress_names[] = {"auto", "plain", "json", "none", NULL};
 static const char *const origin_names[] = {"default", "official",  "profile",
                                            "tuned",   "measured",  "user file",
@@ -84,7 +85,9 @@ static const struct settings_row rows[] = {
     CHECKED("profile", profile, "quick", "NAME", GROUP_WHAT, allowed_profile,
             "quick (about a minute) or official:ROUND (that round's durations, counts and seeds)"),
     CHECKED("round", round, NULL, "ROUND", GROUP_WHAT, load_round_allowed,
-            "MLPerf round whose LoadGen is used; default: the newest"),
+               "MLPerf round whose LoadGen is used; default: the newest"),
+    CHOICE("loadgen", 0, SETTINGS_CHOICE, loadgen, "auto", loadgen_names, GROUP_WHAT,
+           "whose build of LoadGen: the recipe's, or auto: the set-up's where it has one"),
 
     INT("lanes", 'l', lanes, "0", 0, 1024, "N", GROUP_HOW, NULL, "parallel lanes of the engine; 0: one"),
     INT("threads", 't', threads, "0", 0, 4096, "N", GROUP_HOW, NULL, "compute threads of each lane; 0: the CPUs shared out"),

@@ -15,6 +15,7 @@ enum settings_mode {
     MODE_COUNT
 };
 enum settings_pin { PIN_AUTO = 0, PIN_OFF, PIN_CORES };
+enum settings_loadgen { LOADGEN_AUTO = 0, LOADGEN_RECIPE };
 
 struct settings {
     /* What is measured. */
@@ -65,6 +66,8 @@ struct settings {
     uint64_t accuracy_log_rng_seed;
     double accuracy_log_probability;
     int64_t accuracy_log_sampling_target;
+    /* Behind what a bridge reads, so that those which are built stay good. */
+    int64_t loadgen; /* enum settings_loadgen */
     /* Which origin each row's value has, by row number. */
     unsigned char origin[96];
 };

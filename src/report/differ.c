@@ -42,10 +42,11 @@ static const struct {
 
 /* Settings that say where things lie or what is shown, and those that members above tell better. */
 static const char *const not_compared[] = {
-    "store",     "cache",        "progress", "tag",          "json",  "dry-run",
-    "tune",      "tuned",        "tune-s",   "data-threads", "model", "dataset",
-    "engine",    "device",       "lanes",    "threads",      "batch", "engine-options",
-    "user-conf", "audit-config", NULL};
+    "store",   "cache",   "progress",       "tag",       "json",
+    "dry-run", "tune",    "tuned",          "tune-s",    "data-threads",
+    "model",   "dataset", "engine",         "device",    "lanes",
+    "threads", "batch",   "engine-options", "user-conf", "audit-config",
+    "loadgen", NULL};
 
 static void add(json_t *list, const char *what, const char *kind, const json_t *a, const json_t *b)
 {

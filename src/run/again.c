@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "engine/host.h"
+#include "load/profile.h"
+#include "load/rounds.h"
 #include "record/record.h"
 #include "record/system.h"
 #include "run/digest.h"
@@ -123,6 +125,18 @@ static int take_engine(const json_t *record, struct settings *s, struct assay_er
     return replace(s, "engine", engine, err);
 }
 
+/* The LoadGen of exactly these bytes: the set-up's if it has them, else the recipe's. */
+static int take_load(const json_t *record, struct settings *s, struct assay_err *err)
+{
+    const struct load_round *round = load_round_find(profile_round(s));
+    const char *was = tree_text(json_object_get(record, "loadgen"), "sha256", "");
+    char *path = round ? load_path(round->loadgen) : NULL, hex[HASH_HEX];
+    bool other = path && file_exists(path) && (hash_tree(path, hex, NULL) || strcmp(hex, was) != 0);
+
+    free(path);
+    return other && locked(record, "loadgen") ? replace(s, "loadgen", "recipe", err) : ASSAY_OK;
+}
+
 static int take_locked(const json_t *record, const struct settings *own, struct settings *s,
                        struct assay_err *err)
 {
@@ -131,6 +145,8 @@ static int take_locked(const json_t *record, const struct settings *own, struct 
     char *file;
     int rc = take_engine(record, s, err);
 
+    if (!rc)
+        rc = take_load(record, s, err);
     if (!rc && dataset)
         rc = replace(s, "dataset", dataset, err);
     if (rc || settings_origin_of(own, "model") >= SETTINGS_CLI ||
@@ -151,11 +167,11 @@ static int take_locked(const json_t *record, const struct settings *own, struct 
 static int take_own(struct settings *s, const struct settings *own, struct assay_err *err)
 {
     static const char *const always[] = {"store", "cache", "progress", "tag"};
-    static const char *const named[] = {"model", "dataset"};
+    static const char *const named[] = {"model", "dataset", "loadgen"};
     char text[4096];
     int rc = ASSAY_OK;
 
-    for (size_t i = 0; i < 6 && !rc; i++) {
+    for (size_t i = 0; i < 7 && !rc; i++) {
         const char *name = i < 4 ? always[i] : named[i - 4];
         int origin = settings_origin_of(own, name);
 

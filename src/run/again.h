@@ -11,7 +11,8 @@
  * They are those of the record, values found on the way included (a Server's load, an Offline
  * batch, what was tuned), so that nothing is searched again.  Only what merely tells LoadGen how
  * many queries to prepare is found anew, and a peak, whose search is the run.  From `own` come the
- * store, the cache, how progress is shown, the tag, and a model and a data set where it names them.
+ * store, the cache, how progress is shown, the tag, and a model, a data set and whose LoadGen where
+ * it names them.
  * Else, of what came by recipes exactly those are asked for that are in the record's lock, and a
  * manifest that is not here any more is the record's own, written to <cache>/manifests. */
 int again_settings(const json_t *record, const struct settings *own, struct settings *out,

@@ -177,7 +177,7 @@ static int check_issue_threads(const struct settings *s, struct assay_err *err)
                       s->mode == MODE_FIND_PEAK ? "leave it out" : "give --target-qps too");
 }
 
-/* The set-up's, else by its recipe. */
+/* The set-up's, else by its recipe; or at once by that. */
 static int find_load(struct resolved *r, struct assay_err *err)
 {
     const char *name = profile_round(&r->s);
@@ -185,7 +185,7 @@ static int find_load(struct resolved *r, struct assay_err *err)
     if (!(r->round = load_round_find(name)))
         return assay_fail(err, ASSAY_EUSAGE, "--round: '%s' is not known (allowed: %s)", name,
                           load_round_allowed(name));
-    if (!load_is_here(r->round->loadgen))
+    if (supply_load_may(&r->s))
         return supply_load(r->cache, r->round, &r->load_file, &(struct supplied){r->get, r->lock},
                            &r->load_hold, err);
     r->load_file = load_path(r->round->loadgen);

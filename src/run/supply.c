@@ -289,7 +289,7 @@ bool supply_load_may(const struct settings *s)
 {
     const struct load_round *round = load_round_find(profile_round(s));
 
-    return round && !load_is_here(round->loadgen);
+    return round && (s->loadgen == LOADGEN_RECIPE || !load_is_here(round->loadgen));
 }
 
 const char *supply_request(const json_t *lock, const char *role)

@@ -64,11 +64,11 @@ bool supply_engine_may(const char *engine, const char *device);
  * recipe's entry, or NULL when it comes from none.  The caller frees both. */
 int supply_runtime(const char *cache, const char *engine, const char *device, char **runtime,
                    char **request, bool *waits, struct assay_err *err);
-/* The file of the round's LoadGen, where the set-up has none: the output "library" of the recipe
- * loadgen-bridge, with the version as its option. */
+/* The file of the round's LoadGen that its recipe gives: the output "library" of loadgen-bridge,
+ * with the version as its option. */
 int supply_load(const char *cache, const struct load_round *round, char **file,
                 const struct supplied *out, struct supply_hold *hold, struct assay_err *err);
-/* Whether supply_load would be asked, of a run with these settings. */
+/* Whether a run with these settings takes that: it says so, or the set-up has none. */
 bool supply_load_may(const struct settings *s);
 /* How the lock's thing of a role was asked for, exactly; NULL: there is none. */
 const char *supply_request(const json_t *lock, const char *role);

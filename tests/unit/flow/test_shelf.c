@@ -605,7 +605,7 @@ static size_t prune(double older_s, int64_t keep, bool dry)
     json_t *removed = NULL;
     size_t n;
 
-    assert_int_equal(shelf_prune(&shelf, older_s, keep, dry, &removed, &err), 0);
+    assert_int_equal(shelf_prune(&shelf, NULL, older_s, keep, dry, &removed, &err), 0);
     n = json_array_size(removed);
     json_decref(removed);
     return n;
