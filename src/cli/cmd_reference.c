@@ -139,15 +139,14 @@ static int cmd_reference(struct cli_input *in)
     struct lib_reference_ask ask = {
         .s = &in->settings, .words = words, .offline = cli_value(in, "offline") != NULL};
     struct assay_err err;
-    int64_t limit = LIMIT_S, expected = 0;
+    int64_t limit = LIMIT_S;
     json_t *plan;
     int rc = cli_value_int(in, "limit-s", 0, 10000000, &limit);
 
     if (!rc)
-        rc = cli_value_int(in, "expected-qps", 1, 1000000000, &expected);
+        rc = cli_value_real(in, "expected-qps", 1e-6, 1e9, &ask.expected_qps);
     if (rc)
         return rc;
-    ask.expected_qps = (double)expected;
     cli_values(in, "argument", words);
     ask.limit_s = (double)limit;
     if (settings_set(&in->settings, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err) ||
