@@ -1,23 +1,14 @@
 /* The scans: cases in a folder as KiTS19 lays them out, or made up. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/text.h"
+#include "data/kits19.h"
 #include "data/workers.h"
 #include "unet.h"
 
-enum { MADE_UP = 16, MADE_UP_MOST = 4096, COPY = 400, COPY_OF = 185 };
-
-/* The benchmark's own, in the order of LoadGen's indices.  Case 400 is a copy of 185. */
-static const uint16_t official[] = {0,   3,   5,   6,   12,  24,  34,  41,  44,  49,  52,
-                                    56,  61,  65,  66,  70,  76,  78,  80,  84,  86,  87,
-                                    92,  111, 112, 125, 128, 138, 157, 160, 161, 162, 169,
-                                    171, 176, 185, 187, 189, 198, 203, 206, 207, 400};
-
-enum { OFFICIAL = sizeof(official) / sizeof(official[0]) };
+enum { MADE_UP = 16, MADE_UP_MOST = 4096 };
 
 void scans_release(struct scans *s)
 {
@@ -39,83 +30,12 @@ static int no_memory(struct assay_err *err)
 
 /* ---- a folder ---- */
 
-static bool has_case(const char *folder, unsigned number)
-{
-    char *path = text_format("%s/case_%05u/imaging.nii.gz", folder, number);
-    bool there = path && file_exists(path);
-
-    free(path);
-    return there;
-}
-
-/* How many of the benchmark's cases are not there, and the first of them. */
-static int missing_official(const char *folder, unsigned *first)
-{
-    int i, missing = 0;
-
-    for (i = 0; i < OFFICIAL; i++)
-        if (!has_case(folder, official[i]) && (official[i] != COPY || !has_case(folder, COPY_OF)))
-            *first = missing++ ? *first : official[i];
-    return missing;
-}
-
-/* A download that broke off would silently become a data set of all that is there. */
-static int incomplete(const char *folder, int missing, unsigned first, struct assay_err *err)
-{
-    return assay_fail(err, ASSAY_EFAIL,
-                      "%s: has %d of the benchmark's %d cases, and case_%05u/imaging.nii.gz is "
-                      "missing: get the rest, or take most of them out for a data set of other "
-                      "cases",
-                      folder, OFFICIAL - missing, OFFICIAL, first);
-}
-
-static int name_official(const char *folder, struct scans *s, struct assay_err *err)
-{
-    int i;
-
-    if (!(s->list = calloc(OFFICIAL, sizeof(*s->list))))
-        return no_memory(err);
-    for (s->n = i = 0; i < OFFICIAL; i++) {
-        unsigned number = official[i] == COPY && !has_case(folder, COPY) ? COPY_OF : official[i];
-
-        snprintf(s->list[s->n++].name, sizeof(s->list->name), "case_%05u", number);
-    }
-    s->official = true;
-    return ASSAY_OK;
-}
-
-static int is_case(const struct dirent *e)
-{
-    return !strncmp(e->d_name, "case_", 5) && strlen(e->d_name) < sizeof(((struct scan *)0)->name);
-}
-
-static int name_all(const char *folder, struct scans *s, struct assay_err *err)
-{
-    struct dirent **found = NULL;
-    int n = scandir(folder, &found, is_case, alphasort), i;
-
-    if (n < 0)
-        return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read: %s", folder, strerror(errno));
-    s->list = calloc((size_t)n + 1, sizeof(*s->list));
-    for (i = 0; i < n; i++) {
-        if (s->list)
-            snprintf(s->list[s->n++].name, sizeof(s->list->name), "%.31s", found[i]->d_name);
-        free(found[i]);
-    }
-    free(found);
-    if (!n)
-        return assay_fail(err, ASSAY_EFAIL,
-                          "%s: has no cases; wanted: KiTS19's data, a folder case_NNNNN for each "
-                          "with imaging.nii.gz and segmentation.nii.gz",
-                          folder);
-    return s->list ? ASSAY_OK : no_memory(err);
-}
-
-static int open_scan(const char *folder, struct scan *one, struct assay_err *err)
+static int open_scan(const char *folder, const char *name, struct scan *one, struct assay_err *err)
 {
     struct nifti labels;
     int rc;
 
+    snprintf(one->name, sizeof(one->name), "%s", name);
     one->image = text_format("%s/%s/imaging.nii.gz", folder, one->name);
     one->labels = text_format("%s/%s/segmentation.nii.gz", folder, one->name);
     if (!one->image || !one->labels)
@@ -134,39 +54,18 @@ static int open_scan(const char *folder, struct scan *one, struct assay_err *err
     return volume_dims(&one->head, one->image, one->dims, err);
 }
 
-/* count samples of what was found; 0: all. */
-static int limit(struct scans *s, const char *folder, uint64_t count, struct assay_err *err)
-{
-    if (count > s->n)
-        return assay_fail(err, ASSAY_EUSAGE, "%s: has %llu cases, %llu were asked for", folder,
-                          (unsigned long long)s->n, (unsigned long long)count);
-    if (count)
-        s->n = count;
-    s->official = s->official && s->n == OFFICIAL;
-    return ASSAY_OK;
-}
-
 static int open_folder(const struct assay_benchmark_config *config, struct scans *s,
                        struct assay_err *err)
 {
-    char *data = file_join(config->dataset, "data");
-    const char *folder = data && file_is_dir(data) ? data : config->dataset;
-    unsigned first = 0;
-    uint64_t i;
-    int rc, missing;
+    struct kits19 k;
+    int rc = kits19_list(config->dataset, config->count, &k, err);
 
-    if (!data)
-        return no_memory(err);
-    missing = missing_official(folder, &first);
-    if (missing && missing < OFFICIAL / 2)
-        rc = incomplete(folder, missing, first, err);
-    else
-        rc = missing ? name_all(folder, s, err) : name_official(folder, s, err);
-    if (!rc)
-        rc = limit(s, folder, config->count, err);
-    for (i = 0; i < s->n && !rc; i++)
-        rc = open_scan(folder, &s->list[i], err);
-    free(data);
+    if (!rc && !(s->list = calloc(k.n, sizeof(*s->list))))
+        rc = no_memory(err);
+    for (s->n = 0; !rc && s->n < k.n; s->n++)
+        rc = open_scan(k.folder, k.cases[s->n].from, &s->list[s->n], err);
+    s->official = k.official;
+    kits19_release(&k);
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -291,6 +292,18 @@ int64_t file_size(const char *path)
     struct stat st;
 
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+double file_disk_free(const char *folder)
+{
+    char *path = strdup(folder), *slash;
+    struct statvfs fs;
+    int rc = -1;
+
+    while (path && (rc = statvfs(*path ? path : "/", &fs)) && (slash = strrchr(path, '/')))
+        *slash = 0;
+    free(path);
+    return rc ? -1 : (double)fs.f_bavail * (double)fs.f_frsize;
 }
 
 char *file_join(const char *dir, const char *name)

@@ -35,6 +35,8 @@ int file_remove_tree(const char *path,
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 int64_t file_size(const char *path); /* -1: cannot be read */
+/* Bytes that are free where a folder is, or will be made; < 0: not known. */
+double file_disk_free(const char *folder);
 
 /* "dir/name"; NULL when out of memory. */
 char *file_join(const char *dir, const char *name);

@@ -111,6 +111,9 @@ void cli_values(const struct cli_input *in, const char *name,
 /* The same as a whole number within min..max; prints its error. */
 int cli_value_int(const struct cli_input *in, const char *name, int64_t min, int64_t max,
                   int64_t *out);
+/* The same for any number. */
+int cli_value_real(const struct cli_input *in, const char *name, double min, double max,
+                   double *out);
 bool cli_takes_setting(const struct cli_command *command, const char *name);
 const struct cli_command *cli_command_find(const char *name);
 /* How many words "NET [RUN]" wants at least and takes at most. */

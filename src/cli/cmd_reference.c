@@ -13,6 +13,15 @@
 
 #define LIMIT_S 14400
 
+static void say_disk(double bytes)
+{
+    char text[32];
+
+    text_bytes(text, bytes);
+    if (bytes > 0)
+        printf("\nIts files take up to %s in the cache folder while it runs.\n", text);
+}
+
 /* Both runs, and what is got first. */
 static int show_plan(struct cli_input *in, json_t *plan)
 {
@@ -22,8 +31,11 @@ static int show_plan(struct cli_input *in, json_t *plan)
     if (cli_wants_json(in))
         return cli_json(plan, "reference-plan");
     cli_run_print(json_object_get(plan, "run"));
+    cli_command_print("The official reference's pre-processing",
+                      json_object_get(reference, "prepare"));
     cli_command_print("Then the official reference", json_object_get(reference, "command"));
     cli_command_print("Its accuracy by the official script", json_object_get(reference, "score"));
+    say_disk(tree_real(reference, "disk_bytes", 0));
     puts("\nWhat recipes give for both");
     rc = cli_get(in, json_object_get(plan, "get"), CLI_GET_SHOW);
     json_decref(plan);
@@ -127,15 +139,14 @@ static int cmd_reference(struct cli_input *in)
     struct lib_reference_ask ask = {
         .s = &in->settings, .words = words, .offline = cli_value(in, "offline") != NULL};
     struct assay_err err;
-    int64_t limit = LIMIT_S, expected = 0;
+    int64_t limit = LIMIT_S;
     json_t *plan;
     int rc = cli_value_int(in, "limit-s", 0, 10000000, &limit);
 
     if (!rc)
-        rc = cli_value_int(in, "expected-qps", 1, 1000000000, &expected);
+        rc = cli_value_real(in, "expected-qps", 1e-6, 1e9, &ask.expected_qps);
     if (rc)
         return rc;
-    ask.expected_qps = (double)expected;
     cli_values(in, "argument", words);
     ask.limit_s = (double)limit;
     if (settings_set(&in->settings, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err) ||
@@ -175,9 +186,9 @@ const struct cli_command cli_cmd_reference = {
         "model file, data set, scenario, mode and LoadGen settings (the user.conf of our run), "
         "takes its logs as a record, and prints the comparison, as `assay compare` does. The "
         "repository and a Python environment come by recipes. --dry-run shows all of it: our plan, "
-        "the recipes' steps, the program and its arguments. There is one for resnet50, retinanet "
-        "and bert with onnxruntime on the CPU; it wants --dataset, and a model like the official "
-        "one.\n"
+        "the recipes' steps, the program and its arguments. There is one for resnet50, retinanet, "
+        "bert and 3d-unet with onnxruntime on the CPU; it wants --dataset, and a model like the "
+        "official one.\n"
         "\n"
         "    assay reference resnet50 --model resnet50-onnx --dataset imagenet --dry-run\n"
         "    assay reference resnet50 --dataset photos --mode accuracy\n"

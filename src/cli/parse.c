@@ -468,3 +468,20 @@ int cli_value_int(const struct cli_input *in, const char *name, int64_t min, int
     *out = value;
     return EXIT_OK;
 }
+
+int cli_value_real(const struct cli_input *in, const char *name, double min, double max,
+                   double *out)
+{
+    const char *text = cli_value(in, name);
+    char *end;
+    double value;
+
+    if (!text)
+        return EXIT_OK;
+    value = strtod(text, &end);
+    if (end == text || *end || !(value >= min && value <= max))
+        return cli_usage(in->command, "--%s wants a number from %g to %g, not '%s'", name, min, max,
+                         text);
+    *out = value;
+    return EXIT_OK;
+}

@@ -31,11 +31,27 @@ static void ask_of(const struct beside *b, const char *requests[3], struct plan_
     what->offline = b->ask->offline;
 }
 
+/* What its files take, beside our own pre-processed samples; 0: little, or not known. */
+static int check_disk(struct beside *b, double *bytes, struct assay_err *err)
+{
+    int rc = resolve_check(&b->r, err);
+    double have = file_disk_free(b->r.cache);
+
+    *bytes = b->row->disk * b->r.look.cached_bytes;
+    if (rc || have < 0 || *bytes <= have)
+        return rc;
+    return assay_fail(err, ASSAY_ELACK,
+                      "the official reference's files take up to %.1f GB while it runs, and %s has "
+                      "%.1f GB free: use another --cache, or fewer samples (--count)",
+                      *bytes * 1e-9, b->r.cache, have * 1e-9);
+}
+
 int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struct assay_err *err)
 {
     const char *requests[3];
     struct plan_ask what;
     json_t *run = NULL, *get;
+    double disk = 0;
     struct beside b;
     struct plan p;
     int rc = reference_begin(&b, ask, err);
@@ -52,13 +68,16 @@ int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struc
     }
     if (!rc)
         rc = reference_names(&b, err);
+    if (!rc)
+        rc = check_disk(&b, &disk, err);
     if (!rc) {
         get = json_deep_copy(json_object_get(run, "get"));
         json_array_append_new(get, json_string(b.inference));
         json_array_append_new(get, json_string(b.row->python));
-        *plan = json_pack("{s:O, s:o, s:{s:o, s:o*, s:O}}", "run", run, "get", get, "reference",
-                          "command", reference_command(&b), "score", reference_score_command(&b),
-                          "recipes", b.recipes);
+        *plan = json_pack("{s:O, s:o, s:{s:o*, s:o, s:o*, s:O, s:f}}", "run", run, "get", get,
+                          "reference", "prepare", reference_prepare_command(&b), "command",
+                          reference_command(&b), "score", reference_score_command(&b), "recipes",
+                          b.recipes, "disk_bytes", disk);
     }
     json_decref(run);
     reference_end(&b);
@@ -66,84 +85,6 @@ int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struc
 }
 
 /* ---- its run ---- */
-
-/* The first lines of a list. */
-static int cut_lines(const char *from, const char *to, int64_t count, struct assay_err *err)
-{
-    char *text = NULL;
-    size_t len, at = 0;
-    int rc = file_read(from, 1 << 26, &text, &len, err);
-
-    for (; !rc && at < len && count; count--)
-        at += strcspn(text + at, "\n") + 1;
-    if (!rc)
-        rc = file_write_whole(to, text, at < len ? at : len, err);
-    free(text);
-    return rc;
-}
-
-/* The first images of a list in COCO's form; boxes of others are passed over by its readers. */
-static int cut_images(const char *from, const char *to, int64_t count, struct assay_err *err)
-{
-    json_error_t why;
-    json_t *tree = json_load_file(from, 0, &why), *images = json_object_get(tree, "images");
-    int rc = tree ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "%s: %s", from, why.text);
-
-    while (!rc && (int64_t)json_array_size(images) > count)
-        json_array_remove(images, json_array_size(images) - 1);
-    if (!rc && json_dump_file(tree, to, JSON_COMPACT))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: cannot be written", to);
-    json_decref(tree);
-    return rc;
-}
-
-/* The reference ends after --count queries when it is told one, so it is given a shorter list. */
-static int write_list(struct beside *b, int64_t count, struct assay_err *err)
-{
-    bool images = !strcmp(b->row->benchmark, "retinanet");
-    char *to, *from;
-    int rc;
-
-    if (!count || !strcmp(b->row->benchmark, "bert"))
-        return ASSAY_OK;
-    from = strdup(tree_text(b->names, "list", ""));
-    to = file_join(b->work.dir, images ? "list.json" : "list.txt");
-    if (!from || !to)
-        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
-    else
-        rc = (images ? cut_images : cut_lines)(from, to, count, err);
-    reference_name(b, "list", to);
-    free(from);
-    free(to);
-    return rc;
-}
-
-/* The record's user.conf, which has all but what is LoadGen's own default: with the samples that
- * are in memory, which our harness holds to those that there are. */
-static int write_conf(struct beside *b, const json_t *own, struct assay_err *err)
-{
-    char *from = file_join(tree_text(own, "folder", ""), "user.conf"), *text = NULL;
-    char *to = file_join(b->work.dir, "user.conf");
-    struct text all;
-    int rc = from && to ? file_read(from, 1 << 20, &text, NULL, err)
-                        : assay_fail(err, ASSAY_EFAIL, "not enough memory");
-
-    if (!rc) {
-        text_init(&all, 1 << 20);
-        text_addf(&all, "%s%s.*.performance_sample_count_override = %lld\n", text,
-                  b->r.loadgen_model,
-                  (long long)tree_int(json_object_get(own, "dataset"), "performance_samples", 0));
-        if (b->ask->expected_qps > 0 && b->s.scenario == OFFLINE)
-            text_addf(&all, "%s.Offline.target_qps = %g\n", b->r.loadgen_model,
-                      b->ask->expected_qps);
-        rc = file_write_whole(to, all.s, all.len, err);
-        text_release(&all);
-    }
-    free(text);
-    free(from);
-    free(to);
-    return rc;
-}
 
 /* What it says of samples that it could not answer: it answers them with nothing, and goes on. */
 #define FAILED "failed on contentid="
@@ -322,10 +263,12 @@ static int run(struct beside *b, const json_t *own, const char *log, json_t **re
     json_t *command = NULL, *known = NULL, *conditions = NULL;
     struct conditions *around;
     struct heard h = {0};
-    int rc = write_conf(b, own, err);
+    int rc = reference_files(b, own, err);
 
-    if (!rc)
-        rc = write_list(b, b->s.count, err);
+    if (!rc && (command = reference_prepare_command(b)))
+        rc = run_program(b, command, b->row->env, log, NULL, last, err);
+    json_decref(command);
+    command = NULL;
     if (!rc) {
         command = reference_command(b);
         around = conditions_begin();

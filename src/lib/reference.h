@@ -19,8 +19,9 @@ struct lib_reference_ask {
 };
 
 /* What both runs would be, without touching anything: {"run": (run_plan's), "get": [requests],
- * "reference": {"command": [words], "score": [words] (accuracy alone)}}.  ASSAY_EUSAGE: there is no
- * such reference, or it cannot run this; the error says why. */
+ * "reference": {"prepare": [words] (where its data is prepared by a program of its own), "command":
+ * [words], "score": [words] (accuracy alone), "disk_bytes": (of its files at most; 0: little)}}.
+ * ASSAY_EUSAGE: there is no such reference, or it cannot run this; the error says why. */
 int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struct assay_err *err);
 
 /* Runs the reference with what `own`, the record of our run, was run with (with the folder that

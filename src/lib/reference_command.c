@@ -52,37 +52,82 @@ static const char *const bert_env[] = {"USE_GPU=no",
                                        "SKIP_VERIFY_ACCURACY=1",
                                        NULL};
 
+static const char *const unet_prepare[] = {"--raw_data_dir", "{work}/raw", "--results_dir",
+                                           "{work}/prepared", NULL};
+/* LoadGen has mlperf.conf inside, but the program always reads two files. */
+static const char *const unet_args[] = {"--backend",
+                                        "onnxruntime",
+                                        "--scenario",
+                                        "{scenario}",
+                                        "--model",
+                                        "{model}",
+                                        "--preprocessed_data_dir",
+                                        "{work}/prepared",
+                                        "--mlperf_conf",
+                                        "{conf}",
+                                        "--user_conf",
+                                        "{conf}",
+                                        "--audit_conf",
+                                        NO_AUDIT,
+                                        "{--accuracy}",
+                                        NULL};
+static const char *const unet_env[] = {"USE_GPU=no", ("LOG_PATH=" LOGS), "SKIP_VERIFY_ACCURACY=1",
+                                       NULL};
+static const char *const unet_score[] = {"--log_file",
+                                         (LOGS "/" REFERENCE_LOG),
+                                         "--preprocessed_data_dir",
+                                         "{work}/prepared",
+                                         "--postprocessed_data_dir",
+                                         "{work}/predicted",
+                                         NULL};
+
 static const struct reference references[] = {
-    {"resnet50",
-     "onnxruntime",
-     "reference-python,vision",
-     "vision/classification_and_detection/python/main.py",
-     resnet50_args,
-     vision_env,
-     {{"output", "kind", "argmax"}, {"output", "label_offset", "-1"}, {"input", "method", "vgg"}},
-     "accuracy-resnet50",
-     resnet50_score,
-     NULL},
-    {"retinanet",
-     "onnxruntime",
-     "reference-python,vision",
-     "vision/classification_and_detection/python/main.py",
-     retinanet_args,
-     vision_env,
-     {{"output", "kind", "detections"}},
-     "accuracy-retinanet",
-     retinanet_score,
-     retinanet_score_env},
-    {"bert",
-     "onnxruntime",
-     "reference-python,bert",
-     "language/bert/run.py",
-     bert_args,
-     bert_env,
-     {{"output", "kind", "split"}, {"input", "ids", "input_ids"}},
-     NULL,
-     NULL,
-     NULL},
+    {.benchmark = "resnet50",
+     .engine = "onnxruntime",
+     .python = "reference-python,vision",
+     .program = "vision/classification_and_detection/python/main.py",
+     .args = resnet50_args,
+     .env = vision_env,
+     .wants = {{"output", "kind", "argmax", false},
+               {"output", "label_offset", "-1", false},
+               {"input", "method", "vgg", false}},
+     .score = "accuracy-resnet50",
+     .score_args = resnet50_score,
+     .disk = 1},
+    {.benchmark = "retinanet",
+     .engine = "onnxruntime",
+     .python = "reference-python,vision",
+     .program = "vision/classification_and_detection/python/main.py",
+     .args = retinanet_args,
+     .env = vision_env,
+     .wants = {{"output", "kind", "detections", false}},
+     .score = "accuracy-retinanet",
+     .score_args = retinanet_score,
+     .score_env = retinanet_score_env,
+     .disk = 1},
+    {.benchmark = "bert",
+     .engine = "onnxruntime",
+     .python = "reference-python,bert",
+     .program = "language/bert/run.py",
+     .args = bert_args,
+     .env = bert_env,
+     .wants = {{"output", "kind", "split", false}, {"input", "ids", "input_ids", false}}},
+    /* Disk, in bytes a voxel, of which ours takes 4: a pickle of float32 and of classes, the same
+     * as NIfTI, which is compressed, the log's two digits, and the answers as NIfTI. */
+    {.benchmark = "3d-unet",
+     .engine = "onnxruntime",
+     .python = "reference-python,3d-unet",
+     .prepare = REFERENCE_UNET "/preprocess.py",
+     .prepare_args = unet_prepare,
+     .program = REFERENCE_UNET "/run.py",
+     .args = unet_args,
+     .env = unet_env,
+     .wants = {{"input", "name", "input", true},
+               {"output", "name", "output", true},
+               {"input", "layout", "NCDHW", true}},
+     .score = "accuracy-3d-unet",
+     .score_args = unet_score,
+     .disk = (5 + 5 + 2 + 1) / 4.0},
 };
 #define REFERENCES (sizeof(references) / sizeof(references[0]))
 
@@ -114,6 +159,8 @@ static bool is_wanted(const json_t *manifest, const struct want *w)
     const json_t *v = json_object_get(json_object_get(manifest, w->part), w->key);
     char number[32];
 
+    if (!v)
+        return w->silent;
     snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
     return !strcmp(json_is_string(v) ? json_string_value(v) : number, w->value);
 }
@@ -192,6 +239,8 @@ static int name_list(struct beside *b, struct assay_err *err)
         set_below(b, "list", dataset, "val_map.txt");
     } else if (!strcmp(b->row->benchmark, "retinanet")) {
         set_below(b, "list", dataset, "annotations/openimages-mlperf.json");
+    } else if (!strcmp(b->row->benchmark, "3d-unet")) {
+        /* It has none: its folders are the list. */
     } else if (file_is_dir(dataset)) {
         rc = squad_find(dataset, &path, err);
         reference_name(b, "list", path);
@@ -272,29 +321,36 @@ static void add_words(const struct beside *b, const char *const *words, json_t *
     }
 }
 
-json_t *reference_command(const struct beside *b)
+/* A program with the words that its row has. */
+static json_t *command_of(const struct beside *b, const char *program, const char *const *words)
 {
-    const char *const head[] = {b->python, "{repository}", NULL};
+    const char *const head[] = {b->python, program, NULL};
     json_t *list = json_array();
 
     add_words(b, head, list);
-    add_words(b, b->row->args, list);
+    add_words(b, words, list);
+    return list;
+}
+
+json_t *reference_command(const struct beside *b)
+{
+    json_t *list = command_of(b, "{repository}", b->row->args);
+
     for (const char *const *w = b->ask->words; w && *w; w++)
         json_array_append_new(list, tree_string(*w));
     return list;
 }
 
+json_t *reference_prepare_command(const struct beside *b)
+{
+    return b->row->prepare ? command_of(b, "{preparing}", b->row->prepare_args) : NULL;
+}
+
 json_t *reference_score_command(const struct beside *b)
 {
-    const char *const head[] = {b->python, b->script, NULL};
-    json_t *list;
-
-    if (!b->row->score || b->s.mode != MODE_ACCURACY)
-        return NULL;
-    list = json_array();
-    add_words(b, head, list);
-    add_words(b, b->row->score_args, list);
-    return list;
+    return b->row->score && b->s.mode == MODE_ACCURACY
+               ? command_of(b, b->script, b->row->score_args)
+               : NULL;
 }
 
 /* ---- both ---- */
@@ -367,5 +423,7 @@ int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *
         return rc;
     b->recipes = json_pack("[s, s]", p->nodes[p->roots[0]].id, p->nodes[p->roots[1]].id);
     set_below(b, "repository", b->repository, b->row->program);
+    if (b->row->prepare)
+        set_below(b, "preparing", b->repository, b->row->prepare);
     return ASSAY_OK;
 }

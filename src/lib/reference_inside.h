@@ -8,11 +8,13 @@
 #include "lib/reference.h"
 #include "run/resolve.h"
 
-#define REFERENCE_LOG "mlperf_log_accuracy.json"
+#define REFERENCE_LOG  "mlperf_log_accuracy.json"
+#define REFERENCE_UNET "vision/medical_imaging/3d-unet-kits19"
 
 /* What a manifest must say, so that the reference's own pre- and post-processing is the model's. */
 struct want {
     const char *part, *key, *value;
+    bool silent; /* it may also say nothing */
 };
 
 struct reference {
@@ -20,11 +22,14 @@ struct reference {
     const char *python;      /* what is asked for, beside the repository */
     const char *program;     /* below the repository */
     const char *const *args; /* {NAME} that has no value: the word is left out */
+    const char *prepare;     /* a program that is run before, in the same way; NULL: none */
+    const char *const *prepare_args;
     const char *const *env;
     struct want wants[5];
     const char *score; /* the repository's output with the accuracy script; NULL: none is run */
     const char *const *score_args;
     const char *const *score_env;
+    double disk; /* what its files take at most, by the bytes of our pre-processed samples */
 };
 
 /* One call's things. */
@@ -59,7 +64,12 @@ int reference_names(struct beside *b, struct assay_err *err);
 /* "{logs}/x" -> its text, for free(); NULL: a name has no value. */
 char *reference_word(const struct beside *b, const char *word);
 json_t *reference_command(const struct beside *b);
+/* Of the program that is run before; NULL: none is. */
+json_t *reference_prepare_command(const struct beside *b);
 /* Of the official accuracy script; NULL: it is not run. */
 json_t *reference_score_command(const struct beside *b);
+
+/* reference_files.c: writes what it reads into the working folder; own: the record of our run. */
+int reference_files(struct beside *b, const json_t *own, struct assay_err *err);
 
 #endif

@@ -10,7 +10,6 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "base/file.h"
 #include "base/tree.h"
@@ -127,24 +126,11 @@ static int check_card(const struct resolved *r, double model, struct assay_err *
                       (double)memory.total * 1e-9, smaller(r));
 }
 
-/* Where a folder is, or will be made; < 0: not known. */
-static double disk_free(const char *folder)
-{
-    char *path = strdup(folder), *slash;
-    struct statvfs fs;
-    int rc = -1;
-
-    while (path && (rc = statvfs(*path ? path : "/", &fs)) && (slash = strrchr(path, '/')))
-        *slash = 0;
-    free(path);
-    return rc ? -1 : (double)fs.f_bavail * (double)fs.f_frsize;
-}
-
 static int check_disk(const struct resolved *r, double file, struct assay_err *err)
 {
     double have;
 
-    if (!r->write_net || (have = disk_free(r->cache)) < 0 || file <= have)
+    if (!r->write_net || (have = file_disk_free(r->cache)) < 0 || file <= have)
         return ASSAY_OK;
     return assay_fail(err, ASSAY_ELACK,
                       "%s: the net takes %.1f GB on the disk, and %s has %.1f GB free: use another "
