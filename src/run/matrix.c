@@ -198,7 +198,8 @@ static void enter(json_t *cell, const json_t *found)
     json_object_del(cell, "reason");
     json_object_del(cell, "run");
     json_object_update(cell, (json_t *)(uintptr_t)found);
-    json_object_del(cell, "system"); /* all cells of a plan are of this machine */
+    if (!json_object_get(cell, "foreign"))
+        json_object_del(cell, "system"); /* else all cells of a plan are of this machine */
 }
 
 /* An exploration's runs are of configurations that nobody would choose, too. */
@@ -221,8 +222,20 @@ static bool is_of_now(struct evidence *known, const json_t *cell, const struct r
     return fits;
 }
 
+/* The version that is here; or one of those that were asked for and are not (range): then records
+ * of other machines tell of it, too. */
+static bool is_of_version(const json_t *e, const json_t *cell, const char *range)
+{
+    const char *version = tree_text(e, "engine_version", "");
+
+    return range ? version_in(version, range)
+                 : !json_object_get(e, "foreign") &&
+                       !strcmp(version, tree_text(cell, "engine_version", ""));
+}
+
 /* The newest record that counts, of runs that were made if there is any; NULL: none. */
-static const json_t *find_evidence(struct plan *p, const json_t *cell, const struct resolved *r)
+static const json_t *find_evidence(struct plan *p, const json_t *cell, const char *range,
+                                   const struct resolved *r)
 {
     bool synthetic = r->manifest.synthetic || !r->s.dataset;
     const json_t *e, *found = NULL;
@@ -234,9 +247,8 @@ static const json_t *find_evidence(struct plan *p, const json_t *cell, const str
             break;
         if (found && !strcmp(tree_text(e, "state", ""), CELL_UNKNOWN))
             continue;
-        if (cell_same(cell, e) && !json_object_get(e, "foreign") &&
+        if (cell_same(cell, e) && is_of_version(e, cell, range) &&
             !strcmp(tree_text(e, "profile", ""), r->s.profile) &&
-            !strcmp(tree_text(e, "engine_version", ""), tree_text(cell, "engine_version", "")) &&
             tree_bool(e, "synthetic", false) == synthetic && is_of_now(&p->known, e, r))
             found = e;
     }
@@ -259,7 +271,7 @@ static bool run_again(const struct matrix_ask *ask, const json_t *cell)
  * knows the version, which is not that of records of runs that ended before theirs was known. */
 static void look_up(struct plan *p, json_t *cell, const struct known *k, const struct resolved *r)
 {
-    const json_t *found = k->waits ? NULL : find_evidence(p, cell, r);
+    const json_t *found = k->waits ? NULL : find_evidence(p, cell, NULL, r);
 
     if (found) {
         enter(cell, found);
@@ -332,6 +344,38 @@ static void check_cell(json_t *cell, struct resolved *r, struct resolved_look *l
         cannot_be(cell, rc, &why);
 }
 
+/* Of a version that was asked for and is not here the records tell, by all that is here but for the
+ * engine: it hangs on no library what model and data are. */
+static int look_elsewhere(struct plan *p, json_t *cell, const struct known *k,
+                          struct assay_err *err)
+{
+    const char *range = engine_version_asked(k->name);
+    json_t *like, *faults;
+    const json_t *found;
+    struct assay_err why;
+    struct settings s;
+    struct resolved r;
+    int rc;
+
+    if (k->table || !range)
+        return ASSAY_OK;
+    like = json_copy(cell);
+    json_object_set_new(like, "engine", json_stringn(k->name, (size_t)(range - 1 - k->name)));
+    json_object_set_new(like, "plugin", json_string(k->name));
+    rc = cell_settings(p->ask, like, &s, err);
+    if (!rc) {
+        faults = json_array();
+        resolve_all(&s, &r, faults, &why);
+        if (r.manifest.tree && (found = find_evidence(p, like, range, &r)))
+            enter(cell, found);
+        resolve_release(&r);
+        settings_release(&s);
+        json_decref(faults);
+    }
+    json_decref(like);
+    return rc;
+}
+
 static int plan_cell(struct plan *p, json_t *cell, const struct known *k, struct assay_err *err)
 {
     const struct matrix_ask *ask = p->ask;
@@ -340,8 +384,11 @@ static int plan_cell(struct plan *p, json_t *cell, const struct known *k, struct
     struct resolved r;
     int rc;
 
-    if (hindered(cell, k))
-        return ASSAY_OK;
+    if (hindered(cell, k)) {
+        rc = look_elsewhere(p, cell, k, err);
+        add_ranges(cell, p->evidence);
+        return rc;
+    }
     rc = cell_settings(ask, cell, &s, err);
     if (rc)
         return rc;

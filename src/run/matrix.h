@@ -3,8 +3,9 @@
  *
  * A cell (record/cell.h) is known when there is a record of its key with the engine's present
  * version, in the same profile, on data of the same kind (synthetic or not), made of what the files
- * still are (run/evidence.h).  So a matrix that was
- * interrupted goes on where it was, and a new version of an engine is tried anew. */
+ * still are (run/evidence.h).  So a matrix that was interrupted goes on where it was, and a new
+ * version of an engine is tried anew.  Of a version that was asked for and is not here, also what
+ * other machines' records say is shown. */
 #ifndef RUN_MATRIX_H
 #define RUN_MATRIX_H
 
