@@ -113,9 +113,15 @@ ASSAY_API int assay_reproduce(const char *run, int repeats, bool anyway,
 
 /* The matrix of what works (assay.matrix/1).  axes: "benchmarks=bert,resnet50", "engines=…",
  * "devices=…", "precisions=…", "scenarios=…", "modes=…"; what is not named is all of it.  settings
- * are those of every run.  run: first run the cells that nothing is known of. */
+ * are those of every run.  run: first run the cells that nothing is known of; what recipes have to
+ * get before that is not got, but an error, before anything is run. */
 ASSAY_API int assay_matrix(const char *const *axes, const char *const *settings, bool run,
                            char **matrix, struct assay_err *err);
+/* What it would run (assay.plan/1): "commands", "out", how many cells cannot be run and why, and
+ * what assay_get has to "get" first: models, data, and the libraries of engines that are named.
+ * Touches nothing. */
+ASSAY_API int assay_matrix_plan(const char *const *axes, const char *const *settings, char **plan,
+                                struct assay_err *err);
 /* The same of the records in files of assay_export, or in the *.json of folders; nothing is run and
  * no store is touched.  "files" says of each what is in it, or its "error", which is no error of
  * the call; a record that several files hold counts once, and where they contradict, both do. */

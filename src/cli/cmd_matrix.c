@@ -216,37 +216,6 @@ static int fill(const char *progress, const struct matrix_ask *ask, const json_t
     return EXIT_OK;
 }
 
-/* Cells that cannot be run, each reason once for an engine: {"state", "engine", "reason",
- * "cells"}. */
-static json_t *count_out(const json_t *cells)
-{
-    json_t *out = json_array(), *cell, *one, *found;
-    size_t i, k;
-
-    json_array_foreach(cells, i, cell)
-    {
-        const char *state = tree_text(cell, "state", ""), *engine = tree_text(cell, "engine", ""),
-                   *reason = tree_text(cell, "reason", "");
-
-        if (tree_bool(cell, "run", false) ||
-            (strcmp(state, CELL_UNKNOWN) != 0 && strcmp(state, CELL_NONE) != 0))
-            continue;
-        found = NULL;
-        json_array_foreach(out, k, one)
-        {
-            if (!strcmp(tree_text(one, "state", ""), state) &&
-                !strcmp(tree_text(one, "engine", ""), engine) &&
-                !strcmp(tree_text(one, "reason", ""), reason))
-                found = one;
-        }
-        if (!found)
-            json_array_append_new(out, found = json_pack("{s:s, s:s, s:s}", "state", state,
-                                                         "engine", engine, "reason", reason));
-        json_object_set_new(found, "cells", json_integer(tree_int(found, "cells", 0) + 1));
-    }
-    return out;
-}
-
 static void print_out(const json_t *out)
 {
     const json_t *one;
@@ -265,37 +234,25 @@ static void print_out(const json_t *out)
 /* What would be run. */
 static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t *cells)
 {
-    json_t *runs = json_array(), *out, *words, *cell;
+    json_t *plan, *runs, *words;
     struct assay_err err;
     size_t i;
     int rc;
 
-    json_array_foreach(cells, i, cell)
-    {
-        if (!tree_bool(cell, "run", false))
-            continue;
-        if (matrix_command(ask, cell, &words, &err)) {
-            json_decref(runs);
-            return cli_fail(&err);
-        }
-        json_array_append_new(runs, words);
-    }
-    out = count_out(cells);
+    if (matrix_dry(ask, cells, &plan, &err))
+        return cli_fail(&err);
     if (cli_wants_json(in)) {
-        rc = cli_json(json_pack("{s:o, s:o, s:O, s:O}", "commands", runs, "out", out, "get",
-                                json_object_get(ask->first, "get"), "steps",
-                                json_object_get(ask->first, "steps")),
-                      "plan");
+        rc = cli_json(plan, "plan");
         return rc ? rc : cli_first_exit(ask->first);
     }
+    runs = json_object_get(plan, "commands");
     json_array_foreach(runs, i, words) report_command(words, stdout);
     fflush(stdout);
     fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
             json_array_size(cells));
-    print_out(out);
+    print_out(json_object_get(plan, "out"));
     cli_first_print(ask->first, stderr);
-    json_decref(runs);
-    json_decref(out);
+    json_decref(plan);
     return cli_first_exit(ask->first);
 }
 

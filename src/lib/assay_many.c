@@ -137,44 +137,85 @@ static int read_axes(const char *const *axes, json_t **out, struct assay_err *er
     return ASSAY_OK;
 }
 
-static int fill(const struct matrix_ask *ask, bool run, json_t **cells, struct assay_err *err)
+/* What recipes would have to get first is not got here. */
+static int fill(const struct matrix_ask *ask, json_t **cells, struct assay_err *err)
 {
     json_t *cell;
     size_t i;
     int rc = matrix_plan(ask, cells, err);
 
+    if (!rc && ask->get)
+        rc = supply_check(json_string_value(json_array_get(json_object_get(ask->first, "get"), 0)),
+                          err);
     json_array_foreach(*cells, i, cell)
     {
-        if (!rc && run && tree_bool(cell, "run", false))
+        if (!rc && ask->get && tree_bool(cell, "run", false))
             rc = matrix_run(ask, cell, err);
     }
+    return rc;
+}
+
+static int plan(const struct matrix_ask *ask, json_t **out, struct assay_err *err)
+{
+    json_t *cells = NULL;
+    int rc = matrix_plan(ask, &cells, err);
+
+    if (!rc)
+        rc = matrix_dry(ask, cells, out, err);
+    json_decref(cells);
+    return rc;
+}
+
+/* made: fill or plan. */
+static int matrix_of(const char *const *axes, const char *const *settings, bool run,
+                     int (*made)(const struct matrix_ask *ask, json_t **out, struct assay_err *err),
+                     json_t **out, struct assay_err *err)
+{
+    struct settings s = {0};
+    struct matrix_ask ask = {.base = &s, .get = run};
+    json_t *tree = NULL;
+    int rc = border_settings(settings, &s, err);
+
+    if (!rc)
+        rc = read_axes(axes, &tree, err);
+    ask.axes = tree;
+    ask.first = json_pack("{s:[], s:[]}", "get", "steps");
+    if (!rc)
+        rc = made(&ask, out, err);
+    json_decref(ask.first);
+    json_decref(tree);
+    settings_release(&s);
     return rc;
 }
 
 int assay_matrix(const char *const *axes, const char *const *settings, bool run, char **matrix,
                  struct assay_err *err)
 {
-    struct settings s = {0};
-    struct matrix_ask ask = {.base = &s};
-    json_t *tree = NULL, *cells = NULL;
+    json_t *cells = NULL;
     int rc;
     BORDER_ERR(err);
 
     if (!matrix)
         return border_null("assay_matrix", err);
-    rc = border_settings(settings, &s, err);
-    if (!rc)
-        rc = read_axes(axes, &tree, err);
-    ask.axes = tree;
-    if (!rc)
-        rc = fill(&ask, run, &cells, err);
-    json_decref(tree);
-    settings_release(&s);
+    rc = matrix_of(axes, settings, run, fill, &cells, err);
     if (rc) {
         json_decref(cells);
         return rc;
     }
     return border_give(json_pack("{s:o}", "cells", cells), "matrix", matrix, err);
+}
+
+int assay_matrix_plan(const char *const *axes, const char *const *settings, char **out,
+                      struct assay_err *err)
+{
+    json_t *tree = NULL;
+    int rc;
+    BORDER_ERR(err);
+
+    if (!out)
+        return border_null("assay_matrix_plan", err);
+    rc = matrix_of(axes, settings, true, plan, &tree, err);
+    return rc ? rc : border_give(tree, "plan", out, err);
 }
 
 int assay_matrix_files(const char *const *files, const char *const *axes, char **matrix,

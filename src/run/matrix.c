@@ -689,6 +689,61 @@ int matrix_exports(const struct matrix_ask *ask, const char *const *paths, json_
     return rc;
 }
 
+/* ---- what would be run ---- */
+
+/* Cells that cannot be run. */
+static json_t *count_out(const json_t *cells)
+{
+    json_t *out = json_array(), *cell, *one, *found;
+    size_t i, k;
+
+    json_array_foreach(cells, i, cell)
+    {
+        const char *state = tree_text(cell, "state", ""), *engine = tree_text(cell, "engine", ""),
+                   *reason = tree_text(cell, "reason", "");
+
+        if (tree_bool(cell, "run", false) ||
+            (strcmp(state, CELL_UNKNOWN) != 0 && strcmp(state, CELL_NONE) != 0))
+            continue;
+        found = NULL;
+        json_array_foreach(out, k, one)
+        {
+            if (!strcmp(tree_text(one, "state", ""), state) &&
+                !strcmp(tree_text(one, "engine", ""), engine) &&
+                !strcmp(tree_text(one, "reason", ""), reason))
+                found = one;
+        }
+        if (!found)
+            json_array_append_new(out, found = json_pack("{s:s, s:s, s:s}", "state", state,
+                                                         "engine", engine, "reason", reason));
+        json_object_set_new(found, "cells", json_integer(tree_int(found, "cells", 0) + 1));
+    }
+    return out;
+}
+
+int matrix_dry(const struct matrix_ask *ask, const json_t *cells, json_t **plan,
+               struct assay_err *err)
+{
+    json_t *runs = json_array(), *words, *cell;
+    int rc = ASSAY_OK;
+    size_t i;
+
+    json_array_foreach(cells, i, cell)
+    {
+        if (rc || !tree_bool(cell, "run", false))
+            continue;
+        if (!(rc = matrix_command(ask, cell, &words, err)))
+            json_array_append_new(runs, words);
+    }
+    if (rc)
+        json_decref(runs);
+    else
+        *plan = json_pack("{s:o, s:o, s:O, s:O}", "commands", runs, "out", count_out(cells), "get",
+                          json_object_get(ask->first, "get"), "steps",
+                          json_object_get(ask->first, "steps"));
+    return rc;
+}
+
 /* ---- running ---- */
 
 int matrix_run(const struct matrix_ask *ask, json_t *cell, struct assay_err *err)

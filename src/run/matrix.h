@@ -49,6 +49,11 @@ int matrix_exports(const struct matrix_ask *ask, const char *const *paths, json_
 /* The words of `assay run …` for a cell; a new reference. */
 int matrix_command(const struct matrix_ask *ask, const json_t *cell, json_t **words,
                    struct assay_err *err);
+/* What `assay matrix --dry-run` tells of cells from matrix_plan with `get` and `first`:
+ * {"commands": [of those that would be run], "out": [{"state", "engine", "reason", "cells"}: how
+ * many cannot be, each reason once for an engine], "get", "steps"}.  A new reference. */
+int matrix_dry(const struct matrix_ask *ask, const json_t *cells, json_t **plan,
+               struct assay_err *err);
 /* Runs a cell and enters what came of it.  Fails with ASSAY_ESTOP when the user interrupted, and
  * then the cell is as it was; whatever else goes wrong is the cell's own result. */
 int matrix_run(const struct matrix_ask *ask, json_t *cell, struct assay_err *err);

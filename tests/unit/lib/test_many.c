@@ -11,6 +11,7 @@ static void null_arguments(void **state)
     bad(assay_explore_plan(NULL, NULL, NULL, &err), ASSAY_EUSAGE, "assay_explore_plan", &text);
     bad(assay_choose(NULL, NULL, &err), ASSAY_EUSAGE, "assay_choose", &text);
     bad(assay_matrix(NULL, NULL, false, NULL, &err), ASSAY_EUSAGE, "assay_matrix", &text);
+    bad(assay_matrix_plan(NULL, NULL, NULL, &err), ASSAY_EUSAGE, "assay_matrix_plan", &text);
     bad(assay_matrix_files(NULL, NULL, &text, &err), ASSAY_EUSAGE, "assay_matrix_files", &text);
     bad(assay_submit(NULL, NULL, NULL, true, &text, &err), ASSAY_EUSAGE, "assay_submit", &text);
     bad(assay_check(NULL, NULL, 0, &text, &err), ASSAY_EUSAGE, "assay_check", &text);
@@ -89,6 +90,39 @@ static void explore_errors(void **state)
         "keeps the constraints", &text);
     bad(assay_choose("{\"model\": \"m\", \"engine\": \"null\"}", NULL, &err), ASSAY_EUSAGE,
         "which benchmark?", &text);
+}
+
+/* What recipes have to get first is in the plan, and without it nothing is run. */
+static void matrix_gets_first(void **state)
+{
+    const char *const axes[] = {"benchmarks=resnet50", "engines=null", "devices=cpu",
+                                "modes=accuracy", NULL};
+    const char *const settings[] = {"dataset=pictures", store_setting, NULL};
+    const char *const slip[] = {"modes=accuracy", "engine=null", NULL};
+    static const char recipe[] =
+        "{\"schema\": 1, \"name\": \"pictures\", \"summary\": \"x\", \"fetch\": [{\"file\": "
+        "\"p.tar\", "
+        "\"urls\": [\"https://localhost:1/p.tar\"], \"unpack\": \".\", \"about\": \"1 MB\"}], "
+        "\"outputs\": {\"folder\": \".\"}}";
+    char *text = NULL, *dir = below("recipes"), *file = below("recipes/pictures.yaml");
+    json_t *tree;
+
+    (void)state;
+    assert_int_equal(file_make_dirs(dir, &err), 0);
+    assert_int_equal(file_write_whole(file, recipe, strlen(recipe), &err), 0);
+    setenv("ASSAY_RECIPE_PATH", dir, 1);
+    tree = good(assay_matrix_plan(axes, settings, &text, &err), &text, "assay.plan/1");
+    assert_int_equal(json_array_size(json_object_get(tree, "commands")), 1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(tree, "get"), 0)),
+                        "pictures");
+    json_decref(tree);
+    bad(assay_matrix(axes, settings, true, &text, &err), ASSAY_EFAIL,
+        "`assay get pictures` gets it", &text);
+    json_decref(good(assay_matrix(axes, settings, false, &text, &err), &text, "assay.matrix/1"));
+    bad(assay_matrix_plan(slip, settings, &text, &err), ASSAY_EUSAGE, "'engine' is no axis", &text);
+    unsetenv("ASSAY_RECIPE_PATH");
+    free(dir);
+    free(file);
 }
 
 /* ---- submissions ---- */
@@ -182,9 +216,10 @@ static void check_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_arguments), cmocka_unit_test(explore_errors),
-        cmocka_unit_test(submit),         cmocka_unit_test(submit_errors),
-        cmocka_unit_test(check_errors),   cmocka_unit_test(explore_and_choose)};
+        cmocka_unit_test(null_arguments),    cmocka_unit_test(explore_errors),
+        cmocka_unit_test(matrix_gets_first), cmocka_unit_test(submit),
+        cmocka_unit_test(submit_errors),     cmocka_unit_test(check_errors),
+        cmocka_unit_test(explore_and_choose)};
 
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }
