@@ -155,7 +155,10 @@ void cli_markdown_settings(FILE *out)
         "that above what `--tune` found, and that above the defaults. LoadGen's own settings can "
         "also come from its `user.conf` "
         "(`--user-conf`), under the name in the last column. A relative path counts from the "
-        "folder in which the command is given, also in a file; `~/` is the home folder.\n");
+        "folder in which the command is given, also in a file; `~/` is the home folder. A fault in "
+        "the user file stops the commands that need the setting in question, or any where it "
+        "cannot "
+        "be read; others tell it in one line and go on.\n");
     for (int group = 0; group < GROUP_COUNT; group++) {
         fprintf(out, "\n## %s\n\n", settings_group_names[group]);
         fprintf(out,

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "base/tree.h"
 
 struct scan {
     struct cli_input *in;
@@ -302,23 +303,103 @@ static int check_arguments(const struct cli_input *in)
     return -1;
 }
 
-/* The settings below the command line: the user's file, when there is one, and the job file. */
-static int read_files(struct cli_input *in, struct assay_err *err)
+/* ---- the user's file ---- */
+
+/* name: of the setting that is wrong; NULL: it may be any.  Adds what is wrong. */
+static void add_fault(json_t *faults, const char *name, const struct assay_err *why)
+{
+    json_array_append_new(
+        faults, json_pack("{s:s?, s:s, s:i}", "name", name, "text", why->text, "code", why->code));
+}
+
+/* One fault hides no other setting: what the command needs is taken. */
+static void read_user_file(struct settings *s, json_t *faults)
 {
     char *dir = file_config_dir(), *path = dir ? file_join(dir, "config.yaml") : NULL;
-    const struct cli_option *job = own_option(in->command, "job", 0);
-    int rc = ASSAY_OK;
+    json_t *tree = NULL, *value, *one;
+    struct assay_err why;
+    const char *name;
 
-    if (path && file_exists(path))
-        rc = settings_read_file(&in->settings, path, SETTINGS_USER_FILE, err);
-    if (rc && !strcmp(in->command->name, "help")) { /* needed most when something is wrong */
-        cli_warn("%s", err->text);
-        rc = ASSAY_OK;
+    if (path && file_exists(path) &&
+        (tree_read_yaml(path, &tree, &why) ||
+         (!json_is_object(tree) && settings_set_tree(s, tree, SETTINGS_USER_FILE, path, &why))))
+        add_fault(faults, NULL, &why);
+    json_object_foreach(tree, name, value)
+    {
+        one = json_pack("{s:O}", name, value);
+        if (settings_set_tree(s, one, SETTINGS_USER_FILE, path, &why))
+            add_fault(faults, name, &why);
+        json_decref(one);
     }
-    if (!rc && job && cli_value(in, "job"))
-        rc = settings_read_file(&in->settings, cli_value(in, "job"), SETTINGS_JOB, err);
+    json_decref(tree);
     free(path);
     free(dir);
+}
+
+/* Whether the command would go another way by what the file may say of the setting. */
+static bool asks(const struct cli_input *in, const struct settings_row *row)
+{
+    return cli_takes_setting(in->command, row->name) &&
+           settings_origin_of(&in->settings, row->name) < SETTINGS_JOB;
+}
+
+/* name: as of a fault; one that is no setting's may be a slip for the nearest. */
+static bool needs(const struct cli_input *in, const char *name)
+{
+    static const char shown[] = " json progress tag dry-run ";
+    size_t n, i;
+    const struct settings_row *rows = settings_rows(&n), *row = name ? settings_find(name) : NULL;
+    const char *near = name && !row ? text_nearest(name, &rows->name, n, sizeof(*rows)) : NULL;
+    char word[80];
+
+    if (!strcmp(in->command->name, "help")) /* needed most when something is wrong */
+        return false;
+    if (row || near)
+        return asks(in, row ? row : settings_find(near));
+    for (i = 0; i < n; i++) {
+        snprintf(word, sizeof(word), " %s ", rows[i].name);
+        if (!strstr(shown, word) && asks(in, &rows[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Refuses for what the command needs; else one line tells the first fault. */
+static int check_user_file(const struct cli_input *in, const json_t *faults, struct assay_err *err)
+{
+    const json_t *fault;
+    size_t i;
+
+    json_array_foreach(faults, i, fault)
+    {
+        if (needs(in, tree_text(fault, "name", NULL)))
+            return assay_fail(err, (int)tree_int(fault, "code", ASSAY_EUSAGE), "%s",
+                              tree_text(fault, "text", ""));
+    }
+    if (i)
+        cli_warn("%s", tree_text(json_array_get(faults, 0), "text", ""));
+    return ASSAY_OK;
+}
+
+/* From the lowest: the user's file, the job file, the command line. */
+static int read_settings(struct scan *x, struct assay_err *err)
+{
+    struct cli_input *in = x->in;
+    const struct cli_option *job = own_option(in->command, "job", 0);
+    json_t *faults = json_array();
+    int rc = settings_init(&in->settings, err);
+
+    if (!rc) {
+        read_user_file(&in->settings, faults);
+        if (job && cli_value(in, "job"))
+            rc = settings_read_file(&in->settings, cli_value(in, "job"), SETTINGS_JOB, err);
+    }
+    x->s = &in->settings;
+    if (!rc)
+        rc = scan(x, err);
+    if (!rc)
+        rc = check_user_file(in, faults, err);
+    json_decref(faults);
     return rc;
 }
 
@@ -335,10 +416,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
         return -1;
     if (!rc && command->settings) {
         in->has_settings = true;
-        if (!(rc = settings_init(&in->settings, &err)) && !(rc = read_files(in, &err))) {
-            x.s = &in->settings;
-            rc = scan(&x, &err);
-        }
+        rc = read_settings(&x, &err);
     }
     if (rc < 0) {
         rc = cli_fail(&err);

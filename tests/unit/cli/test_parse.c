@@ -150,7 +150,12 @@ static void test_precedence(void **state)
     assert_string_equal(in.settings.engine_options, "b=1,a=2");
     write_file(path, "lnaes: 2\n");
     assert_refused("run resnet50", "config.yaml");
-    assert_refused("results", "lnaes");
+    assert_int_equal(parse("results"), -1); /* it takes no lanes */
+    assert_non_null(strstr(message, "lnaes"));
+    write_file(path, "stroe: x\njson: true\n");
+    assert_refused("results", "stroe");
+    assert_int_equal(parse("results --store y"), -1);
+    assert_int_equal(in.settings.json, 1); /* the rest holds */
     assert_int_equal(parse("run --help"), -1); /* help works whatever the files say */
     snprintf(line, sizeof(line), "run --job %s/none.yaml", dir);
     unlink(path);
