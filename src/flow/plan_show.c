@@ -246,12 +246,13 @@ static void terms(const struct plan *p, const struct plan_node *n, json_t *probl
 
 static void secrets(const struct plan_node *n, json_t *problems)
 {
-    const char *key;
+    const char *key, *value;
     json_t *v;
 
     json_object_foreach(json_object_get(n->body, "inputs"), key, v)
     {
-        if (!strcmp(tree_text(v, "type", ""), "secret") && !getenv(tree_text(v, "env", "")))
+        value = getenv(tree_text(v, "env", ""));
+        if (!strcmp(tree_text(v, "type", ""), "secret") && (!value || !*value))
             add_problem(problems,
                         "%s wants the secret '%s': set the variable %s of the environment",
                         n->recipe->name, key, tree_text(v, "env", ""));
