@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -18,6 +19,7 @@
 #define MAX_LINE   (1u << 16)
 #define MAX_HEARD  (1u << 20) /* a line and the longest text that an environment can have */
 #define TAIL_LINES 20
+#define FULL       65536              /* bytes free where there is no room for anything */
 #define MAX_LOG    ((size_t)64 << 20) /* some print without end */
 
 /* What a program prints: lines, without secrets, to the log and to the tail. */
@@ -366,6 +368,32 @@ static int name_step(const struct step *s, const char *part, size_t i, size_t n,
                       own.text);
 }
 
+static double free_bytes(const char *folder)
+{
+    struct statvfs v;
+
+    if (statvfs(folder, &v))
+        return 1e300;
+    return (double)(geteuid() ? v.f_bavail : v.f_bfree) * (double)v.f_frsize;
+}
+
+/* A program's own words of a full disk are lost among its others, and name no folder that the user
+ * knows.  Some remove what they began: then it is these words that tell. */
+static void say_disk(const struct step *s, const char *said, struct assay_err *err)
+{
+    const char *cache = s->plan->ask.cache;
+    double left = free_bytes(cache);
+    size_t n = strlen(err->text);
+
+    if (left < FULL)
+        snprintf(err->text + n, sizeof(err->text) - n,
+                 ": the disk of %.200s is full; make room there and call again", cache);
+    else if (strstr(said, strerror(ENOSPC)) || strstr(said, strerror(EDQUOT)))
+        snprintf(err->text + n, sizeof(err->text) - n,
+                 ": a disk was full, as it says; in %.200s there is room for %.1f MB now", cache,
+                 left / 1e6);
+}
+
 int step_run_programs(struct step *s, const char *part, const char *out, const char *work,
                       struct assay_err *err)
 {
@@ -399,6 +427,8 @@ int step_run_programs(struct step *s, const char *part, const char *out, const c
     }
     if (rc)
         last_lines(&said, s->failure.tail);
+    if (rc && rc != ASSAY_ESTOP)
+        say_disk(s, s->failure.tail, err);
     free_list(env);
     if (said.log >= 0)
         close(said.log);
