@@ -15,7 +15,6 @@
 #include "flow/make_inside.h"
 #include "flow/tool.h"
 
-#define PATH_THERE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define MAX_LINE   (1u << 16)
 #define MAX_HEARD  (1u << 20) /* a line and the longest text that an environment can have */
 #define TAIL_LINES 20
@@ -170,7 +169,7 @@ static int make_environment(const struct step *s, const char *out, const char *w
     char *text;
     int rc = ASSAY_OK;
 
-    json_object_set_new(all, "PATH", json_string(PATH_THERE));
+    json_object_set_new(all, "PATH", json_string(PLAN_PATH));
     json_object_set_new(all, "HOME", json_string(work));
     json_object_set_new(all, "TMPDIR", json_string(work));
     json_object_set_new(all, "LANG", json_string("C.UTF-8"));
@@ -328,7 +327,7 @@ static void log_command(struct said *said, const json_t *argv)
 static int run_row(struct step *s, const json_t *row, const json_t *scope, const char *out,
                    const char *work, char **env, struct said *said, struct assay_err *err)
 {
-    struct tool t = {.env = env, .path = PATH_THERE, .said = hear, .ctx = said, .stop = s->stop};
+    struct tool t = {.env = env, .path = PLAN_PATH, .said = hear, .ctx = said, .stop = s->stop};
     json_t *filled = NULL;
     char *dir = NULL, *to = NULL, **argv = NULL;
     int rc = fill_list(json_object_get(row, "run"), scope, &filled, err);

@@ -11,7 +11,7 @@
 #include "flow/fill.h"
 #include "flow/first_seen.h"
 #include "flow/index.h"
-#include "flow/plan.h"
+#include "flow/plan_inside.h"
 
 bool plan_has_work(const struct plan_node *n)
 {
@@ -333,6 +333,7 @@ json_t *plan_problems(const struct plan *p)
         terms(p, n, problems);
         secrets(n, problems);
         machine(n, problems);
+        plan_add_lacking_programs(n, problems);
     }
     if (have >= 0 && needed > have)
         add_problem(problems, "%.3g GB of disk are needed, %.3g GB are free in %s",
