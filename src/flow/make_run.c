@@ -327,7 +327,8 @@ static void log_command(struct said *said, const json_t *argv)
 static int run_row(struct step *s, const json_t *row, const json_t *scope, const char *out,
                    const char *work, char **env, struct said *said, struct assay_err *err)
 {
-    struct tool t = {.env = env, .path = PLAN_PATH, .said = hear, .ctx = said, .stop = s->stop};
+    struct tool t = {
+        .env = env, .path = PLAN_PATH, .said = hear, .ctx = said, .stop = s->stop, .guarded = true};
     json_t *filled = NULL;
     char *dir = NULL, *to = NULL, **argv = NULL;
     int rc = fill_list(json_object_get(row, "run"), scope, &filled, err);

@@ -295,6 +295,37 @@ def told(p):
         sys.exit("--progress none is not none")
 
 
+def lives(pid):
+    """A zombie does not."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as f:
+            return f.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def killed_while_building(p):
+    """What a step runs ends with assay, also its children, and also when assay is killed; the next call makes it anew."""
+    p.recipe("long", build=[{"run": ["sh", "-c", "test -e $0 || { sleep 300 & echo $! >$0.new; mv $0.new $0; wait; }; echo made >$1",
+                                     p.folder + "/sleeper", "${out}/a"]}], outputs={"a": "a"})
+    process = subprocess.Popen([ASSAY, "get", "long"], env=p.env, stderr=subprocess.DEVNULL)
+    while not os.path.exists(p.folder + "/sleeper"):
+        time.sleep(0.02)
+    sleeper = int(p.read(p.folder + "/sleeper"))
+    if not lives(sleeper):
+        sys.exit("the step's program has ended by itself")
+    process.kill()
+    process.wait()
+    end = time.time() + 20
+    while lives(sleeper) and time.time() < end:
+        time.sleep(0.05)
+    if lives(sleeper):
+        os.kill(sleeper, signal.SIGKILL)
+        sys.exit("a step's program lives on after assay was killed")
+    if p.read(p.assay("get", "long").stdout.strip()) != b"made\n":
+        sys.exit("not made anew")
+
+
 def killed(p):
     """Killed at any moment ($ASSAY_KILLS times; `make test-kill`: 200): the next call finishes the work, and the store verifies clean."""
     p.recipe("end-0", build=[{"write": "file", "text": "0"}], outputs={"file": "file"})
@@ -317,7 +348,8 @@ def killed(p):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="assay-get-") as folder, Place(folder) as p:
-        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, told, killed):
+        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, told, killed_while_building,
+                     killed):
             part(p)
             print(part.__name__, "good")
 
