@@ -281,21 +281,31 @@ int fetch_wait(double seconds, const volatile int *stop, struct assay_err *err)
 }
 
 /* Each try doubles the wait; a quarter of it is chance, so that many clients don't come at once. */
-static int wait_before(const struct job *j, int tries, double asked_s, struct assay_err *err)
+static double wait_before(int tries, double asked_s)
 {
     double wait_s = 0.5 * (double)(1 << (tries < 6 ? tries : 6));
 
     wait_s = wait_s < MAX_WAIT_S ? wait_s : MAX_WAIT_S;
     wait_s *= 0.75 + 0.25 * (double)(clock_ns() % 1000) / 1000;
-    if (asked_s > wait_s)
-        wait_s = asked_s;
-    return fetch_wait(wait_s, j->ask->stop, err);
+    return asked_s > wait_s ? asked_s : wait_s;
+}
+
+static void tell_again(const struct job *j, const char *why, const char *when)
+{
+    char shown[200], text[800];
+
+    if (!j->ask->again)
+        return;
+    fetch_url_public(j->url, shown, sizeof(shown));
+    snprintf(text, sizeof(text), "%s %s; %s", shown, why, when);
+    j->ask->again(j->ask->ctx, text);
 }
 
 static int from_source(struct job *j, struct fetch_result *out, struct assay_err *err)
 {
     int limit = j->ask->retries < 0 ? RETRIES : j->ask->retries, tries = 0, rc, stop;
     double wait_s = 0;
+    char when[80];
     int64_t most = j->part.have;
 
     for (;;) {
@@ -307,16 +317,23 @@ static int from_source(struct job *j, struct fetch_result *out, struct assay_err
             rc = judge(j, out, err);
         if (!rc || rc == ASSAY_ESTOP || j->fatal)
             return rc;
-        if (j->anew)
+        if (j->anew) {
+            tell_again(j, err->text, "from its beginning again");
             continue;
+        }
         if (j->part.have - most >= PROGRESS) { /* more than ever, so this comes to an end */
             tries = 0;
             most = j->part.have;
         }
         if (tries >= j->again || tries >= limit || wait_s > MAX_ASKED_S)
             return rc;
-        if ((stop = wait_before(j, tries++, wait_s, err)))
+        wait_s = wait_before(tries++, wait_s);
+        snprintf(when, sizeof(when), "again in %.1f s (%d of %d more tries)", wait_s, tries,
+                 j->again < limit ? j->again : limit);
+        tell_again(j, err->text, when);
+        if ((stop = fetch_wait(wait_s, j->ask->stop, err)))
             return stop;
+        wait_s = 0;
     }
 }
 

@@ -23,6 +23,10 @@ struct fetch_ask {
                   * fetch_hang_up; NULL: each call has its own */
     bool small;  /* one of very many: what a call leaves of it is not gone on with by the next */
     void (*progress)(void *ctx, int64_t done, int64_t total); /* total -1: not known; may be NULL */
+    /* Before each further try: what was wrong with the last, and when it is tried again; may be
+     * NULL.
+     */
+    void (*again)(void *ctx, const char *text);
     void *ctx;
     double stall_s; /* so long with less than 1 KiB is given up; <= 0: 30 */
     int retries;    /* further tries for each URL, each after a longer wait; < 0: 4 */

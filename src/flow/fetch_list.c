@@ -46,6 +46,14 @@ static void on_progress(void *ctx, int64_t done, int64_t total)
     tell(ctx, done, 0);
 }
 
+static void on_again(void *ctx, const char *text)
+{
+    struct told *t = ctx;
+
+    if (t->ask->again)
+        t->ask->again(t->ask->ctx, text);
+}
+
 /* ask->count: none. */
 static size_t take(struct many *m)
 {
@@ -90,6 +98,7 @@ static int fetch_named(const struct fetch_list_ask *ask, const char *name, const
                             .line = line,
                             .small = true,
                             .progress = on_progress,
+                            .again = on_again,
                             .ctx = told,
                             .retries = -1};
     int rc = ASSAY_OK;

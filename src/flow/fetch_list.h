@@ -22,6 +22,7 @@ struct fetch_list_ask {
     /* So many more bytes (fewer, where one begins anew) and files have come or were there.  Called
      * from all the threads. */
     void (*progress)(void *ctx, int64_t bytes, int files);
+    void (*again)(void *ctx, const char *text); /* as of fetch_file; from all the threads */
     void *ctx;
 };
 

@@ -28,6 +28,8 @@ struct shown {
     enum style style;
     int64_t last_ns;
     bool open; /* an unfinished line is on the terminal */
+    int64_t rate_ns, rate_came;
+    double rate; /* bytes a second, of the last seconds; 0: nothing comes */
 };
 
 static enum style style_of(const char *how)
@@ -41,28 +43,51 @@ static enum style style_of(const char *how)
     return strcmp(how, "plain") != 0 && isatty(STDERR_FILENO) ? STYLE_LINE : STYLE_PLAIN;
 }
 
-static void status_text(const struct make_progress *p, char out[160])
+/* A new second weighs a third of what is told. */
+static void measure(struct shown *s, const struct make_progress *p, int64_t now)
 {
-    char bytes[32], all[32];
+    double dt = (double)(now - s->rate_ns) / 1e9, rate;
+
+    if (s->rate_ns && dt < 1)
+        return;
+    rate = s->rate_ns ? (double)(p->came - s->rate_came) / dt : 0;
+    s->rate = s->rate > 0 && rate > 0 ? (2 * s->rate + rate) / 3 : rate;
+    s->rate_ns = now;
+    s->rate_came = p->came;
+}
+
+static void status_text(const struct shown *s, const struct make_progress *p, char out[160])
+{
+    char bytes[32], text[32];
     int n = snprintf(out, 160, "%zu of %zu done", p->done, p->total);
 
     text_bytes(bytes, (double)p->bytes);
-    text_bytes(all, (double)p->all_bytes);
+    text_bytes(text, (double)p->all_bytes);
     if (p->all_bytes > 0)
-        n += snprintf(out + n, 160 - (size_t)n, "  %s of %s", bytes, all);
+        n += snprintf(out + n, 160 - (size_t)n, "  %s of %s", bytes, text);
     else if (p->bytes)
         n += snprintf(out + n, 160 - (size_t)n, "  %s", bytes);
+    text_bytes(text, s->rate);
+    if (s->rate > 0)
+        n += snprintf(out + n, 160 - (size_t)n, "  %s/s", text);
+    if (s->rate > 0 && (double)(p->all_bytes - p->bytes) >= s->rate) {
+        text_duration(text, (double)(p->all_bytes - p->bytes) / s->rate);
+        n += snprintf(out + n, 160 - (size_t)n, ", %s left", text);
+    }
     if (n < 79)
         snprintf(out + n, (size_t)(80 - n), "  %s", p->running);
 }
 
-static void show_json(const struct make_progress *p)
+static void show_json(const struct shown *s, const struct make_progress *p)
 {
-    json_t *line = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:s, s:s*, s:s*}", "schema", "assay.get-progress/1", "done",
-        (json_int_t)p->done, "total", (json_int_t)p->total, "bytes", (json_int_t)p->bytes,
-        "all_bytes", (json_int_t)p->all_bytes, "running", p->running, "id", p->id, "what", p->what);
+    json_t *line =
+        json_pack("{s:s, s:I, s:I, s:I, s:f, s:s, s:s*, s:s*, s:s*}", "schema",
+                  "assay.get-progress/1", "done", (json_int_t)p->done, "total",
+                  (json_int_t)p->total, "bytes", (json_int_t)p->bytes, "bytes_per_s", s->rate,
+                  "running", p->running, "id", p->id, "what", p->what, "note", p->note);
 
+    if (p->all_bytes >= 0)
+        json_object_set_new(line, "all_bytes", json_integer(p->all_bytes));
     json_dumpf(line, stderr, JSON_COMPACT);
     fputc('\n', stderr);
     json_decref(line);
@@ -74,17 +99,20 @@ static void show(void *ctx, const struct make_progress *p)
     int64_t now = clock_ns(), every = s->style == STYLE_PLAIN ? EVERY_PLAIN_NS : EVERY_NS;
     char text[160];
 
+    measure(s, p, now);
     if (s->style == STYLE_NONE || (!p->id && now - s->last_ns < every))
         return;
-    status_text(p, text);
+    status_text(s, p, text);
     if (s->style == STYLE_LINE)
         text_fit_line(text);
     if (s->style == STYLE_JSON)
-        show_json(p);
+        show_json(s, p);
+    else if (s->style == STYLE_LINE && p->note)
+        fprintf(stderr, "\r\033[K%s: %s\n%s", p->id, p->note, text);
     else if (s->style == STYLE_LINE)
         fprintf(stderr, "\r\033[K%s", text);
     else if (p->id)
-        fprintf(stderr, "%s: %s\n", p->id, p->what);
+        fprintf(stderr, "%s: %s\n", p->id, p->note ? p->note : p->what);
     else if (s->last_ns)
         fprintf(stderr, "%s\n", text);
     s->open = s->style == STYLE_LINE;
@@ -117,7 +145,7 @@ const volatile int *get_listen(bool begin)
 int get_carry_out(struct plan *p, const char *progress, int jobs, struct make_failure *failure,
                   struct assay_err *err)
 {
-    struct shown shown = {style_of(progress), 0, false};
+    struct shown shown = {.style = style_of(progress)};
     struct make_options o = {.jobs = jobs, .stop = &stop, .show = show, .ctx = &shown};
     int rc;
 

@@ -14,7 +14,8 @@
 #define DEFAULT_JOBS 4
 #define TICK_NS      250000000
 
-enum status { WAITING, RUNNING, DONE, FAILED };
+/* QUEUED: RUNNING as it is told while somebody else makes it. */
+enum status { WAITING, QUEUED, RUNNING, DONE, FAILED, STOPPED };
 
 struct job {
     struct plan *plan;
@@ -25,7 +26,7 @@ struct job {
     pthread_cond_t change;
     size_t total;
     int running, first_failed;
-    volatile int stop;
+    volatile int stop; /* all that runs */
     struct assay_err err;
 };
 
@@ -64,15 +65,35 @@ static size_t next_step(const struct job *j)
     return SIZE_MAX;
 }
 
-/* With the lock held. */
+/* Nothing more is begun. */
+static bool is_ending(const struct job *j)
+{
+    return j->stop || j->first_failed >= 0;
+}
+
+static void note(struct step *s, const char *text)
+{
+    struct job *j = s->job;
+
+    pthread_mutex_lock(&j->lock);
+    snprintf(s->note, sizeof(s->note), "%s", text);
+    pthread_cond_broadcast(&j->change);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* With the lock held.  Of the first that fails it is said at the end why; others may go on long. */
 static void finish(struct job *j, size_t at, int rc, const struct assay_err *err)
 {
-    j->status[at] = rc ? FAILED : DONE;
+    struct step *s = &j->steps[at];
+
+    j->status[at] = !rc ? DONE : rc == ASSAY_ESTOP ? STOPPED : FAILED;
     j->running--;
-    if (rc && j->first_failed < 0) {
+    if (j->status[at] == FAILED && (j->first_failed >= 0 || j->running))
+        snprintf(s->note, sizeof(s->note), "%.330s%s", err->text,
+                 j->running ? " (what is under way is finished first)" : "");
+    if (j->status[at] == FAILED && j->first_failed < 0) {
         j->first_failed = (int)at;
         j->err = *err;
-        end_all(j);
     }
     pthread_cond_broadcast(&j->change);
 }
@@ -83,11 +104,11 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&j->lock);
     for (;;) {
-        size_t at = j->stop ? SIZE_MAX : next_step(j);
+        size_t at = is_ending(j) ? SIZE_MAX : next_step(j);
         struct assay_err err = {0};
         int rc;
 
-        if (at == SIZE_MAX && (j->stop || !j->running))
+        if (at == SIZE_MAX && (is_ending(j) || !j->running))
             break;
         if (at == SIZE_MAX) {
             pthread_cond_wait(&j->change, &j->lock);
@@ -107,15 +128,20 @@ static void *work(void *arg)
 
 /* Shows. */
 
-static void add_bytes(const struct job *j, size_t i, struct make_progress *p)
+/* What is done has the size that it has, whatever was published. */
+static void add_bytes(struct job *j, size_t i, struct make_progress *p)
 {
-    const struct plan_node *n = &j->plan->nodes[i];
-    int unknown;
+    struct step *s = &j->steps[i];
+    int64_t bytes = atomic_load(&s->bytes), all = atomic_load(&s->all_bytes);
 
-    if (!n->fetches || n->state != PLAN_MAKE)
+    if (!s->node->fetches || s->node->state != PLAN_MAKE)
         return;
-    p->bytes += atomic_load(&j->steps[i].bytes);
-    p->all_bytes += plan_bytes(n, &unknown);
+    p->bytes += bytes;
+    p->came += atomic_load(&s->came);
+    if (j->status[i] != DONE && (atomic_load(&s->unknown) || bytes > all))
+        p->all_bytes = -1;
+    if (p->all_bytes >= 0)
+        p->all_bytes += j->status[i] == DONE ? bytes : all;
 }
 
 /* "openimages (1203 of 24781 files)": one line for all of them. */
@@ -129,7 +155,7 @@ static void add_running(const struct job *j, size_t i, struct text *running)
 }
 
 /* With the lock held: the state of all, and the names of what runs in `running`. */
-static void sum_up(const struct job *j, struct make_progress *p, struct text *running)
+static void sum_up(struct job *j, struct make_progress *p, struct text *running)
 {
     memset(p, 0, sizeof(*p));
     p->total = j->total;
@@ -151,11 +177,36 @@ static const char *what_of(const struct job *j, size_t i)
 
     if (j->status[i] == DONE)
         return j->steps[i].by_other ? "made by somebody else meanwhile" : "done";
-    if (j->status[i] == FAILED)
-        return "failed";
+    if (j->status[i] == FAILED || j->status[i] == STOPPED)
+        return j->status[i] == FAILED ? "failed" : "stopped";
+    if (j->told[i] == QUEUED)
+        return "waits for another process or step that makes it";
     if (n->state == PLAN_VERIFY || n->state == PLAN_CHECK)
         return "verify";
     return n->fetches ? "fetch" : json_object_get(n->body, "build") ? "build" : "convert";
+}
+
+/* The status as it is to be told. */
+static enum status status_of(struct job *j, size_t i)
+{
+    int phase = atomic_load(&j->steps[i].phase);
+
+    if (j->status[i] != RUNNING || phase == STEP_WORKS)
+        return j->status[i];
+    return phase == STEP_WAITS ? QUEUED : j->told[i];
+}
+
+static void tell_of(struct job *j, const struct make_options *o, size_t i, const char *text,
+                    struct text *running)
+{
+    struct make_progress p;
+
+    sum_up(j, &p, running);
+    p.id = j->plan->nodes[i].id;
+    p.what = text ? NULL : what_of(j, i);
+    p.note = text;
+    if (o->show)
+        o->show(o->ctx, &p);
 }
 
 /* Tells of what has changed since the last time; with the lock held. */
@@ -164,14 +215,15 @@ static void tell(struct job *j, const struct make_options *o, struct text *runni
     struct make_progress p;
 
     for (size_t i = 0; i < j->plan->count; i++) {
-        if (j->status[i] == j->told[i])
+        enum status now = status_of(j, i);
+
+        if (*j->steps[i].note)
+            tell_of(j, o, i, j->steps[i].note, running);
+        j->steps[i].note[0] = 0;
+        if (now == j->told[i])
             continue;
-        j->told[i] = j->status[i];
-        sum_up(j, &p, running);
-        p.id = j->plan->nodes[i].id;
-        p.what = what_of(j, i);
-        if (o->show)
-            o->show(o->ctx, &p);
+        j->told[i] = now;
+        tell_of(j, o, i, NULL, running);
     }
     sum_up(j, &p, running);
     if (o->show)
@@ -180,7 +232,7 @@ static void tell(struct job *j, const struct make_options *o, struct text *runni
 
 static bool all_over(const struct job *j)
 {
-    return !j->running && (j->stop || next_step(j) == SIZE_MAX);
+    return !j->running && (is_ending(j) || next_step(j) == SIZE_MAX);
 }
 
 /* The caller's thread, until nothing runs and nothing can. */
@@ -249,11 +301,18 @@ static int job_init(struct job *j, struct plan *p, struct assay_err *err)
     if (!j->steps || !j->status || !j->told)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory to carry out the plan");
     for (size_t i = 0; i < p->count; i++) {
-        j->steps[i].plan = p;
-        j->steps[i].node = &p->nodes[i];
-        j->steps[i].stop = &j->stop;
-        j->steps[i].hold = -1;
-        j->total += plan_has_work(&p->nodes[i]);
+        struct step *s = &j->steps[i];
+        int unknown;
+
+        s->plan = p;
+        s->node = &p->nodes[i];
+        s->stop = &j->stop;
+        s->tell = note;
+        s->job = j;
+        s->hold = -1;
+        atomic_store(&s->all_bytes, plan_bytes(s->node, &unknown));
+        atomic_store(&s->unknown, unknown);
+        j->total += plan_has_work(s->node);
     }
     pthread_mutex_init(&j->lock, NULL);
     pthread_cond_init(&j->change, NULL);

@@ -1,9 +1,11 @@
 /* Carrying out a plan: verifying, fetching, building and converting, several steps at once.
  *
  * A step's result appears on the shelf whole or not at all; when one fails, those under way are
- * stopped (downloads go on from where they were the next time) and nothing is left half made.
- * Programs get arguments as they are, a clean environment, and an empty working folder of their
- * own that is removed afterwards.  What they print is kept in <cache>/logs, without secrets. */
+ * done to their end, so that what they bring is there the next time, and none is begun any more. To
+ * stop ends all at once: downloads go on from where they were the next time, nothing is left half
+ * made. Programs get arguments as they are, a clean environment, and an empty working folder of
+ * their own that is removed afterwards.  What they print is kept in <cache>/logs, without secrets.
+ */
 #ifndef FLOW_MAKE_H
 #define FLOW_MAKE_H
 
@@ -12,10 +14,12 @@
 /* How it goes on: at every change, and four times a second. */
 struct make_progress {
     size_t done, total;       /* steps */
-    int64_t bytes, all_bytes; /* downloaded; all_bytes: of those with a known size */
-    const char *id;           /* with `what`: the step that this is about; NULL: nothing new */
-    const char *what;         /* "fetch", "build", "convert", "verify", "done", "failed" … */
-    const char *running;      /* names of what is under way: "a, b" */
+    int64_t bytes, all_bytes; /* downloaded; all_bytes -1: not known (yet) */
+    int64_t came;             /* of bytes: by this call, not by an earlier one */
+    const char *id;           /* the step that this is about; NULL: nothing new */
+    const char *what;         /* with id: "fetch", "build", "done", "failed", "stopped" … */
+    const char *note;    /* instead of what: a line about it, an error and what is done of it */
+    const char *running; /* names of what is under way: "a, b" */
 };
 
 struct make_options {

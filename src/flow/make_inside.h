@@ -7,16 +7,29 @@
 
 #include "flow/make.h"
 
+enum step_phase {
+    STEP_BEGINS, /* nothing is known yet */
+    STEP_WAITS,  /* for somebody else who makes it */
+    STEP_WORKS
+};
+
 /* One step under way; its own thread writes it, the scheduler reads the atomics. */
 struct step {
     struct plan *plan;
     struct plan_node *node;
     const volatile int *stop;
-    _Atomic int64_t bytes; /* downloaded of this node, all files */
-    _Atomic int files;     /* that a list names: so many have come */
-    _Atomic int all_files; /* of so many; 0: there is no list */
-    bool by_other;         /* another process had made it meanwhile */
-    int hold;              /* on what was made; -1: none */
+    void (*tell)(struct step *s, const char *text); /* the user, in one line; any thread */
+    void *job;
+    char note[800];            /* told, and not shown yet; under the scheduler's lock */
+    _Atomic int phase;         /* enum step_phase */
+    _Atomic int64_t bytes;     /* downloaded of this node, all files */
+    _Atomic int64_t came;      /* the same, without what an earlier call had left */
+    _Atomic int64_t all_bytes; /* of its files with a known size */
+    _Atomic int unknown;       /* so many have none */
+    _Atomic int files;         /* that a list names: so many have come */
+    _Atomic int all_files;     /* of so many; 0: there is no list */
+    bool by_other;             /* another process had made it meanwhile */
+    int hold;                  /* on what was made; -1: none */
     struct make_failure failure;
 };
 

@@ -28,7 +28,16 @@ static void count(void *ctx, int64_t bytes, int files)
     struct step *s = ctx;
 
     atomic_fetch_add(&s->bytes, bytes);
+    if (!files && bytes > 0) /* the rest was there before */
+        atomic_fetch_add(&s->came, bytes);
     atomic_fetch_add(&s->files, files);
+}
+
+static void again(void *ctx, const char *text)
+{
+    struct step *s = ctx;
+
+    s->tell(s, text);
 }
 
 static int read_list(const struct step *s, const json_t *each, struct name_list *list,
@@ -122,7 +131,8 @@ int step_fetch_list(struct step *s, const struct shelf_entry *e, size_t i, const
 {
     const json_t *each = json_object_get(row, "each");
     const char *urls[STEP_MAX_URLS + 1];
-    struct fetch_list_ask ask = {.urls = urls, .stop = s->stop, .progress = count, .ctx = s};
+    struct fetch_list_ask ask = {
+        .urls = urls, .stop = s->stop, .progress = count, .again = again, .ctx = s};
     struct fetch_list_result got = {.bytes = 0};
     struct name_list list = {NULL};
     const char *first = json_string_value(json_array_get(recipe_urls(row), 0));

@@ -1,7 +1,9 @@
 /* The programs of a step: their arguments, environment and folder, and what they print. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -12,35 +14,34 @@
 #include "flow/tool.h"
 #include "flow/work.h"
 
-#define PATH_THERE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define MAX_LINE   (1u << 16)
+#define MAX_HEARD  (1u << 20) /* a line and the longest text that an environment can have */
 #define TAIL_LINES 20
+#define FULL       65536              /* bytes free where there is no room for anything */
 #define MAX_LOG    ((size_t)64 << 20) /* some print without end */
 
-/* What a program prints: whole lines, without secrets, to the log and to the tail. */
+/* What a program prints: lines, without secrets, to the log and to the tail. */
 struct said {
     struct text line, tail;
-    json_t *secrets; /* texts */
+    json_t *secrets; /* texts, the longest first */
     int log;
     size_t logged;
 };
 
-static void without(struct text *t, const char *secret)
+/* The length of a secret that stands at p, of which n bytes are there; 0: none does. */
+static size_t secret_at(const struct said *s, const char *p, size_t n)
 {
-    struct text out;
-    const char *p = t->s, *at;
+    json_t *v;
+    size_t i;
 
-    if (!*secret || !strstr(p, secret))
-        return;
-    text_init(&out, t->max + 4096);
-    while ((at = strstr(p, secret))) {
-        text_addn(&out, p, (size_t)(at - p));
-        text_add(&out, "(secret)");
-        p = at + strlen(secret);
+    json_array_foreach(s->secrets, i, v)
+    {
+        size_t len = json_string_length(v);
+
+        if (len <= n && !memcmp(p, json_string_value(v), len))
+            return len;
     }
-    text_add(&out, p);
-    text_release(t);
-    *t = out;
+    return 0;
 }
 
 /* The tail keeps twice what is shown, then forgets its first half. */
@@ -61,31 +62,50 @@ static void add_to_tail(struct said *s, const char *line)
     text_addn(&s->tail, line, n);
 }
 
-static void end_line(struct said *s)
+static void add_to_log(struct said *s, const char *text, size_t len)
 {
-    const char *p;
-    size_t i, left;
+    size_t left = s->logged < MAX_LOG ? len : 0;
     ssize_t n;
-    json_t *v;
 
-    json_array_foreach(s->secrets, i, v) without(&s->line, json_string_value(v));
-    add_to_tail(s, s->line.s);
-    left = s->logged < MAX_LOG ? s->line.len : 0;
     s->logged += left;
-    for (p = s->line.s; s->log >= 0 && left; p += n, left -= (size_t)n)
-        if ((n = write(s->log, p, left)) <= 0)
+    for (; s->log >= 0 && left; text += n, left -= (size_t)n)
+        if ((n = write(s->log, text, left)) <= 0)
             break;
-    text_clear(&s->line);
+}
+
+/* All of the line but its last `hold` bytes, in which a secret may begin that ends in what comes
+ * next: these stay. */
+static void pass_on(struct said *s, size_t hold)
+{
+    size_t end = s->line.len > hold ? s->line.len - hold : 0, i = 0, n;
+    struct text out, rest;
+
+    text_init(&out, (size_t)8 * MAX_HEARD);
+    text_init(&rest, s->line.max);
+    while (i < end) {
+        n = secret_at(s, s->line.s + i, s->line.len - i);
+        text_addn(&out, n ? "(secret)" : s->line.s + i, n ? 8 : 1);
+        i += n ? n : 1;
+    }
+    text_addn(&rest, s->line.s + i, s->line.len - i);
+    add_to_tail(s, out.s);
+    add_to_log(s, out.s, out.len);
+    text_release(&out);
+    text_release(&s->line);
+    s->line = rest;
 }
 
 static void hear(void *ctx, const char *text, size_t len)
 {
     struct said *s = ctx;
+    size_t longest = json_string_length(json_array_get(s->secrets, 0));
 
     for (size_t i = 0; i < len; i++) {
         text_addn(&s->line, text[i] ? text + i : "?", 1);
-        if (text[i] == '\n' || s->line.len >= MAX_LINE)
-            end_line(s);
+        if (text[i] == '\n')
+            pass_on(s, 0);
+        else if (s->line.len >= MAX_LINE + longest)
+            pass_on(s, longest ? longest - 1 : 0);
     }
 }
 
@@ -96,7 +116,7 @@ static void last_lines(struct said *s, char out[4096])
     int lines = 0;
 
     if (s->line.len)
-        end_line(s);
+        pass_on(s, 0);
     for (p = s->tail.s + s->tail.len; p > s->tail.s; p--) {
         if (p[-1] == '\n' && p != s->tail.s + s->tail.len && ++lines == TAIL_LINES)
             break;
@@ -106,7 +126,16 @@ static void last_lines(struct said *s, char out[4096])
     snprintf(out, 4096, "%s", p);
 }
 
-/* Lines of several lines are looked for line by line. */
+static void add_secret(json_t *list, const char *text, size_t len)
+{
+    size_t at = 0;
+
+    while (at < json_array_size(list) && json_string_length(json_array_get(list, at)) > len)
+        at++;
+    json_array_insert_new(list, at, json_stringn(text, len));
+}
+
+/* Those of several lines are looked for line by line. */
 static json_t *secrets_of(const struct plan_node *n)
 {
     json_t *list = json_array(), *v;
@@ -120,7 +149,7 @@ static json_t *secrets_of(const struct plan_node *n)
             size_t len = strcspn(value, "\n");
 
             if (len)
-                json_array_append_new(list, json_stringn(value, len));
+                add_secret(list, value, len);
             value += len + (value[len] == '\n');
         }
     }
@@ -139,7 +168,7 @@ static int make_environment(const struct step *s, const char *out, const char *w
     char *text;
     int rc = ASSAY_OK;
 
-    json_object_set_new(all, "PATH", json_string(PATH_THERE));
+    json_object_set_new(all, "PATH", json_string(PLAN_PATH));
     json_object_set_new(all, "HOME", json_string(work));
     json_object_set_new(all, "TMPDIR", json_string(work));
     json_object_set_new(all, "LANG", json_string("C.UTF-8"));
@@ -237,6 +266,46 @@ static int write_file(const json_t *row, const json_t *scope, const char *out,
     return rc;
 }
 
+/* Whether a file has this text in it. */
+static bool has_text(const char *path, const char *text, size_t len)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    void *all = MAP_FAILED;
+    bool has;
+
+    if (fd >= 0 && !fstat(fd, &st) && st.st_size)
+        all = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    has = all != MAP_FAILED && memmem(all, (size_t)st.st_size, text, len);
+    if (all != MAP_FAILED)
+        munmap(all, (size_t)st.st_size);
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
+/* What is printed to a file is kept on the shelf, where everybody can read it. */
+static int check_printed(const struct plan_node *n, const json_t *row, const char *path,
+                         struct assay_err *err)
+{
+    const char *key, *value;
+    size_t len;
+    json_t *v;
+
+    json_object_foreach(json_object_get(n->body, "inputs"), key, v)
+    {
+        value = strcmp(tree_text(v, "type", ""), "secret") ? NULL : getenv(tree_text(v, "env", ""));
+        for (len = value ? strlen(value) : 0; len && value[len - 1] == '\n'; len--)
+            ;
+        if (len && has_text(path, value, len))
+            return assay_fail(err, ASSAY_EFAIL,
+                              "what it prints to %.100s ('to') has the secret '%.64s' in it, and "
+                              "would be kept; let it print less, or leave 'to' out",
+                              tree_text(row, "to", ""), key);
+    }
+    return ASSAY_OK;
+}
+
 static void log_command(struct said *said, const json_t *argv)
 {
     char *text = plan_command_text(argv);
@@ -251,7 +320,8 @@ static void log_command(struct said *said, const json_t *argv)
 static int run_row(struct step *s, const json_t *row, const json_t *scope, const char *out,
                    const char *work, char **env, struct said *said, struct assay_err *err)
 {
-    struct tool t = {.env = env, .path = PATH_THERE, .said = hear, .ctx = said, .stop = s->stop};
+    struct tool t = {
+        .env = env, .path = PLAN_PATH, .said = hear, .ctx = said, .stop = s->stop, .guarded = true};
     json_t *filled = NULL;
     char *dir = NULL, *to = NULL, **argv = NULL;
     int rc = fill_list(json_object_get(row, "run"), scope, &filled, err);
@@ -269,6 +339,8 @@ static int run_row(struct step *s, const json_t *row, const json_t *scope, const
         t.dir = dir;
         t.to = to;
         rc = tool_run(&t, err);
+        if (!rc && to)
+            rc = check_printed(s->node, row, to, err);
     }
     free_list(argv);
     json_decref(filled);
@@ -289,6 +361,32 @@ static int name_step(const struct step *s, const char *part, size_t i, size_t n,
                       own.text);
 }
 
+static double free_bytes(const char *folder)
+{
+    struct statvfs v;
+
+    if (statvfs(folder, &v))
+        return 1e300;
+    return (double)(geteuid() ? v.f_bavail : v.f_bfree) * (double)v.f_frsize;
+}
+
+/* A program's own words of a full disk are lost among its others, and name no folder that the user
+ * knows.  Some remove what they began: then it is these words that tell. */
+static void say_disk(const struct step *s, const char *said, struct assay_err *err)
+{
+    const char *cache = s->plan->ask.cache;
+    double left = free_bytes(cache);
+    size_t n = strlen(err->text);
+
+    if (left < FULL)
+        snprintf(err->text + n, sizeof(err->text) - n,
+                 ": the disk of %.200s is full; make room there and call again", cache);
+    else if (strstr(said, strerror(ENOSPC)) || strstr(said, strerror(EDQUOT)))
+        snprintf(err->text + n, sizeof(err->text) - n,
+                 ": a disk was full, as it says; in %.200s there is room for %.1f MB now", cache,
+                 left / 1e6);
+}
+
 int step_run_programs(struct step *s, const char *part, const char *out, const char *work,
                       struct assay_err *err)
 {
@@ -302,7 +400,7 @@ int step_run_programs(struct step *s, const char *part, const char *out, const c
     if (!json_array_size(rows))
         return ASSAY_OK;
     scope = plan_scope(s->plan, s->node, out, work, false);
-    text_init(&said.line, MAX_LINE + 1);
+    text_init(&said.line, MAX_HEARD);
     text_init(&said.tail, 1 << 16);
     said.secrets = secrets_of(s->node);
     rc = open_log(s, &said.log, err);
@@ -321,6 +419,8 @@ int step_run_programs(struct step *s, const char *part, const char *out, const c
     }
     if (rc)
         last_lines(&said, s->failure.tail);
+    if (rc && rc != ASSAY_ESTOP)
+        say_disk(s, s->failure.tail, err);
     free_list(env);
     if (said.log >= 0)
         close(said.log);

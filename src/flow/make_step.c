@@ -84,14 +84,32 @@ static json_t *meta_of(const struct step *s, json_t *downloads)
 struct counted {
     struct step *step;
     int64_t before; /* bytes of the files before this one */
+    int64_t size;   /* with which it stands in the step's all_bytes; -1: it is one of the unknown */
+    int64_t last;   /* of it that was here when last told; -1: not told yet */
 };
 
 static void count(void *ctx, int64_t done, int64_t total)
 {
     struct counted *c = ctx;
+    struct step *s = c->step;
 
-    (void)total;
-    atomic_store(&c->step->bytes, c->before + done);
+    if (total >= 0 && total != c->size) { /* the server knows it, or better */
+        atomic_fetch_add(&s->all_bytes, total - (c->size > 0 ? c->size : 0));
+        if (c->size < 0)
+            atomic_fetch_sub(&s->unknown, 1);
+        c->size = total;
+    }
+    if (c->last >= 0 && done > c->last)
+        atomic_fetch_add(&s->came, done - c->last);
+    c->last = done;
+    atomic_store(&s->bytes, c->before + done);
+}
+
+static void again(void *ctx, const char *text)
+{
+    struct counted *c = ctx;
+
+    c->step->tell(c->step, text);
 }
 
 static int make_folder_of(const char *path, struct assay_err *err)
@@ -173,12 +191,15 @@ void step_say_first_seen(struct assay_err *err)
 static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, const json_t *row,
                      json_t *downloads, struct assay_err *err)
 {
-    struct counted counted = {s, atomic_load(&s->bytes)};
+    struct counted counted = {s, atomic_load(&s->bytes),
+                              tree_int(row, "bytes", recipe_size(json_object_get(row, "about"))),
+                              -1};
     struct fetch_ask ask = {.bytes = tree_int(row, "bytes", -1),
                             .sha256 = tree_text(row, "sha256", NULL),
                             .md5 = tree_text(row, "md5", NULL),
                             .stop = s->stop,
                             .progress = count,
+                            .again = again,
                             .ctx = &counted,
                             .retries = -1};
     const char *urls[STEP_MAX_URLS + 1];
@@ -202,7 +223,7 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     if (!rc && !tree_text(row, "sha256", NULL))
         rc = first_seen(urls[0], known, &got, err);
     if (!rc) {
-        atomic_store(&s->bytes, counted.before + got.bytes);
+        count(&counted, got.bytes, got.bytes);
         json_array_append_new(
             downloads, json_pack("{s:s, s:s, s:s, s:I, s:b}", "file", tree_text(row, "file", ""),
                                  "url", got.url, "sha256", got.sha256, "bytes",
@@ -230,14 +251,19 @@ static int place(struct step *s, const struct shelf_entry *e, size_t i, const js
                  struct assay_err *err)
 {
     struct unpack_limits limits = {.stop = s->stop};
-    const char *unpack = tree_text(row, "unpack", NULL);
+    const char *unpack = tree_text(row, "unpack", NULL), *text;
     char *part = part_of(e, i, row);
     char *to = file_join(e->dir, unpack ? unpack : tree_text(row, "file", ""));
+    struct assay_err why = {0};
     int rc = part && to ? ASSAY_OK : no_memory(err);
 
-    if (!rc && unpack)
-        rc = unpack_archive(part, to, &limits, err);
-    else if (!rc)
+    if (!rc && unpack) {
+        /* Of the shelf's own name for it nothing but the file's is of use to a reader. */
+        if ((rc = unpack_archive(part, to, &limits, &why))) {
+            text = strstr(why.text, ": ");
+            assay_fail(err, rc, "%.160s%s", file_base(part), text ? text : why.text);
+        }
+    } else if (!rc)
         rc = step_place(part, to, err);
     free(to);
     free(part);
@@ -341,8 +367,13 @@ static int make_entry(struct step *s, struct assay_err *err)
 {
     json_t *downloads = s->node->fetches ? json_array() : NULL, *meta;
     struct shelf_entry e;
-    int rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
+    int rc;
 
+    if (shelf_is_busy(&s->plan->shelf, s->node->key))
+        atomic_store(&s->phase, STEP_WAITS);
+    rc = shelf_begin(&s->plan->shelf, s->node->key, s->stop, &e, err);
+    if (!rc && !e.found)
+        atomic_store(&s->phase, STEP_WORKS);
     if (!rc && e.found) {
         s->by_other = true;
     } else if (!rc) {
@@ -359,15 +390,30 @@ static int make_entry(struct step *s, struct assay_err *err)
     return rc;
 }
 
-int step_do(struct step *s, struct assay_err *err)
+static int do_it(struct step *s, struct assay_err *err)
 {
-    int rc;
+    int rc = ASSAY_OK;
 
+    if (s->node->state == PLAN_MAKE)
+        rc = make_entry(s, err);
+    else
+        atomic_store(&s->phase, STEP_WORKS);
     if (s->node->state == PLAN_VERIFY)
         return verify(s, err);
-    rc = s->node->state == PLAN_CHECK ? ASSAY_OK : make_entry(s, err);
     /* Nobody prunes it while others are made of it. */
     if (!rc && s->hold < 0)
         rc = shelf_hold(&s->plan->shelf, s->node->key, &s->hold, err);
     return rc ? rc : check_again(s, err);
+}
+
+/* Every error says which recipe it is about. */
+int step_do(struct step *s, struct assay_err *err)
+{
+    struct assay_err why = {0};
+    size_t n = strlen(s->node->id);
+    int rc = do_it(s, &why);
+    bool named = !strncmp(why.text, s->node->id, n) && why.text[n] == ':';
+
+    return rc ? assay_fail(err, rc, "%s%s%s", named ? "" : s->node->id, named ? "" : ": ", why.text)
+              : rc;
 }

@@ -92,6 +92,8 @@ json_t *plan_json(const struct plan *p);
  * Digests are those of what was fetched, else those that are published. */
 json_t *plan_lock(const struct plan *p, size_t root, const char *role);
 
+/* Where the programs of steps are looked for, unless the recipe's `env` says otherwise. */
+#define PLAN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* What ${…} stands for in the steps of a node.  out and work: folders; secrets: with their values,
  * for the environment of programs. */
 json_t *plan_scope(const struct plan *p, const struct plan_node *n, const char *out,

@@ -12,6 +12,9 @@ int plan_set_outputs(struct plan *p, struct plan_node *n, const char *program,
 /* That every place in what the node runs stands for something: what a need gives is known here
  * first. */
 int plan_check_places(const struct plan *p, const struct plan_node *n, struct assay_err *err);
+/* The programs that its steps would run and that are not here: a line for each.  What a step or a
+ * need makes is not looked for. */
+void plan_add_lacking_programs(const struct plan_node *n, json_t *problems);
 /* SHA-256 of the tree's canonical text. */
 void plan_key_from(const json_t *of, char key[65]);
 /* n->needs stand already: the files that a list names are known by where the list is from. */

@@ -11,7 +11,7 @@
 #include "flow/fill.h"
 #include "flow/first_seen.h"
 #include "flow/index.h"
-#include "flow/plan.h"
+#include "flow/plan_inside.h"
 
 bool plan_has_work(const struct plan_node *n)
 {
@@ -246,12 +246,13 @@ static void terms(const struct plan *p, const struct plan_node *n, json_t *probl
 
 static void secrets(const struct plan_node *n, json_t *problems)
 {
-    const char *key;
+    const char *key, *value;
     json_t *v;
 
     json_object_foreach(json_object_get(n->body, "inputs"), key, v)
     {
-        if (!strcmp(tree_text(v, "type", ""), "secret") && !getenv(tree_text(v, "env", "")))
+        value = getenv(tree_text(v, "env", ""));
+        if (!strcmp(tree_text(v, "type", ""), "secret") && (!value || !*value))
             add_problem(problems,
                         "%s wants the secret '%s': set the variable %s of the environment",
                         n->recipe->name, key, tree_text(v, "env", ""));
@@ -332,6 +333,7 @@ json_t *plan_problems(const struct plan *p)
         terms(p, n, problems);
         secrets(n, problems);
         machine(n, problems);
+        plan_add_lacking_programs(n, problems);
     }
     if (have >= 0 && needed > have)
         add_problem(problems, "%.3g GB of disk are needed, %.3g GB are free in %s",

@@ -53,7 +53,9 @@ static bool fits_word(const json_t *v)
 
 static bool fits_below(const json_t *v)
 {
-    return fits_line(v) && !file_leaves_folder(json_string_value(v));
+    const char *s = json_string_value(v);
+
+    return fits_line(v) && !file_leaves_folder(s) && !strstr(s, "${");
 }
 
 static bool fits_whole(const json_t *v)
@@ -177,9 +179,10 @@ const struct recipe_form_row recipe_forms[] = {
     [FORM_WORD] = {"a word of at most 64 small letters, digits and the characters . _ + -",
                    STRING(", \"pattern\": \"^[a-z0-9][a-z0-9._+-]{0,63}$\""), fits_word},
     [FORM_FILL] = {"a text (in quotes if it looks like a number)", STRING(""), fits_text},
-    [FORM_BELOW] = {"the name of a file below a folder: not absolute, without '..'",
-                    STRING(", \"pattern\": "
-                           "\"^(?!/)(?!(.*/)?\\\\.\\\\.(/|$))[^\\\\x00-\\\\x1f]+$\""),
+    [FORM_BELOW] = {"the name of a file below a folder: not absolute, without '..' and without "
+                    "'${' (such a name is taken as it is)",
+                    STRING(", \"pattern\": \"^(?!/)(?!(.*/)?\\\\.\\\\.(/|$))"
+                           "(?!.*\\\\$\\\\{)[^\\\\x00-\\\\x1f]+$\""),
                     fits_below},
     [FORM_WHOLE] = {"a whole number, not below 0", "{\"type\": \"integer\", \"minimum\": 0}",
                     fits_whole},

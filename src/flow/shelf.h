@@ -57,6 +57,8 @@ int shelf_find(const struct shelf *s, const char *key, char **files, json_t **me
 int shelf_hold(const struct shelf *s, const char *key, int *hold, struct assay_err *err);
 void shelf_let_go(const struct shelf *s, const char *key, int hold);
 
+/* Whether somebody makes, uses or removes it this moment: shelf_begin would wait. */
+bool shelf_is_busy(const struct shelf *s, const char *key);
 /* Takes the key's lock; waits for another who makes it, until *stop != 0 (ASSAY_ESTOP; stop may be
  * NULL; it holds for shelf_commit too). e->found: it is there, made meanwhile, whoever holds it;
  * nothing is to be done, nothing to be let go. */

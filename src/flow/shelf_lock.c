@@ -75,6 +75,14 @@ int shelf_lock_take(const char *dir, const char *key, enum shelf_lock_kind kind,
     return rc;
 }
 
+bool shelf_is_busy(const struct shelf *s, const char *key)
+{
+    int lock, rc = shelf_lock_take(s->dir, key, SHELF_LOCK_SHARED, false, NULL, &lock, NULL);
+
+    shelf_lock_drop(s->dir, key, lock);
+    return rc == ASSAY_EAGAIN;
+}
+
 void shelf_lock_drop(const char *dir, const char *key, int lock)
 {
     char path[SHELF_PATH];

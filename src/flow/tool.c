@@ -147,6 +147,7 @@ int tool_run(const struct tool *t, struct assay_err *err)
 {
     char *file = find_for(t);
     int ends[2] = {-1, -1}, rc, status;
+    struct spawn_guard guard = {-1, -1};
     enum ending how;
     pid_t pid = -1;
 
@@ -164,8 +165,11 @@ int tool_run(const struct tool *t, struct assay_err *err)
         rc = spawn(t, file, ends[1], &pid, err);
     if (ends[1] >= 0)
         close(ends[1]);
+    if (!rc && t->guarded)
+        spawn_guard_begin(&guard, pid);
     if (!rc) {
         status = attend(t, pid, ends[0], &how);
+        spawn_guard_end(&guard);
         rc = how_it_ended(t, status, how, err);
     }
     if (ends[0] >= 0)

@@ -15,6 +15,7 @@ struct tool {
     void *ctx;
     const volatile int *stop; /* may be NULL */
     double limit_s;           /* 0: none */
+    bool guarded;             /* it ends too when this process is killed; costs a process more */
     int *exit_code;           /* of a program that ended by itself; else -1; may be NULL */
 };
 

@@ -131,6 +131,7 @@ static int run_in(struct heard *h, struct assay_err *err)
                      .said = hear,
                      .ctx = h,
                      .limit_s = o->limit_s,
+                     .guarded = true,
                      .exit_code = &o->exit_code};
     int rc = ASSAY_EFAIL;
 

@@ -1,10 +1,11 @@
 /* assay-child: the helper process of assay.  `run JOB` does one run, `probe ENGINE RUNTIME` asks
  * an engine about itself, `conform ENGINE …` tries one case of the conformance suite, `answer
- * ENGINE …` runs samples through a model.  Only ever spawned by assay, so its arguments are not for
- * people. */
+ * ENGINE …` runs samples through a model, `guard GROUP` ends a group of processes when its parent
+ * has died.  Only ever spawned by assay, so its arguments are not for people. */
 #include <string.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "engine/host.h"
 #include "run/run.h"
 
@@ -21,6 +22,8 @@ int main(int argc, char **argv)
         rc = engine_conform_here(argv + 2, STDOUT_FILENO, &err);
     else if (argc == 10 && !strcmp(argv[1], "answer"))
         rc = engine_answer_here(argv + 2, STDOUT_FILENO, &err);
+    else if (argc == 3 && !strcmp(argv[1], "guard"))
+        spawn_guard_here(argv[2]), rc = ASSAY_OK;
     else
         assay_fail(&err, ASSAY_EUSAGE, "assay-child is started by assay, not by hand");
     if (rc)

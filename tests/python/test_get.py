@@ -136,7 +136,9 @@ def refused(p):
         p.assay("get", "wrong-" + name, code=3, has=["wrong-" + name if name == "x" else "some.txt"])
     p.serve("up.tar", archive({"../up": b"x"}))
     p.recipe("up", fetch=[{"file": "up.tar", "urls": [p.base + "good/up.tar"], "unpack": "."}])
-    p.assay("get", "up", code=3, has=["up"])
+    p.assay("get", "up", code=3, has=["assay: up: up.tar: '../up' leads out of the folder; nothing of it was unpacked"])
+    p.recipe("absent", fetch=[{"file": "small.bin", "urls": [p.base + "missing/small.bin"]}])
+    p.assay("get", "absent", code=3, has=["assay: absent: small.bin cannot be fetched: "])
     p.recipe("unkept", build=[{"run": ["true"]}], outputs={"file": "never-made"})
     p.assay("get", "unkept", code=3, has=["its output 'file' is missing", "To repeat just this step: assay get unkept"])
     p.recipe("checked", build=[{"write": "a", "text": "b"}], check=[{"file": "a", "md5": "0" * 32}])
@@ -254,6 +256,76 @@ def interrupted(p):
         sys.exit("not the file")
 
 
+def told(p):
+    """What is under way when a step fails is done to its end; each try is told; a total is only told when it is known."""
+    p.serve("some.bin", os.urandom(20))
+    p.recipe("brief", build=[{"run": ["sleep", "2"]}, {"write": "a", "text": "b"}])
+    p.recipe("bad", fetch=[{"file": "some.bin", "urls": [p.base + "good/some.bin"], "sha256": "0" * 64}])
+    p.recipe("beside", fetch=[{"file": "some.bin", "urls": [p.base + "drip/some.bin"]}])
+    done = p.assay("get", "brief", "bad", "beside", code=3, has=[
+        "bad: some.bin cannot be fetched: ", "(what is under way is finished first)", "bad: failed", "brief: done", "beside: done"])
+    if done.stderr.count("failed") != 1:
+        sys.exit("one failed: " + done.stderr)
+    p.recipe("waiting", build=[{"run": ["sleep", "60"]}])
+    process = subprocess.Popen([ASSAY, "get", "waiting"], env=p.env, stderr=subprocess.PIPE, text=True)
+    while not process.stderr.readline().startswith("waiting: build"):
+        time.sleep(0.02)
+    other = subprocess.Popen([ASSAY, "get", "waiting"], env=p.env, stderr=subprocess.PIPE, text=True)
+    first = other.stderr.readline()
+    for one in (other, process):
+        one.send_signal(signal.SIGINT)
+    said = first + other.communicate(timeout=30)[1] + process.communicate(timeout=30)[1]
+    if not first.startswith("waiting: waits for another process") or said.count("waiting: stopped") != 2 or "failed" in said:
+        sys.exit("a step that waits, and one that is stopped: " + said)
+    # The size of a file that nobody published.
+    p.serve("large.bin", os.urandom(3000000))
+    p.recipe("known", fetch=[{"file": "large.bin", "urls": [p.base + "busy/large.bin"], "bytes": 3000000},
+                             {"file": "some.bin", "urls": [p.base + "drip/some.bin"]}])
+    lines = p.assay("get", "known", "--progress", "json").stderr.splitlines()
+    lines = [json.loads(line) for line in lines]
+    totals = {line.get("all_bytes") for line in lines}
+    notes = [line["note"] for line in lines if "note" in line]
+    if totals != {None, 3000020} or any(line["bytes"] > line.get("all_bytes", 1e9) for line in lines):
+        sys.exit("totals: %s" % lines)
+    if len(notes) != 2 or not all("busy/large.bin answers 503 (the server has a problem); again in " in note for note in notes):
+        sys.exit("tries: %s" % notes)
+    p.recipe("quiet", fetch=[{"file": "a.bin", "urls": [p.base + "busy/a.bin"]}])
+    p.serve("a.bin", b"x")
+    if p.assay("get", "quiet", "--progress", "none").stderr:
+        sys.exit("--progress none is not none")
+
+
+def lives(pid):
+    """A zombie does not."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8") as f:
+            return f.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def killed_while_building(p):
+    """What a step runs ends with assay, also its children, and also when assay is killed; the next call makes it anew."""
+    p.recipe("long", build=[{"run": ["sh", "-c", "test -e $0 || { sleep 300 & echo $! >$0.new; mv $0.new $0; wait; }; echo made >$1",
+                                     p.folder + "/sleeper", "${out}/a"]}], outputs={"a": "a"})
+    process = subprocess.Popen([ASSAY, "get", "long"], env=p.env, stderr=subprocess.DEVNULL)
+    while not os.path.exists(p.folder + "/sleeper"):
+        time.sleep(0.02)
+    sleeper = int(p.read(p.folder + "/sleeper"))
+    if not lives(sleeper):
+        sys.exit("the step's program has ended by itself")
+    process.kill()
+    process.wait()
+    end = time.time() + 20
+    while lives(sleeper) and time.time() < end:
+        time.sleep(0.05)
+    if lives(sleeper):
+        os.kill(sleeper, signal.SIGKILL)
+        sys.exit("a step's program lives on after assay was killed")
+    if p.read(p.assay("get", "long").stdout.strip()) != b"made\n":
+        sys.exit("not made anew")
+
+
 def killed(p):
     """Killed at any moment ($ASSAY_KILLS times; `make test-kill`: 200): the next call finishes the work, and the store verifies clean."""
     p.recipe("end-0", build=[{"write": "file", "text": "0"}], outputs={"file": "file"})
@@ -276,7 +348,8 @@ def killed(p):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="assay-get-") as folder, Place(folder) as p:
-        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, killed):
+        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, told, killed_while_building,
+                     killed):
             part(p)
             print(part.__name__, "good")
 

@@ -60,6 +60,10 @@ def main():
         found = set(re.findall(pattern, source_text(file)))
         if not found or found - versions[name]:
             sys.exit("%s: %s of %s have no recipe %s" % (file, sorted(found - versions[name]), sorted(found), name))
+    for tree in trees:
+        device = tree.get("variations", {}).get("device", {})
+        if "engine-library" in tree.get("tags", []) and device.get("default", "cpu") != "cpu":
+            sys.exit("%s@%s: who asks for no device gets gigabytes of CUDA" % (tree["name"], tree["version"]))
     bridge = next(tree for tree in trees if tree["name"] == "loadgen-bridge")
     options = bridge["variations"]["loadgen"]["options"]
     rounds = re.findall(r'\{"v[\d.]+", "([\d.]+)"', source_text("load/rounds.c"))

@@ -78,6 +78,11 @@ static void mistakes(void **state)
          "tool.yaml:7: 'fetch.0.sha256' must be a SHA-256: 64 hexadecimal digits"},
         {HEAD "fetch:\n  - file: ../a\n    urls: [\"https://x/a\"]\n",
          "tool.yaml:5: 'fetch.0.file' must be the name of a file below a folder"},
+        {HEAD "build:\n  - run: [a]\n    to: \"${out}/a\"\n",
+         "tool.yaml:6: 'build.0.to' must be the name of a file below a folder: not absolute, "
+         "without '..' and without '${'"},
+        {HEAD MAKE "outputs:\n  a: \"${out}/b\"\n",
+         "tool.yaml:7: 'outputs.a' must be the name of a file below a folder"},
         {HEAD "fetch:\n  - file: /a\n    urls: [\"https://x/a\"]\n", "tool.yaml:5: 'fetch.0.file'"},
         {HEAD "fetch:\n  - file: a\n    urls: [\"ftp://x/a\"]\n",
          "tool.yaml:6: 'fetch.0.urls.0' must be an address that begins with https:, http: or "
