@@ -1,4 +1,6 @@
 /* The programs of a step: their arguments, environment and folder, and what they print. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
