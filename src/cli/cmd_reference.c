@@ -22,6 +22,16 @@ static void say_disk(double bytes)
         printf("\nIts files take up to %s in the cache folder while it runs.\n", text);
 }
 
+static void say_written(const json_t *written)
+{
+    json_t *line;
+    size_t i;
+
+    if (written)
+        puts("\nWritten for the official reference");
+    json_array_foreach(written, i, line) printf("  %s\n", json_string_value(line));
+}
+
 /* Both runs, and what is got first. */
 static int show_plan(struct cli_input *in, json_t *plan)
 {
@@ -33,6 +43,7 @@ static int show_plan(struct cli_input *in, json_t *plan)
     cli_run_print(json_object_get(plan, "run"));
     cli_command_print("The official reference's pre-processing",
                       json_object_get(reference, "prepare"));
+    say_written(json_object_get(reference, "written"));
     cli_command_print("Then the official reference", json_object_get(reference, "command"));
     cli_command_print("Its accuracy by the official script", json_object_get(reference, "score"));
     say_disk(tree_real(reference, "disk_bytes", 0));
@@ -187,10 +198,11 @@ const struct cli_command cli_cmd_reference = {
         "takes its logs as a record, and prints the comparison, as `assay compare` does. The "
         "repository and a Python environment come by recipes. --dry-run shows all of it: our plan, "
         "the recipes' steps, the program and its arguments. There is one for resnet50, retinanet, "
-        "bert and 3d-unet with onnxruntime on the CPU; it wants --dataset, and a model like the "
-        "official one.\n"
+        "bert and 3d-unet with onnxruntime and for rnnt with pytorch, on the CPU; it wants "
+        "--dataset, and a model like the official one.\n"
         "\n"
         "    assay reference resnet50 --model resnet50-onnx --dataset imagenet --dry-run\n"
         "    assay reference resnet50 --dataset photos --mode accuracy\n"
-        "    assay reference bert --model bert-onnx --dataset squad --scenario SingleStream",
+        "    assay reference bert --model bert-onnx --dataset squad --scenario SingleStream\n"
+        "    assay reference rnnt --engine pytorch --model rnnt-official --dataset librispeech",
     .run = cmd_reference};

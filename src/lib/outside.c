@@ -116,14 +116,18 @@ static void hear(void *ctx, const char *text, size_t len)
     }
 }
 
-/* Nothing of the user's environment but PATH; the shelf must not get compiled modules. */
+/* Nothing of the user's environment but PATH, with the program's folder in front: a Python that
+ * runs `python3` means itself.  The shelf must not get compiled modules. */
 static int run_in(struct heard *h, struct assay_err *err)
 {
     struct outside *o = h->of;
     const char *path = getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin";
-    char *env[MOST_ENV + 1] = {text_format("PATH=%s", path), text_format("TMPDIR=%s", o->dir),
-                               (char *)"LC_ALL=C.UTF-8", (char *)"PYTHONDONTWRITEBYTECODE=1",
-                               (char *)"PYTHONUNBUFFERED=1"};
+    const char *name = strrchr(o->argv[0], '/');
+    int folder = name ? (int)(name - o->argv[0]) : 0;
+    char *env[MOST_ENV + 1] = {
+        text_format("PATH=%.*s%s%s", folder, o->argv[0], folder ? ":" : "", path),
+        text_format("TMPDIR=%s", o->dir), (char *)"LC_ALL=C.UTF-8",
+        (char *)"PYTHONDONTWRITEBYTECODE=1", (char *)"PYTHONUNBUFFERED=1"};
     struct tool t = {.argv = o->argv,
                      .env = env,
                      .path = path,

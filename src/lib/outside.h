@@ -28,8 +28,8 @@ int outside_output(const struct plan *p, size_t root, const char *name, char **v
 
 struct outside {
     char *const *argv;
-    char *const *env; /* NULL-terminated, beside PATH, TMPDIR and what Python needs to leave no
-                         compiled modules behind; may be NULL */
+    char *const *env; /* NULL-terminated, beside PATH (the program's folder in front), TMPDIR and
+                         what Python needs to leave no compiled modules behind; may be NULL */
     const char *dir;  /* where it runs, and its TMPDIR */
     const char *log;  /* the file for all that it prints */
     double limit_s;   /* 0: none */

@@ -22,7 +22,8 @@
 #define MOST_ENV 64
 
 /* What the user says of recipes (--have) counts here as for our run. */
-static void ask_of(const struct beside *b, const char *requests[3], struct plan_ask *what)
+static void ask_of(const struct beside *b, const char *requests[REFERENCE_REQUESTS + 1],
+                   struct plan_ask *what)
 {
     reference_requests(b, requests);
     *what = *supply_said();
@@ -48,7 +49,7 @@ static int check_disk(struct beside *b, double *bytes, struct assay_err *err)
 
 int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struct assay_err *err)
 {
-    const char *requests[3];
+    const char *requests[REFERENCE_REQUESTS + 1];
     struct plan_ask what;
     json_t *run = NULL, *get;
     double disk = 0;
@@ -69,15 +70,17 @@ int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struc
     if (!rc)
         rc = reference_names(&b, err);
     if (!rc)
+        rc = reference_same_weights(&b, err);
+    if (!rc)
         rc = check_disk(&b, &disk, err);
     if (!rc) {
         get = json_deep_copy(json_object_get(run, "get"));
-        json_array_append_new(get, json_string(b.inference));
-        json_array_append_new(get, json_string(b.row->python));
-        *plan = json_pack("{s:O, s:o, s:{s:o*, s:o, s:o*, s:O, s:f}}", "run", run, "get", get,
-                          "reference", "prepare", reference_prepare_command(&b), "command",
-                          reference_command(&b), "score", reference_score_command(&b), "recipes",
-                          b.recipes, "disk_bytes", disk);
+        for (size_t i = 0; requests[i]; i++)
+            json_array_append_new(get, json_string(requests[i]));
+        *plan = json_pack("{s:O, s:o, s:{s:o*, s:o*, s:o, s:o*, s:O, s:f}}", "run", run, "get", get,
+                          "reference", "written", reference_written(&b), "prepare",
+                          reference_prepare_command(&b), "command", reference_command(&b), "score",
+                          reference_score_command(&b), "recipes", b.recipes, "disk_bytes", disk);
     }
     json_decref(run);
     reference_end(&b);
@@ -308,7 +311,7 @@ static void remove_folders(struct beside *b, int rc, struct assay_err *err)
 int lib_reference(const struct lib_reference_ask *ask, const json_t *own, json_t **record,
                   json_t *last, struct assay_err *err)
 {
-    const char *requests[3];
+    const char *requests[REFERENCE_REQUESTS + 1];
     struct plan_ask what;
     char *log = NULL;
     struct beside b;

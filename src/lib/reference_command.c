@@ -80,6 +80,20 @@ static const char *const unet_score[] = {"--log_file",
                                          "--postprocessed_data_dir",
                                          "{work}/predicted",
                                          NULL};
+/* LoadGen has mlperf.conf inside, but the program always reads two files. */
+static const char *const rnnt_args[] = {
+    "--backend",     "pytorch",   "--scenario",           "{scenario}",
+    "--mlperf_conf", "{conf}",    "--user_conf",          "{conf}",
+    "--audit_conf",  NO_AUDIT,    "--pytorch_checkpoint", "{weights}",
+    "--dataset_dir", "{dataset}", "--manifest",           "{list}",
+    "--log_dir",     LOGS,        "{--accuracy}",         NULL};
+static const char *const rnnt_written[] = {
+    "{list}: its list of the recordings, where they lie, with our transcripts",
+    "{made-weights}: the synthetic net's weights as a checkpoint", NULL};
+/* Numba keeps what it compiled beside the modules else, which is the shelf. */
+static const char *const rnnt_env[] = {"USE_GPU=no", "NUMBA_CACHE_DIR={work}/numba", NULL};
+static const char *const rnnt_score[] = {
+    "--log_dir", LOGS, "--dataset_dir", "{dataset}", "--manifest", "{list}", NULL};
 
 static const struct reference references[] = {
     {.benchmark = "resnet50",
@@ -128,6 +142,19 @@ static const struct reference references[] = {
      .score = "accuracy-3d-unet",
      .score_args = unet_score,
      .disk = (5 + 5 + 2 + 1) / 4.0},
+    {.benchmark = "rnnt",
+     .engine = "pytorch",
+     .python = "reference-pytorch",
+     .weights = "rnnt-pytorch",
+     .program = REFERENCE_RNNT "/run.py",
+     .args = rnnt_args,
+     .env = rnnt_env,
+     .written = rnnt_written,
+     .wants = {{"input", "preemphasis", "0.97", true},
+               {"input", "dither", "1e-05", true},
+               {"output", "payload", "int64", true}},
+     .score = "accuracy-rnnt",
+     .score_args = rnnt_score},
 };
 #define REFERENCES (sizeof(references) / sizeof(references[0]))
 
@@ -161,7 +188,7 @@ static bool is_wanted(const json_t *manifest, const struct want *w)
 
     if (!v)
         return w->silent;
-    snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(v));
+    snprintf(number, sizeof(number), "%g", json_number_value(v));
     return !strcmp(json_is_string(v) ? json_string_value(v) : number, w->value);
 }
 
@@ -173,9 +200,13 @@ static int check_model(const struct beside *b, struct assay_err *err)
         if (!is_wanted(m->tree, w))
             return assay_fail(
                 err, ASSAY_EUSAGE,
-                "%s: the official reference runs models of %s.%s %s alone, as %s-onnx is", m->name,
-                w->part, w->key, w->value, b->row->benchmark);
-    return ASSAY_OK;
+                "%s: the official reference runs models of %s.%s %s alone, as %s-%s is", m->name,
+                w->part, w->key, w->value, b->row->benchmark,
+                b->row->weights ? b->row->engine : "onnx");
+    return b->row->weights && strcmp(b->r.precision, "fp32") != 0
+               ? assay_fail(err, ASSAY_EUSAGE, "precision %s: the official reference of %s is fp32",
+                            b->r.precision, b->row->benchmark)
+               : ASSAY_OK;
 }
 
 static int check_settings(const struct beside *b, struct assay_err *err)
@@ -241,6 +272,8 @@ static int name_list(struct beside *b, struct assay_err *err)
         set_below(b, "list", dataset, "annotations/openimages-mlperf.json");
     } else if (!strcmp(b->row->benchmark, "3d-unet")) {
         /* It has none: its folders are the list. */
+    } else if (!strcmp(b->row->benchmark, "rnnt")) {
+        set_below(b, "list", b->work.dir ? b->work.dir : "(work)", "list.json");
     } else if (file_is_dir(dataset)) {
         rc = squad_find(dataset, &path, err);
         reference_name(b, "list", path);
@@ -275,6 +308,9 @@ int reference_names(struct beside *b, struct assay_err *err)
     snprintf(number, sizeof(number), "%lld",
              (long long)(b->r.s.samples_per_query ? b->r.s.samples_per_query : 8));
     reference_name(b, "samples-per-query", number);
+    if (!b->weights)
+        set_below(b, "made-weights", b->work.dir ? b->work.dir : "(work)", "weights.pt");
+    reference_name(b, "weights", b->weights ? b->weights : tree_text(b->names, "made-weights", ""));
     set_below(b, "conf", b->work.dir ? b->work.dir : "(work)", "user.conf");
     if (vocab[0] == '/')
         reference_name(b, "vocab", vocab);
@@ -346,6 +382,14 @@ json_t *reference_prepare_command(const struct beside *b)
     return b->row->prepare ? command_of(b, "{preparing}", b->row->prepare_args) : NULL;
 }
 
+json_t *reference_written(const struct beside *b)
+{
+    json_t *list = b->row->written ? json_array() : NULL;
+
+    add_words(b, b->row->written, list);
+    return list;
+}
+
 json_t *reference_score_command(const struct beside *b)
 {
     return b->row->score && b->s.mode == MODE_ACCURACY
@@ -382,11 +426,12 @@ int reference_begin(struct beside *b, const struct lib_reference_ask *ask, struc
     return check_model(b, err);
 }
 
-void reference_requests(const struct beside *b, const char *requests[3])
+void reference_requests(const struct beside *b, const char *requests[REFERENCE_REQUESTS + 1])
 {
     requests[0] = b->inference;
     requests[1] = b->row->python;
-    requests[2] = NULL;
+    requests[2] = b->r.manifest.net ? NULL : b->row->weights; /* a net's are written */
+    requests[3] = NULL;
 }
 
 void reference_end(struct beside *b)
@@ -403,14 +448,17 @@ void reference_end(struct beside *b)
     free(b->repository);
     free(b->site);
     free(b->script);
+    free(b->weights);
     free(b->engine_version);
 }
 
 /* What the recipes give, or will. */
 int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *err)
 {
+    const char *requests[REFERENCE_REQUESTS + 1];
     int rc = outside_output(p, 0, "folder", &b->repository, err);
 
+    reference_requests(b, requests);
     if (!rc)
         rc = outside_output(p, 1, "program", &b->python, err);
     if (!rc)
@@ -419,9 +467,13 @@ int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *
         rc = outside_output(p, 1, b->row->engine, &b->engine_version, err);
     if (!rc && b->row->score)
         rc = outside_output(p, 0, b->row->score, &b->script, err);
+    if (!rc && requests[2])
+        rc = outside_output(p, 2, "model", &b->weights, err);
     if (rc)
         return rc;
-    b->recipes = json_pack("[s, s]", p->nodes[p->roots[0]].id, p->nodes[p->roots[1]].id);
+    b->recipes = json_array();
+    for (size_t i = 0; requests[i]; i++)
+        json_array_append_new(b->recipes, json_string(p->nodes[p->roots[i]].id));
     set_below(b, "repository", b->repository, b->row->program);
     if (b->row->prepare)
         set_below(b, "preparing", b->repository, b->row->prepare);

@@ -65,15 +65,7 @@ static int write_list(struct beside *b, int64_t count, struct assay_err *err)
     return rc;
 }
 
-/* ---- 3D-UNet ----
- *
- * Its programs take the cases that meta/inference_cases.json in the working folder lists, and
- * preprocess.py compares the digest of each prepared file case*.pkl with meta/checksum_*.json.  For
- * the benchmark's own cases that is the repository's folder, as published.  Of other cases, and of
- * a part, there are no published digests, so these get a list of their own and names that are not
- * compared. */
-
-static int link_to(char *target, char *path, struct assay_err *err)
+int reference_link(char *target, char *path, struct assay_err *err)
 {
     int rc = target && path ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
@@ -83,6 +75,14 @@ static int link_to(char *target, char *path, struct assay_err *err)
     free(path);
     return rc;
 }
+
+/* ---- 3D-UNet ----
+ *
+ * Its programs take the cases that meta/inference_cases.json in the working folder lists, and
+ * preprocess.py compares the digest of each prepared file case*.pkl with meta/checksum_*.json.  For
+ * the benchmark's own cases that is the repository's folder, as published.  Of other cases, and of
+ * a part, there are no published digests, so these get a list of their own and names that are not
+ * compared. */
 
 static int write_meta(const struct beside *b, const json_t *list, struct assay_err *err)
 {
@@ -113,8 +113,8 @@ static int link_cases(const struct beside *b, const struct kits19 *k, json_t *li
         const struct kits19_case *one = &k->cases[i];
 
         json_array_append_new(list, json_sprintf("%s%s", before, one->name));
-        rc = link_to(text_format("%s/%s", k->folder, one->from),
-                     text_format("%s/raw/%s%s", b->work.dir, before, one->name), err);
+        rc = reference_link(text_format("%s/%s", k->folder, one->from),
+                            text_format("%s/raw/%s%s", b->work.dir, before, one->name), err);
     }
     return rc;
 }
@@ -137,8 +137,8 @@ static int lay_cases(const struct beside *b, struct assay_err *err)
     if (!rc && !(rc = make_dir(b, "raw", err)))
         rc = link_cases(b, &k, list, err);
     if (!rc && k.official)
-        rc = link_to(text_format("%s/" REFERENCE_UNET "/meta", b->repository),
-                     file_join(b->work.dir, "meta"), err);
+        rc = reference_link(text_format("%s/" REFERENCE_UNET "/meta", b->repository),
+                            file_join(b->work.dir, "meta"), err);
     else if (!rc && !(rc = make_dir(b, "meta", err)))
         rc = write_meta(b, list, err);
     kits19_release(&k);
@@ -181,6 +181,7 @@ int reference_files(struct beside *b, const json_t *own, struct assay_err *err)
 
     if (rc || !strcmp(b->row->benchmark, "bert"))
         return rc;
-    return strcmp(b->row->benchmark, "3d-unet") ? write_list(b, b->s.count, err)
-                                                : lay_cases(b, err);
+    if (!strcmp(b->row->benchmark, "3d-unet"))
+        return lay_cases(b, err);
+    return b->row->weights ? reference_speech(b, err) : write_list(b, b->s.count, err);
 }

@@ -10,6 +10,9 @@
 
 #define REFERENCE_LOG  "mlperf_log_accuracy.json"
 #define REFERENCE_UNET "vision/medical_imaging/3d-unet-kits19"
+#define REFERENCE_RNNT "retired_benchmarks/speech_recognition/rnnt"
+
+#define REFERENCE_REQUESTS 3 /* at most: what is asked of recipes */
 
 /* What a manifest must say, so that the reference's own pre- and post-processing is the model's. */
 struct want {
@@ -20,11 +23,15 @@ struct want {
 struct reference {
     const char *benchmark, *engine;
     const char *python;      /* what is asked for, beside the repository */
+    const char *weights;     /* the recipe whose `model` it reads, where our engine reads what is
+                                made of that; NULL: it reads our model's file */
     const char *program;     /* below the repository */
     const char *const *args; /* {NAME} that has no value: the word is left out */
     const char *prepare;     /* a program that is run before, in the same way; NULL: none */
     const char *const *prepare_args;
     const char *const *env;
+    const char *const *written; /* what is written for it before, for the plan; NULL: nothing of
+                                   note */
     struct want wants[5];
     const char *score; /* the repository's output with the accuracy script; NULL: none is run */
     const char *const *score_args;
@@ -44,6 +51,7 @@ struct beside {
     struct work work, logs; /* folders; none: nothing is run */
     bool answered;          /* its program ended well, and so its logs are worth something */
     char *python, *repository, *site, *script, *engine_version;
+    char *weights; /* the checkpoint; NULL: our model's file is read, or a net's is to be written */
     json_t *recipes; /* what the two are */
     struct outside_held held;
 };
@@ -51,8 +59,8 @@ struct beside {
 /* Finds the row and resolves; the error says why it cannot be.  To be ended in any case. */
 int reference_begin(struct beside *b, const struct lib_reference_ask *ask, struct assay_err *err);
 void reference_end(struct beside *b);
-/* What is asked for: the repository, then the Python. */
-void reference_requests(const struct beside *b, const char *requests[3]);
+/* What is asked for: the repository, then the Python, then weights; NULL-terminated. */
+void reference_requests(const struct beside *b, const char *requests[REFERENCE_REQUESTS + 1]);
 /* What the recipes give, or will. */
 int reference_outputs(struct beside *b, const struct plan *p, struct assay_err *err);
 
@@ -64,6 +72,8 @@ int reference_names(struct beside *b, struct assay_err *err);
 /* "{logs}/x" -> its text, for free(); NULL: a name has no value. */
 char *reference_word(const struct beside *b, const char *word);
 json_t *reference_command(const struct beside *b);
+/* NULL: nothing is written before. */
+json_t *reference_written(const struct beside *b);
 /* Of the program that is run before; NULL: none is. */
 json_t *reference_prepare_command(const struct beside *b);
 /* Of the official accuracy script; NULL: it is not run. */
@@ -71,5 +81,12 @@ json_t *reference_score_command(const struct beside *b);
 
 /* reference_files.c: writes what it reads into the working folder; own: the record of our run. */
 int reference_files(struct beside *b, const json_t *own, struct assay_err *err);
+/* A link at path to target, both of which it frees. */
+int reference_link(char *target, char *path, struct assay_err *err);
+/* reference_speech.c: the same of RNN-T's. */
+int reference_speech(const struct beside *b, struct assay_err *err);
+/* Whether our model was made of the weights that the reference gets; what recipes are yet to get
+ * is. */
+int reference_same_weights(const struct beside *b, struct assay_err *err);
 
 #endif

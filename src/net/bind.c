@@ -217,7 +217,7 @@ int bind_weights(const struct net *net, const struct state *s, struct net_weight
     rc = (s->graph ? bind_graph : bind_names)(net, s, w, fit, err);
     if (!rc)
         rc = check_numbers(net, s, w, err);
-    w->synthetic = says_synthetic(s);
+    w->synthetic = s->synthetic || says_synthetic(s);
     snprintf(w->sha256, sizeof(w->sha256), "%s", s->sha256);
     return rc;
 }

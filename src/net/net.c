@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "net/checkpoint.h"
 #include "net/graphdef.h"
 #include "net/onnx.h"
 #include "net/torchscript.h"
@@ -57,8 +58,15 @@ static const struct net_form form_table[] = {
     {"onnx", "int8", onnx_write_int8},
     {"tensorflow", "fp32", graphdef_write},
     {"torchscript", "fp32", torchscript_write},
+    {"checkpoint", "fp32", checkpoint_write},
 };
-static const char *const formats[] = {"onnx", "tensorflow", "torchscript", NULL};
+static const char *const formats[] = {"onnx", "tensorflow", "torchscript", "checkpoint", NULL};
+
+/* Nets whose weights are published in one file; only as that are they one. */
+#define MOST_PARTS 3
+static const struct net_whole {
+    const char *name, *parts[MOST_PARTS];
+} whole_table[] = {{"rnnt", {"rnnt-encoder", "rnnt-prediction", "rnnt-joint"}}};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -388,15 +396,49 @@ int net_write_as(const struct net *net, const struct net_weights *w, const char 
     return form ? form->write(net, w, seed, path, err) : no_form(format, precision, err);
 }
 
+static const struct net_whole *find_whole(const char *name)
+{
+    for (size_t i = 0; i < COUNT(whole_table); i++)
+        if (!strcmp(whole_table[i].name, name))
+            return &whole_table[i];
+    return NULL;
+}
+
+static int write_whole(const struct net_whole *whole, uint64_t seed, const char *path,
+                       struct assay_err *err)
+{
+    struct checkpoint_part parts[MOST_PARTS];
+    struct net_weights *w[MOST_PARTS] = {NULL};
+    struct net *net[MOST_PARTS] = {NULL};
+    int rc = ASSAY_OK;
+
+    for (size_t i = 0; !rc && i < MOST_PARTS; i++) {
+        rc = net_create(whole->parts[i], &net[i], err);
+        if (!rc)
+            rc = net_weights_create(net[i], seed, &w[i], err);
+        parts[i] = (struct checkpoint_part){net[i], w[i]};
+    }
+    if (!rc)
+        rc = checkpoint_write_parts(parts, MOST_PARTS, seed, path, err);
+    for (size_t i = 0; i < MOST_PARTS; i++) {
+        net_weights_destroy(w[i]);
+        net_destroy(net[i]);
+    }
+    return rc;
+}
+
 int net_write(const char *name, const char *format, const char *precision, uint64_t seed,
               const char *path, struct assay_err *err)
 {
+    const struct net_whole *whole = find_whole(name);
     struct net_weights *weights = NULL;
     struct net *net = NULL;
     int rc;
 
     if (!find_form(format, precision))
         return no_form(format, precision, err);
+    if (whole && !strcmp(format, "checkpoint"))
+        return write_whole(whole, seed, path, err);
     rc = net_create(name, &net, err);
     if (!rc)
         rc = net_weights_create(net, seed, &weights, err);

@@ -19,7 +19,8 @@
 /* ---- for users: the command line and the conductor ---- */
 
 /* Writes the net with synthetic weights made from the seed; the same bytes on every machine and
- * compiler. The file appears whole.  format: one of net_formats, precision: "fp32", or as onnx also
+ * compiler. The file appears whole.  net: of net_names, or "rnnt", whose three nets have one
+ * "checkpoint".  format: one of net_formats, precision: "fp32", or as onnx also
  *   "fp16"  weights and most layers are float16, inputs and outputs float32;
  *   "int8"  8-bit weights and activations (quantize.h), whose ranges come from a pass over made-up
  *           images or sequences: of image classifiers and BERT only.
@@ -164,6 +165,9 @@ struct net {
     const char *const *beside;
     /* How a checkpoint spells the beginning of names: ours, theirs.  NULL: alike. */
     const char *spelling[2];
+    /* Further tensors that readers of a checkpoint want to find in it, whatever is in them: whole
+     * names, NULL-terminated.  NULL: none. */
+    const char *const *tables;
     bool analytic; /* its synthetic weights are scaled by gain alone, no forward pass (weights.c) */
     int failed;    /* while it is built: the first thing that went wrong */
     char reason[160];

@@ -29,6 +29,8 @@ static const struct size full = {1024, 320, 512}, narrow = {24, 12, 16};
 #define TABLES "audio_preprocessor.featurizer."
 static const char *const beside_encoder[] = {"prediction.", "joint_net.", "joint.", TABLES, NULL};
 static const char *const beside_prediction[] = {"encoder.", "joint_net.", "joint.", TABLES, NULL};
+/* The reference takes the tables out of a checkpoint unseen, and wants them there. */
+static const char *const tables[] = {TABLES "fb", TABLES "window", NULL};
 static const char *const beside_joint[] = {"encoder.", "prediction.", TABLES, NULL};
 
 static int layers(struct net *net, const char *name, int x, int count, int width)
@@ -44,6 +46,7 @@ static void encoder(struct net *net, const struct size *z)
 
     net->analytic = true;
     net->beside = beside_encoder;
+    net->tables = tables;
     x = net_add_frames(net, "frames", 500, FRAME);
     x = layers(net, "encoder.pre_rnn.lstm", x, 2, z->encoder);
     x = net_add_plain(net, NET_STACKTIME, "encoder.stack_time", x);

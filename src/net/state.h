@@ -33,6 +33,7 @@ struct state {
     struct state_tensor *tensors; /* sorted by name, no name twice */
     size_t count;
     struct onnx_model *graph; /* of ONNX files; else NULL */
+    bool synthetic;           /* a checkpoint of ours says that it is made up */
     char sha256[HASH_HEX];    /* of the whole file; "" when it came from memory */
     void *mapped;             /* NULL: the bytes are the caller's */
 };

@@ -7,7 +7,8 @@
  * about the machine, the dict, a list of keys; then for each key of that list a count in 8 bytes
  * and so many numbers.
  *
- * A checkpoint that holds the dict under a key, beside other things, is fine. */
+ * A checkpoint that holds the dict under a key, beside other things, is fine.  Ours (checkpoint.c)
+ * say in extra/assay.txt when they are made up. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,6 +191,17 @@ static int check_byteorder(struct source *s)
     return ASSAY_OK;
 }
 
+static bool says_synthetic(struct source *s)
+{
+    static const char mark[] = "synthetic true\n";
+    char name[300];
+    int n = snprintf(name, sizeof(name), "%sextra/assay.txt", s->folder);
+    const struct zip_member *m = zip_find(s->members, s->member_count, name, (size_t)n);
+
+    return m && m->len >= sizeof(mark) - 1 &&
+           !memcmp(s->state->data + m->at, mark, sizeof(mark) - 1);
+}
+
 int state_read_torch_zip(struct state *state, struct assay_err *err)
 {
     struct source s = {.state = state, .err = err};
@@ -205,6 +217,8 @@ int state_read_torch_zip(struct state *state, struct assay_err *err)
                           "file in it? then unpack it first)");
     if (!rc)
         rc = zip_check(state->data, pickle, state->name, err);
+    if (!rc)
+        state->synthetic = says_synthetic(&s);
     if (!rc)
         rc = pickle_read(state->data + pickle->at, pickle->len, state->name, &s.pickle, err);
     if (!rc)

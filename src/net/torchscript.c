@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "net/fold.h"
+#include "net/pickle_put.h"
 #include "net/torchscript_code.h"
 #include "net/zip.h"
 
@@ -34,58 +35,6 @@ struct writer {
 
 /* ---- the pickle ---- */
 
-static void pickle_text(struct text *t, const char *s)
-{
-    uint32_t n = (uint32_t)strlen(s);
-    char head[5] = {'X', (char)n, (char)(n >> 8), (char)(n >> 16), (char)(n >> 24)};
-
-    text_addn(t, head, sizeof(head));
-    text_add(t, s);
-}
-
-/* As PyTorch does: 4 bytes where they hold it, else a long of 8. */
-static void pickle_int(struct text *t, uint64_t v)
-{
-    char b[10] = {'J'};
-    size_t n = 4, at = 1;
-
-    if (v > INT32_MAX) {
-        b[0] = '\x8a';
-        b[1] = 8;
-        n = 8;
-        at = 2;
-    }
-    for (size_t i = 0; i < n; i++)
-        b[at + i] = (char)(v >> 8 * i);
-    text_addn(t, b, at + n);
-}
-
-/* torch._utils._rebuild_tensor_v2(storage, 0, dims, strides, False, OrderedDict()), where storage
- * is ("storage", torch.FloatStorage, "N", "cpu", count) kept elsewhere. */
-static void pickle_tensor(struct text *t, const struct net_constant *b, int number)
-{
-    uint64_t stride = b->count;
-    char key[16];
-
-    snprintf(key, sizeof(key), "%d", number);
-    text_add(t, "ctorch._utils\n_rebuild_tensor_v2\n((");
-    pickle_text(t, "storage");
-    text_add(t, "ctorch\nFloatStorage\n");
-    pickle_text(t, key);
-    pickle_text(t, "cpu");
-    pickle_int(t, b->count);
-    text_add(t, "tQ");
-    pickle_int(t, 0);
-    text_add(t, "(");
-    for (uint32_t i = 0; i < b->rank; i++)
-        pickle_int(t, (uint64_t)b->dims[i]);
-    text_add(t, "t(");
-    for (uint32_t i = 0; i < b->rank; i++)
-        pickle_int(t, stride /= (uint64_t)b->dims[i]);
-    text_add(t, "t\x89"
-                "ccollections\nOrderedDict\n)RtR");
-}
-
 static void pickle(struct text *t, const struct net *net)
 {
     struct net_constant c;
@@ -96,11 +45,11 @@ static void pickle(struct text *t, const struct net *net)
     for (int i = 0; i < net->layer_count; i++) {
         for (int k = 0; k < net_constants(net, i); k++) {
             c = net_constant_of(net, i, k);
-            pickle_text(t, torchscript_attribute(net, i, k).s);
-            pickle_tensor(t, &c, number++);
+            pickle_put_text(t, torchscript_attribute(net, i, k).s);
+            pickle_put_tensor(t, c.rank, c.dims, number++);
         }
     }
-    pickle_text(t, "training");
+    pickle_put_text(t, "training");
     text_add(t, "\x89"
                 "ub.");
 }

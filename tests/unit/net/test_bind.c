@@ -573,7 +573,8 @@ static void same_bytes(void **state)
     static const char *const sha256[] = {
         "471c8319ebdb11c4545fe5f7aaf8ebf4e108496bed02623708eae12138fb1943",
         "d0884ff42d3d0beae65ec51603af58b2fecdbab42e8393f8d8c2cf653149a692",
-        "77e9e9c7b669ede624dda74620d826fd20588cacdcd4f67b48ab519edaee394e"};
+        "77e9e9c7b669ede624dda74620d826fd20588cacdcd4f67b48ab519edaee394e",
+        "38a96d5394219c8173882255b2827cca351a8705f517d9a7bf32d264543bf119"};
     struct made m = make(tiny_build);
     const char *const *formats;
     struct net_weights *w;
