@@ -14,6 +14,7 @@
 #include "flow/find.h"
 #include "flow/have.h"
 #include "flow/solve.h"
+#include "flow/mirror.h"
 
 const char *const plan_state_names[] = {"there",  "found", "have",   "verify",
                                         "verify", "make",  "lacking"};
@@ -596,3 +597,6 @@ void plan_release(struct plan *p)
     catalog_close(&p->catalog);
     memset(p, 0, sizeof(*p));
 }
+    if (!rc)
+        rc = mirror_read(&p->mirrors, err);
+    json_decref(p->mirrors);

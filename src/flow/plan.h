@@ -69,7 +69,7 @@ struct plan {
     size_t count, cap;
     size_t *roots; /* by request */
     size_t root_count;
-    json_t *sets, *haves;
+    json_t *sets, *haves, *mirrors;
     int jobs;       /* ${jobs}: processors */
     char *assay;    /* ${assay}: this program, also where a library asks */
     char *share;    /* ${share}: what is installed with it */
@@ -109,6 +109,9 @@ void plan_checks_of(const struct plan_node *n, char hex[65]);
 /* Bytes of all its downloads; *unknown: how many have no published size. */
 int64_t plan_bytes(const struct plan_node *n, int *unknown);
 /* A command as a person would type it: quoted where a shell would read something into it. */
+/* The addresses of a row of `fetch` in the order in which they are tried, the site's mirrors first;
+ * a new reference. */
+json_t *plan_urls(const struct plan *p, const json_t *row);
 char *plan_command_text(const json_t *argv);
 /* What asks for exactly this node: its name, options and version. */
 char *plan_request_text(const struct plan_node *n);

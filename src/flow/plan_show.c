@@ -8,9 +8,11 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/fetch.h"
+#include "flow/fetch_url.h"
 #include "flow/fill.h"
 #include "flow/first_seen.h"
 #include "flow/index.h"
+#include "flow/mirror.h"
 #include "flow/plan_inside.h"
 
 bool plan_has_work(const struct plan_node *n)
@@ -20,6 +22,11 @@ bool plan_has_work(const struct plan_node *n)
 }
 
 /* How many files a row of `fetch` is. */
+json_t *plan_urls(const struct plan *p, const json_t *row)
+{
+    return mirror_urls(p->mirrors, recipe_urls(row));
+}
+
 static int64_t files_of(const json_t *row)
 {
     return tree_int(json_object_get(row, "each"), "count", 1);
@@ -157,15 +164,16 @@ static bool is_accepted(const struct plan *p, const struct plan_node *n)
     return false;
 }
 
-/* What lies behind an address of the network, when only such are given. */
-static const char *network_url(const json_t *row)
+/* The recipe's address, when there is none but of the network. */
+static const char *network_url(const struct plan *p, const json_t *row)
 {
-    const json_t *urls = recipe_urls(row);
-    json_t *url;
+    json_t *urls = plan_urls(p, row), *url;
+    bool here = false;
     size_t i;
 
-    json_array_foreach(urls, i, url) if (!strncmp(json_string_value(url), "file:", 5)) return NULL;
-    return json_string_value(json_array_get(urls, 0));
+    json_array_foreach(urls, i, url) here = here || fetch_url_is_file(json_string_value(url));
+    json_decref(urls);
+    return here ? NULL : json_string_value(json_array_get(recipe_urls(row), 0));
 }
 
 /* " (needed by a > b)", where it is not what was asked for itself. */
@@ -217,7 +225,7 @@ static void offline(const struct plan *p, const struct plan_node *n, json_t *pro
                         "%s%s: %s is not here, and --offline forbids to ask the package index that "
                         "pip is set up with",
                         n->recipe->name, needed_by(n, by), tree_text(row, "file", "?"));
-        if (!(url = network_url(row)))
+        if (!(url = network_url(p, row)))
             continue;
         fetch_url_public(url, shown, sizeof(shown));
         if (json_object_get(row, "each")) {
@@ -359,7 +367,7 @@ static void add_list(const struct plan *p, const struct plan_node *n, const json
 
 static json_t *downloads_json(const struct plan *p, const struct plan_node *n)
 {
-    json_t *list = json_array(), *row, *one, *url;
+    json_t *list = json_array(), *row, *one, *url, *urls;
     char seen[HASH_HEX], shown[1024];
     size_t i, j;
 
@@ -374,7 +382,8 @@ static json_t *downloads_json(const struct plan *p, const struct plan_node *n)
             json_object_set_new(one, "pypi", json_string(package));
             json_object_set_new(one, "places", index_places(package, tree_text(row, "file", "")));
         }
-        json_array_foreach(recipe_urls(row), j, url)
+        urls = plan_urls(p, row);
+        json_array_foreach(urls, j, url)
         {
             fetch_url_public(json_string_value(url), shown, sizeof(shown));
             json_array_append_new(json_object_get(one, "urls"), json_string(shown));
