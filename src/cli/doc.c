@@ -103,7 +103,8 @@ void cli_markdown_commands(FILE *out)
                  "result asked "
                  "for; messages and progress go to stderr. With `--json` the result is one JSON "
                  "object with a "
-                 "member `schema`.\n");
+                 "member `schema`; a command that fails without a result prints `assay.error/1`: "
+                 "its `exit` code and in `errors` the messages.\n");
     for (const struct cli_command *const *p = cli_commands; *p; p++) {
         const struct cli_command *c = *p;
 
