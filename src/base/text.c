@@ -191,7 +191,7 @@ const char *text_nearest(const char *word, const void *names, size_t n, size_t s
 {
     const char *best = NULL, *name;
     size_t i, lw = strlen(word), ln;
-    int d, limit = lw < 4 ? 1 : lw < 8 ? 2 : 3, least_d = limit + 1;
+    int d, limit = lw < 2 ? 0 : lw < 4 ? 1 : lw < 8 ? 2 : 3, least_d = limit + 1;
 
     if (lw > NEAREST_MAX)
         return NULL;

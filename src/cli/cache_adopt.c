@@ -33,6 +33,19 @@ static void request_of(const json_t *row, char out[200])
         (size_t)snprintf(out + n, 200 - n, ",%s", json_string_value(option));
 }
 
+/* Without the path, which stands beside it. */
+static const char *how_of(const json_t *row)
+{
+    const char *how = tree_text(row, "how", ""), *path = tree_text(row, "path", "");
+    size_t n = strlen(path);
+
+    if (!n || strncmp(how, path, n) != 0)
+        return how;
+    return !strncmp(how + n, ": ", 2)       ? how + n + 2
+           : how[n] == '/' || how[n] == ' ' ? how + n + 1
+                                            : how;
+}
+
 static void print_rows(const json_t *rows)
 {
     static const char *const heading[] = {"STATE", "RECIPE", "PATH", "HOW", NULL};
@@ -42,11 +55,12 @@ static void print_rows(const json_t *rows)
     size_t i;
 
     cli_table_init(&t, heading);
+    t.wrap = true;
     json_array_foreach(rows, i, row)
     {
         request_of(row, request);
         cli_table_row(&t, (const char *[]){tree_text(row, "state", ""), request,
-                                           tree_text(row, "path", ""), tree_text(row, "how", "")});
+                                           tree_text(row, "path", ""), how_of(row)});
     }
     if (i)
         cli_table_print(&t, stdout);

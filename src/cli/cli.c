@@ -25,6 +25,8 @@ void cli_guard_streams(void)
 
 static int
     json_errno; /* why a result could not be written; nothing may be left for fclose to fail on */
+static json_t *warnings; /* what was said on stderr, for a failure that has no result */
+static bool json_printed;
 
 int cli_finish(int code)
 {
@@ -69,6 +71,10 @@ void cli_warn(const char *fmt, ...)
     va_end(ap);
     if (text)
         cli_disarm(text);
+    if (text && !warnings)
+        warnings = json_array();
+    if (text)
+        json_array_append_new(warnings, tree_string(text));
     fprintf(stderr, "%sassay:%s %s\n", colour ? "\033[1;31m" : "", colour ? "\033[0m" : "",
             text ? text : "not enough memory for a message");
     free(text);
@@ -115,6 +121,7 @@ int cli_json(json_t *object, const char *thing)
     snprintf(schema, sizeof(schema), "assay.%s/1", thing);
     if (!json_object_get(object, "schema"))
         json_object_set_new(object, "schema", json_string(schema));
+    json_printed = true;
     text = tree_dump(object, 15);
     if (text)
         json_errno = fputs(text, stdout) < 0 || fflush(stdout) ? errno : 0; /* told at the end */
@@ -128,6 +135,28 @@ int cli_json(json_t *object, const char *thing)
 bool cli_wants_json(const struct cli_input *in)
 {
     return in->has_settings && in->settings.json;
+}
+
+/* Also where the command's line could not be read to its end. */
+static bool asks_json(const struct cli_input *in, int argc, char **argv)
+{
+    bool asked = cli_wants_json(in);
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        asked = asked || !strcmp(argv[i], "--json");
+    return asked;
+}
+
+/* Who asked for JSON gets one object in any case: without a result what was said on stderr. */
+static int end_json(const struct cli_input *in, int argc, char **argv, int code)
+{
+    if (code && !json_printed && asks_json(in, argc, argv))
+        cli_json(json_pack("{s:i, s:o}", "exit", code, "errors",
+                           warnings ? json_incref(warnings) : json_array()),
+                 "error");
+    json_decref(warnings);
+    warnings = NULL;
+    return code;
 }
 
 static int unknown_command(const char *word)
@@ -182,6 +211,7 @@ int cli_main(int argc, char **argv)
         cli_say(&in);
         rc = in.verb ? in.verb->run(&in) : command->run(&in);
     }
+    rc = end_json(&in, argc, argv, rc);
     cli_input_release(&in);
     return rc;
 }

@@ -160,6 +160,7 @@ int cli_engine_install(struct cli_input *in);
 #define CLI_MAX_COLUMNS 12
 struct cli_table {
     int columns;
+    bool wrap;    /* what would go beyond 80 columns stands below, in lines of its own */
     json_t *rows; /* arrays of texts; the first is the heading */
 };
 void cli_table_init(struct cli_table *t, const char *const *heading); /* NULL-terminated */
@@ -187,6 +188,7 @@ int cli_cache_adopt(struct cli_input *in);
 /* check.c: `assay engines check ENGINE`. */
 int cli_check_engine(struct cli_input *in);
 
+#define CLI_COLUMNS 80
 /* Text in lines of at most 80 columns, indented; goes on at column `at`.  Ends with a newline. */
 void cli_wrap(FILE *out, int at, int indent, const char *text);
 

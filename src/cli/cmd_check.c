@@ -24,11 +24,10 @@ static int plan_official(struct cli_input *in, json_t *report, int code)
     json_object_set_new(report, "official", plan);
     if (code == EXIT_OK && json_array_size(json_object_get(plan, "problems")))
         code = EXIT_COULD_NOT;
-    if (cli_wants_json(in))
-        return code;
-    cli_command_print("Then the official checker would be run", json_object_get(plan, "command"));
-    puts("\nWhat recipes give for it");
-    rc = cli_get(in, json_object_get(plan, "get"), CLI_GET_SHOW);
+    if (!cli_wants_json(in))
+        cli_command_print("Then the official checker would be run",
+                          json_object_get(plan, "command"));
+    rc = cli_first(in, plan, NULL, stdout);
     return rc ? rc : code;
 }
 

@@ -70,7 +70,6 @@ static void print_plan(const json_t *plan)
         printf(" %s", json_string_value(json_array_get(order, i)));
     if (n)
         putchar('\n');
-    cli_first_print(plan, stdout);
 }
 
 /* What the runs to be made are, and what they want first is got, but in a dry run. */
@@ -87,14 +86,12 @@ static int prepare(const struct cli_input *in, const struct lib_compare_ask *ask
         json_decref(plan);
         return rc;
     }
-    code = cli_first_exit(plan);
-    if (cli_wants_json(in)) {
-        rc = cli_json(plan, "compare-plan");
-        return rc ? rc : code;
-    }
-    print_plan(plan);
+    if (!cli_wants_json(in))
+        print_plan(plan);
+    code = cli_first(in, plan, NULL, stdout);
+    rc = cli_wants_json(in) ? cli_json(json_incref(plan), "compare-plan") : EXIT_OK;
     json_decref(plan);
-    return code;
+    return rc ? rc : code;
 }
 
 static int cmd_compare(struct cli_input *in)

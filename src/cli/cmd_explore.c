@@ -202,7 +202,18 @@ static void print_plan(const struct settings *s, const json_t *plan)
            "(about %s)\n",
            "Budget", budget, (long long)tree_int(runs, "accuracy", 0),
            (long long)tree_int(runs, "short", 0), one, (long long)tree_int(runs, "full", 0), full);
-    cli_first_print(plan, stdout);
+}
+
+static int dry(struct cli_input *in, json_t *plan)
+{
+    int code, rc = EXIT_OK;
+
+    if (!cli_wants_json(in))
+        print_plan(&in->settings, plan);
+    code = cli_first(in, plan, NULL, stdout);
+    if (cli_wants_json(in))
+        rc = cli_json(json_incref(plan), "explore-plan");
+    return rc ? rc : code;
 }
 
 /* ---- the exploration ---- */
@@ -236,18 +247,12 @@ static int explore(struct cli_input *in)
     json_t *plan = NULL;
     struct assay_err err;
     int rc = read_ask(in, &ask);
-    bool dry;
 
     if (!rc && (settings_set(s, "benchmark", in->args[0], SETTINGS_CLI, "BENCHMARK", &err) ||
                 exploring_plan(&ask, &plan, &err)))
         rc = cli_fail(&err);
-    dry = !rc && s->dry_run;
-    if (dry && cli_wants_json(in))
-        rc = cli_json(json_incref(plan), "explore-plan");
-    else if (dry)
-        print_plan(s, plan);
-    if (dry)
-        rc = rc ? rc : cli_first_exit(plan);
+    if (!rc && s->dry_run)
+        rc = dry(in, plan);
     else if (!rc && !(rc = cli_supply(in, json_object_get(plan, "get"))))
         rc = carry_out(in, &ask);
     json_decref(plan);

@@ -86,47 +86,48 @@ static int carry_out(struct plan *p, const char *progress, int jobs)
     return rc;
 }
 
-/* In the middle of another command. */
-static int refuse_supply(const json_t *problems, const char *const *requests)
+/* What recipes have no way to, whatever else is said. */
+static bool is_lacking(const struct plan *p)
 {
-    struct text words;
-    int rc = refuse(problems);
-
-    text_init(&words, 4096);
-    for (; *requests; requests++) {
-        text_add(&words, " ");
-        text_add_word(&words, *requests);
-    }
-    cli_warn("nothing was run: `assay get%s` gets what is wanted, with the same options",
-             words.s ? words.s : "");
-    text_release(&words);
-    return rc;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->nodes[i].wanted && p->nodes[i].state == PLAN_LACKING)
+            return true;
+    return false;
 }
 
-static int get_what(struct plan *p, const char *const *requests, enum cli_get_what what,
-                    const struct settings *s)
+/* In the middle of another command: what is refused, and what would get it, if anything does. */
+static int refuse_supply(struct plan *p, const json_t *problems)
 {
-    json_t *problems = plan_problems(p), *tree;
-    int rc = EXIT_OK;
+    int rc = refuse(problems);
+    bool offline = p->ask.offline;
+    json_t *online;
+    struct text words;
 
-    if (what == CLI_GET_SHOW) {
-        tree = plan_json(p);
-        cli_plan_print(tree, stdout);
-        rc = cli_plan_exit(tree);
-        json_decref(tree);
-    } else if (json_array_size(problems)) {
-        rc = refuse_supply(problems, requests);
-    } else if (what == CLI_GET_DO) {
-        rc = carry_out(p, s->progress, 0);
+    if (is_lacking(p)) {
+        cli_warn("nothing was run");
+        return rc;
     }
-    json_decref(problems);
+    p->ask.offline = false;
+    online = plan_problems(p);
+    p->ask.offline = offline;
+    text_init(&words, 4096);
+    for (size_t i = 0; p->ask.requests[i]; i++) {
+        text_add(&words, " ");
+        text_add_word(&words, p->ask.requests[i]);
+    }
+    cli_warn("nothing was run: `assay get%s` gets what is wanted, with the same options%s%s",
+             words.s ? words.s : "",
+             json_array_size(online) < json_array_size(problems) ? ", without --offline" : "",
+             json_array_size(online) ? ", when that is settled" : "");
+    text_release(&words);
+    json_decref(online);
     return rc;
 }
 
 static struct {
     struct plan_ask ask;
     const char *haves[CLI_MAX_GIVEN + 1], *accepts[CLI_MAX_GIVEN + 1];
-    bool used[CLI_MAX_GIVEN];
+    bool used[CLI_MAX_GIVEN], accepted[CLI_MAX_GIVEN];
 } said;
 
 void cli_say(const struct cli_input *in)
@@ -136,47 +137,101 @@ void cli_say(const struct cli_input *in)
     said.ask = (struct plan_ask){.haves = said.haves,
                                  .accepts = said.accepts,
                                  .offline = cli_value(in, "offline") != NULL,
-                                 .used = said.used};
+                                 .used = said.used,
+                                 .accepted = said.accepted};
     supply_say(&said.ask);
 }
 
-int cli_said(void)
+static int say_unused(const char *option, const char *const *values, const bool *used)
 {
     int rc = EXIT_OK;
 
-    for (size_t i = 0; said.haves[i]; i++) {
-        if (!said.used[i]) {
-            cli_warn("--have %s: nothing that would be run wants a recipe that is called so",
-                     said.haves[i]);
+    for (size_t i = 0; values[i]; i++) {
+        if (!used[i]) {
+            cli_warn("--%s %s: nothing that would be run wants a recipe that is called so", option,
+                     values[i]);
             rc = EXIT_USAGE;
         }
     }
     return rc;
 }
 
-int cli_get(const struct cli_input *in, const json_t *requests, enum cli_get_what what)
+int cli_said(void)
+{
+    int rc = say_unused("have", said.haves, said.used);
+
+    return say_unused("accept", said.accepts, said.accepted) || rc ? EXIT_USAGE : EXIT_OK;
+}
+
+/* The plan of what is asked for, in the middle of another command. */
+struct asked {
+    const char **texts;
+    char *cache;
+    struct plan plan;
+};
+
+static int asked_make(struct asked *a, const struct cli_input *in, const json_t *requests)
 {
     const struct settings *s = &in->settings;
-    const char **texts = calloc(json_array_size(requests) + 1, sizeof(*texts));
-    char *cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
     struct plan_ask ask = said.ask;
     struct assay_err err = {.code = ASSAY_EFAIL, .text = "not enough memory"};
-    struct plan plan;
     json_t *v;
     size_t i;
-    int rc;
 
-    ask.requests = texts;
-    ask.cache = cache;
-    json_array_foreach(requests, i, v) if (texts) texts[i] = json_string_value(v);
-    if (!cache || !texts || plan_make(&ask, &plan, &err)) {
-        rc = cli_fail(&err);
-    } else {
-        rc = get_what(&plan, texts, what, s);
-        plan_release(&plan);
-    }
-    free(cache);
-    free(texts);
+    a->texts = calloc(json_array_size(requests) + 1, sizeof(*a->texts));
+    ask.cache = a->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
+    ask.requests = a->texts;
+    json_array_foreach(requests, i, v) if (a->texts) a->texts[i] = json_string_value(v);
+    if (a->cache && a->texts && !plan_make(&ask, &a->plan, &err))
+        return EXIT_OK;
+    free(a->texts);
+    free(a->cache);
+    return cli_fail(&err);
+}
+
+static void asked_release(struct asked *a)
+{
+    plan_release(&a->plan);
+    free(a->texts);
+    free(a->cache);
+}
+
+int cli_get(const struct cli_input *in, const json_t *requests, bool only_check)
+{
+    struct asked a;
+    json_t *problems;
+    int rc = asked_make(&a, in, requests);
+
+    if (rc)
+        return rc;
+    problems = plan_problems(&a.plan);
+    if (json_array_size(problems))
+        rc = refuse_supply(&a.plan, problems);
+    else if (!only_check)
+        rc = carry_out(&a.plan, in->settings.progress, 0);
+    json_decref(problems);
+    asked_release(&a);
+    return rc;
+}
+
+int cli_first(const struct cli_input *in, json_t *plan, const json_t *lock, FILE *out)
+{
+    const json_t *get = json_object_get(plan, "get");
+    struct asked a;
+    json_t *tree;
+    int rc = cli_said();
+
+    if (rc || !json_array_size(get) || (rc = asked_make(&a, in, get)))
+        return rc;
+    plan_sizes_from(&a.plan, lock);
+    tree = plan_json(&a.plan);
+    rc = cli_plan_exit(tree);
+    if (cli_wants_json(in))
+        json_object_set(plan, "recipes", tree);
+    else
+        cli_plan_print(tree, "\nWhat would be done first", out);
+    json_decref(tree);
+    asked_release(&a);
     return rc;
 }
 
@@ -184,7 +239,7 @@ int cli_supply(const struct cli_input *in, const json_t *get)
 {
     int rc = cli_said();
 
-    return rc || !json_array_size(get) ? rc : cli_get(in, get, CLI_GET_DO);
+    return rc || !json_array_size(get) ? rc : cli_get(in, get, false);
 }
 
 static int show_plan(struct cli_input *in, const struct plan *p)
@@ -196,7 +251,7 @@ static int show_plan(struct cli_input *in, const struct plan *p)
         rc = cli_json(tree, "recipe-plan");
         return rc ? rc : code;
     }
-    cli_plan_print(tree, stdout);
+    cli_plan_print(tree, "What would be done", stdout);
     json_decref(tree);
     return code;
 }

@@ -237,13 +237,14 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     json_t *plan, *runs, *words;
     struct assay_err err;
     size_t i;
-    int rc;
+    int rc, code;
 
     if (matrix_dry(ask, cells, &plan, &err))
         return cli_fail(&err);
     if (cli_wants_json(in)) {
+        code = cli_first(in, plan, NULL, stdout);
         rc = cli_json(plan, "plan");
-        return rc ? rc : cli_first_exit(ask->first);
+        return rc ? rc : code;
     }
     runs = json_object_get(plan, "commands");
     json_array_foreach(runs, i, words) report_command(words, stdout);
@@ -251,9 +252,9 @@ static int dry(struct cli_input *in, const struct matrix_ask *ask, const json_t 
     fprintf(stderr, "%zu of %zu cells would be run.\n", json_array_size(runs),
             json_array_size(cells));
     print_out(json_object_get(plan, "out"));
-    cli_first_print(ask->first, stderr);
+    code = cli_first(in, plan, NULL, stderr);
     json_decref(plan);
-    return cli_first_exit(ask->first);
+    return code;
 }
 
 static int exit_of(const json_t *cells)

@@ -20,7 +20,7 @@ static int cmd_plan(struct cli_input *in)
     if (cli_wants_json(in)) {
         rc = cli_json(tree, "recipe-plan");
     } else {
-        cli_plan_print(tree, stdout);
+        cli_plan_print(tree, "What would be done", stdout);
         json_decref(tree);
         rc = EXIT_OK;
     }

@@ -68,13 +68,12 @@ static int list(struct cli_input *in)
     return EXIT_OK;
 }
 
-/* The file of what is named: a path, or words; of several versions the highest. */
+/* The file of what is named: a path, or words, as `assay get` takes them. */
 static int file_of(struct cli_input *in, const char *name, char **file, struct assay_err *err)
 {
-    const struct catalog_entry *best = NULL;
-    size_t *at, n;
-    json_t *words;
     struct catalog c = {0};
+    json_t *words;
+    size_t entry;
     int rc;
 
     *file = NULL;
@@ -86,18 +85,8 @@ static int file_of(struct cli_input *in, const char *name, char **file, struct a
         json_decref(words);
         return assay_fail(err, ASSAY_EFAIL, "the recipes cannot be listed");
     }
-    at = calloc(c.count + 1, sizeof(*at));
-    n = at ? catalog_find(&c, words, at) : 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct catalog_entry *e = &c.entries[at[i]];
-
-        if (!best || (!strcmp(e->name, name) && strcmp(best->name, name) != 0) ||
-            (!strcmp(best->name, e->name) && version_compare(best->version, e->version) < 0))
-            best = e;
-    }
-    free(at);
-    rc = best ? ASSAY_OK : catalog_none(&c, words, err);
-    if (best && !(*file = strdup(best->file)))
+    rc = catalog_one(&c, words, &entry, err);
+    if (!rc && !(*file = strdup(c.entries[entry].file)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     catalog_close(&c);
     json_decref(words);

@@ -36,21 +36,22 @@ static void say_written(const json_t *written)
 static int show_plan(struct cli_input *in, json_t *plan)
 {
     const json_t *reference = json_object_get(plan, "reference");
-    int rc = EXIT_OK;
+    int code, rc;
 
-    if (cli_wants_json(in))
-        return cli_json(plan, "reference-plan");
-    cli_run_print(json_object_get(plan, "run"));
-    cli_command_print("The official reference's pre-processing",
-                      json_object_get(reference, "prepare"));
-    say_written(json_object_get(reference, "written"));
-    cli_command_print("Then the official reference", json_object_get(reference, "command"));
-    cli_command_print("Its accuracy by the official script", json_object_get(reference, "score"));
-    say_disk(tree_real(reference, "disk_bytes", 0));
-    puts("\nWhat recipes give for both");
-    rc = cli_get(in, json_object_get(plan, "get"), CLI_GET_SHOW);
+    if (!cli_wants_json(in)) {
+        cli_run_print(NULL, json_object_get(plan, "run"));
+        cli_command_print("The official reference's pre-processing",
+                          json_object_get(reference, "prepare"));
+        say_written(json_object_get(reference, "written"));
+        cli_command_print("Then the official reference", json_object_get(reference, "command"));
+        cli_command_print("Its accuracy by the official script",
+                          json_object_get(reference, "score"));
+        say_disk(tree_real(reference, "disk_bytes", 0));
+    }
+    code = cli_first(in, plan, NULL, stdout);
+    rc = cli_wants_json(in) ? cli_json(json_incref(plan), "reference-plan") : EXIT_OK;
     json_decref(plan);
-    return rc;
+    return rc ? rc : code;
 }
 
 static void say_last(const json_t *last)

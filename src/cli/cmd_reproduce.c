@@ -35,8 +35,8 @@ static int check_missing(const struct cli_input *in, const struct lib_again *aga
     int rc = EXIT_OK;
 
     json_array_foreach(again->missing, i, text) cli_warn("missing: %s", json_string_value(text));
-    if (json_array_size(again->get))
-        rc = cli_get(in, again->get, CLI_GET_CHECK);
+    if (json_array_size(again->get) && !in->settings.dry_run) /* whose plan says it */
+        rc = cli_get(in, again->get, true);
     if (!rc && !json_array_size(again->missing))
         return EXIT_OK;
     cli_warn("the run %.16s cannot be had again here%s",
@@ -73,21 +73,22 @@ static int check_before(const struct cli_input *in, const struct lib_again *agai
     return EXIT_COULD_NOT;
 }
 
-/* What --dry-run finds: as the library gives it, or of what recipes would get the plan. */
+/* What --dry-run finds: as the library gives it, and of what recipes would get the plan. */
 static int show_look(const struct cli_input *in, const struct lib_again *again)
 {
-    int rc = EXIT_OK;
+    json_t *look = json_pack("{s:O, s:O, s:O, s:O}", "changed", again->changed, "missing",
+                             again->missing, "get", again->get, "command", again->command);
+    int code = cli_first(in, look, json_object_get(again->original.record, "lock"), stdout), rc;
 
-    if (cli_wants_json(in))
-        return cli_json(json_pack("{s:O, s:O, s:O, s:O}", "changed", again->changed, "missing",
-                                  again->missing, "get", again->get, "command", again->command),
-                        "reproduce");
-    if (json_array_size(again->get))
-        rc = cli_get(in, again->get, CLI_GET_SHOW);
+    if (cli_wants_json(in)) {
+        rc = cli_json(look, "reproduce");
+        return rc ? rc : code;
+    }
+    json_decref(look);
     printf("%s would run:\n    ",
            json_array_size(again->changed) ? "It" : "Nothing has changed; it");
     report_command(again->command, stdout);
-    return rc;
+    return code;
 }
 
 /* What recipes have to get is got, and looked at. */
@@ -133,18 +134,20 @@ static int cmd_reproduce(struct cli_input *in)
     json_t *result = NULL;
     struct assay_err err;
     int64_t repeats = 1;
-    int rc = cli_value_int(in, "repeats", 1, LIB_REPEATS_MAX, &repeats);
+    int rc = cli_value_int(in, "repeats", 1, LIB_REPEATS_MAX, &repeats), code;
 
     if (rc)
         return rc;
     rc = lib_reproduce_look(in->args[0], &in->settings, &again, &err)
              ? cli_fail(&err)
              : check_before(in, &again, NULL);
-    if (!rc && in->settings.dry_run)
-        rc = show_look(in, &again);
-    else if (!rc && !(rc = supply(in, &again)))
+    if (in->settings.dry_run && again.command && (!rc || cli_wants_json(in))) {
+        code = show_look(in, &again);
+        rc = rc ? rc : code;
+    } else if (!rc && !(rc = supply(in, &again))) {
         rc = lib_reproduce(&again, (size_t)repeats, &with, &result, &err) ? cli_fail(&err)
                                                                           : show(in, result);
+    }
     lib_reproduce_release(&again);
     return rc;
 }

@@ -168,7 +168,7 @@ static int reindex(struct cli_input *in)
 
 /* ---- import ---- */
 
-static void print_taken(const json_t *result)
+static void print_taken(const json_t *result, bool dry)
 {
     char folder[4200];
     const json_t *one;
@@ -178,14 +178,14 @@ static void print_taken(const json_t *result)
     {
         snprintf(folder, sizeof(folder), "%s", tree_text(one, "folder", ""));
         cli_disarm(folder);
-        printf("%s  %s %s %s, %s  %s\n", tree_text(one, "id", ""), tree_text(one, "benchmark", ""),
-               tree_text(one, "scenario", ""), tree_text(one, "mode", ""),
-               tree_text(one, "verdict", ""), folder);
+        printf("%s%s%s %s %s, %s  %s\n", tree_text(one, "id", ""), dry ? "" : "  ",
+               tree_text(one, "benchmark", ""), tree_text(one, "scenario", ""),
+               tree_text(one, "mode", ""), tree_text(one, "verdict", ""), folder);
     }
     snprintf(folder, sizeof(folder), "%s", tree_text(result, "folder", ""));
     cli_disarm(folder);
-    printf("%s: %zu imported, %zu already there, %zu not imported\n", folder,
-           json_array_size(json_object_get(result, "imported")),
+    printf("%s: %zu %simported, %zu already there, %zu not imported\n", folder,
+           json_array_size(json_object_get(result, "imported")), dry ? "would be " : "",
            json_array_size(json_object_get(result, "duplicates")),
            json_array_size(json_object_get(result, "failed")));
 }
@@ -197,7 +197,8 @@ static int import(struct cli_input *in)
                                   .round = cli_value(in, "round"),
                                   .engine = cli_value(in, "engine"),
                                   .model = cli_value(in, "model"),
-                                  .system = cli_value(in, "system")};
+                                  .system = cli_value(in, "system"),
+                                  .dry = in->settings.dry_run};
     char *store = cli_store(&in->settings);
     json_t *result = NULL, *one;
     struct assay_err err;
@@ -215,7 +216,7 @@ static int import(struct cli_input *in)
     if (result && cli_wants_json(in))
         cli_json(json_incref(result), "results-import");
     else if (result)
-        print_taken(result);
+        print_taken(result, ask.dry);
     json_decref(result);
     return rc;
 }
@@ -248,7 +249,7 @@ static const struct cli_option options[] = {
     {"tag", 0, "TEXT", NULL, NULL, "list: only runs with this tag"},
     {NULL, 0, NULL, NULL, NULL, NULL}};
 
-static const char *const settings[] = {"store", "json", NULL};
+static const char *const settings[] = {"store", "json", "dry-run", NULL};
 
 const struct cli_command cli_cmd_results = {
     .name = "results",
@@ -266,7 +267,7 @@ const struct cli_command cli_cmd_results = {
         "imported. Engine, model and machine are what you or the tree say, else unknown. A run "
         "that the store has is not taken again. What cannot be taken is named, the rest is, and "
         "the "
-        "exit code is then 3.\n"
+        "exit code is then 3. With --dry-run nothing is taken, and what would be is listed.\n"
         "\n"
         "    assay results\n"
         "    assay results list --benchmark resnet50 --limit 10 --json\n"

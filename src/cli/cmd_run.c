@@ -18,8 +18,9 @@ static void plan_line(const char *label, const char *value, const json_t *of)
                tree_bool(of, "synthetic", false) ? " (synthetic)" : "");
 }
 
-/* Settings that are not at their default, with where they come from. */
-static void plan_settings(const json_t *settings)
+/* Settings that are not at their default, with where they come from.  dataset: the recipe that was
+ * asked for in the place of a folder; NULL: none. */
+static void plan_settings(const json_t *settings, const json_t *dataset)
 {
     const char *name, *origin;
     json_t *row;
@@ -33,6 +34,8 @@ static void plan_settings(const json_t *settings)
         origin = tree_text(row, "origin", "");
         if (!strcmp(origin, settings_origin_name(SETTINGS_DEFAULT)))
             continue;
+        if (dataset && !strcmp(name, "dataset"))
+            value = dataset;
         snprintf(number, sizeof(number), "%.15g", json_number_value(value));
         if (!json_is_string(value) && !json_is_number(value))
             text = json_dumps(value, JSON_ENCODE_ANY);
@@ -63,51 +66,55 @@ static void print_missing(const json_t *missing)
     }
 }
 
-void cli_run_print(const json_t *plan)
+int cli_run_print(const struct cli_input *in, json_t *plan)
 {
     const json_t *model = json_object_get(plan, "model"),
                  *dataset = json_object_get(plan, "dataset");
     const json_t *engine = json_object_get(plan, "engine"), *step;
-    size_t i;
+    size_t i, first = (size_t)tree_int(plan, "recipe_steps", 0);
+    int rc = EXIT_OK;
 
     plan_line("Benchmark", tree_text(plan, "benchmark", "?"), NULL);
     plan_line("Model", tree_text(model, "name", "?"), model);
     plan_line("Model file", tree_text(model, "file", NULL), NULL);
     plan_line("Precision", tree_text(model, "precision", NULL), NULL);
     plan_line("Samples", tree_text(dataset, "path", "made from a seed"), dataset);
+    plan_line("Samples by", tree_text(dataset, "recipe", NULL), NULL);
     plan_line("Engine", tree_text(engine, "name", "?"), NULL);
     plan_line("Library by", tree_text(engine, "recipe", NULL), NULL);
     plan_line("Device", tree_text(engine, "device", "?"), NULL);
     plan_line("LoadGen", tree_text(plan, "loadgen", "?"), NULL);
     plan_line("Profile", tree_text(plan, "profile", "?"), NULL);
-    plan_settings(json_object_get(plan, "settings"));
-    printf("\nWhat would be done\n");
+    plan_settings(json_object_get(plan, "settings"), json_object_get(dataset, "recipe"));
+    if (in)
+        rc = cli_first(in, plan, NULL, stdout);
+    printf("\nWhat would be done%s\n", in && first ? " then" : "");
     json_array_foreach(json_object_get(plan, "steps"), i, step)
-        printf("  %zu. %s\n", i + 1, json_string_value(step));
-    cli_first_more(json_object_get(plan, "get"), stdout);
+    {
+        if (i >= first)
+            printf("  %zu. %s\n", i - first + 1, json_string_value(step));
+    }
     print_missing(json_object_get(plan, "missing"));
+    return rc;
 }
 
-static int dry_run(const struct settings *s)
+static int dry_run(const struct cli_input *in)
 {
     struct assay_err err;
     json_t *plan = NULL;
     int code, rc;
 
-    if (run_plan(s, &plan, &err))
+    if (run_plan(&in->settings, &plan, &err))
         return cli_fail(&err);
-    if ((rc = cli_said())) {
+    if ((code = cli_said())) {
         json_decref(plan);
-        return rc;
+        return code;
     }
-    code =
-        json_array_size(json_object_get(plan, "missing")) ? EXIT_COULD_NOT : cli_first_exit(plan);
-    if (s->json) {
-        rc = cli_json(plan, "plan");
-    } else {
-        cli_run_print(plan);
-        json_decref(plan);
-    }
+    code = cli_wants_json(in) ? cli_first(in, plan, NULL, stdout) : cli_run_print(in, plan);
+    if (!code && json_array_size(json_object_get(plan, "missing")))
+        code = EXIT_COULD_NOT;
+    rc = cli_wants_json(in) ? cli_json(json_incref(plan), "plan") : EXIT_OK;
+    json_decref(plan);
     return rc ? rc : code;
 }
 
@@ -159,7 +166,7 @@ static int supply(struct cli_input *in)
     json_t *first;
     int rc;
 
-    if (!cli_value(in, "have") && !names_recipe(&in->settings))
+    if (!cli_value(in, "have") && !cli_value(in, "accept") && !names_recipe(&in->settings))
         return EXIT_OK;
     first = json_pack("{s:[], s:[]}", "get", "steps");
     rc = run_wants(&in->settings, first, &err) ? cli_fail(&err)
@@ -180,7 +187,7 @@ static int cmd_run(struct cli_input *in)
     if (!s->benchmark)
         return cli_usage(in->command, "which benchmark? for example: assay run resnet50");
     if (s->dry_run)
-        return dry_run(s);
+        return dry_run(in);
     if ((code = supply(in)))
         return code;
     if (run_job(s, in->argc, in->argv, &record, &err))

@@ -50,11 +50,12 @@ static void print_config(const char *text)
 }
 
 /* What a dry run found. */
-static int print_plan(json_t *plan, const char *round)
+static int print_plan(const struct cli_input *in, json_t *plan, const char *round)
 {
     char request[80];
     const json_t *runs = json_object_get(plan, "runs"), *step;
     size_t i, missing = 0;
+    int code;
 
     json_array_foreach(runs, i, step)
     {
@@ -67,20 +68,21 @@ static int print_plan(json_t *plan, const char *round)
         if (tree_text(step, "audit_config", NULL))
             print_config(tree_text(step, "audit_config", ""));
     }
-    cli_first_print(plan, stdout);
+    code = cli_first(in, plan, NULL, stdout);
     printf("%zu of %zu runs are to be made; the tree goes to %s\n", missing, json_array_size(runs),
            tree_text(plan, "out", ""));
     lib_official_request(round, request);
     printf("then the official checker runs: assay plan %s\n", request);
-    json_decref(plan);
-    return EXIT_OK;
+    return code;
 }
 
 static int show_plan(const struct cli_input *in, const char *round, json_t *plan)
 {
-    int code = cli_first_exit(plan);
-    int rc = cli_wants_json(in) ? cli_json(plan, "submit-plan") : print_plan(plan, round);
+    bool json = cli_wants_json(in);
+    int code = json ? cli_first(in, plan, NULL, stdout) : print_plan(in, plan, round);
+    int rc = json ? cli_json(json_incref(plan), "submit-plan") : EXIT_OK;
 
+    json_decref(plan);
     return rc ? rc : code;
 }
 

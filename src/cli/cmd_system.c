@@ -43,6 +43,7 @@ static int print_facts(const json_t *facts)
     json_t *fact;
 
     cli_table_init(&t, heading);
+    t.wrap = true;
     json_object_foreach((json_t *)(uintptr_t)facts, name, fact)
     {
         add_row(&t, name, tree_text(fact, "from", ""), json_object_get(fact, "value"),

@@ -19,9 +19,14 @@ static const struct {
                      "~/.config/assay"},
     {"XDG_DATA_HOME, XDG_CACHE_HOME, XDG_CONFIG_HOME",
      "where the folder assay lies, when none of the above is set"},
-    {"ASSAY_ENGINE_PATH, ASSAY_BENCHMARK_PATH, ASSAY_RECIPE_PATH",
-     "more folders of engines, benchmarks, recipes, parted by colons; they come before Assay's "
-     "own"},
+    {"ASSAY_ENGINE_PATH, ASSAY_BENCHMARK_PATH",
+     "more folders of engines, benchmarks, parted by colons; they come before Assay's own"},
+    {"ASSAY_RECIPE_PATH",
+     "more folders of recipes, parted by colons; one that has name and version of another is an "
+     "error where it is asked for"},
+    {"ASSAY_MIRRORS",
+     "FROM TO …: addresses of recipes that begin with FROM are tried with TO first; the file "
+     "mirrors in the configuration folder adds more"},
     {"NO_COLOR", "when set: no colours"}};
 
 /* A cell of a Markdown table. */
@@ -98,7 +103,8 @@ void cli_markdown_commands(FILE *out)
                  "result asked "
                  "for; messages and progress go to stderr. With `--json` the result is one JSON "
                  "object with a "
-                 "member `schema`.\n");
+                 "member `schema`; a command that fails without a result prints `assay.error/1`: "
+                 "its `exit` code and in `errors` the messages.\n");
     for (const struct cli_command *const *p = cli_commands; *p; p++) {
         const struct cli_command *c = *p;
 

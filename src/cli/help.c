@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 
-#define COLUMNS       80
 #define OPTION_INDENT 28
 
 void cli_wrap(FILE *out, int at, int indent, const char *text)
@@ -17,7 +16,7 @@ void cli_wrap(FILE *out, int at, int indent, const char *text)
     while (*text) {
         size_t n = strcspn(text, " ");
 
-        if (!first && at + 1 + (int)n > COLUMNS) {
+        if (!first && at + 1 + (int)n > CLI_COLUMNS) {
             fprintf(out, "\n%*s", indent, "");
             at = indent;
             first = true;

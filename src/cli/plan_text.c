@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "cli/recipes.h"
-#include "run/supply.h"
 
 int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err *err)
 {
@@ -19,9 +18,12 @@ int cli_ask_init(struct cli_ask *a, const struct cli_input *in, struct assay_err
     cli_values(in, "have", a->haves);
     cli_values(in, "accept", a->accepts);
     a->cache = s->cache ? file_absolute(s->cache) : file_cache_dir();
-    a->ask = (struct plan_ask){a->requests, a->sets,  a->haves,
-                               a->accepts,  a->cache, cli_value(in, "offline") != NULL,
-                               NULL};
+    a->ask = (struct plan_ask){.requests = a->requests,
+                               .sets = a->sets,
+                               .haves = a->haves,
+                               .accepts = a->accepts,
+                               .cache = a->cache,
+                               .offline = cli_value(in, "offline") != NULL};
     return a->cache ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 }
 
@@ -161,9 +163,11 @@ static void print_totals(const json_t *totals, FILE *out)
     char bytes[32], disk[32], is_free[32];
     int files = (int)tree_int(totals, "download_files", 0),
         unknown = (int)tree_int(totals, "unknown_sizes", 0);
+    double takes = tree_real(totals, "disk_bytes", 0);
+    bool at_least = tree_bool(totals, "disk_at_least", false);
 
     text_bytes(bytes, tree_real(totals, "download_bytes", 0));
-    text_bytes(disk, tree_real(totals, "disk_bytes", 0));
+    text_bytes(disk, takes);
     text_bytes(is_free, tree_real(totals, "disk_free_bytes", 0));
     fprintf(out, "In all: %d step%s; ", (int)tree_int(totals, "steps", 0),
             tree_int(totals, "steps", 0) == 1 ? "" : "s");
@@ -177,10 +181,13 @@ static void print_totals(const json_t *totals, FILE *out)
         fprintf(out, " and %d", unknown);
     if (unknown)
         fprintf(out, " of unknown size");
-    fprintf(out, "; %s%s of disk (%s are free)\n", unknown ? "at least " : "", disk, is_free);
+    if (at_least && !takes)
+        fprintf(out, "; nothing says how much disk (%s are free)\n", is_free);
+    else
+        fprintf(out, "; %s%s of disk (%s are free)\n", at_least ? "at least " : "", disk, is_free);
 }
 
-void cli_plan_print(const json_t *plan, FILE *out)
+void cli_plan_print(const json_t *plan, const char *heading, FILE *out)
 {
     const json_t *steps = json_object_get(plan, "steps"),
                  *problems = json_object_get(plan, "problems");
@@ -192,7 +199,7 @@ void cli_plan_print(const json_t *plan, FILE *out)
         if (!has_work(v))
             continue;
         if (!n)
-            fprintf(out, "What would be done\n");
+            fprintf(out, "%s\n", heading);
         print_step(v, ++n, out);
     }
     if (!n)
@@ -222,46 +229,4 @@ void cli_command_print(const char *what, const json_t *command)
 int cli_plan_exit(const json_t *plan)
 {
     return json_array_size(json_object_get(plan, "problems")) ? EXIT_COULD_NOT : EXIT_OK;
-}
-
-void cli_first_more(const json_t *get, FILE *out)
-{
-    struct text words;
-    size_t i;
-    json_t *v;
-
-    text_init(&words, 1u << 16);
-    json_array_foreach(get, i, v)
-    {
-        text_add(&words, " ");
-        text_add_word(&words, json_string_value(v));
-    }
-    if (i)
-        fprintf(out, "  `assay plan%s` shows their addresses, digests and commands.\n", words.s);
-    text_release(&words);
-}
-
-void cli_first_print(const json_t *plan, FILE *out)
-{
-    const json_t *steps = json_object_get(plan, "steps");
-    size_t i;
-    json_t *v;
-
-    if (json_array_size(steps))
-        fprintf(out, "\nWhat would be done first\n");
-    json_array_foreach(steps, i, v) fprintf(out, "  %zu. %s\n", i + 1, json_string_value(v));
-    cli_first_more(json_object_get(plan, "get"), out);
-}
-
-int cli_first_exit(const json_t *plan)
-{
-    const json_t *v;
-    size_t i;
-
-    json_array_foreach(json_object_get(plan, "steps"), i, v)
-    {
-        if (!strncmp(json_string_value(v), SUPPLY_CANNOT, strlen(SUPPLY_CANNOT)))
-            return EXIT_COULD_NOT;
-    }
-    return EXIT_OK;
 }

@@ -34,14 +34,19 @@ void cli_ask_release(struct cli_ask *a);
 /* Before a command begins: what its line says of recipes (--have, --accept, --offline) counts for
  * all that it resolves. */
 void cli_say(const struct cli_input *in);
-/* Once all is resolved: whether every --have was of use; prints its error; an exit code. */
+/* Once all is resolved: whether every --have and --accept was of use; prints its error; an exit
+ * code. */
 int cli_said(void);
 
-/* What is asked for (an array of texts), in one plan; an exit code.  CLI_GET_SHOW prints the plan;
- * CLI_GET_CHECK says on stderr what stands against it; CLI_GET_DO does that too, else gets it, with
- * progress on stderr.  The command has the settings cache and progress. */
-enum cli_get_what { CLI_GET_SHOW, CLI_GET_CHECK, CLI_GET_DO };
-int cli_get(const struct cli_input *in, const json_t *requests, enum cli_get_what what);
+/* What is asked for (an array of texts), in one plan; an exit code.  Says on stderr what stands
+ * against it, else gets it, with progress on stderr.  The command has the settings cache and
+ * progress. */
+int cli_get(const struct cli_input *in, const json_t *requests, bool only_check);
+/* Of a dry run: the plan of what its "get" (requests) asks recipes for: with --json the member
+ * "recipes" of `plan`, as `assay plan --json` has it, else printed; nothing when nothing is asked
+ * for.  lock: of the record that is made again; NULL: none.  Returns cli_said's, and EXIT_COULD_NOT
+ * where something stands against it, as what was asked for would end. */
+int cli_first(const struct cli_input *in, json_t *plan, const json_t *lock, FILE *out);
 
 /* Before the first of a command's runs: gets a plan's "get" (run/run.h: run_wants), with progress
  * on stderr, and prints nothing else; an exit code. */
@@ -55,23 +60,15 @@ int cli_supply(const struct cli_input *in, const json_t *get);
             "library, LoadGen) must be here"                                                       \
     }
 
-/* A dry run's "steps" of what recipes would get, for a person; nothing when there are none. */
-void cli_first_print(const json_t *plan, FILE *out);
-/* What a dry run ends with: EXIT_COULD_NOT where a step cannot be done, as what was asked for
- * would. */
-int cli_first_exit(const json_t *plan);
-
-/* cmd_run.c: run_plan's plan for a person, and what a script does next by what is in the record. */
-void cli_run_print(const json_t *plan);
+/* cmd_run.c: run_plan's plan for a person, and what a script does next by what is in the record.
+ * in: with cli_first's part, whose exit code it returns; NULL: that is told elsewhere. */
+int cli_run_print(const struct cli_input *in, json_t *plan);
 int cli_run_exit(const json_t *record);
-
-/* The command that tells more of such a plan's "get"; nothing when that is empty. */
-void cli_first_more(const json_t *get, FILE *out);
 
 /* A command that a plan has, below a line that says what it is; nothing for NULL. */
 void cli_command_print(const char *what, const json_t *command);
-/* The plan, for a person. */
-void cli_plan_print(const json_t *plan, FILE *out);
+/* The plan, for a person; the heading stands over its steps. */
+void cli_plan_print(const json_t *plan, const char *heading, FILE *out);
 /* The same for a plan of recipes that something stands against. */
 int cli_plan_exit(const json_t *plan);
 

@@ -16,6 +16,7 @@ static int width(const char *s)
 void cli_table_init(struct cli_table *t, const char *const *heading)
 {
     t->columns = 0;
+    t->wrap = false;
     t->rows = json_array();
     while (heading[t->columns] && t->columns < CLI_MAX_COLUMNS)
         t->columns++;
@@ -38,9 +39,54 @@ static const char *cell(const json_t *row, int column)
     return s ? s : ""; /* no memory, or no UTF-8 */
 }
 
+/* widths: 0: an empty column. */
+static void print_row(const json_t *row, const int *widths, int columns, FILE *out)
+{
+    int pad = 0;
+
+    for (int c = 0; c < columns; c++) {
+        if (!widths[c])
+            continue;
+        if (*cell(row, c)) { /* no blanks at the end of a line */
+            fprintf(out, "%*s%s", pad, "", cell(row, c));
+            pad = -width(cell(row, c));
+        }
+        pad += widths[c] + 2;
+    }
+    fputc('\n', out);
+}
+
+/* In its column where there is room, else close behind the one before, else below. */
+static void print_wrapped(const json_t *row, const int *widths, int columns, FILE *out)
+{
+    int at = 0, column = 0, len;
+
+    for (int c = 0; c < columns; c++) {
+        if (!widths[c])
+            continue;
+        if ((len = width(cell(row, c)))) {
+            if (at && column + len <= CLI_COLUMNS) {
+                fprintf(out, "%*s%s", column - at, "", cell(row, c));
+                at = column + len;
+            } else if (at && at + 2 + len <= CLI_COLUMNS) {
+                fprintf(out, "  %s", cell(row, c));
+                at += 2 + len;
+            } else if (c) {
+                fputs(at ? "\n" : "", out);
+                cli_wrap(out, 0, 4, cell(row, c));
+                at = 0;
+            } else {
+                at = fprintf(out, "%s", cell(row, c));
+            }
+        }
+        column += widths[c] + 2;
+    }
+    fputs(at ? "\n" : "", out);
+}
+
 void cli_table_print(struct cli_table *t, FILE *out)
 {
-    int widths[CLI_MAX_COLUMNS] = {0}, last = 0, pad;
+    int widths[CLI_MAX_COLUMNS] = {0}, last = 0;
     const json_t *row;
     size_t i;
 
@@ -57,20 +103,8 @@ void cli_table_print(struct cli_table *t, FILE *out)
     }
     if (json_array_size(t->rows) == 1)
         fprintf(stderr, "There is none.\n");
-    json_array_foreach(json_array_size(t->rows) > 1 ? t->rows : NULL, i, row)
-    {
-        pad = 0;
-        for (int c = 0; c <= last; c++) {
-            if (!widths[c])
-                continue;
-            if (*cell(row, c)) { /* no blanks at the end of a line */
-                fprintf(out, "%*s%s", pad, "", cell(row, c));
-                pad = -width(cell(row, c));
-            }
-            pad += widths[c] + 2;
-        }
-        fputc('\n', out);
-    }
+    json_array_foreach(json_array_size(t->rows) > 1 ? t->rows : NULL, i,
+                       row)(t->wrap ? print_wrapped : print_row)(row, widths, last + 1, out);
     json_decref(t->rows);
     t->rows = NULL;
 }

@@ -50,6 +50,13 @@ json_t *catalog_json(const struct catalog *c);
 size_t catalog_find(const struct catalog *c, const json_t *words, size_t *at);
 /* The entry's recipe, read at the first call; belongs to the catalog. */
 int catalog_recipe(struct catalog *c, size_t entry, const struct recipe **r, struct assay_err *err);
+/* Two entries that say they are one thing. */
+int catalog_clash(const struct catalog_entry *a, const struct catalog_entry *b,
+                  struct assay_err *err);
+/* The words are of recipes with several names (an object's keys). */
+int catalog_several(const json_t *words, const json_t *names, struct assay_err *err);
+/* The one entry that a request of these words would take: of several versions the highest. */
+int catalog_one(const struct catalog *c, const json_t *words, size_t *entry, struct assay_err *err);
 /* Why no entry is all of these words: the error, with did-you-mean. */
 int catalog_none(const struct catalog *c, const json_t *words, struct assay_err *err);
 

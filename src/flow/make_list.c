@@ -136,12 +136,14 @@ int step_fetch_list(struct step *s, const struct shelf_entry *e, size_t i, const
     struct fetch_list_result got = {.bytes = 0};
     struct name_list list = {NULL};
     const char *first = json_string_value(json_array_get(recipe_urls(row), 0));
+    json_t *all = NULL;
     char shown[1024], *folder = text_format("%s/%zu", e->parts, i);
     int rc = folder ? read_list(s, each, &list, err) : no_memory(err);
 
     if (rc)
         goto out;
-    step_urls(s, recipe_urls(row), urls);
+    all = plan_urls(s->plan, row);
+    step_urls(s, all, urls);
     atomic_fetch_add(&s->all_files, (int)list.count);
     ask.names = list.names;
     ask.count = list.count;
@@ -163,6 +165,7 @@ int step_fetch_list(struct step *s, const struct shelf_entry *e, size_t i, const
                                         (json_int_t)list.count, "first_seen", 1));
 out:
     name_list_release(&list);
+    json_decref(all);
     free(folder);
     return rc;
 }

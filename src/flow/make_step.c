@@ -171,7 +171,7 @@ static int urls_of(const struct step *s, const json_t *row, json_t **urls, char 
 
     if (ask.package)
         return index_find(&ask, urls, cert, err);
-    *urls = json_incref(json_object_get(row, "urls"));
+    *urls = plan_urls(s->plan, row);
     return ASSAY_OK;
 }
 
@@ -202,7 +202,8 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
                             .again = again,
                             .ctx = &counted,
                             .retries = -1};
-    const char *urls[STEP_MAX_URLS + 1];
+    const char *urls[STEP_MAX_URLS + 1],
+        *own = json_string_value(json_array_get(recipe_urls(row), 0));
     struct fetch_result got = {.bytes = 0};
     char *path = part_of(e, i, row), *cert = NULL, known[HASH_HEX] = "";
     json_t *list = NULL;
@@ -211,7 +212,7 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
     step_urls(s, list, urls);
     ask.urls = urls;
     ask.cert = cert;
-    if (!rc && !ask.sha256 && first_seen_find(urls[0], known))
+    if (!rc && !ask.sha256 && first_seen_find(own, known))
         ask.sha256 = known;
     if (!rc && path)
         rc = make_folder_of(path, err);
@@ -221,7 +222,7 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
             step_say_first_seen(err);
     }
     if (!rc && !tree_text(row, "sha256", NULL))
-        rc = first_seen(urls[0], known, &got, err);
+        rc = first_seen(own, known, &got, err);
     if (!rc) {
         count(&counted, got.bytes, got.bytes);
         json_array_append_new(

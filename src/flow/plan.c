@@ -7,12 +7,14 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/digest.h"
 #include "flow/fill.h"
 #include "flow/find.h"
 #include "flow/have.h"
+#include "flow/mirror.h"
 #include "flow/solve.h"
 
 const char *const plan_state_names[] = {"there",  "found", "have",   "verify",
@@ -156,21 +158,38 @@ bool plan_is_named(const struct plan_node *n, const json_t *words)
     return true;
 }
 
-/* The place that the user gives for this node; NULL: none. */
-static const char *given_place(struct plan *p, const struct plan_node *n)
+/* How closely words mean the node: its name goes before its tags, more words before fewer. */
+static size_t closeness(const struct plan_node *n, const json_t *words)
 {
-    const char *place = NULL;
+    return json_array_size(words) + (list_holds(words, n->recipe->name) ? 1000 : 0);
+}
+
+/* The place that the user gives for this node; NULL: none. */
+static int given_place(struct plan *p, const struct plan_node *n, const char **place,
+                       struct assay_err *err)
+{
+    const json_t *best = NULL;
+    size_t i, near, nearest = 0;
     json_t *have;
-    size_t i;
 
     json_array_foreach(p->haves, i, have)
     {
-        if (plan_is_named(n, json_object_get(have, "words"))) {
-            json_object_set_new(have, "used", json_true());
-            place = tree_text(have, "path", NULL);
-        }
+        if (!plan_is_named(n, json_object_get(have, "words")))
+            continue;
+        json_object_set_new(have, "used", json_true());
+        near = closeness(n, json_object_get(have, "words"));
+        if (near == nearest && strcmp(tree_text(best, "path", ""), tree_text(have, "path", "")))
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "%s: --have %.150s and --have %.150s name two places for it; leave "
+                              "one out",
+                              n->id, tree_text(best, "text", ""), tree_text(have, "text", ""));
+        if (near <= nearest)
+            continue;
+        best = have;
+        nearest = near;
     }
-    return place;
+    *place = tree_text(best, "path", NULL);
+    return ASSAY_OK;
 }
 
 /* Files that a list names are not in it: nothing of what the user has is judged by them. */
@@ -326,11 +345,14 @@ static bool is_tool(const struct plan_node *n, const struct solved *s)
 static int settle(struct plan *p, struct plan_node *n, const struct solved *s,
                   struct assay_err *err)
 {
+    const char *given = NULL;
     bool found = false;
-    int rc;
+    int rc = given_place(p, n, &given, err);
 
+    if (rc)
+        return rc;
     n->fetches = has(n, "fetch") && !has(n, "build") && !has(n, "convert");
-    if (look_at_users(p, n, given_place(p, n)))
+    if (look_at_users(p, n, given))
         return settle_users(p, n, err);
     rc = look_for_found(p, n, s, &found, err);
     if (rc || found)
@@ -524,6 +546,25 @@ static int read_haves(struct plan *p, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* Whether an --accept names a recipe of the plan, or all. */
+static int check_accepts(const struct plan *p, struct assay_err *err)
+{
+    const char *const *accepts = p->ask.accepts;
+
+    for (size_t i = 0; accepts && accepts[i]; i++) {
+        bool used = !strcmp(accepts[i], "all");
+
+        for (size_t k = 0; k < p->count && !used; k++)
+            used = !strcmp(accepts[i], p->nodes[k].recipe->name);
+        if (!used && !p->ask.accepted)
+            return assay_fail(err, ASSAY_EUSAGE,
+                              "--accept %.200s: no recipe in this plan is called so", accepts[i]);
+        if (used && p->ask.accepted)
+            p->ask.accepted[i] = true;
+    }
+    return ASSAY_OK;
+}
+
 static int check_used(const struct plan *p, struct assay_err *err)
 {
     json_t *v;
@@ -542,7 +583,7 @@ static int check_used(const struct plan *p, struct assay_err *err)
         if (used && p->ask.used)
             p->ask.used[i] = true;
     }
-    return ASSAY_OK;
+    return check_accepts(p, err);
 }
 
 int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err)
@@ -566,6 +607,8 @@ int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err)
                                                    : no_memory(err);
     if (!rc)
         rc = catalog_open(ask->cache, &p->catalog, err);
+    if (!rc)
+        rc = mirror_read(&p->mirrors, err);
     if (!rc)
         rc = read_sets(p, err);
     if (!rc)
@@ -593,6 +636,7 @@ void plan_release(struct plan *p)
     free(p->share);
     json_decref(p->sets);
     json_decref(p->haves);
+    json_decref(p->mirrors);
     catalog_close(&p->catalog);
     memset(p, 0, sizeof(*p));
 }

@@ -19,8 +19,8 @@ struct plan_ask {
     const char *const *accepts;  /* recipes whose licence is accepted, or "all"; may be NULL */
     const char *cache;           /* the cache folder */
     bool offline;
-    bool *used; /* of each of haves: set where the plan has a use for it; NULL: one that is of no
-                   use is an error */
+    bool *used, *accepted; /* of each of haves, of accepts: set where the plan has a use for it;
+                              NULL: one that is of no use is an error */
 };
 
 enum plan_state {
@@ -69,7 +69,7 @@ struct plan {
     size_t count, cap;
     size_t *roots; /* by request */
     size_t root_count;
-    json_t *sets, *haves;
+    json_t *sets, *haves, *mirrors;
     int jobs;       /* ${jobs}: processors */
     char *assay;    /* ${assay}: this program, also where a library asks */
     char *share;    /* ${share}: what is installed with it */
@@ -92,6 +92,9 @@ json_t *plan_json(const struct plan *p);
  * Digests are those of what was fetched, else those that are published. */
 json_t *plan_lock(const struct plan *p, size_t root, const char *role);
 
+/* Sizes of downloads that nobody publishes, as such a lock (NULL: none) has them. */
+void plan_sizes_from(const struct plan *p, const json_t *lock);
+
 /* Where the programs of steps are looked for, unless the recipe's `env` says otherwise. */
 #define PLAN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* What ${…} stands for in the steps of a node.  out and work: folders; secrets: with their values,
@@ -106,6 +109,9 @@ json_t *plan_made_of(const struct plan *p, const struct plan_node *n);
 /* Digest of what the recipe says of files that are on the shelf and what is no part of their key:
  * by that they are found good.  "": nothing. */
 void plan_checks_of(const struct plan_node *n, char hex[65]);
+/* The addresses of a row of `fetch` in the order in which they are tried, the site's mirrors first;
+ * a new reference. */
+json_t *plan_urls(const struct plan *p, const json_t *row);
 /* Bytes of all its downloads; *unknown: how many have no published size. */
 int64_t plan_bytes(const struct plan_node *n, int *unknown);
 /* A command as a person would type it: quoted where a shell would read something into it. */

@@ -101,3 +101,41 @@ json_t *plan_lock(const struct plan *p, size_t root, const char *role)
     free(seen);
     return lock;
 }
+
+/* What came as this file, in bytes; -1: the lock has none of it. */
+static int64_t bytes_of(const json_t *lock, const struct recipe *r, const char *name)
+{
+    json_t *one, *file;
+    size_t i, k;
+
+    json_array_foreach(lock, i, one)
+    {
+        if (strcmp(tree_text(one, "recipe", ""), r->name) != 0 ||
+            strcmp(tree_text(one, "version", ""), r->version) != 0)
+            continue;
+        json_array_foreach(json_object_get(one, "files"), k, file)
+        {
+            if (!strcmp(tree_text(file, "file", ""), name))
+                return tree_int(file, "bytes", -1);
+        }
+    }
+    return -1;
+}
+
+void plan_sizes_from(const struct plan *p, const json_t *lock)
+{
+    int64_t bytes;
+    json_t *row;
+    size_t k;
+
+    for (size_t i = 0; i < p->count; i++) {
+        json_array_foreach(json_object_get(p->nodes[i].body, "fetch"), k, row)
+        {
+            if (json_object_get(row, "bytes") || json_object_get(row, "about") ||
+                json_object_get(row, "each"))
+                continue;
+            if ((bytes = bytes_of(lock, p->nodes[i].recipe, tree_text(row, "file", ""))) >= 0)
+                json_object_set_new(row, "about", json_integer(bytes));
+        }
+    }
+}

@@ -5,18 +5,26 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/fetch.h"
+#include "flow/fetch_url.h"
 #include "flow/fill.h"
 #include "flow/first_seen.h"
 #include "flow/index.h"
+#include "flow/mirror.h"
 #include "flow/plan_inside.h"
 
 bool plan_has_work(const struct plan_node *n)
 {
     return n->wanted &&
            (n->state == PLAN_MAKE || n->state == PLAN_VERIFY || n->state == PLAN_CHECK);
+}
+
+json_t *plan_urls(const struct plan *p, const json_t *row)
+{
+    return mirror_urls(p->mirrors, recipe_urls(row));
 }
 
 /* How many files a row of `fetch` is. */
@@ -126,6 +134,14 @@ char *plan_repeat_text(const struct plan *p, const struct plan_node *n)
         json_array_append_new(argv, json_string("--have"));
         json_array_append(argv, json_object_get(v, "text"));
     }
+    text = file_cache_dir();
+    if (text && strcmp(text, p->ask.cache) != 0) {
+        json_array_append_new(argv, json_string("--cache"));
+        json_array_append_new(argv, json_string(p->ask.cache));
+    }
+    free(text);
+    if (p->ask.offline)
+        json_array_append_new(argv, json_string("--offline"));
     text = plan_command_text(argv);
     text_release(&request);
     json_decref(argv);
@@ -157,15 +173,16 @@ static bool is_accepted(const struct plan *p, const struct plan_node *n)
     return false;
 }
 
-/* What lies behind an address of the network, when only such are given. */
-static const char *network_url(const json_t *row)
+/* The recipe's address, when there is none but of the network. */
+static const char *network_url(const struct plan *p, const json_t *row)
 {
-    const json_t *urls = recipe_urls(row);
-    json_t *url;
+    json_t *urls = plan_urls(p, row), *url;
+    bool here = false;
     size_t i;
 
-    json_array_foreach(urls, i, url) if (!strncmp(json_string_value(url), "file:", 5)) return NULL;
-    return json_string_value(json_array_get(urls, 0));
+    json_array_foreach(urls, i, url) here = here || fetch_url_is_file(json_string_value(url));
+    json_decref(urls);
+    return here ? NULL : json_string_value(json_array_get(recipe_urls(row), 0));
 }
 
 /* " (needed by a > b)", where it is not what was asked for itself. */
@@ -217,7 +234,7 @@ static void offline(const struct plan *p, const struct plan_node *n, json_t *pro
                         "%s%s: %s is not here, and --offline forbids to ask the package index that "
                         "pip is set up with",
                         n->recipe->name, needed_by(n, by), tree_text(row, "file", "?"));
-        if (!(url = network_url(row)))
+        if (!(url = network_url(p, row)))
             continue;
         fetch_url_public(url, shown, sizeof(shown));
         if (json_object_get(row, "each")) {
@@ -276,10 +293,12 @@ static void machine(const struct plan_node *n, json_t *problems)
 }
 
 /* What a node takes on the disk: its downloads twice where they are unpacked, and what it says; of
- * a recipe that also builds, the downloads are one node's and what it says is the other's. */
-static int64_t disk_of(const struct plan_node *n)
+ * a recipe that also builds, the downloads are one node's and what it says is the other's.
+ * *at_least: set where it may be more, for nobody says it. */
+static int64_t disk_of(const struct plan_node *n, bool *at_least)
 {
-    int64_t own = recipe_size(json_object_get(json_object_get(n->body, "resources"), "disk"));
+    int64_t own = recipe_size(json_object_get(json_object_get(n->body, "resources"), "disk")),
+            bytes;
     bool unpacks = false, of_builder = strchr(n->id, ':') != NULL;
     int unknown;
     json_t *row;
@@ -287,13 +306,18 @@ static int64_t disk_of(const struct plan_node *n)
 
     if (!plan_has_work(n) || n->state != PLAN_MAKE)
         return 0;
+    if (!n->fetches) {
+        *at_least = *at_least || own < 0;
+        return own > 0 ? own : 0;
+    }
     json_array_foreach(json_object_get(n->body, "fetch"), i, row) unpacks =
         unpacks || json_object_get(row, "unpack");
-    if (!n->fetches)
-        return own > 0 ? own : 0;
-    if (own < 0 || of_builder)
-        own = unpacks ? plan_bytes(n, &unknown) : 0;
-    return plan_bytes(n, &unknown) + own;
+    bytes = plan_bytes(n, &unknown);
+    *at_least = *at_least || unknown > 0;
+    if (own >= 0 && !of_builder)
+        return bytes + own;
+    *at_least = *at_least || unpacks;
+    return unpacks ? 2 * bytes : bytes;
 }
 
 /* Bytes free where the shelf is; -1: unknown. */
@@ -304,19 +328,21 @@ static int64_t disk_free(const struct plan *p)
     return statvfs(p->shelf.dir, &v) ? -1 : (int64_t)v.f_bavail * (int64_t)v.f_frsize;
 }
 
-static int64_t disk_needed(const struct plan *p)
+static int64_t disk_needed(const struct plan *p, bool *at_least)
 {
     int64_t bytes = 0;
 
+    *at_least = false;
     for (size_t i = 0; i < p->count; i++)
-        bytes += disk_of(&p->nodes[i]);
+        bytes += disk_of(&p->nodes[i], at_least);
     return bytes;
 }
 
 json_t *plan_problems(const struct plan *p)
 {
     json_t *problems = json_array();
-    int64_t needed = disk_needed(p), have = disk_free(p);
+    bool at_least;
+    int64_t needed = disk_needed(p, &at_least), have = disk_free(p);
 
     for (size_t i = 0; i < p->count; i++) {
         const struct plan_node *n = &p->nodes[i];
@@ -336,8 +362,9 @@ json_t *plan_problems(const struct plan *p)
         plan_add_lacking_programs(n, problems);
     }
     if (have >= 0 && needed > have)
-        add_problem(problems, "%.3g GB of disk are needed, %.3g GB are free in %s",
-                    (double)needed / 1e9, (double)have / 1e9, p->shelf.dir);
+        add_problem(problems, "%s%.3g GB of disk are needed, %.3g GB are free in %s",
+                    at_least ? "at least " : "", (double)needed / 1e9, (double)have / 1e9,
+                    p->shelf.dir);
     return problems;
 }
 
@@ -359,7 +386,7 @@ static void add_list(const struct plan *p, const struct plan_node *n, const json
 
 static json_t *downloads_json(const struct plan *p, const struct plan_node *n)
 {
-    json_t *list = json_array(), *row, *one, *url;
+    json_t *list = json_array(), *row, *one, *url, *urls;
     char seen[HASH_HEX], shown[1024];
     size_t i, j;
 
@@ -374,11 +401,13 @@ static json_t *downloads_json(const struct plan *p, const struct plan_node *n)
             json_object_set_new(one, "pypi", json_string(package));
             json_object_set_new(one, "places", index_places(package, tree_text(row, "file", "")));
         }
-        json_array_foreach(recipe_urls(row), j, url)
+        urls = plan_urls(p, row);
+        json_array_foreach(urls, j, url)
         {
             fetch_url_public(json_string_value(url), shown, sizeof(shown));
             json_array_append_new(json_object_get(one, "urls"), json_string(shown));
         }
+        json_decref(urls);
         json_object_set(one, "bytes", json_object_get(row, "bytes"));
         json_object_set(one, "sha256", json_object_get(row, "sha256"));
         json_object_set(one, "md5", json_object_get(row, "md5"));
@@ -434,6 +463,7 @@ static json_t *after_json(const struct plan *p, const struct plan_node *n)
 static json_t *node_json(const struct plan *p, const struct plan_node *n)
 {
     json_t *licence = json_object_get(n->body, "licence"), *copy;
+    bool at_least = false;
     json_t *one =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:s, s:s, s:s, s:o}", "id", n->id, "recipe",
                   n->recipe->name, "version", n->version, "what", n->fetches ? "fetch" : "make",
@@ -448,8 +478,10 @@ static json_t *node_json(const struct plan *p, const struct plan_node *n)
         json_object_set_new(one, "downloads", downloads_json(p, n));
     if (n->state == PLAN_MAKE && !n->fetches)
         json_object_set_new(one, "commands", commands_json(p, n));
-    if (n->state == PLAN_MAKE)
-        json_object_set_new(one, "disk_bytes", json_integer(disk_of(n)));
+    if (n->state == PLAN_MAKE) {
+        json_object_set_new(one, "disk_bytes", json_integer(disk_of(n, &at_least)));
+        json_object_set_new(one, "disk_at_least", json_boolean(at_least));
+    }
     if (licence && !strchr(n->id, ':')) {
         copy = json_copy(licence);
         json_object_set_new(copy, "accepted", json_boolean(is_accepted(p, n)));
@@ -460,7 +492,8 @@ static json_t *node_json(const struct plan *p, const struct plan_node *n)
 
 static json_t *totals_json(const struct plan *p)
 {
-    int64_t bytes = 0, files = 0;
+    bool at_least;
+    int64_t bytes = 0, files = 0, disk = disk_needed(p, &at_least);
     int steps = 0, unknown = 0, more;
     json_t *row;
     size_t k;
@@ -475,10 +508,10 @@ static json_t *totals_json(const struct plan *p)
         unknown += more;
         json_array_foreach(json_object_get(n->body, "fetch"), k, row) files += files_of(row);
     }
-    return json_pack("{s:i, s:I, s:I, s:i, s:I, s:I}", "steps", steps, "download_bytes",
+    return json_pack("{s:i, s:I, s:I, s:i, s:I, s:b, s:I}", "steps", steps, "download_bytes",
                      (json_int_t)bytes, "download_files", (json_int_t)files, "unknown_sizes",
-                     unknown, "disk_bytes", (json_int_t)disk_needed(p), "disk_free_bytes",
-                     (json_int_t)disk_free(p));
+                     unknown, "disk_bytes", (json_int_t)disk, "disk_at_least", (int)at_least,
+                     "disk_free_bytes", (json_int_t)disk_free(p));
 }
 
 json_t *plan_json(const struct plan *p)

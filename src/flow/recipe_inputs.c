@@ -80,8 +80,9 @@ static int choice(const json_t *row, const char *name, const char *s, json_t **o
         text_addf(&list, "%s%s", i ? ", " : "", json_string_value(v));
     }
     near = text_nearest(s, words, n, sizeof(words[0]));
-    assay_fail(err, ASSAY_EUSAGE, "%s cannot be '%.60s'; %s%s%s", name, s,
-               near ? "did you mean '" : "one of: ", near ? near : list.s, near ? "'?" : "");
+    assay_fail(err, ASSAY_EUSAGE, "%s cannot be '%.60s'; %s%s%s: %s", name, s,
+               near ? "did you mean '" : "one of", near ? near : "", near ? "'? One of" : "",
+               list.s);
     text_release(&list);
     return ASSAY_EUSAGE;
 }

@@ -54,16 +54,6 @@ static const char *pick_name(const struct solver *s, const json_t *words, const 
     return picked;
 }
 
-static void text_of_words(const json_t *words, const char *between, char *out, size_t size)
-{
-    size_t n = 0, i;
-    json_t *v;
-
-    out[0] = 0;
-    json_array_foreach(words, i, v) if (n < size) n +=
-        (size_t)snprintf(out + n, size - n, "%s%s", i ? between : "", json_string_value(v));
-}
-
 /* " (needed by tool > library, FILE)"; "" for what the user asked for. */
 static void needed_by(const struct solver *s, const struct need *need, char out[MAX_CHAIN + 300])
 {
@@ -79,20 +69,12 @@ static void needed_by(const struct solver *s, const struct need *need, char out[
 
 static bool ambiguous(struct solver *s, const struct need *need, const json_t *names)
 {
-    char all[160], by[MAX_CHAIN + 300];
-    struct text list;
-    const char *name;
-    json_t *v;
+    char by[MAX_CHAIN + 300];
+    struct assay_err e = {0};
 
-    text_init(&list, 140);
-    json_object_foreach((json_t *)(uintptr_t)names, name, v)
-        text_addf(&list, "%s%s", list.len ? ", " : "", name);
-    text_of_words(need->words, ",", all, sizeof(all));
+    catalog_several(need->words, names, &e);
     needed_by(s, need, by);
-    solver_note(s, ASSAY_EUSAGE, "'%s' is each of %s%s; name one%s", all, list.s,
-                list.cut ? ", …" : "", by);
-    text_release(&list);
-    return false;
+    return solver_note(s, e.code, "%s%s", e.text, by);
 }
 
 /* The entries that a need can mean, highest version first; all of one name. */
@@ -116,14 +98,16 @@ static void sort_by_version(const struct catalog *c, struct candidates *list)
 /* Two files that say they are the same thing. */
 static bool check_clash(struct solver *s, const struct candidates *list)
 {
+    struct assay_err e = {0};
+
     for (size_t i = 1; i < list->count; i++) {
         const struct catalog_entry *a = &s->catalog->entries[list->at[i - 1]],
                                    *b = &s->catalog->entries[list->at[i]];
 
-        if (!strcmp(a->version, b->version))
-            return solver_note(s, ASSAY_EUSAGE,
-                               "%s%s%s is in two files: %.150s and %.150s; rename one", a->name,
-                               *a->version ? " " : "", a->version, a->file, b->file);
+        if (!strcmp(a->version, b->version)) {
+            catalog_clash(a, b, &e);
+            return solver_note(s, e.code, "%s", e.text);
+        }
     }
     return true;
 }

@@ -217,16 +217,25 @@ static void hear(void *ctx, const char *text, size_t len)
     text_addn(ctx, text, len);
 }
 
-/* What git says first of what is wrong; else its last line. */
-static void complaint(struct text *said, char out[240])
+/* The last lines up to what git says is wrong: what ssh said of it stands before that. */
+static void complaint(struct text *said, char out[320])
 {
-    const char *p = strstr(said->s, "fatal: ");
+    const char *lines[3] = {"", "", ""};
+    char *p = strstr(said->s, "fatal: "), *save = NULL;
+    size_t n = 0;
 
-    while (said->len && said->s[said->len - 1] == '\n')
-        said->s[--said->len] = 0;
-    if (!p)
-        p = (p = strrchr(said->s, '\n')) ? p + 1 : said->s;
-    snprintf(out, 240, "%.*s", (int)strcspn(p, "\n"), p);
+    if (p)
+        p[strcspn(p, "\n")] = 0;
+    for (p = strtok_r(said->s, "\r\n", &save); p; p = strtok_r(NULL, "\r\n", &save)) {
+        lines[0] = lines[1];
+        lines[1] = lines[2];
+        lines[2] = p;
+    }
+    out[0] = 0;
+    for (size_t i = 0; i < 3; i++)
+        if (*lines[i] && n < 320)
+            n += (size_t)snprintf(out + n, 320 - n, "%s%.130s", n ? "; " : "", lines[i]);
+    text_clear(said);
 }
 
 /* args: NULL-terminated; what it prints is in g->said. */
@@ -240,7 +249,7 @@ static int git(struct git *g, const char *const *args, struct assay_err *err)
                      .ctx = &g->said,
                      .stop = g->stop};
     struct assay_err why = {0};
-    char **env = environment(), said[240];
+    char **env = environment(), said[320];
     size_t n = 1;
     int rc;
 

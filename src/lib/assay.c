@@ -220,7 +220,7 @@ int assay_import(const char *store, const char *file, char **result, struct assa
     if (!file || !result)
         return border_null("assay_import", err);
     path = border_store(store, err);
-    rc = path ? export_take_file(path, file, &taken, err) : ASSAY_EFAIL;
+    rc = path ? export_take_file(path, file, false, &taken, err) : ASSAY_EFAIL;
     free(path);
     if (rc) {
         json_decref(taken);

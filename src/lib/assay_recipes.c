@@ -179,7 +179,12 @@ static int get(const char *const *requests, const struct words *w, const struct 
                bool dry, json_t **result, struct assay_err *err)
 {
     char *cache = border_cache(s->cache, err);
-    struct plan_ask ask = {requests, w->sets, w->haves, w->accepts, cache, w->offline, NULL};
+    struct plan_ask ask = {.requests = requests,
+                           .sets = w->sets,
+                           .haves = w->haves,
+                           .accepts = w->accepts,
+                           .cache = cache,
+                           .offline = w->offline};
     struct plan plan;
     int rc = cache ? plan_make(&ask, &plan, err) : ASSAY_EFAIL;
 

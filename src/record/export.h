@@ -42,7 +42,9 @@ int export_take(const char *store, const json_t *export, size_t index, const cha
                 const char *sha256, int *taken, struct assay_err *err);
 /* A whole file of export_make: all of it is checked before any of it is taken.  *result: {"file",
  * "imported", "duplicates", "contradictions"}, the latter three arrays of ids, for json_decref;
- * also with an error that came while records were taken; NULL: none was. */
-int export_take_file(const char *store, const char *path, json_t **result, struct assay_err *err);
+ * also with an error that came while records were taken; NULL: none was.  dry: "imported" would be,
+ * and nothing is. */
+int export_take_file(const char *store, const char *path, bool dry, json_t **result,
+                     struct assay_err *err);
 
 #endif

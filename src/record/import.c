@@ -151,7 +151,18 @@ static json_t *empty_result(const char *file)
     return result;
 }
 
-int export_take_file(const char *store, const char *path, json_t **result, struct assay_err *err)
+/* What export_take would do. */
+static int look(const char *store, const json_t *record, int *taken, struct assay_err *err)
+{
+    char path[1300];
+
+    *taken = EXPORT_TAKEN;
+    snprintf(path, sizeof(path), "%s/runs/%s/record.json", store, tree_text(record, "id", ""));
+    return file_exists(path) ? compare_there(path, record, taken, err) : ASSAY_OK;
+}
+
+int export_take_file(const char *store, const char *path, bool dry, json_t **result,
+                     struct assay_err *err)
 {
     char sha256[HASH_HEX];
     json_t *export = NULL, *entry;
@@ -163,10 +174,14 @@ int export_take_file(const char *store, const char *path, json_t **result, struc
         rc = hash_file(path, sha256, err);
     json_array_foreach(json_object_get(export, "records"), i, entry)
     {
-        if (rc || (rc = export_take(store, export, i, file_base(path), sha256, &taken, err)))
-            continue;
-        json_array_append(json_object_get(*result, kinds[taken]),
-                          json_object_get(json_object_get(entry, "record"), "id"));
+        const json_t *record = json_object_get(entry, "record");
+
+        if (!rc)
+            rc = dry ? look(store, record, &taken, err)
+                     : export_take(store, export, i, file_base(path), sha256, &taken, err);
+        if (!rc)
+            json_array_append(json_object_get(*result, kinds[taken]),
+                              json_object_get(record, "id"));
     }
     json_decref(export);
     return rc;

@@ -421,21 +421,22 @@ static const char *size_words(double bytes, char out[40])
 
 json_t *resolve_plan(const struct resolved *r)
 {
-    json_t *plan = json_pack("{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:b}, s:{s:s, "
-                             "s:s, s:s, s:s*}, s:s, s:s, "
-                             "s:o, s:o, s:[], s:[]}",
-                             "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model",
-                             "name", r->manifest.name, "file", r->model_path, "format", r->format,
-                             "precision", r->precision, "synthetic", (int)r->manifest.synthetic,
-                             "dataset", "path", r->s.dataset, "synthetic", r->s.dataset == NULL,
-                             "engine", "name", r->engine->name, "plugin", r->engine_file, "device",
-                             r->s.device, "recipe", supply_request(r->lock, "engine"), "loadgen",
-                             r->round->loadgen, "profile", r->s.profile, "settings",
-                             settings_to_json(&r->s), "missing", missing(r), "steps", "get");
+    json_t *plan = json_pack(
+        "{s:s, s:s, s:{s:s, s:s*, s:s*, s:s, s:b}, s:{s:s*, s:s*, s:b}, s:{s:s, "
+        "s:s, s:s, s:s*}, s:s, s:s, "
+        "s:o, s:o, s:[], s:[]}",
+        "schema", "assay.plan/1", "benchmark", r->benchmark->name, "model", "name",
+        r->manifest.name, "file", r->model_path, "format", r->format, "precision", r->precision,
+        "synthetic", (int)r->manifest.synthetic, "dataset", "path", r->s.dataset, "recipe",
+        supply_request(r->lock, "dataset"), "synthetic", r->s.dataset == NULL, "engine", "name",
+        r->engine->name, "plugin", r->engine_file, "device", r->s.device, "recipe",
+        supply_request(r->lock, "engine"), "loadgen", r->round->loadgen, "profile", r->s.profile,
+        "settings", settings_to_json(&r->s), "missing", missing(r), "steps", "get");
     json_t *steps = json_object_get(plan, "steps");
     char size[40];
 
     supply_tell(r->get, plan);
+    json_object_set_new(plan, "recipe_steps", json_integer((json_int_t)json_array_size(steps)));
     if (!r->load)
         json_array_append_new(steps, json_sprintf("take the values of round %s from LoadGen %s: "
                                                   "they are not among these settings yet",

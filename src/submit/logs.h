@@ -17,6 +17,7 @@ struct submit_logs_ask {
     const char *benchmark; /* ours, or a round's; default: what the folders' names say */
     const char *round;     /* of load/rounds.h; default: the one of the log's LoadGen */
     const char *engine, *model;
+    bool dry;           /* "imported" would be, without an id, and nothing is */
     const char *system; /* a file of facts: YAML `name: value`, or MLPerf's description (JSON) */
     /* Of a caller who ran it himself: members that stand in the record in the place of those that
      * the log gives (of "dataset" beside them), and what the record says that it came from. */

@@ -153,13 +153,14 @@ static void test_full_disk(void **state)
 
 static void test_nearest(void **state)
 {
-    const char *words[] = {"scenario", "lanes", "threads", "batch"};
+    const char *words[] = {"scenario", "lanes", "threads", "batch"}, *letters[] = {"a", "b"};
 
     (void)state;
     assert_string_equal(text_nearest("scenrio", words, 4, sizeof(words[0])), "scenario");
     assert_string_equal(text_nearest("bacth", words, 4, sizeof(words[0])), "batch");
     assert_string_equal(text_nearest("LANES", words, 4, sizeof(words[0])), "lanes");
     assert_null(text_nearest("zebra", words, 4, sizeof(words[0])));
+    assert_null(text_nearest("z", letters, 2, sizeof(letters[0])));
 }
 
 static void test_text_has_a_maximum(void **state)
