@@ -603,7 +603,7 @@ int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err)
     while (ask->requests[n])
         n++;
     p->roots = calloc(n + 1, sizeof(*p->roots));
-    rc = shelf && p->roots && p->assay && p->share ? shelf_open(shelf, &p->shelf, err)
+    rc = shelf && p->roots && p->assay && p->share ? shelf_look(shelf, &p->shelf, err)
                                                    : no_memory(err);
     if (!rc)
         rc = catalog_open(ask->cache, &p->catalog, err);

@@ -45,12 +45,19 @@ struct shelf_entry {
 /* Makes the folder when it is missing, and removes what dead processes left. */
 int shelf_open(const char *dir, struct shelf *s, struct assay_err *err);
 
+/* The same without touching anything, for who only looks: what makes, removes or locks wants
+ * shelf_open.  The folder need not be there. */
+int shelf_look(const char *dir, struct shelf *s, struct assay_err *err);
+
 /* *files: the entry's files folder, malloc'ed; NULL: it is not there (ASSAY_OK all the same).
  * meta: entry.json, for json_decref; may be NULL.  Microseconds: files are judged by size, time and
  * inode (of a large entry 256 of them, others each time) and hashed only when these differ.  A
- * damaged entry is not there, and a line on stderr says so. */
+ * damaged entry is not there, and a line on stderr says so.  To look is no use of it. */
 int shelf_find(const struct shelf *s, const char *key, char **files, json_t **meta,
                struct assay_err *err);
+
+/* Notes that the entry is used now, by which it is pruned later than others. */
+void shelf_use(const struct shelf *s, const char *key);
 
 /* Keeps an entry from being pruned while it is used, by a shared lock that shelf_let_go ends.  Look
  * for the entry after it, not before; don't begin the same key while holding it. */

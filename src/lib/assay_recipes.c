@@ -226,7 +226,7 @@ int assay_get(const char *const *requests, const char *const *ask, const char *c
 static int open_shelf(const char *cache, struct shelf *s, json_t **tree, struct assay_err *err)
 {
     char *folder = border_cache(cache, err), *dir = folder ? file_join(folder, "shelf") : NULL;
-    int rc = dir ? shelf_open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc = dir ? shelf_look(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc && tree && (*tree = shelf_json(s)))
         work_tell(folder, *tree);

@@ -663,6 +663,8 @@ int run_child(const char *job_file, struct assay_err *err)
         rc = resolve(&s, &c.r, err);
     if (!rc) /* what the parent found may be gone */
         rc = supply_check(tree_text(json_array_get(c.r.get, 0), "request", NULL), err);
+    if (!rc)
+        resolve_use(&c.r);
     if (!rc && (c.tune = json_object_get(job, "tune")))
         tune_shorten(&c);
     if (!rc)

@@ -650,17 +650,27 @@ static void test_made_anew_it_stays_pinned(void **state)
     assert_int_equal(bad_count(), 0);
 }
 
-static void test_find_counts_as_use(void **state)
+static bool is_used_now(void)
 {
-    json_t *list;
+    json_t *list = shelf_list(&shelf);
+    bool is = tree_int(json_array_get(list, 0), "used_s", 0) > time(NULL) - 100;
 
+    json_decref(list);
+    return is;
+}
+
+static void test_looking_is_no_use(void **state)
+{
     (void)state;
     make(1, 10);
     used_ago(1, 10);
     assert_true(is_there(1));
-    list = shelf_list(&shelf);
-    assert_true(tree_int(json_array_get(list, 0), "used_s", 0) > time(NULL) - 100);
-    json_decref(list);
+    assert_false(is_used_now());
+    write_into(1, "a/one.txt", "x", false); /* hashed, and stamped anew */
+    assert_true(is_there(1));
+    assert_false(is_used_now());
+    shelf_use(&shelf, key_of(1));
+    assert_true(is_used_now());
 }
 
 static void test_remove_wants_it_free(void **state)
@@ -823,7 +833,7 @@ int main(void)
                                        CASE(test_twenty_processes_build_once),
                                        CASE(test_prune),
                                        CASE(test_made_anew_it_stays_pinned),
-                                       CASE(test_find_counts_as_use),
+                                       CASE(test_looking_is_no_use),
                                        CASE(test_remove_wants_it_free),
                                        CASE(test_full_disk),
                                        CASE(test_many_files),
