@@ -76,16 +76,12 @@ char *plan_command_text(const json_t *argv)
 
 char *plan_request_text(const struct plan_node *n)
 {
-    struct text request;
-    const char *key;
-    json_t *v;
+    char *name = recipe_name_with(n->recipe, n->options), *text = NULL;
 
-    text_init(&request, 4096);
-    text_add(&request, n->recipe->name);
-    json_object_foreach(n->options, key, v) text_addf(&request, ",%s", json_string_value(v));
-    if (*n->recipe->version)
-        text_addf(&request, "@==%s", n->recipe->version);
-    return text_take(&request);
+    if (name)
+        text = text_format(*n->recipe->version ? "%s@==%s" : "%s", name, n->recipe->version);
+    free(name);
+    return text;
 }
 
 /* Is it of this node, or of one that it needs? */
