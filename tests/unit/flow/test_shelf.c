@@ -327,7 +327,7 @@ static void test_verify_finds_every_kind_of_damage(void **state)
         assert_int_equal(bad_count(), 0);
         spoil(1, kinds[i].name, kinds[i].what);
         assert_int_equal(bad_count(), 1);
-        assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+        assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), 0);
     }
     put(dir, "ab/stray", "?");
     assert_int_equal(bad_count(), 1);
@@ -354,7 +354,7 @@ static void test_changed_descriptions(void **state)
 
     (void)state;
     change_in("files.json", "two");
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), 0);
     change_in("entry.json", "a test");
     list = shelf_list(&shelf);
     assert_non_null(tree_text(json_array_get(list, 0), "damaged", NULL));
@@ -440,7 +440,7 @@ static void test_keys(void **state)
     assert_int_equal(shelf_named(&shelf, key, key, &err), 0);
     assert_string_equal(key, key_of(2));
     assert_int_equal(shelf_named(&shelf, "thing", key, &err), ASSAY_EUSAGE); /* two of them */
-    assert_int_equal(shelf_remove(&shelf, key_of(2), &err), 0);
+    assert_int_equal(shelf_remove(&shelf, key_of(2), false, &err), 0);
     assert_int_equal(shelf_named(&shelf, "thing", key, &err), 0);
     assert_string_equal(key, key_of(1));
 }
@@ -680,12 +680,12 @@ static void test_remove_wants_it_free(void **state)
     (void)state;
     make(1, 10);
     assert_int_equal(shelf_pin(&shelf, key_of(1), true, &err), 0);
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EUSAGE);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), ASSAY_EUSAGE);
     assert_int_equal(shelf_pin(&shelf, key_of(1), false, &err), 0);
     assert_int_equal(shelf_hold(&shelf, key_of(1), &hold, &err), 0);
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EFAIL);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), ASSAY_EFAIL);
     shelf_let_go(&shelf, key_of(1), hold);
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), 0);
     assert_int_equal(shelf_pin(&shelf, key_of(1), true, &err), ASSAY_EUSAGE);
 }
 
@@ -788,7 +788,7 @@ static void test_read_only_shelf(void **state)
     json_decref(list);
     assert_int_equal(shelf_begin(&shelf, key_of(2), NULL, &e, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "Read-only"));
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EFAIL);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), ASSAY_EFAIL);
     assert_int_equal(umount2(small, MNT_DETACH), 0);
 }
 
