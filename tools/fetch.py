@@ -125,6 +125,8 @@ class Cache:
         if wanted is None or not os.path.isfile(path):
             return False
         if sha256_of(path) == wanted:
+            with contextlib.suppress(OSError):  # a folder that can only be read
+                os.utime(path)  # the last use, for `assay cache prune`
             return True
         say("assay: %s in the cache is damaged: fetching it again" % row.file)
         return False

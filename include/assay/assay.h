@@ -195,9 +195,10 @@ ASSAY_API int assay_recipes_remove(const char *name, struct assay_err *err);
  * index are, and programs are asked for their versions).  settings: cache, progress. */
 ASSAY_API int assay_get(const char *const *requests, const char *const *ask,
                         const char *const *settings, bool dry, char **got, struct assay_err *err);
-/* What was fetched and built, last used first (assay.cache/1); in "work" what runs of other
- * programs left: logs that are kept when a reference fails; in "logs" what recipes' programs said.
- */
+/* What was fetched and built, last used first (assay.cache/1); in "kept" what is beside the shelf:
+ * samples, nets, downloads under way; in "work" what runs of other programs left: logs that are
+ * kept when a reference fails; in "logs" what recipes' programs said; in "remembered" the places of
+ * the user's own.  Only looks. */
 ASSAY_API int assay_cache(const char *cache, char **entries, struct assay_err *err);
 /* Hashes the files of an entry, named by its recipe or the beginning of its key; NULL: of all
  * (assay.cache-verify/1).  What is "damaged" is no error of the call. */

@@ -39,8 +39,8 @@ struct cli_option {
     const char *argument;       /* NULL: a flag */
     const char *const *choices; /* the values that are taken; NULL: any */
     const char
-        *adds_to; /* a text setting that every use adds "NAME=VALUE" to; NULL: an own value */
-    const char *help;
+        *adds_to;     /* a text setting that every use adds "NAME=VALUE" to; NULL: an own value */
+    const char *help; /* "VERB: …": of that verb alone, of several "VERB: …; VERB: …" */
 };
 
 struct cli_input;

@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/tree.h"
 #include "flow/get.h"
+#include "flow/have.h"
+#include "flow/kept.h"
 #include "flow/shelf.h"
 #include "flow/work.h"
 
@@ -93,20 +95,23 @@ char *cli_shelf(const struct settings *s)
     return dir;
 }
 
-static int open_shelf(const struct cli_input *in, struct shelf *s, struct assay_err *err)
+/* open: shelf_open, or shelf_look for what changes nothing. */
+static int with_shelf(const struct cli_input *in,
+                      int (*open)(const char *dir, struct shelf *s, struct assay_err *err),
+                      struct shelf *s, struct assay_err *err)
 {
     char *dir = cli_shelf(&in->settings);
-    int rc = dir ? shelf_open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc = dir ? open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     free(dir);
     return rc;
 }
 
-/* The shelf, and the key of the entry that was named. */
-static int open_named(const struct cli_input *in, struct shelf *s, char key[65],
+/* The shelf, and the key of the entry that was named, to look at it. */
+static int look_named(const struct cli_input *in, struct shelf *s, char key[65],
                       struct assay_err *err)
 {
-    int rc = open_shelf(in, s, err);
+    int rc = with_shelf(in, shelf_look, s, err);
 
     return rc ? rc : shelf_named(s, in->args[0], key, err);
 }
@@ -123,7 +128,7 @@ static void print_row(struct cli_table *t, const json_t *row)
     snprintf(files, sizeof(files), "%lld", (long long)tree_int(row, "files", 0));
     snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
     state = damaged ? "damaged" : tree_bool(row, "pinned", false) ? "pinned" : "";
-    cli_table_row(t, (const char *[]){key, tree_text(row, "recipe", ""), size, files, used, state,
+    cli_table_row(t, (const char *[]){key, tree_text(row, "name", ""), size, files, used, state,
                                       damaged ? damaged : tree_text(row, "why", "")});
 }
 
@@ -179,6 +184,52 @@ static void print_logs(const json_t *logs, const char *cache)
     fprintf(stderr, "%zu logs of recipes, %s in %s/logs\n", json_array_size(logs), size, cache);
 }
 
+/* What is not on the shelf, but pruned as entries are. */
+static void print_kept(const json_t *kept)
+{
+    static const char *const heading[] = {"BESIDE THE SHELF", "SIZE", "USED", "", "WHAT", NULL};
+    char size[32], used[11];
+    struct cli_table t;
+    const json_t *row;
+    size_t i;
+
+    if (!json_array_size(kept))
+        return;
+    cli_table_init(&t, heading);
+    json_array_foreach(kept, i, row)
+    {
+        write_size(tree_int(row, "bytes", 0), size);
+        snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
+        cli_table_row(&t, (const char *[]){tree_text(row, "name", ""), size, used,
+                                           tree_bool(row, "pinned", false) ? "pinned" : "",
+                                           tree_text(row, "what", "")});
+    }
+    cli_table_print(&t, stdout);
+    write_size(total_of(kept), size);
+    fprintf(stderr, "%zu beside the shelf, %s\n", json_array_size(kept), size);
+}
+
+static void print_remembered(const json_t *places)
+{
+    static const char *const heading[] = {"KEY", "REMEMBERED FOR", "PLACE", "STATE", NULL};
+    struct cli_table t;
+    const json_t *row;
+    char key[13];
+    size_t i;
+
+    if (!json_array_size(places))
+        return;
+    cli_table_init(&t, heading);
+    json_array_foreach(places, i, row)
+    {
+        snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
+        cli_table_row(&t,
+                      (const char *[]){key, tree_text(row, "name", ""), tree_text(row, "path", ""),
+                                       tree_text(row, "state", "")});
+    }
+    cli_table_print(&t, stdout);
+}
+
 static int list(struct cli_input *in)
 {
     const json_t *all, *left, *logs;
@@ -187,11 +238,12 @@ static int list(struct cli_input *in)
     json_t *tree;
     char size[32], *cache;
 
-    if (open_shelf(in, &s, &err))
+    if (with_shelf(in, shelf_look, &s, &err))
         return cli_fail(&err);
     tree = shelf_json(&s);
     cache = cache_of(&in->settings);
     work_tell(cache ? cache : "", tree);
+    kept_tell(cache ? cache : "", tree);
     if (cli_wants_json(in)) {
         free(cache);
         return cli_json(tree, "cache");
@@ -206,10 +258,12 @@ static int list(struct cli_input *in)
     } else {
         fprintf(stderr, "There is nothing in %s yet.\n", s.dir);
     }
+    print_kept(json_object_get(tree, "kept"));
     if (json_array_size(left))
         print_left(left);
     if (json_array_size(logs))
         print_logs(logs, cache);
+    print_remembered(json_object_get(tree, "remembered"));
     free(cache);
     json_decref(tree);
     return EXIT_OK;
@@ -308,7 +362,7 @@ static int show(struct cli_input *in)
     struct assay_err err;
     struct shelf s;
     char key[65], *folder = NULL;
-    int rc = open_named(in, &s, key, &err);
+    int rc = look_named(in, &s, key, &err);
 
     if (!rc)
         rc = shelf_find(&s, key, &folder, &meta, &err);
@@ -329,7 +383,7 @@ static int path(struct cli_input *in)
     struct assay_err err;
     struct shelf s;
     char key[65], *files = NULL, *place;
-    int rc = in->count ? open_named(in, &s, key, &err) : open_shelf(in, &s, &err);
+    int rc = in->count ? look_named(in, &s, key, &err) : with_shelf(in, shelf_look, &s, &err);
 
     if (!rc && in->count)
         rc = shelf_find(&s, key, &files, NULL, &err);
@@ -337,6 +391,8 @@ static int path(struct cli_input *in)
         rc = assay_fail(&err, ASSAY_EFAIL, "%.12s is damaged", key);
     if (rc)
         return cli_fail(&err);
+    if (in->count) /* who asks where it is goes there */
+        shelf_use(&s, key);
     place = files ? files : s.dir;
     if (cli_wants_json(in))
         rc = cli_json(json_pack("{s:s}", "path", place), "path");
@@ -355,7 +411,7 @@ static int verify(struct cli_input *in)
     struct shelf s;
     char key[65];
     size_t i, n;
-    int rc = in->count ? open_named(in, &s, key, &err) : open_shelf(in, &s, &err);
+    int rc = in->count ? look_named(in, &s, key, &err) : with_shelf(in, shelf_look, &s, &err);
 
     if (!rc) {
         rc = shelf_verify(&s, in->count ? key : NULL, get_listen(true), &bad, &err);
@@ -398,9 +454,8 @@ static void print_removed(const json_t *removed, bool dry)
 
         snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
         write_size(tree_int(row, "bytes", 0), size);
-        cli_table_row(&t,
-                      (const char *[]){key, tree_text(row, "recipe", tree_text(row, "name", "")),
-                                       size, tree_text(row, "why", "")});
+        cli_table_row(
+            &t, (const char *[]){key, tree_text(row, "name", ""), size, tree_text(row, "why", "")});
     }
     if (i)
         cli_table_print(&t, stdout);
@@ -414,12 +469,15 @@ static void print_removed(const json_t *removed, bool dry)
 static json_t *others_of(const struct settings *s)
 {
     char *cache = cache_of(s);
-    json_t *left = work_left(cache ? cache : ""), *logs = work_logs(cache ? cache : "");
+    json_t *all = work_left(cache ? cache : ""), *logs = work_logs(cache ? cache : ""),
+           *kept = kept_list(cache ? cache : "");
 
-    json_array_extend(left, logs);
+    json_array_extend(all, logs);
+    json_array_extend(all, kept);
     json_decref(logs);
+    json_decref(kept);
     free(cache);
-    return left;
+    return all;
 }
 
 static int prune(struct cli_input *in)
@@ -440,7 +498,7 @@ static int prune(struct cli_input *in)
     if (keep && !read_size(keep, &bytes))
         return cli_usage(in->command, "--keep '%s': a number of bytes, or with K, M, G or T: 20G",
                          keep);
-    rc = open_shelf(in, &s, &err);
+    rc = with_shelf(in, dry ? shelf_look : shelf_open, &s, &err);
     others = others_of(&in->settings);
     if (!rc)
         rc = shelf_prune(&s, others, seconds, keep ? (int64_t)bytes : -1, dry, &removed, &err);
@@ -455,23 +513,61 @@ static int prune(struct cli_input *in)
     return rc ? cli_fail(&err) : EXIT_OK;
 }
 
-static int done(struct cli_input *in, const char *key, const char *what)
+static int done(struct cli_input *in, const json_t *row, const char *what)
 {
+    const char *key = tree_text(row, "key", NULL);
+    bool dry = in->settings.dry_run;
+
     if (cli_wants_json(in))
-        return cli_json(json_pack("{s:s, s:s}", "key", key, "done", what), "cache-change");
-    fprintf(stderr, "%.12s: %s\n", key, what);
+        return cli_json(json_pack("{s:s*, s:s*, s:s, s:b}", "key", key, "name",
+                                  tree_text(row, "name", NULL), "done", what, "dry", (int)dry),
+                        "cache-change");
+    fprintf(stderr, "%.*s: %s%s\n", key ? 12 : 200, key ? key : tree_text(row, "name", ""),
+            dry ? "would be " : "", what);
     return EXIT_OK;
+}
+
+/* What a user can name: an entry of the shelf, what is beside it ("path", no "key"), or a place
+ * that is remembered (both). */
+static int find_named(struct cli_input *in, struct shelf *s, char **cache, json_t **row,
+                      struct assay_err *err)
+{
+    json_t *others, *places;
+    int rc = with_shelf(in, in->settings.dry_run ? shelf_look : shelf_open, s, err);
+
+    *row = NULL;
+    *cache = cache_of(&in->settings);
+    if (!rc && !*cache)
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    if (rc)
+        return rc;
+    others = kept_list(*cache);
+    places = have_list(*cache);
+    json_array_extend(others, places);
+    rc = shelf_row_named(s, others, in->args[0], row, err);
+    json_decref(places);
+    json_decref(others);
+    return rc;
 }
 
 static int set_pin(struct cli_input *in, bool pinned)
 {
+    json_t *row;
     struct assay_err err;
     struct shelf s;
-    char key[65];
+    char *cache;
+    int rc = find_named(in, &s, &cache, &row, &err);
+    const char *key = tree_text(row, "key", NULL);
 
-    if (open_named(in, &s, key, &err) || shelf_pin(&s, key, pinned, &err))
-        return cli_fail(&err);
-    return done(in, key, pinned ? "pinned" : "no longer pinned");
+    if (!rc && key && json_object_get(row, "path"))
+        rc =
+            assay_fail(&err, ASSAY_EUSAGE, "%.12s is a place of yours, which is never pruned", key);
+    else if (!rc && !in->settings.dry_run)
+        rc = key ? shelf_pin(&s, key, pinned, &err) : kept_pin(row, pinned, &err);
+    rc = rc ? cli_fail(&err) : done(in, row, pinned ? "pinned" : "no longer pinned");
+    json_decref(row);
+    free(cache);
+    return rc;
 }
 
 static int pin(struct cli_input *in)
@@ -484,15 +580,36 @@ static int unpin(struct cli_input *in)
     return set_pin(in, false);
 }
 
-static int remove_entry(struct cli_input *in)
+static int remove_kept(const json_t *row, bool dry, struct assay_err *err)
 {
+    int rc;
+
+    if (tree_bool(row, "pinned", false))
+        return assay_fail(err, ASSAY_EUSAGE, "%.200s is pinned: `assay cache unpin` it first",
+                          tree_text(row, "name", ""));
+    rc = kept_remove(row, dry, err);
+    return rc == ASSAY_EAGAIN ? ASSAY_EFAIL : rc;
+}
+
+static int remove_one(struct cli_input *in)
+{
+    bool dry = in->settings.dry_run, place;
+    json_t *row;
     struct assay_err err;
     struct shelf s;
-    char key[65];
+    char *cache;
+    int rc = find_named(in, &s, &cache, &row, &err);
+    const char *key = tree_text(row, "key", NULL);
 
-    if (open_named(in, &s, key, &err) || shelf_remove(&s, key, &err))
-        return cli_fail(&err);
-    return done(in, key, "removed");
+    place = key && json_object_get(row, "path");
+    if (!rc && place)
+        rc = dry ? ASSAY_OK : have_forget(cache, key, &err);
+    else if (!rc)
+        rc = key ? shelf_remove(&s, key, dry, &err) : remove_kept(row, dry, &err);
+    rc = rc ? cli_fail(&err) : done(in, row, place ? "forgotten" : "removed");
+    json_decref(row);
+    free(cache);
+    return rc;
 }
 
 static const struct cli_verb verbs[] = {
@@ -502,7 +619,7 @@ static const struct cli_verb verbs[] = {
     {"prune", "", "remove what was not used lately, or what is too much", prune},
     {"pin", "ENTRY", "keep an entry from being pruned", pin},
     {"unpin", "ENTRY", "let it be pruned again", unpin},
-    {"remove", "ENTRY", "remove one entry", remove_entry},
+    {"remove", "ENTRY", "remove one entry, or forget a place that is remembered", remove_one},
     {"path", "[ENTRY]", "the folder of an entry's files, or of all", path},
     {"adopt", "[DIR...]",
      "find, verify and remember what recipes would fetch: in DIR, or in the caches of MLC and CM",
@@ -529,7 +646,10 @@ const struct cli_command cli_cmd_cache = {
         "What recipes fetch, build and convert is kept in the cache folder, each entry under "
         "the SHA-256 of all that went into it. An ENTRY is the beginning of its key (4 digits "
         "or more), or its recipe's name. Entries that are pinned or in use are never pruned; "
-        "what was removed is made again when something needs it. Working folders of runs that "
+        "what was removed is made again when something needs it. So it is with the samples and "
+        "nets of runs, downloads under way and packages of the set-up, which are listed beside "
+        "the shelf, and named as there. Places of yours that --have or adopt remembers are "
+        "listed, and forgotten with remove. Working folders of runs that "
         "failed or were killed (logs of `assay reference`) are listed, and pruned by age; the logs "
         "of recipes' programs are counted, and pruned as entries are.\n\n"
         "    assay cache\n"

@@ -303,6 +303,48 @@ static int check_arguments(const struct cli_input *in)
     return -1;
 }
 
+/* "VERB: what it does; VERB2: …": the word of such a verb in an option's help; NULL: none. */
+static const char *help_of_verb(const struct cli_option *o, const struct cli_verb *v)
+{
+    size_t n = strlen(v->name);
+
+    for (const char *at = o->help; at; at = strstr(at, "; ")) {
+        at += at == o->help ? 0 : 2;
+        if (!strncmp(at, v->name, n) && at[n] == ':')
+            return at;
+    }
+    return NULL;
+}
+
+/* An option that names verbs in its help is of these alone.  Without a verb the command does what
+ * one of them does, or something else. */
+static int check_option(const struct cli_command *c, const struct cli_verb *verb,
+                        const struct cli_option *o)
+{
+    const struct cli_verb *v = c->verbs, *of = NULL;
+
+    for (; v && v->name; v++) {
+        if (!help_of_verb(o, v))
+            continue;
+        if (v == verb || (!verb && v->run == c->run))
+            return -1;
+        of = of ? of : v;
+    }
+    return of ? cli_usage(c, "`assay %s%s%s` has no use for --%s, which is of `assay %s %s`",
+                          c->name, verb ? " " : "", verb ? verb->name : "", o->name, c->name,
+                          of->name)
+              : -1;
+}
+
+static int check_options(const struct cli_input *in)
+{
+    int rc = -1;
+
+    for (int i = 0; rc < 0 && i < in->given_count; i++)
+        rc = check_option(in->command, in->verb, in->given[i].option);
+    return rc;
+}
+
 /* ---- the user's file ---- */
 
 /* name: of the setting that is wrong; NULL: it may be any.  Adds what is wrong. */
@@ -424,7 +466,9 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
             fprintf(stderr, "See `assay %s --help`.\n", command->name);
         return rc;
     }
-    return rc ? rc : check_arguments(in);
+    if (!rc)
+        rc = check_arguments(in);
+    return rc < 0 ? check_options(in) : rc;
 }
 
 void cli_input_release(struct cli_input *in)

@@ -6,7 +6,8 @@
  * header only (a whole data set has 30 GB); a sample's check sum is compared when it is loaded,
  * which reads it anyway. Names: <dir>/samples/<name>-<16 digits of the key>.samples, beside it
  * .part (being written) and .lock.  The lock is held while building; a .part of a dead builder is
- * simply written over. */
+ * simply written over.  While it is mapped it is held with a shared flock, and its time is that of
+ * the last use: `assay cache prune` goes by both. */
 #include "data/cache.h"
 
 #include <errno.h>
@@ -46,6 +47,7 @@ struct cache {
     uint8_t *map;
     size_t bytes;
     char *path;
+    int fd; /* of what is mapped, locked; else -1 */
 };
 
 /* While building. */
@@ -131,11 +133,15 @@ static int cache_map(struct cache *c)
            pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) &&
            !memcmp(&found, &c->head, sizeof(found));
     map = good ? mmap(NULL, cache_bytes(c), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
-    close(fd);
-    if (map == MAP_FAILED)
+    if (map == MAP_FAILED) {
+        close(fd);
         return 0;
+    }
+    futimens(fd, NULL); /* where it can be written */
+    flock(fd, LOCK_SH);
     c->map = map;
     c->bytes = cache_bytes(c);
+    c->fd = fd;
     return 1;
 }
 
@@ -281,6 +287,8 @@ int cache_open(const struct cache_spec *spec, struct cache **out, struct assay_e
     char *folder = file_join(spec->dir, "samples"), *part = NULL, *lock = NULL;
     int fd = -1, rc;
 
+    if (c)
+        c->fd = -1;
     if (!c || !folder) {
         rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", spec->name);
         goto out;
@@ -400,6 +408,8 @@ void cache_close(struct cache *c)
         return;
     if (c->map)
         munmap(c->map, c->bytes);
+    if (c->fd >= 0)
+        close(c->fd);
     free(c->path);
     free(c);
 }

@@ -38,7 +38,7 @@ static const char *missing(const struct adopt_variant *v, const char *root)
         char *path;
 
         name = tree_text(row, "file", tree_text(row, "folder", "."));
-        path = have_place(root, name);
+        path = have_row_place(row, root);
         if (!lacks && (!path || !file_exists(path)))
             lacks = name;
         free(path);
@@ -57,7 +57,7 @@ static const char *missing(const struct adopt_variant *v, const char *root)
 bool adopt_may_be(const json_t *row, const char *root)
 {
     int64_t bytes = tree_int(row, "bytes", -1), there;
-    char *path = have_place(root, tree_text(row, "file", tree_text(row, "folder", ".")));
+    char *path = have_row_place(row, root);
 
     there = path ? file_size(path) : -1;
     free(path);
@@ -166,15 +166,18 @@ static char *place_of(const struct adopt_variant *v, const char *root)
 int adopt_take(struct adopt_match *m, const struct adopt_variant *v, const char *root,
                const char *more, struct assay_err *err)
 {
-    char *place = place_of(v, root), how[200];
+    char *place = place_of(v, root), how[200], *name;
     int rc = ASSAY_OK;
 
     if (!place)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory for what is to be found");
     say_how(v, how);
     snprintf(how + strlen(how), sizeof(how) - strlen(how), "%s", more);
-    if (!m->ask->dry)
-        rc = have_remember(m->ask->cache, v->id, v->body, place, err);
+    if (!m->ask->dry) {
+        name = recipe_name_with(v->recipe, v->options);
+        rc = have_remember(m->ask->cache, v->id, name ? name : "?", v->body, place, err);
+        free(name);
+    }
     if (!rc)
         adopt_add_row(m, v, m->ask->dry ? "fits" : "adopted", root, place, how, NULL);
     free(place);

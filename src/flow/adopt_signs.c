@@ -122,7 +122,8 @@ static int want(struct adopt_match *m, size_t at, struct assay_err *err)
 
     json_array_foreach(v->rows, i, row)
     {
-        if (json_object_get(row, "file"))
+        /* What may be called otherwise has no name that would tell what it is of. */
+        if (json_object_get(row, "file") && !json_object_get(row, "or"))
             want_name(m, at, tree_text(row, "file", ""));
         else if (!rc && tree_int(row, "files", 0) > 0)
             rc = want_count(m, at, row, err);

@@ -172,15 +172,21 @@ int entry_stamp(const char *dir, const struct entry_items *all, struct assay_err
 
 int entry_restamp(const char *dir, struct assay_err *err)
 {
-    char *root = file_join(dir, "files");
+    char *root = file_join(dir, "files"), *path = file_join(dir, "stamp");
     struct entry_items all;
+    struct stat was;
+    bool stamped = path && !stat(path, &was);
     int rc = root ? entry_items_read(&all, root, err) : ASSAY_EFAIL;
 
     if (!root)
-        return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", dir);
-    if (!rc)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", dir);
+    else if (!rc)
         rc = entry_stamp(dir, &all, err);
-    entry_items_release(&all);
+    if (!rc && stamped) /* its own time is that of the last use */
+        utimensat(AT_FDCWD, path, (struct timespec[2]){was.st_atim, was.st_mtim}, 0);
+    if (root)
+        entry_items_release(&all);
+    free(path);
     free(root);
     return rc;
 }

@@ -1,4 +1,5 @@
-/* Checks, and places that are remembered: <cache>/have/<id>.json holds {"path", "stamps"}. */
+/* Checks, and places that are remembered: <cache>/have/<id>.json holds {"recipe", "path",
+ * "stamps"}, and of one that was found changed {"wrong": {"stamps", "why"}}. */
 #include "flow/have.h"
 
 #include <dirent.h>
@@ -55,20 +56,40 @@ static bool is_file(const char *path)
     return !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
+char *have_row_place(const json_t *row, const char *root)
+{
+    const char *other = tree_text(row, "or", NULL);
+    char *path = have_place(root, tree_text(row, "file", tree_text(row, "folder", ".")));
+    char *instead = path && other && !file_exists(path) ? have_place(root, other) : NULL;
+
+    if (instead && file_exists(instead)) {
+        free(path);
+        return instead;
+    }
+    free(instead);
+    return path;
+}
+
 static int check_file(const json_t *row, const char *root, json_t *known, const volatile int *stop,
                       struct assay_err *err)
 {
     const char *sha = tree_text(row, "sha256", NULL), *md5 = tree_text(row, "md5", NULL);
+    const char *other = tree_text(row, "or", NULL);
     int64_t bytes = tree_int(row, "bytes", -1), there;
     char got_sha[HASH_HEX] = "", got_md5[HASH_MD5] = "";
-    char *path = have_place(root, tree_text(row, "file", ""));
+    char *path = have_row_place(row, root);
     int rc = ASSAY_OK;
 
     if (!path)
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", root);
     there = file_size(path);
     if (!is_file(path))
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: is not there, or no file", path);
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        other ? "%s: is not there, or no file (%s will do as well)"
+                              : "%s: is not there, or no file",
+                        path, other);
+    else if (!there && bytes && !sha && !md5)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is empty", path);
     else if (bytes >= 0 && bytes != there)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: has %lld bytes, wanted are %lld", path,
                         (long long)there, (long long)bytes);
@@ -89,11 +110,19 @@ static bool ends_with(const char *name, const char *end)
     return n >= m && !strcmp(name + n - m, end);
 }
 
+/* An empty file is none that somebody has. */
+static bool is_empty(DIR *dir, const char *name)
+{
+    struct stat st;
+
+    return !fstatat(dirfd(dir), name, &st, 0) && S_ISREG(st.st_mode) && !st.st_size;
+}
+
 static int check_folder(const json_t *row, const char *root, struct assay_err *err)
 {
-    int64_t wanted = tree_int(row, "files", -1), count = 0;
+    int64_t wanted = tree_int(row, "files", -1), count = 0, empty = 0;
     const char *suffix = tree_text(row, "suffix", "");
-    char *path = have_place(root, tree_text(row, "folder", "."));
+    char *path = have_place(root, tree_text(row, "folder", ".")), more[60] = "";
     struct dirent *d;
     DIR *dir = path ? opendir(path) : NULL;
     int rc = ASSAY_OK;
@@ -101,11 +130,16 @@ static int check_folder(const json_t *row, const char *root, struct assay_err *e
     if (!dir)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: is not there, or no folder", path ? path : root);
     while (dir && (d = readdir(dir)))
-        count += d->d_name[0] != '.' && ends_with(d->d_name, suffix);
+        if (d->d_name[0] != '.' && ends_with(d->d_name, suffix))
+            (*(is_empty(dir, d->d_name) ? &empty : &count))++;
+    if (empty)
+        snprintf(more, sizeof(more), " (%lld are empty)", (long long)empty);
     if (!rc && wanted >= 0 && count != wanted)
-        rc =
-            assay_fail(err, ASSAY_EFAIL, "%s: has %lld files%s%s, wanted are %lld", path,
-                       (long long)count, *suffix ? " that end in " : "", suffix, (long long)wanted);
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: has %lld files%s%s, wanted are %lld%s", path,
+                        (long long)count, *suffix ? " that end in " : "", suffix, (long long)wanted,
+                        more);
+    else if (!rc && wanted < 0 && !count)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is empty", path);
     if (dir)
         closedir(dir);
     free(path);
@@ -184,16 +218,24 @@ bool have_is_whole(const json_t *body, const char *root)
 {
     json_t *rows = have_rows(body, true), *row;
     bool whole = file_exists(root);
+    const char *key;
     size_t i;
 
     json_array_foreach(rows, i, row)
     {
-        char *path = have_place(root, tree_text(row, "file", tree_text(row, "folder", ".")));
+        char *path = have_row_place(row, root);
 
         whole = whole && path && file_exists(path);
         free(path);
     }
     json_decref(rows);
+    json_object_foreach(json_object_get(body, "outputs"), key, row)
+    {
+        char *path = have_place(root, json_string_value(row));
+
+        whole = whole && path && file_exists(path);
+        free(path);
+    }
     return whole;
 }
 
@@ -251,6 +293,8 @@ char *have_stamps(const json_t *body, const char *root)
 
             if (name)
                 add_stamp(&t, root, name);
+            if (json_object_get(v, "or"))
+                add_stamp(&t, root, tree_text(v, "or", ""));
         }
     }
     json_object_foreach(json_object_get(body, "outputs"), key, v)
@@ -286,41 +330,134 @@ static bool as_it_was(const char *root, const char *stamps)
     return good;
 }
 
-char *have_known(const char *cache, const char *id, char **was)
+/* <cache>/have/ID.json; NULL: it cannot be read, or is not there. */
+static json_t *read_known(const char *cache, const char *id)
 {
-    char *file = text_format("%s/have/%s.json", cache, id), *path = NULL;
+    char *file = text_format("%s/have/%s.json", cache, id);
     json_t *tree = NULL;
 
-    *was = NULL;
-    if (file && file_exists(file) && !tree_read_json(file, &tree, NULL)) {
-        path = strdup(tree_text(tree, "path", ""));
-        if (path && !as_it_was(path, tree_text(tree, "stamps", ""))) {
-            *was = path;
-            path = NULL;
-        }
-    }
-    json_decref(tree);
+    if (!file || !file_exists(file) || tree_read_json(file, &tree, NULL))
+        tree = NULL;
     free(file);
-    return path;
+    return tree;
 }
 
-int have_remember(const char *cache, const char *id, const json_t *body, const char *root,
-                  struct assay_err *err)
+static int write_known(const char *cache, const char *id, const json_t *tree, struct assay_err *err)
 {
     char *dir = file_join(cache, "have"), *file = text_format("%s/have/%s.json", cache, id);
-    char *stamps = have_stamps(body, root);
-    json_t *tree = json_pack("{s:s, s:s, s:s}", "recipe", tree_text(body, "name", "?"), "path",
-                             root, "stamps", stamps ? stamps : "");
-    int rc =
-        dir && file && stamps && tree
-            ? file_make_dirs(dir, err)
-            : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory, or its name is not UTF-8", root);
+    int rc = dir && file ? file_make_dirs(dir, err)
+                         : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", cache);
 
     if (!rc)
         rc = tree_write_json(file, tree, err);
-    json_decref(tree);
-    free(stamps);
     free(file);
     free(dir);
+    return rc;
+}
+
+char *have_known(const char *cache, const char *id, char **was)
+{
+    json_t *tree = read_known(cache, id);
+    char *path = tree ? strdup(tree_text(tree, "path", "")) : NULL;
+
+    *was = NULL;
+    if (path && !as_it_was(path, tree_text(tree, "stamps", ""))) {
+        *was = path;
+        path = NULL;
+    }
+    json_decref(tree);
+    return path;
+}
+
+int have_remember(const char *cache, const char *id, const char *name, const json_t *body,
+                  const char *root, struct assay_err *err)
+{
+    char *stamps = have_stamps(body, root);
+    json_t *tree =
+        json_pack("{s:s, s:s, s:s}", "recipe", name, "path", root, "stamps", stamps ? stamps : "");
+    int rc = stamps && tree ? write_known(cache, id, tree, err)
+                            : assay_fail(err, ASSAY_EFAIL,
+                                         "%s: not enough memory, or its name is not UTF-8", root);
+
+    json_decref(tree);
+    free(stamps);
+    return rc;
+}
+
+bool have_is_right(const char *cache, const char *id, const json_t *body, const char *root,
+                   struct assay_err *why)
+{
+    json_t *tree = read_known(cache, id), *wrong = json_object_get(tree, "wrong");
+    char *stamps;
+    int rc;
+
+    if (wrong && as_it_was(root, tree_text(wrong, "stamps", ""))) {
+        rc = assay_fail(why, ASSAY_EFAIL, "%s", tree_text(wrong, "why", "?"));
+    } else if ((rc = have_check(body, root, json_object_get(body, "fetch") != NULL, NULL, why))) {
+        stamps = have_stamps(body, root);
+        json_object_set_new(
+            tree, "wrong",
+            json_pack("{s:s, s:s}", "stamps", stamps ? stamps : "", "why", why->text));
+        write_known(cache, id, tree, NULL);
+        free(stamps);
+    } else {
+        char *name = strdup(tree_text(tree, "recipe", "?"));
+
+        have_remember(cache, id, name ? name : "?", body, root, NULL);
+        free(name);
+    }
+    json_decref(tree);
+    return !rc;
+}
+
+/* ---- all that are remembered ---- */
+
+static void add_known(json_t *rows, const char *id, const json_t *tree)
+{
+    const char *path = tree_text(tree, "path", "");
+    const char *state = !file_exists(path)                               ? "gone"
+                        : as_it_was(path, tree_text(tree, "stamps", "")) ? "as it was"
+                                                                         : "changed";
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "key", id, "name",
+                            tree_text(tree, "recipe", "?"), "path", path, "state", state);
+
+    if (!strcmp(state, "changed"))
+        json_object_set(row, "why", json_object_get(json_object_get(tree, "wrong"), "why"));
+    json_array_append_new(rows, row);
+}
+
+json_t *have_list(const char *cache)
+{
+    char *dir = file_join(cache, "have");
+    DIR *d = dir ? opendir(dir) : NULL;
+    json_t *rows = json_array(), *tree;
+    struct dirent *e;
+    char id[65];
+
+    while (d && (e = readdir(d))) {
+        if (strlen(e->d_name) != 64 + strlen(".json") || !ends_with(e->d_name, ".json"))
+            continue;
+        snprintf(id, sizeof(id), "%.64s", e->d_name);
+        if ((tree = read_known(cache, id)))
+            add_known(rows, id, tree);
+        json_decref(tree);
+    }
+    if (d)
+        closedir(d);
+    free(dir);
+    return rows;
+}
+
+int have_forget(const char *cache, const char *id, struct assay_err *err)
+{
+    char *file = text_format("%s/have/%.64s.json", cache, id);
+    char *links = text_format("%s/have/%.64s", cache, id); /* what was put together */
+    int rc = file && links ? file_remove_tree(file, err)
+                           : assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", cache);
+
+    if (!rc)
+        rc = file_remove_tree(links, err);
+    free(file);
+    free(links);
     return rc;
 }

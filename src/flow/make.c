@@ -283,6 +283,14 @@ static int hold(struct job *j, struct assay_err *err)
     return ASSAY_OK;
 }
 
+static void use(const struct plan *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->nodes[i].wanted &&
+            (p->nodes[i].state == PLAN_THERE || p->nodes[i].state == PLAN_CHECK))
+            shelf_use(&p->shelf, p->nodes[i].key);
+}
+
 static void let_go(struct job *j)
 {
     for (size_t i = 0; i < j->plan->count; i++)
@@ -367,8 +375,11 @@ int make_plan(struct plan *p, const struct make_options *o, struct make_failure 
         job_release(&j);
         return rc;
     }
+    use(p);
     if (j.total) {
-        rc = hold(&j, err);
+        rc = shelf_open(p->shelf.dir, &p->shelf, err);
+        if (!rc)
+            rc = hold(&j, err);
         if (!rc)
             rc = run_all(&j, o, err);
         let_go(&j);

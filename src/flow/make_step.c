@@ -52,6 +52,7 @@ static int verify(struct step *s, struct assay_err *err)
 {
     struct plan_node *n = s->node;
     struct work work = {NULL, -1};
+    char *name;
     int rc = have_check(n->body, n->root, json_object_get(n->body, "fetch") != NULL, s->stop, err);
 
     if (!rc && file_is_dir(n->root)) /* a file stands for the only one */
@@ -61,7 +62,12 @@ static int verify(struct step *s, struct assay_err *err)
     if (!rc)
         rc = step_run_programs(s, "check", n->root, work.dir, err);
     work_end(&work, false);
-    return rc ? rc : have_remember(s->plan->ask.cache, n->have_id, n->body, n->root, err);
+    if (rc)
+        return rc;
+    name = recipe_name_with(n->recipe, n->options);
+    rc = have_remember(s->plan->ask.cache, n->have_id, name ? name : "?", n->body, n->root, err);
+    free(name);
+    return rc;
 }
 
 /* What went in, for the entry's own record. */

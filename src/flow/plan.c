@@ -1,6 +1,7 @@
 /* Making the graph; see plan.h.  What it looks like from outside is in plan_show.c. */
 #include "flow/plan_inside.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -220,6 +221,42 @@ void plan_have_id(const struct recipe *r, json_t *options, const json_t *body, c
     json_decref(of);
 }
 
+/* A place that is only remembered stands in nobody's way when it is not what it was. */
+static bool is_right_still(const struct plan *p, const struct plan_node *n, const char *was)
+{
+    static atomic_ullong told; /* a command makes several plans */
+    char first[16];
+    unsigned long long id;
+    struct assay_err why;
+
+    if (!have_is_whole(n->body, was))
+        return false;
+    if (have_is_right(p->ask.cache, n->have_id, n->body, was, &why))
+        return true;
+    snprintf(first, sizeof(first), "%.15s", n->have_id);
+    id = strtoull(first, NULL, 16);
+    if (atomic_exchange(&told, id) == id)
+        return false;
+    fprintf(stderr,
+            "assay: warning: %s: %s, remembered from --have or `assay cache adopt`, has changed "
+            "and is not used: %s (`assay cache remove %.12s` forgets it)\n",
+            n->id, was, why.text, n->have_id);
+    return false;
+}
+
+static bool runs_checks(const json_t *body)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(body, "check"), i, row)
+    {
+        if (json_object_get(row, "run"))
+            return true;
+    }
+    return false;
+}
+
 /* What the user has of his own: now named, or verified before. */
 static bool look_at_users(const struct plan *p, struct plan_node *n, const char *given)
 {
@@ -232,9 +269,9 @@ static bool look_at_users(const struct plan *p, struct plan_node *n, const char 
         free(n->root);
         n->root = strdup(given);
         n->state = PLAN_VERIFY;
-    } else if (!n->root && was && have_is_whole(n->body, was)) {
+    } else if (!n->root && was && is_right_still(p, n, was)) {
         n->root = was;
-        n->state = PLAN_VERIFY;
+        n->state = runs_checks(n->body) ? PLAN_VERIFY : PLAN_HAVE;
         was = NULL;
     }
     free(was);
@@ -603,7 +640,7 @@ int plan_make(const struct plan_ask *ask, struct plan *p, struct assay_err *err)
     while (ask->requests[n])
         n++;
     p->roots = calloc(n + 1, sizeof(*p->roots));
-    rc = shelf && p->roots && p->assay && p->share ? shelf_open(shelf, &p->shelf, err)
+    rc = shelf && p->roots && p->assay && p->share ? shelf_look(shelf, &p->shelf, err)
                                                    : no_memory(err);
     if (!rc)
         rc = catalog_open(ask->cache, &p->catalog, err);

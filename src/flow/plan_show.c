@@ -1,7 +1,6 @@
 /* A plan as it is shown: what would be done, what it takes, and what stands against it. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -77,16 +76,12 @@ char *plan_command_text(const json_t *argv)
 
 char *plan_request_text(const struct plan_node *n)
 {
-    struct text request;
-    const char *key;
-    json_t *v;
+    char *name = recipe_name_with(n->recipe, n->options), *text = NULL;
 
-    text_init(&request, 4096);
-    text_add(&request, n->recipe->name);
-    json_object_foreach(n->options, key, v) text_addf(&request, ",%s", json_string_value(v));
-    if (*n->recipe->version)
-        text_addf(&request, "@==%s", n->recipe->version);
-    return text_take(&request);
+    if (name)
+        text = text_format(*n->recipe->version ? "%s@==%s" : "%s", name, n->recipe->version);
+    free(name);
+    return text;
 }
 
 /* Is it of this node, or of one that it needs? */
@@ -320,14 +315,6 @@ static int64_t disk_of(const struct plan_node *n, bool *at_least)
     return unpacks ? 2 * bytes : bytes;
 }
 
-/* Bytes free where the shelf is; -1: unknown. */
-static int64_t disk_free(const struct plan *p)
-{
-    struct statvfs v;
-
-    return statvfs(p->shelf.dir, &v) ? -1 : (int64_t)v.f_bavail * (int64_t)v.f_frsize;
-}
-
 static int64_t disk_needed(const struct plan *p, bool *at_least)
 {
     int64_t bytes = 0;
@@ -342,7 +329,7 @@ json_t *plan_problems(const struct plan *p)
 {
     json_t *problems = json_array();
     bool at_least;
-    int64_t needed = disk_needed(p, &at_least), have = disk_free(p);
+    int64_t needed = disk_needed(p, &at_least), have = (int64_t)file_disk_free(p->shelf.dir);
 
     for (size_t i = 0; i < p->count; i++) {
         const struct plan_node *n = &p->nodes[i];
@@ -511,7 +498,7 @@ static json_t *totals_json(const struct plan *p)
     return json_pack("{s:i, s:I, s:I, s:i, s:I, s:b, s:I}", "steps", steps, "download_bytes",
                      (json_int_t)bytes, "download_files", (json_int_t)files, "unknown_sizes",
                      unknown, "disk_bytes", (json_int_t)disk, "disk_at_least", (int)at_least,
-                     "disk_free_bytes", (json_int_t)disk_free(p));
+                     "disk_free_bytes", (json_int_t)file_disk_free(p->shelf.dir));
 }
 
 json_t *plan_json(const struct plan *p)

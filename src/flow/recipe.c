@@ -617,6 +617,19 @@ static void merge(json_t *body, const json_t *more)
     }
 }
 
+char *recipe_name_with(const struct recipe *r, const json_t *options)
+{
+    struct text name;
+    const char *group;
+    json_t *option;
+
+    text_init(&name, 4096);
+    text_add(&name, r->name);
+    json_object_foreach((json_t *)(uintptr_t)options, group, option)
+        text_addf(&name, ",%s", json_string_value(option));
+    return text_take(&name);
+}
+
 json_t *recipe_body(const struct recipe *r, const json_t *options)
 {
     json_t *body = json_deep_copy(r->tree), *g;

@@ -32,6 +32,8 @@ void recipe_release(struct recipe *r);
 const char *recipe_group(const struct recipe *r, const char *option);
 /* Completes options (group -> option) with the defaults, and refuses excluded pairs. */
 int recipe_choose(const struct recipe *r, json_t *options, struct assay_err *err);
+/* As it is asked for with these options, "RECIPE,OPTION"; for free(). */
+char *recipe_name_with(const struct recipe *r, const json_t *options);
 /* The recipe's body with those options merged in: a new tree without variations. */
 json_t *recipe_body(const struct recipe *r, const json_t *options);
 /* A value for the input `name` of a body: checked and given its type, from a text or a typed value.

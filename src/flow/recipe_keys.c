@@ -307,12 +307,13 @@ static const struct recipe_key step_rows[] = {
     KEY("text", FORM_FILL, false, NULL, "… and what is in it"),
     END};
 static const struct recipe_key check_rows[] = {
-    KEY("file", FORM_BELOW, false, NULL, "a file that must be there"),
+    KEY("file", FORM_BELOW, false, NULL, "a file that must be there, and not be empty"),
+    KEY("or", FORM_BELOW, false, NULL, "what it may be called instead"),
     KEY("bytes", FORM_WHOLE, false, NULL, "its exact size"),
     KEY("sha256", FORM_SHA256, false, NULL, "its digest"),
     KEY("md5", FORM_MD5, false, NULL, "its digest"),
     KEY("folder", FORM_BELOW, false, NULL, "a folder that must be there"),
-    KEY("files", FORM_WHOLE, false, NULL, "how many files it has"),
+    KEY("files", FORM_WHOLE, false, NULL, "how many files it has; empty ones do not count"),
     KEY("suffix", FORM_LINE, false, NULL, "only those with this ending count"),
     KEY("run", FORM_LIST, false, &a_fill, "a program that must end with exit code 0"),
     END};
@@ -328,7 +329,7 @@ static const struct recipe_way find_ways[] = {{"program", {"version", "match"}, 
                                step_ways[] = {{"run", {"in", "to"}, NULL},
                                               {"write", {"text"}, NULL},
                                               {NULL, {NULL}, NULL}},
-                               check_ways[] = {{"file", {"bytes", "sha256", "md5"}, NULL},
+                               check_ways[] = {{"file", {"or", "bytes", "sha256", "md5"}, NULL},
                                                {"folder", {"files", "suffix"}, NULL},
                                                {"run", {NULL}, NULL},
                                                {NULL, {NULL}, NULL}};

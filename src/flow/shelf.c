@@ -121,15 +121,23 @@ static void clean(const struct shelf *s, const char *folder)
         closedir(d);
 }
 
-int shelf_open(const char *dir, struct shelf *s, struct assay_err *err)
+int shelf_look(const char *dir, struct shelf *s, struct assay_err *err)
 {
-    static const char *const below[] = {"tmp", "locks", "parts"};
-    char *full = file_absolute(dir), path[SHELF_PATH];
-    int rc = ASSAY_OK, n = full ? snprintf(s->dir, sizeof(s->dir), "%s", full) : -1;
+    char *full = file_absolute(dir);
+    int n = full ? snprintf(s->dir, sizeof(s->dir), "%s", full) : -1;
 
     free(full);
     if (n < 0 || n >= (int)sizeof(s->dir))
         return assay_fail(err, ASSAY_EFAIL, "%s: the path is too long", dir);
+    return ASSAY_OK;
+}
+
+int shelf_open(const char *dir, struct shelf *s, struct assay_err *err)
+{
+    static const char *const below[] = {"tmp", "locks", "parts"};
+    char path[SHELF_PATH];
+    int rc = shelf_look(dir, s, err);
+
     for (size_t i = 0; i < sizeof(below) / sizeof(below[0]) && !rc; i++) {
         snprintf(path, sizeof(path), "%s/%s", s->dir, below[i]);
         if (!file_is_dir(path))
@@ -165,10 +173,11 @@ static bool look_closer(const char *dir, const char *key)
     return good;
 }
 
-static void touch(const char *dir)
+void shelf_use(const struct shelf *s, const char *key)
 {
-    char path[SHELF_PATH + 8];
+    char path[SHELF_PATH + 8], dir[SHELF_PATH];
 
+    shelf_entry_dir(s, key, dir);
     snprintf(path, sizeof(path), "%s/stamp", dir);
     if (older_than(path, TOUCH_AGE_S))
         utimensat(AT_FDCWD, path, NULL, 0);
@@ -196,7 +205,6 @@ int shelf_find(const struct shelf *s, const char *key, char **files, json_t **me
         json_decref(tree);
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
     }
-    touch(dir);
     if (meta)
         *meta = tree;
     return ASSAY_OK;
@@ -234,6 +242,7 @@ static int find_again(const struct shelf *s, struct shelf_entry *e, struct assay
     e->found = true;
     snprintf(e->dir, sizeof(e->dir), "%s", files);
     free(files);
+    shelf_use(s, e->key);
     let_go(e);
     return ASSAY_OK;
 }

@@ -45,12 +45,19 @@ struct shelf_entry {
 /* Makes the folder when it is missing, and removes what dead processes left. */
 int shelf_open(const char *dir, struct shelf *s, struct assay_err *err);
 
+/* The same without touching anything, for who only looks: what makes, removes or locks wants
+ * shelf_open.  The folder need not be there. */
+int shelf_look(const char *dir, struct shelf *s, struct assay_err *err);
+
 /* *files: the entry's files folder, malloc'ed; NULL: it is not there (ASSAY_OK all the same).
  * meta: entry.json, for json_decref; may be NULL.  Microseconds: files are judged by size, time and
  * inode (of a large entry 256 of them, others each time) and hashed only when these differ.  A
- * damaged entry is not there, and a line on stderr says so. */
+ * damaged entry is not there, and a line on stderr says so.  To look is no use of it. */
 int shelf_find(const struct shelf *s, const char *key, char **files, json_t **meta,
                struct assay_err *err);
+
+/* Notes that the entry is used now, by which it is pruned later than others. */
+void shelf_use(const struct shelf *s, const char *key);
 
 /* Keeps an entry from being pruned while it is used, by a shared lock that shelf_let_go ends.  Look
  * for the entry after it, not before; don't begin the same key while holding it. */
@@ -77,15 +84,19 @@ void shelf_abandon(struct shelf_entry *e);
 void shelf_note(const char *files, const char *checks);
 bool shelf_is_noted(const char *files, const char *checks);
 
-/* Array, by key: key, recipe, why, bytes, files (how many), made, used, pinned; with `damaged` (a
- * text) what cannot be read. */
+/* Array, by key: key, recipe, name (as it is asked for: "RECIPE,OPTION@VERSION"), why, bytes, files
+ * (how many), made, used, pinned; with `damaged` (a text) what cannot be read. */
 json_t *shelf_list(const struct shelf *s);
 /* The same in whole, last used first: {"folder", "bytes", "entries"}. */
 json_t *shelf_json(const struct shelf *s);
 /* The files of an entry, by path: {path, bytes, sha256, executable} or {path, link}. */
 int shelf_files(const struct shelf *s, const char *key, json_t **files, struct assay_err *err);
-/* The key that begins with `name` (4 digits or more), or whose recipe is called so. */
+/* The key that begins with `name` (4 digits or more), or whose recipe or entry is called so. */
 int shelf_named(const struct shelf *s, const char *name, char key[65], struct assay_err *err);
+/* The same of other rows with a "name", too (and perhaps a "key"): which row is meant, for
+ * json_decref. */
+int shelf_row_named(const struct shelf *s, const json_t *others, const char *name, json_t **row,
+                    struct assay_err *err);
 /* Hashes every file of the entry (NULL: of all), until *stop != 0 (ASSAY_ESTOP; stop may be NULL).
  * *bad: array of {key, recipe, why}, not set on failure; the return value is about the checking
  * alone. */
@@ -93,13 +104,13 @@ int shelf_verify(const struct shelf *s, const char *key, const volatile int *sto
                  struct assay_err *err);
 /* Removes what was not used for older_than_s seconds, then the longest unused until keep_bytes are
  * left; negative: no such limit.  Never what is pinned or in use.  others: may be NULL, else rows
- * of work.h that go by the same rules, but folders by age alone.  dry: only says what would go.
- * *removed: array of {bytes, why} with {key, recipe}, {name, folder} or {name, file}.  One that
+ * of kept.h, and of work.h, of which folders go by age alone.  dry: only says what would go.
+ * *removed: array of {name, bytes, why} with {key, recipe}, {path}, {folder} or {file}.  One that
  * cannot be removed hinders no other; the first of them is the error. */
 int shelf_prune(const struct shelf *s, const json_t *others, double older_than_s,
                 int64_t keep_bytes, bool dry, json_t **removed, struct assay_err *err);
-/* Removes one entry, unless it is pinned or in use. */
-int shelf_remove(const struct shelf *s, const char *key, struct assay_err *err);
+/* Removes one entry, unless it is pinned or in use; dry: only tells whether. */
+int shelf_remove(const struct shelf *s, const char *key, bool dry, struct assay_err *err);
 int shelf_pin(const struct shelf *s, const char *key, bool pinned, struct assay_err *err);
 
 #endif

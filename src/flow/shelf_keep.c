@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/tree.h"
 #include "flow/entry.h"
+#include "flow/kept.h"
 #include "flow/shelf_inside.h"
 #include "flow/work.h"
 
@@ -138,12 +139,28 @@ static time_t last_use(const char *dir)
     return stat(path, &st) == 0 ? st.st_mtime : 0;
 }
 
+/* As it is asked for: "var,b@1.2". */
+static char *name_of(const json_t *tree)
+{
+    const char *version = tree_text(tree, "version", ""), *group;
+    struct text t;
+    json_t *option;
+
+    text_init(&t, 4096);
+    text_add(&t, tree_text(tree, "recipe", ""));
+    json_object_foreach(json_object_get(tree, "options"), group, option)
+        text_addf(&t, ",%s", json_is_string(option) ? json_string_value(option) : "?");
+    if (*version)
+        text_addf(&t, "@%s", version);
+    return text_take(&t);
+}
+
 static json_t *row_of(const char *dir, const char *key)
 {
     json_t *tree = NULL, *row;
     struct assay_err err;
     time_t used = last_use(dir);
-    char when[32] = "";
+    char when[32] = "", *name;
     struct tm tm;
 
     if (used && gmtime_r(&used, &tm))
@@ -156,6 +173,10 @@ static json_t *row_of(const char *dir, const char *key)
             "{s:s, s:s, s:s, s:I, s:I, s:s}", "key", key, "recipe", tree_text(tree, "recipe", ""),
             "why", tree_text(tree, "why", ""), "bytes", (json_int_t)tree_int(tree, "bytes", 0),
             "files", (json_int_t)tree_int(tree, "files", 0), "made", tree_text(tree, "made", ""));
+    if (tree && (name = name_of(tree))) {
+        json_object_set_new(row, "name", json_string(name));
+        free(name);
+    }
     json_object_set_new(row, "used", json_string(when));
     json_object_set_new(row, "used_s", json_integer(used));
     json_object_set_new(row, "pinned", json_boolean(is_pinned(dir)));
@@ -194,53 +215,89 @@ int shelf_files(const struct shelf *s, const char *key, json_t **files, struct a
     return rc;
 }
 
-/* How many keys begin with the name; *key is the last of them. */
-static size_t keys_like(const struct shelf *s, const char *name, char key[65])
+/* "recipe,option@1" is called so, and "recipe" and "recipe,option". */
+static bool is_called(const json_t *row, const char *name)
 {
-    json_t *keys = shelf_keys(s, NULL), *one;
-    size_t i, n = 0;
+    const char *full = tree_text(row, "name", "");
+    size_t n = strlen(name);
 
-    json_array_foreach(keys, i, one)
-    {
-        if (!strncmp(json_string_value(one), name, strlen(name))) {
-            snprintf(key, 65, "%s", json_string_value(one));
-            n++;
-        }
-    }
-    json_decref(keys);
-    return n;
+    return n && !strncmp(full, name, n) && (!full[n] || full[n] == ',' || full[n] == '@');
 }
 
-static size_t recipes_like(const struct shelf *s, const char *name, char key[65])
+/* Whose key begins with the name, else that are called so. */
+static json_t *rows_like(const json_t *list, const char *name)
 {
-    json_t *list = shelf_list(s), *row;
-    size_t i, n = 0;
+    bool hex = strlen(name) >= 4 && strspn(name, "0123456789abcdef") == strlen(name);
+    json_t *keys = json_array(), *names = json_array(), *row, *found;
+    size_t i;
 
     json_array_foreach(list, i, row)
     {
-        if (!strcmp(tree_text(row, "recipe", ""), name)) {
-            snprintf(key, 65, "%s", tree_text(row, "key", ""));
-            n++;
-        }
+        if (hex && !strncmp(tree_text(row, "key", ""), name, strlen(name)))
+            json_array_append(keys, row);
+        else if (is_called(row, name))
+            json_array_append(names, row);
     }
+    found = json_incref(json_array_size(keys) ? keys : names);
+    json_decref(keys);
+    json_decref(names);
+    return found;
+}
+
+/* By the keys that would tell them apart. */
+static int fail_several(const char *name, const json_t *rows, struct assay_err *err)
+{
+    struct text keys;
+    json_t *row;
+    size_t i;
+    int rc;
+
+    text_init(&keys, 4096);
+    json_array_foreach(rows, i, row)
+    {
+        if (keys.len < 300)
+            text_addf(&keys, "%s%.12s (%.60s%s)", i ? ", " : "", tree_text(row, "key", ""),
+                      tree_text(row, "name", "damaged"),
+                      json_object_get(row, "path") ? ", remembered" : "");
+        else if (keys.s[keys.len - 1] != '.')
+            text_add(&keys, " ...");
+    }
+    rc = assay_fail(err, ASSAY_EUSAGE, "'%.60s' means %zu of them, give the key: %s", name,
+                    json_array_size(rows), keys.s ? keys.s : "");
+    text_release(&keys);
+    return rc;
+}
+
+int shelf_row_named(const struct shelf *s, const json_t *others, const char *name, json_t **row,
+                    struct assay_err *err)
+{
+    json_t *list = shelf_list(s), *rows;
+    int rc = ASSAY_OK;
+
+    json_array_extend(list, (json_t *)(uintptr_t)others);
+    rows = rows_like(list, name);
+    if (json_array_size(rows) > 1)
+        rc = fail_several(name, rows, err);
+    else if (!json_array_size(rows))
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "the shelf has no entry '%.80s' (a key's first 4 digits or more, or a "
+                        "recipe's name; `assay cache` lists them)",
+                        name);
+    *row = rc ? NULL : json_incref(json_array_get(rows, 0));
+    json_decref(rows);
     json_decref(list);
-    return n;
+    return rc;
 }
 
 int shelf_named(const struct shelf *s, const char *name, char key[65], struct assay_err *err)
 {
-    bool hex = strlen(name) >= 4 && strspn(name, "0123456789abcdef") == strlen(name);
-    size_t n = hex ? keys_like(s, name, key) : 0;
+    json_t *row;
+    int rc = shelf_row_named(s, NULL, name, &row, err);
 
-    if (!n)
-        n = recipes_like(s, name, key);
-    if (n == 1)
-        return ASSAY_OK;
-    return assay_fail(err, ASSAY_EUSAGE,
-                      n ? "'%.80s' means more than one entry of the shelf: give more of the key"
-                        : "the shelf has no entry '%.80s' (a key's first 4 digits or more, or a "
-                          "recipe's name)",
-                      name);
+    if (!rc)
+        snprintf(key, 65, "%s", tree_text(row, "key", ""));
+    json_decref(row);
+    return rc;
 }
 
 /* ---- verifying ---- */
@@ -318,16 +375,15 @@ static int remove_key(const struct shelf *s, const char *key, bool dry, struct a
     char dir[SHELF_PATH];
     int lock, rc = shelf_lock_take(s->dir, key, SHELF_LOCK_ALONE, false, NULL, &lock, err);
 
-    if (rc)
+    if (rc == ASSAY_EAGAIN || (rc && !dry))
         return rc;
     shelf_entry_dir(s, key, dir);
-    if (!dry)
-        rc = shelf_discard(s, dir, err);
+    rc = dry ? ASSAY_OK : shelf_discard(s, dir, err);
     shelf_lock_drop(s->dir, key, lock);
     return rc;
 }
 
-int shelf_remove(const struct shelf *s, const char *key, struct assay_err *err)
+int shelf_remove(const struct shelf *s, const char *key, bool dry, struct assay_err *err)
 {
     char dir[SHELF_PATH];
     int rc = shelf_check_key(key, err);
@@ -339,7 +395,7 @@ int shelf_remove(const struct shelf *s, const char *key, struct assay_err *err)
         return assay_fail(err, ASSAY_EUSAGE, "the shelf has no entry %.12s", key);
     if (is_pinned(dir))
         return assay_fail(err, ASSAY_EUSAGE, "%.12s is pinned: `assay cache unpin` it first", key);
-    rc = remove_key(s, key, false, err);
+    rc = remove_key(s, key, dry, err);
     return rc == ASSAY_EAGAIN ? ASSAY_EFAIL : rc;
 }
 
@@ -378,18 +434,18 @@ static bool must_go(const struct pruning *p, const json_t *row, char why[80])
             snprintf(why, 80, "damaged");
         return true;
     }
-    snprintf(why, 80, "the shelf is larger than it may be");
+    snprintf(why, 80, "the cache is larger than it may be");
     return p->keep_bytes >= 0 && p->total > p->keep_bytes && !json_object_get(row, "folder");
 }
 
 static void add_removed(const struct pruning *p, const json_t *row, const char *why)
 {
-    static const char *const members[] = {"key", "recipe", "name", "folder", "file", "bytes"};
+    static const char *const members[] = {"key",    "recipe", "name", "path",
+                                          "folder", "file",   "bytes"};
     json_t *out = json_pack("{s:s}", "why", why);
 
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-        if (json_object_get(row, members[i]))
-            json_object_set(out, members[i], json_object_get(row, members[i]));
+        json_object_set(out, members[i], json_object_get(row, members[i]));
     json_array_append_new(p->removed, out);
 }
 
@@ -402,6 +458,8 @@ static int prune_one(struct pruning *p, const json_t *row, struct assay_err *err
     if (tree_bool(row, "pinned", false) || !must_go(p, row, why))
         return ASSAY_OK;
     rc = key ? remove_key(p->s, key, p->dry, err)
+         : json_object_get(row, "path")
+             ? kept_remove(row, p->dry, err)
              : work_remove(tree_text(row, "folder", tree_text(row, "file", "")), p->dry, err);
     if (rc)
         return rc == ASSAY_EAGAIN ? ASSAY_OK : rc; /* somebody uses it */

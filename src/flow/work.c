@@ -133,7 +133,7 @@ static void measure(char *path, struct sum *sum)
         fts_close(all);
 }
 
-static json_t *row_of(char *path, const char *member)
+json_t *work_row(char *path, const char *member)
 {
     struct sum sum = {0};
     char when[32] = "";
@@ -147,8 +147,7 @@ static json_t *row_of(char *path, const char *member)
                      "used_s", (json_int_t)sum.used);
 }
 
-/* Before the first that was used longer ago. */
-static void insert(json_t *rows, json_t *row)
+void work_insert(json_t *rows, json_t *row)
 {
     size_t at;
 
@@ -169,8 +168,8 @@ static json_t *rows_of(const char *cache, const char *below, const char *member)
     while (d && (e = readdir(d))) {
         path = e->d_name[0] != '.' ? file_join(all, e->d_name) : NULL;
         if (path && (lock = take(path, LOCK_SH)) >= 0) {
-            if ((row = row_of(path, member))) /* NULL: its name is no text */
-                insert(rows, row);
+            if ((row = work_row(path, member)))
+                work_insert(rows, row);
             close(lock);
         }
         free(path);

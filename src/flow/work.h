@@ -33,6 +33,10 @@ int work_log_open(const char *cache, const char *name, char **path, int *fd, str
 json_t *work_left(const char *cache);
 /* The same of the logs ("file" in the place of "folder"), those that are being written included. */
 json_t *work_logs(const char *cache);
+/* Such a row of a path, which stands in it as `member`; NULL: its name is no text. */
+json_t *work_row(char *path, const char *member);
+/* Takes the row to its place, before the first that was used longer ago. */
+void work_insert(json_t *rows, json_t *row);
 /* What `assay cache` tells of both: adds "work" and "logs". */
 void work_tell(const char *cache, json_t *tree);
 /* Removes a folder or a log, unless it is in use (ASSAY_EAGAIN); dry: only tells whether. */

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "flow/adopt.h"
 #include "flow/get.h"
+#include "flow/kept.h"
 #include "flow/shelf.h"
 #include "flow/work.h"
 #include "flow/sources.h"
@@ -226,10 +227,12 @@ int assay_get(const char *const *requests, const char *const *ask, const char *c
 static int open_shelf(const char *cache, struct shelf *s, json_t **tree, struct assay_err *err)
 {
     char *folder = border_cache(cache, err), *dir = folder ? file_join(folder, "shelf") : NULL;
-    int rc = dir ? shelf_open(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    int rc = dir ? shelf_look(dir, s, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    if (!rc && tree && (*tree = shelf_json(s)))
+    if (!rc && tree && (*tree = shelf_json(s))) {
         work_tell(folder, *tree);
+        kept_tell(folder, *tree);
+    }
     free(dir);
     free(folder);
     return rc;

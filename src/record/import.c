@@ -22,19 +22,17 @@
 #include "record/record.h"
 #include "record/store.h"
 
-/* Whether the record in the store is this one: by the hash that an export of it would state. */
+/* Whether the record in the store is this one: by the hash that an export of it would state, which
+ * may have been made under another name, or on a machine that was called otherwise. */
 static int compare_there(const char *path, const json_t *record, int *taken, struct assay_err *err)
 {
     json_t *there = NULL, *clean = NULL;
     char mine[HASH_HEX], other[HASH_HEX];
-    struct private_count count = {0};
-    struct private_names names;
     struct assay_err why;
     int rc;
 
-    private_names_get(&names);
     if (!tree_read_json(path, &there, &why))
-        clean = private_copy(there, &names, &count);
+        clean = private_as_in(there, record);
     rc = canonical_hash(record, mine, err);
     /* What cannot be read is not the same, and it is not ours to mend. */
     *taken = !rc && clean && !canonical_hash(clean, other, &why) && !strcmp(mine, other)

@@ -185,3 +185,66 @@ json_t *private_copy(const json_t *record, const struct private_names *names,
     json_object_del(out, "foreign");
     return out;
 }
+
+/* ---- the same but for names ---- */
+
+/* Bytes of what stands for a name. */
+static size_t mark_at(const char *s)
+{
+    static const char *const marks[] = {"~", "-user-", "-host-"};
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+        if (!strncmp(s, marks[i], strlen(marks[i])))
+            return strlen(marks[i]);
+    return 0;
+}
+
+/* Whether `without` is s with names taken out: each mark stands for one byte or more. */
+static bool is_without_names(const char *s, const char *without)
+{
+    const char *t = without, *behind = NULL, *from = NULL;
+    size_t n;
+
+    while (*s) {
+        if ((n = mark_at(t))) {
+            behind = t += n;
+            from = ++s;
+        } else if (*t == *s) {
+            t++;
+            s++;
+        } else if (behind) { /* the last mark stands for one more */
+            t = behind;
+            s = ++from;
+        } else {
+            return false;
+        }
+    }
+    return !*t;
+}
+
+static json_t *as_in(const json_t *v, const json_t *other)
+{
+    const char *s = json_string_value(v), *t = json_string_value(other), *name;
+    json_t *out, *item;
+    size_t i;
+
+    if (s && t)
+        return json_incref(
+            (json_t *)(uintptr_t)(is_without_names(s, t) || is_without_names(t, s) ? other : v));
+    out = json_copy((json_t *)(uintptr_t)v);
+    if (json_is_object(v))
+        json_object_foreach((json_t *)(uintptr_t)v, name, item)
+            json_object_set_new(out, name, as_in(item, json_object_get(other, name)));
+    json_array_foreach(v, i, item)
+        json_array_set_new(out, i, as_in(item, json_array_get(other, i)));
+    return out;
+}
+
+json_t *private_as_in(const json_t *record, const json_t *other)
+{
+    json_t *out = as_in(record, other);
+
+    json_object_del(out, "folder");
+    json_object_del(out, "foreign");
+    return out;
+}

@@ -25,6 +25,9 @@ void private_names_get(struct private_names *names);
  * from another machine was treated there, and only loses those two members. */
 json_t *private_copy(const json_t *record, const struct private_names *names,
                      struct private_count *count);
+/* A copy without "folder" and "foreign" in which each text that is `other`'s but for names is as
+ * there, whoever took the names out of either, and where; NULL: no memory. */
+json_t *private_as_in(const json_t *record, const json_t *other);
 /* One text, malloc'ed. */
 char *private_text(const char *s, const struct private_names *names, struct private_count *count);
 

@@ -108,6 +108,8 @@ static int find_dataset(struct run_bench *b, const struct settings *s, struct as
     if (json_array_size(out.get))
         rc = assay_fail(err, ASSAY_EFAIL, "'%s' is not here: `assay get %s` gets it", s->dataset,
                         s->dataset);
+    if (!rc)
+        supply_use(&b->hold);
     json_decref(out.get);
     return rc;
 }

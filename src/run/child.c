@@ -237,17 +237,33 @@ static int write_nets(const struct child *c, struct assay_err *err)
     return rc;
 }
 
+/* As long as this process lives `assay cache prune` leaves the net where it is; its time is that of
+ * its last use.  False: it is gone. */
+static bool keep_net(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+    flock(fd, LOCK_SH);
+    futimens(fd, NULL);
+    return file_exists(path);
+}
+
 static int make_net(struct child *c, struct assay_err *err)
 {
     char *dir = file_join(c->r.cache, "nets");
     int rc = dir ? file_make_dirs(dir, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     free(dir);
-    if (rc || !c->r.write_net)
+    if (rc || !c->r.manifest.net || !c->r.model_path || keep_net(c->r.model_path))
         return rc;
     child_phase(c, PHASE_MODEL, "writing the net with synthetic weights", 0, 0);
-    return c->r.manifest.nets ? write_nets(c, err)
-                              : write_net(c, c->r.manifest.net, c->r.model_path, err);
+    rc = c->r.manifest.nets ? write_nets(c, err)
+                            : write_net(c, c->r.manifest.net, c->r.model_path, err);
+    if (!rc)
+        keep_net(c->r.model_path);
+    return rc;
 }
 
 /* What a sample's tensors take, as far as their sizes are known. */
@@ -663,6 +679,8 @@ int run_child(const char *job_file, struct assay_err *err)
         rc = resolve(&s, &c.r, err);
     if (!rc) /* what the parent found may be gone */
         rc = supply_check(tree_text(json_array_get(c.r.get, 0), "request", NULL), err);
+    if (!rc)
+        resolve_use(&c.r);
     if (!rc && (c.tune = json_object_get(job, "tune")))
         tune_shorten(&c);
     if (!rc)

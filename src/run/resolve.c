@@ -321,6 +321,14 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
     return rc;
 }
 
+void resolve_use(const struct resolved *r)
+{
+    supply_use(&r->model_hold);
+    supply_use(&r->dataset_hold);
+    supply_use(&r->engine_hold);
+    supply_use(&r->load_hold);
+}
+
 void resolve_release(struct resolved *r)
 {
     supply_let_go(&r->model_hold);

@@ -56,6 +56,8 @@ int resolve(const struct settings *s, struct resolved *r, struct assay_err *err)
 int resolve_all(const struct settings *s, struct resolved *r, json_t *faults,
                 struct assay_err *err);
 void resolve_release(struct resolved *r);
+/* The run begins: what it takes from the shelf is used now. */
+void resolve_use(const struct resolved *r);
 /* Whether the benchmark takes the manifest and the data set's list: opens it, takes a look and
  * closes it again. */
 int resolve_check(struct resolved *r, struct assay_err *err);

@@ -93,6 +93,12 @@ void supply_let_go(struct supply_hold *hold)
     hold->key[0] = 0;
 }
 
+void supply_use(const struct supply_hold *hold)
+{
+    if (hold->key[0])
+        shelf_use(&hold->shelf, hold->key);
+}
+
 /* A shelf that cannot be locked is one that cannot be written either. */
 int supply_keep(const struct plan *p, const struct plan_node *n, struct supply_hold *hold,
                 struct assay_err *err)

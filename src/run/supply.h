@@ -31,6 +31,8 @@ struct supply_hold {
 int supply_keep(const struct plan *p, const struct plan_node *n, struct supply_hold *hold,
                 struct assay_err *err);
 void supply_let_go(struct supply_hold *hold);
+/* What is held is used now, and not only looked at for a plan. */
+void supply_use(const struct supply_hold *hold);
 
 /* What a run is supplied with: arrays of the caller's, to which is added. */
 struct supplied {

@@ -181,7 +181,7 @@ def connections(p):
 
 
 def had(p):
-    """What a user has is verified and used; what was verified when the recipe could not fetch yet stays so."""
+    """What a user has is verified and used, also what was verified when the recipe could not fetch yet; changed, it is fetched."""
     own, check = p.folder + "/own", [{"folder": "data", "files": 2, "suffix": ".jpg"}]
     os.makedirs(own + "/data")
     for name in ("1.jpg", "2.jpg"):
@@ -193,10 +193,12 @@ def had(p):
     p.recipe_of("photos", "good", 2, {"json": "images[].file_name"}, check=check)
     before = p.requests()
     p.assay("plan", "photos", has=["have    photos  " + own, "Nothing is to be done"])
-    os.remove(own + "/data/2.jpg")
-    p.assay("get", "photos", code=3, has=["has 1 files that end in .jpg, wanted are 2"])
     if p.requests() != before:
         sys.exit("asked for what is there: %s" % p.requests()[len(before):])
+    os.remove(own + "/data/2.jpg")
+    p.serve("1.jpg", picture(1))
+    p.serve("2.jpg", picture(2))
+    p.assay("get", "photos", has=["has changed and is not used", "has 1 files that end in .jpg, wanted are 2", "/shelf/"])
 
 
 def main():

@@ -151,8 +151,8 @@ static void clear(void)
     struct shelf s;
 
     assert_int_equal(shelf_open(dir, &s, &err), 0);
-    assert_int_equal(shelf_remove(&s, fetched_key, &err), 0);
-    assert_int_equal(shelf_remove(&s, built_key, &err), 0);
+    assert_int_equal(shelf_remove(&s, fetched_key, false, &err), 0);
+    assert_int_equal(shelf_remove(&s, built_key, false, &err), 0);
 }
 
 /* After the work is finished nothing else is there: no folder that grows, no lock, no part. */

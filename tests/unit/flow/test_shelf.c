@@ -327,7 +327,7 @@ static void test_verify_finds_every_kind_of_damage(void **state)
         assert_int_equal(bad_count(), 0);
         spoil(1, kinds[i].name, kinds[i].what);
         assert_int_equal(bad_count(), 1);
-        assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+        assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), 0);
     }
     put(dir, "ab/stray", "?");
     assert_int_equal(bad_count(), 1);
@@ -354,7 +354,7 @@ static void test_changed_descriptions(void **state)
 
     (void)state;
     change_in("files.json", "two");
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), 0);
     change_in("entry.json", "a test");
     list = shelf_list(&shelf);
     assert_non_null(tree_text(json_array_get(list, 0), "damaged", NULL));
@@ -440,7 +440,7 @@ static void test_keys(void **state)
     assert_int_equal(shelf_named(&shelf, key, key, &err), 0);
     assert_string_equal(key, key_of(2));
     assert_int_equal(shelf_named(&shelf, "thing", key, &err), ASSAY_EUSAGE); /* two of them */
-    assert_int_equal(shelf_remove(&shelf, key_of(2), &err), 0);
+    assert_int_equal(shelf_remove(&shelf, key_of(2), false, &err), 0);
     assert_int_equal(shelf_named(&shelf, "thing", key, &err), 0);
     assert_string_equal(key, key_of(1));
 }
@@ -650,17 +650,27 @@ static void test_made_anew_it_stays_pinned(void **state)
     assert_int_equal(bad_count(), 0);
 }
 
-static void test_find_counts_as_use(void **state)
+static bool is_used_now(void)
 {
-    json_t *list;
+    json_t *list = shelf_list(&shelf);
+    bool is = tree_int(json_array_get(list, 0), "used_s", 0) > time(NULL) - 100;
 
+    json_decref(list);
+    return is;
+}
+
+static void test_looking_is_no_use(void **state)
+{
     (void)state;
     make(1, 10);
     used_ago(1, 10);
     assert_true(is_there(1));
-    list = shelf_list(&shelf);
-    assert_true(tree_int(json_array_get(list, 0), "used_s", 0) > time(NULL) - 100);
-    json_decref(list);
+    assert_false(is_used_now());
+    write_into(1, "a/one.txt", "x", false); /* hashed, and stamped anew */
+    assert_true(is_there(1));
+    assert_false(is_used_now());
+    shelf_use(&shelf, key_of(1));
+    assert_true(is_used_now());
 }
 
 static void test_remove_wants_it_free(void **state)
@@ -670,12 +680,12 @@ static void test_remove_wants_it_free(void **state)
     (void)state;
     make(1, 10);
     assert_int_equal(shelf_pin(&shelf, key_of(1), true, &err), 0);
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EUSAGE);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), ASSAY_EUSAGE);
     assert_int_equal(shelf_pin(&shelf, key_of(1), false, &err), 0);
     assert_int_equal(shelf_hold(&shelf, key_of(1), &hold, &err), 0);
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EFAIL);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), ASSAY_EFAIL);
     shelf_let_go(&shelf, key_of(1), hold);
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), 0);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), 0);
     assert_int_equal(shelf_pin(&shelf, key_of(1), true, &err), ASSAY_EUSAGE);
 }
 
@@ -778,7 +788,7 @@ static void test_read_only_shelf(void **state)
     json_decref(list);
     assert_int_equal(shelf_begin(&shelf, key_of(2), NULL, &e, &err), ASSAY_EFAIL);
     assert_non_null(strstr(err.text, "Read-only"));
-    assert_int_equal(shelf_remove(&shelf, key_of(1), &err), ASSAY_EFAIL);
+    assert_int_equal(shelf_remove(&shelf, key_of(1), false, &err), ASSAY_EFAIL);
     assert_int_equal(umount2(small, MNT_DETACH), 0);
 }
 
@@ -823,7 +833,7 @@ int main(void)
                                        CASE(test_twenty_processes_build_once),
                                        CASE(test_prune),
                                        CASE(test_made_anew_it_stays_pinned),
-                                       CASE(test_find_counts_as_use),
+                                       CASE(test_looking_is_no_use),
                                        CASE(test_remove_wants_it_free),
                                        CASE(test_full_disk),
                                        CASE(test_many_files),
