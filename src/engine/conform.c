@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/file.h"
-#include "engine/ask.h"
 #include "engine/open.h"
 
 #define CASE_LIMIT_S 300
@@ -411,7 +411,7 @@ static int case_in_child(const char *name, size_t i, const struct trial_ask *ask
 
     snprintf(number, sizeof(number), "%zu", i);
     text_init(&answer, ANSWER_MAX);
-    rc = engine_ask_child(argv, CASE_LIMIT_S, "it", &answer, err);
+    rc = ask_child(argv, CASE_LIMIT_S, "it", &answer, err);
     if (!rc) {
         long code = answer.len ? strtol(answer.s, &end, 10) : 0;
 
@@ -431,7 +431,7 @@ int engine_conform_here(char **args, int fd, struct assay_err *err)
                             .device = or_null(args[4]),
                             .options = or_null(args[5])};
     size_t i = strtoul(args[1], NULL, 10);
-    int own = engine_keep_descriptor(fd), rc;
+    int own = ask_keep_descriptor(fd), rc;
     struct assay_err words = {0};
     char path[1024];
 

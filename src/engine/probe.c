@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "engine/ask.h"
 #include "engine/host.h"
 
 #define PROBE_LIMIT_S   20
@@ -53,7 +53,7 @@ int engine_probe_here(const char *name, const char *runtime, int fd, struct assa
     struct assay_err words = {0};
     char path[1024];
     json_t *doc;
-    int own = engine_keep_descriptor(fd), rc = engine_load(name, &t, path, &words);
+    int own = ask_keep_descriptor(fd), rc = engine_load(name, &t, path, &words);
 
     if (!rc)
         rc = probe_table(t, name, runtime, &p, &words);
@@ -109,7 +109,7 @@ int engine_probe(const char *name, const char *runtime, struct assay_engine_prob
 
     snprintf(what, sizeof(what), "engine %s: its probe", name);
     text_init(&answer, PROBE_MAX_BYTES);
-    rc = engine_ask_child(argv, PROBE_LIMIT_S, what, &answer, err);
+    rc = ask_child(argv, PROBE_LIMIT_S, what, &answer, err);
     if (!rc)
         rc = parse_answer(name, &answer, probe, err);
     text_release(&answer);
