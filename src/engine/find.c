@@ -19,7 +19,7 @@
 #define SIZE_1_0 offsetof(struct assay_engine, tunables)
 
 static const struct plugin_kind kind = {"engine", "lib/assay/engines", "ASSAY_ENGINE_PATH",
-                                        "assay_engine_entry"};
+                                        "assay_engine_entry", true};
 
 json_t *engine_list(void)
 {

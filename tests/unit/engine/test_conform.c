@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/plugin.h"
 #include "engine/host.h"
 #include "engine/trial.h"
 
@@ -244,6 +245,10 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(probes_survive)};
     struct assay_err err;
 
+    if (argc > 1)
+        plugin_load_here();
+    if (argc == 4 && strcmp(argv[1], "load") == 0)
+        return plugin_try_here(argv[2], argv[3], STDOUT_FILENO, &err) ? 3 : 0;
     if (argc == 4 && strcmp(argv[1], "probe") == 0)
         return engine_probe_here(argv[2], argv[3], STDOUT_FILENO, &err) ? 3 : 0;
     if (argc == 9 && strcmp(argv[1], "conform") == 0)
