@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "assay/engine.h"
+#include "base/ask.h"
 
 /* Loads by name (lib/assay/engines/NAME.so, or ASSAY_ENGINE_PATH's folders first) or by path
  * (contains '/'), and checks ABI, size and required functions.  The error names file, found and
@@ -32,7 +33,16 @@ json_t *engine_list(void);
  * library; NULL: engine_runtime_dir's. */
 int engine_probe(const char *name, const char *runtime, struct assay_engine_probe *probe,
                  struct assay_err *err);
-/* The same, and fails where the engine can execute on nothing: the note says what is missing. */
+/* The same in two steps, so that several are asked side by side: end in any case where begin was
+ * good. */
+int engine_probe_begin(const char *name, const char *runtime, struct ask *a, struct assay_err *err);
+int engine_probe_end(const char *name, struct ask *a, struct assay_engine_probe *probe,
+                     struct assay_err *err);
+/* An answer as a document, in UTF-8 whatever the engine said, and back. */
+json_t *engine_probe_json(const struct assay_engine_probe *probe);
+void engine_probe_parse(const json_t *doc, struct assay_engine_probe *probe);
+/* engine_probe, and fails where the engine can execute on nothing: the note says what is missing.
+ */
 int engine_usable(const char *name, const char *runtime, struct assay_engine_probe *probe,
                   struct assay_err *err);
 /* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries
