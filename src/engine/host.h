@@ -127,12 +127,14 @@ void engine_close(struct engine *e);
 
 struct engine_conform {
     int passed, failed, skipped;
+    bool stopped; /* it could not be opened, or hung: the other cases were not tried */
 };
 
 /* The conformance suite: prints one line a case to out.  Each case runs in a child process of its
- * own, so one that crashes or hangs fails and the others go on.  model may be NULL for engines with
- * ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options takes them) may be NULL;
- * runtime: as engine_probe takes it.  Fails only when nothing could be tried. */
+ * own, so one that crashes fails and the others go on; one that hangs is the last.  model may be
+ * NULL for engines with ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options
+ * takes them) may be NULL; runtime: as engine_probe takes it.  Fails only when nothing could be
+ * tried. */
 int engine_conform(const char *name, const char *model, const char *format, const char *device,
                    const char *options, const char *runtime, FILE *out, struct engine_conform *sum,
                    struct assay_err *err);
