@@ -252,8 +252,10 @@ static int fault_submit(void *self, struct assay_batch *b, struct assay_err *err
     struct engine *s = self;
     uint64_t n = atomic_fetch_add(&s->submits, 1) + 1;
 
-    if (s->fault == LANES || (s->fault == THREADS && s->null_config.threads > 1))
-        return overwritten(s, b);
+    if (s->fault == LANES || s->fault == THREADS)
+        return s->fault == LANES || s->null_config.threads > 1
+                   ? overwritten(s, b)
+                   : s->null->submit(s->null_self, b, err);
     /* mix makes every answer depend on the batch: a sin that one submit alone cannot show. */
     if (s->fault != NONE && (n == s->at || (s->fault == MIX && n >= s->at)))
         return sin_of(s, b, err);
