@@ -1,4 +1,4 @@
-/* The engine of linear.c in C++17: the same models, the same answers.
+/* The engine of linear.c in C++17: the same models, the same answers, one thread a lane.
  *
  * What C++ adds to the contract: no exception leaves a function of the table.  They all end in
  * guarded(), which turns them into an error with a text. */

@@ -5,7 +5,7 @@
  *
  *     linear CHANNELS SIDE GRID CLASSES
  *     BIAS WEIGHT …          for each class: CHANNELS × GRID × GRID weights, cells row by row
- * Lanes run at the same time: they share the weights, and each has its own memory for scores. */
+ * Lanes share the weights; each has its own scores and one thread, whatever `threads` says. */
 #include <assay/engine.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,8 +7,10 @@
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/text.h"
 
@@ -34,30 +36,85 @@ static bool each_folder(const struct plugin_kind *kind, bool (*visit)(const char
     return found;
 }
 
-/* Not a link to a file that is gone. */
-static bool leads_somewhere(const char *dir, const char *name)
+/* Where a loaded object's address lies in its file; `size`: not in it. */
+static uint64_t file_offset(const ElfW(Phdr) * p, int n, uint64_t address, uint64_t size)
+{
+    for (int i = 0; i < n; i++)
+        if (p[i].p_type == PT_LOAD && address - p[i].p_vaddr < p[i].p_filesz)
+            return p[i].p_offset + (address - p[i].p_vaddr);
+    return size;
+}
+
+/* Whether the names that the loader sees of an object have this one.  True as well where the file
+ * is no whole object of this machine's kind: that is for the loader to say. */
+static bool has_symbol(const char *file, uint64_t size, const char *symbol)
+{
+    ElfW(Ehdr) h;
+    const ElfW(Phdr) * p;
+    uint64_t at = size, names = size, length = 0;
+
+    if (size < sizeof(h))
+        return true;
+    memcpy(&h, file, sizeof(h));
+    if (memcmp(h.e_ident, ELFMAG, SELFMAG) ||
+        h.e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32) ||
+        h.e_phoff % sizeof(void *) || h.e_phoff > size || h.e_phnum * sizeof(*p) > size - h.e_phoff)
+        return true;
+    p = (const void *)(file + h.e_phoff);
+    for (int i = 0; i < h.e_phnum; i++)
+        if (p[i].p_type == PT_DYNAMIC)
+            at = p[i].p_offset;
+    for (ElfW(Dyn) d; at < size && size - at >= sizeof(d); at += sizeof(d)) {
+        memcpy(&d, file + at, sizeof(d));
+        if (d.d_tag == DT_NULL)
+            break;
+        if (d.d_tag == DT_STRTAB)
+            names = file_offset(p, h.e_phnum, d.d_un.d_ptr, size);
+        if (d.d_tag == DT_STRSZ)
+            length = d.d_un.d_val;
+    }
+    return names >= size || length > size - names ||
+           memmem(file + names, length, symbol, strlen(symbol) + 1);
+}
+
+/* Neither a link to a file that is gone nor a library that lies beside the plugin that needs it. */
+static bool may_be_plugin(const struct plugin_kind *kind, const char *dir, const char *name)
 {
     char *path = file_join(dir, name);
-    bool there = path && file_exists(path);
+    int64_t size = path ? file_size(path) : -1;
+    int fd = size > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    void *file = fd >= 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    bool may = path && file_exists(path);
 
+    if (file != MAP_FAILED) {
+        may = has_symbol(file, (uint64_t)size, kind->symbol);
+        munmap(file, (size_t)size);
+    }
+    if (fd >= 0)
+        close(fd);
     free(path);
-    return there;
+    return may;
 }
+
+struct listing {
+    const struct plugin_kind *kind;
+    json_t *names;
+};
 
 static bool add_names(const char *dir, void *ctx)
 {
-    json_t *names = ctx;
+    struct listing *l = ctx;
     DIR *d = opendir(dir);
     struct dirent *e;
 
     while (d && (e = readdir(d))) {
         size_t n = strlen(e->d_name);
 
-        if (n > 3 && !strcmp(e->d_name + n - 3, ".so") && leads_somewhere(dir, e->d_name)) {
+        if (n > 3 && !strcmp(e->d_name + n - 3, ".so") && may_be_plugin(l->kind, dir, e->d_name)) {
             char name[256];
 
             snprintf(name, sizeof(name), "%.*s", (int)(n - 3), e->d_name);
-            json_object_set_new(names, name, json_true());
+            json_object_set_new(l->names, name, json_true());
         }
     }
     if (d)
@@ -78,9 +135,10 @@ json_t *plugin_list(const struct plugin_kind *kind)
 {
     json_t *names = json_object(), *list = json_array(), *v;
     const char **sorted, *key;
+    struct listing l = {kind, names};
     size_t n = 0, i;
 
-    each_folder(kind, add_names, names);
+    each_folder(kind, add_names, &l);
     sorted = calloc(json_object_size(names) + 1, sizeof(*sorted));
     if (sorted) {
         json_object_foreach(names, key, v) sorted[n++] = key;
@@ -212,6 +270,61 @@ static const void *load(const struct plugin_kind *kind, const char *path, struct
     return table;
 }
 
+/* ---- first in a child ---- */
+
+#define TRY_LIMIT_S 30
+#define TRIED       "tried"
+
+static bool may_crash; /* this process is such a child */
+
+void plugin_load_here(void)
+{
+    may_crash = true;
+}
+
+int plugin_try_here(const char *path, const char *symbol, int fd, struct assay_err *err)
+{
+    const struct plugin_kind kind = {.what = "plugin", .symbol = symbol};
+    int own = ask_keep_descriptor(fd);
+
+    load(&kind, path, NULL); /* what it lacks is the parent's to say */
+    return write(own, TRIED, sizeof(TRIED) - 1) == sizeof(TRIED) - 1
+               ? ASSAY_OK
+               : assay_fail(err, ASSAY_EFAIL, "the answer cannot be written");
+}
+
+/* Ours, or loaded before. */
+static bool is_trusted(const struct plugin_kind *kind, const char *path)
+{
+    char *own = kind->foreign ? NULL : file_prefix_join(kind->folder);
+    size_t n = own ? strlen(own) : 0;
+    bool ours = own && !strncmp(path, own, n) && path[n] == '/';
+
+    free(own);
+    return may_crash || ours || dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+}
+
+/* Static initialisation (also that of a library which the plugin is linked with), the entry
+ * function and what runs at exit may crash, end the process or hang. */
+static int try_in_child(const struct plugin_kind *kind, const char *path, struct assay_err *err)
+{
+    const char *const argv[] = {"assay-child", "load", path, kind->symbol, NULL};
+    struct text answer;
+    char what[200];
+    int rc;
+
+    snprintf(what, sizeof(what), "%s %.150s: its loading", kind->what, path);
+    text_init(&answer, 64);
+    rc = ask_child(argv, TRY_LIMIT_S, what, &answer, err);
+    if (!rc && strcmp(answer.s, TRIED) != 0)
+        rc = assay_fail(err, ASSAY_EFAIL,
+                        "%s ended the process (a constructor of it, or of a library of it, called "
+                        "exit)",
+                        what);
+    text_release(&answer);
+    return rc;
+}
+
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err)
 {
@@ -225,6 +338,8 @@ int plugin_open(const struct plugin_kind *kind, const char *name, const void **t
     if (!file_exists(path))
         return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", path, kind->what);
     if (plugin_check_whole(path, err))
+        return ASSAY_EFAIL;
+    if (!is_trusted(kind, path) && try_in_child(kind, path, err))
         return ASSAY_EFAIL;
     kept = stdout_away();
     *table = load(kind, path, err);

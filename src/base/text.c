@@ -209,6 +209,17 @@ const char *text_nearest(const char *word, const void *names, size_t n, size_t s
     return best;
 }
 
+void text_one_line(char *text)
+{
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < ' ' || text[i] == 127)
+            text[i] = ' ';
+    while (n && text[n - 1] == ' ')
+        text[--n] = 0;
+}
+
 void text_fit_line(char *text)
 {
     struct winsize size;

@@ -36,6 +36,10 @@ void text_bytes(char out[32], double bytes);
  * array of them). */
 const char *text_nearest(const char *word, const void *names, size_t n, size_t stride);
 
+/* Makes one line of a text: line ends and other control characters become spaces, those at its end
+ * go. */
+void text_one_line(char *text);
+
 /* Cuts a text to what one line of the terminal on stderr holds: a line that was broken by the
  * terminal could not be rewritten. */
 void text_fit_line(char *text);

@@ -139,7 +139,7 @@ static int check_all(struct cli_input *in, const struct net_files *f, FILE *out,
     if (!rc)
         rc = engine_conform(in->args[0], own ? own->path : model, own ? own->format : format,
                             s->device, s->engine_options, runtime, out, sum, err);
-    if (!rc)
+    if (!rc && !sum->stopped)
         rc = engine_agree(in->args[0], &ask, out, sum, err);
     free(runtime);
     return rc;

@@ -24,9 +24,10 @@ static const struct {
 static json_t *option_json(const struct assay_option *o)
 {
     static const char *const types[] = {"?", "bool", "int", "real", "choice", "text"};
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "name", o->name, "type",
+    json_t *json = json_pack("{s:o, s:s, s:o, s:o}", "name", tree_string(o->name), "type",
                              o->type > 0 && o->type < 6 ? types[o->type] : types[0], "default",
-                             o->initial ? o->initial : "", "help", o->help ? o->help : "");
+                             tree_string(o->initial ? o->initial : ""), "help",
+                             tree_string(o->help ? o->help : ""));
 
     if (o->min != 0 || o->max != 0) {
         json_object_set_new(json, "min", json_real(o->min));
@@ -43,59 +44,80 @@ static json_t *table_json(const struct assay_engine *e)
     json_t *bits = json_array(), *rows = json_array(), *tunables = json_object();
 
     for (const struct assay_tunable *t = engine_tunables(e); t && t->option; t++)
-        json_object_set_new(tunables, t->option, json_string(t->values));
+        json_object_set_new(tunables, t->option, tree_string(t->values));
     for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
         if (e->caps & caps[i].bit)
             json_array_append_new(bits, json_string(caps[i].name));
     for (const struct assay_option *o = e->options; o && o->name; o++)
         json_array_append_new(rows, option_json(o));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", e->name, "summary", e->summary,
-                     "capabilities", bits, "formats", cli_strings(e->formats), "precisions",
-                     cli_strings(e->precisions), "options", rows, "tunables", tunables);
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", tree_string(e->name), "summary",
+                     tree_string(e->summary), "capabilities", bits, "formats",
+                     cli_strings(e->formats), "precisions", cli_strings(e->precisions), "options",
+                     rows, "tunables", tunables);
 }
 
-/* Adds what the library here says, and which recipe's it is. */
-static void add_probe(json_t *json, const char *name, const struct settings *s)
+/* An engine of a list: its library is asked in a child, all at once. */
+struct asked {
+    json_t *json;
+    const char *name;
+    bool asking;
+    struct ask ask;
+};
+
+static void unusable(json_t *json, const struct assay_err *err)
 {
-    struct assay_engine_probe probe = {.size = sizeof(probe)};
+    json_object_set_new(json, "usable", json_false());
+    json_object_set_new(json, "note", tree_string(err->text));
+    json_object_set_new(json, "devices", json_array());
+}
+
+/* Asks the library here, and says which recipe's it is. */
+static void ask_library(struct asked *a, const struct settings *s)
+{
     struct assay_err err;
     char *runtime = NULL, *request = NULL;
-    json_t *devices = json_array();
 
-    if (supply_runtime(s->cache, name, s->device, &runtime, &request, NULL, &err) ||
-        engine_probe(name, runtime, &probe, &err)) {
-        json_object_set_new(json, "usable", json_false());
-        json_object_set_new(json, "note", json_string(err.text));
-    } else {
-        for (uint32_t i = 0; i < probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
-            json_array_append_new(devices, json_pack("{s:s, s:s}", "device", probe.devices[i],
-                                                     "name", probe.device_names[i]));
-        json_object_set_new(json, "usable", json_boolean(probe.device_count > 0));
-        json_object_set_new(json, "version", json_string(probe.version));
-        json_object_set_new(json, "library", json_string(probe.library));
-        json_object_set_new(json, "note", json_string(probe.note));
-    }
+    a->asking = !supply_runtime(s->cache, a->name, s->device, &runtime, &request, NULL, &err) &&
+                !engine_probe_begin(a->name, runtime, &a->ask, &err);
+    if (!a->asking)
+        unusable(a->json, &err);
     if (request)
-        json_object_set_new(json, "recipe", json_string(request));
-    json_object_set_new(json, "devices", devices);
+        json_object_set_new(a->json, "recipe", tree_string(request));
     free(runtime);
     free(request);
 }
 
-/* NULL: err says why the engine cannot be loaded. */
-static json_t *engine_json(const char *name, const struct settings *s, struct assay_err *err)
+static void hear_library(struct asked *a)
+{
+    struct assay_engine_probe probe;
+    struct assay_err err;
+
+    if (!a->asking)
+        return;
+    if (engine_probe_end(a->name, &a->ask, &probe, &err)) {
+        unusable(a->json, &err);
+        return;
+    }
+    json_object_update_new(a->json, engine_probe_json(&probe));
+    json_object_set_new(a->json, "usable", json_boolean(probe.device_count > 0));
+}
+
+/* What the table says; err: why the engine cannot be loaded, and then nothing is asked. */
+static int ask_engine(struct asked *a, const char *name, const struct settings *s,
+                      struct assay_err *err)
 {
     const struct assay_engine *table;
     char path[1024] = "";
-    json_t *json;
+    int rc = engine_load(name, &table, path, err);
 
-    if (engine_load(name, &table, path, err))
-        return NULL;
-    json = table_json(table);
-    json_object_set_new(json, "installed", json_true());
-    json_object_set_new(json, "plugin", json_string(path));
-    add_probe(json, name, s);
-    return json;
+    *a = (struct asked){.name = name};
+    if (rc)
+        return rc;
+    a->json = table_json(table);
+    json_object_set_new(a->json, "installed", json_true());
+    json_object_set_new(a->json, "plugin", tree_string(path));
+    ask_library(a, s);
+    return ASSAY_OK;
 }
 
 static void device_words(const json_t *engine, char *out, size_t size)
@@ -180,21 +202,34 @@ static json_t *offer_json(const json_t *offer)
     return e;
 }
 
+/* The engines that are here, added to a list. */
+static void add_installed(const json_t *names, const struct settings *s, json_t *list)
+{
+    struct asked *all = calloc(json_array_size(names) + 1, sizeof(*all));
+    struct assay_err err;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach((json_t *)names, i, item)
+    {
+        /* a broken plugin does not hide the others */
+        if (all && ask_engine(&all[i], json_string_value(item), s, &err))
+            all[i].json = json_pack("{s:O, s:b, s:b, s:o}", "name", item, "installed", 1, "usable",
+                                    0, "note", tree_string(err.text));
+    }
+    for (i = 0; all && i < json_array_size(names); i++) {
+        hear_library(&all[i]);
+        json_array_append_new(list, all[i].json);
+    }
+    free(all);
+}
+
 static int list_engines(struct cli_input *in)
 {
     json_t *names = engine_list(), *offers = engine_offers(), *list = json_array(), *item;
-    struct assay_err err;
     size_t i;
 
-    json_array_foreach(names, i, item)
-    {
-        json_t *e = engine_json(json_string_value(item), &in->settings, &err);
-
-        if (!e) /* a broken plugin does not hide the others */
-            e = json_pack("{s:O, s:b, s:b, s:s}", "name", item, "installed", 1, "usable", 0, "note",
-                          err.text);
-        json_array_append_new(list, e);
-    }
+    add_installed(names, &in->settings, list);
     json_array_foreach(offers, i, item)
     {
         if (!list_holds(names, tree_text(item, "name", "")))
@@ -289,12 +324,17 @@ static json_t *not_installed(const char *name)
 static int cmd_engines(struct cli_input *in)
 {
     struct assay_err err;
+    struct asked asked;
     json_t *e;
 
     if (!in->count)
         return list_engines(in);
-    if (!(e = not_installed(in->args[0])) && !(e = engine_json(in->args[0], &in->settings, &err)))
-        return cli_fail(&err);
+    if (!(e = not_installed(in->args[0]))) {
+        if (ask_engine(&asked, in->args[0], &in->settings, &err))
+            return cli_fail(&err);
+        hear_library(&asked);
+        e = asked.json;
+    }
     if (cli_wants_json(in))
         return cli_json(e, "engine");
     print_engine(e);

@@ -9,7 +9,7 @@
 #include "data/manifest.h"
 
 static const struct plugin_kind kind = {"benchmark", "lib/assay/benchmarks", "ASSAY_BENCHMARK_PATH",
-                                        "assay_benchmark_entry"};
+                                        "assay_benchmark_entry", false};
 
 /* What the first ABI minor has: everything up to and with close. */
 #define LEAST_SIZE offsetof(struct assay_benchmark, drive)

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ask.h"
 #include "base/file.h"
 #include "base/tree.h"
-#include "engine/ask.h"
 #include "engine/trial.h"
 
 #define LIMIT_S     300
@@ -121,7 +121,7 @@ int engine_answer_here(char **args, int fd, struct assay_err *err)
                             .lanes = 1,
                             .max_batch = BATCH};
     json_t *doc = json_pack("{s:[], s:[]}", "scores", "top");
-    int own = engine_keep_descriptor(fd), rc;
+    int own = ask_keep_descriptor(fd), rc;
     struct assay_err words = {0}, breach;
     char path[1024];
     struct trial t;
@@ -205,7 +205,7 @@ int answers_get(const struct answers_ask *ask, struct answers *a, struct assay_e
 
     memset(a, 0, sizeof(*a));
     text_init(&answer, MAX_BYTES);
-    rc = engine_ask_child(argv, LIMIT_S, "it", &answer, err);
+    rc = ask_child(argv, LIMIT_S, "it", &answer, err);
     if (!rc)
         rc = parse_answer(&answer, a, err);
     text_release(&answer);

@@ -11,11 +11,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ask.h"
+#include "base/clock.h"
 #include "base/file.h"
-#include "engine/ask.h"
 #include "engine/open.h"
 
+/* A case may take this long, most of it for opening; and be without a sign of life for this long
+ * once the model is open. */
 #define CASE_LIMIT_S 300
+#define HANG_LIMIT_S 30
+#define HUNG         1 /* beside the negative codes */
 #define ANSWER_MAX   4096
 #define MOST         8 /* samples in a batch, where the model allows more */
 
@@ -172,58 +177,122 @@ static int case_ragged(struct trial *t, const struct trial_ask *ask, struct assa
     return rc;
 }
 
+/* A lane's own batch, again and again. */
 struct lane_job {
-    struct trial *trial;
-    uint32_t lane;
-    const struct load *expected;
+    struct load load, expected;
     struct assay_err err;
 };
 
 static void *lane_thread(void *arg)
 {
     struct lane_job *job = arg;
-    uint32_t sample = 5;
-    struct load l;
-    int rc = load_init(&l, job->trial, job->lane, &sample, 1, &job->err);
+    int rc = ASSAY_OK;
 
-    if (rc)
-        return NULL;
     for (int i = 0; i < 20 && !rc; i++) {
-        rc = load_run(&l, &job->err);
-        if (!rc)
-            rc = load_compare(&l, 0, job->expected, 0, &job->err);
+        rc = load_run(&job->load, &job->err);
+        for (uint32_t s = 0; s < job->load.batch.samples && !rc; s++)
+            rc = load_compare(&job->load, s, &job->expected, s, &job->err);
     }
-    load_release(&l);
     return NULL;
 }
 
-static int case_lanes(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+/* Both at once, each with samples of its own and the answers that it gave alone.  An answer is read
+ * about one batch after it came: the other lane has answered too by then, and must not have written
+ * it over. */
+static int run_lanes(struct trial *t, struct lane_job jobs[2], struct assay_err *err)
 {
-    struct lane_job jobs[2] = {0};
     pthread_t threads[2];
-    uint32_t sample = 5, started = 0;
-    struct load expected;
-    int rc = load_init(&expected, t, 0, &sample, 1, err);
+    uint32_t started = 0;
+    int64_t since = clock_ns(), took_us;
+    int rc = ASSAY_OK;
 
-    (void)ask;
-    if (rc)
-        return rc;
-    rc = load_run(&expected, err);
-    for (; started < 2 && !rc; started++) {
-        jobs[started] = (struct lane_job){.trial = t, .lane = started, .expected = &expected};
+    for (uint32_t i = 0; i < 2 && !rc; i++)
+        rc = load_run(&jobs[i].expected, err);
+    took_us = (clock_ns() - since) / 2000;
+    t->dwell_us = (useconds_t)(took_us < 1000 ? 1000 : took_us > 200000 ? 200000 : took_us);
+    for (; started < t->lanes && !rc; started++)
         if (pthread_create(&threads[started], NULL, lane_thread, &jobs[started]))
             break;
-    }
     for (uint32_t i = 0; i < started; i++) {
         pthread_join(threads[i], NULL);
         if (jobs[i].err.code && !rc)
             rc = assay_fail(err, jobs[i].err.code, "lane %u: %s", i, jobs[i].err.text);
     }
-    load_release(&expected);
+    t->dwell_us = 0;
     return rc;
 }
 
-/* One more element than the model takes, then a good batch. */
+static int case_lanes(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    static const uint32_t samples[2][3] = {{5, 6, 7}, {8, 9, 10}};
+    uint32_t n = t->max_batch < 3 ? t->max_batch : 3, made = 0;
+    struct lane_job jobs[2] = {0};
+    int rc = ASSAY_OK;
+
+    (void)ask;
+    for (; made < 2 && !rc; made++) {
+        rc = load_init(&jobs[made].load, t, made, samples[made], n, err);
+        if (rc)
+            break;
+        rc = load_init(&jobs[made].expected, t, made, samples[made], n, err);
+        if (rc) {
+            load_release(&jobs[made].load);
+            break;
+        }
+    }
+    if (!rc)
+        rc = run_lanes(t, jobs, err);
+    while (made--) {
+        load_release(&jobs[made].load);
+        load_release(&jobs[made].expected);
+    }
+    return rc;
+}
+
+/* ---- memory ---- */
+
+struct memory_job {
+    struct trial *trial;
+    _Atomic bool stop;
+    struct assay_err err;
+};
+
+static void *memory_thread(void *arg)
+{
+    struct memory_job *job = arg;
+    unsigned char *memory;
+
+    for (size_t bytes = 1; !job->stop && !job->err.code; bytes = bytes * 7 % 1000003) {
+        if (!(memory = engine_alloc(job->trial->engine, bytes)))
+            assay_fail(&job->err, ASSAY_EFAIL, "alloc gave no %zu bytes", bytes);
+        else {
+            memset(memory, 0xa5, bytes);
+            engine_release(job->trial->engine, memory);
+        }
+    }
+    return NULL;
+}
+
+/* The host packs the next batches while lanes are in submit. */
+static int case_memory(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct memory_job job = {.trial = t};
+    pthread_t thread;
+    int rc;
+
+    if (!ask->table->alloc)
+        return skip(err, "the engine has no memory of its own");
+    if (pthread_create(&thread, NULL, memory_thread, &job))
+        return assay_fail(err, ASSAY_EFAIL, "no thread can be started");
+    rc = case_lanes(t, ask, err);
+    job.stop = true;
+    pthread_join(thread, NULL);
+    if (job.err.code && !rc)
+        rc = assay_fail(err, job.err.code, "%s", job.err.text);
+    return rc;
+}
+
+/* One element less than the model takes, in a dimension that is fixed; then a good batch. */
 static int case_bad_input(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
 {
     uint32_t sample = 0, d = 1;
@@ -260,6 +329,39 @@ static int case_reopen(struct trial *t, const struct trial_ask *ask, struct assa
             rc = run_once(&other, 1, err);
         if (!rc)
             rc = trial_close(&other, err);
+    }
+    return rc;
+}
+
+/* Each precision that the engine lists is opened, or refused with words (a file may be none for it,
+ * a device may have none); what is executed is one of the list.  int8 is of models that are in it.
+ */
+static int case_precision(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    const char *const *all = ask->table->precisions;
+    struct trial_ask asked = *ask;
+    struct assay_err words;
+    struct trial one;
+    int rc = ASSAY_OK;
+
+    (void)t;
+    if (!all || !all[0])
+        return skip(err, "the engine lists no precisions");
+    for (int i = 0; all[i] && !rc; i++) {
+        asked.precision = all[i];
+        words.text[0] = 0;
+        if (!strcmp(all[i], "int8"))
+            continue;
+        if (trial_open(&one, &asked, &words)) {
+            if (!words.text[0])
+                rc = assay_fail(err, ASSAY_EFAIL, "%s: refused without words", all[i]);
+            continue;
+        }
+        rc = engine_check_precision(ask->table, engine_desc(one.engine)->precision, err);
+        if (!rc)
+            rc = run_once(&one, 1, err);
+        if (trial_close(&one, &words) && !rc)
+            rc = assay_fail(err, words.code, "%s", words.text);
     }
     return rc;
 }
@@ -327,29 +429,96 @@ static int case_garbage(struct trial *t, const struct trial_ask *ask, struct ass
     return rc;
 }
 
+static bool is_text(const char *text, size_t size)
+{
+    json_t *utf8 = memchr(text, 0, size) ? json_string(text) : NULL;
+
+    json_decref(utf8);
+    return utf8;
+}
+
+/* In the raw, where the host bears with more: each text ends and is UTF-8, and the device that the
+ * model opened on is there. */
+static int check_probe(const struct assay_engine_probe *p, const char *device,
+                       struct assay_err *err)
+{
+    bool texts = is_text(p->version, sizeof(p->version)) &&
+                 is_text(p->library, sizeof(p->library)) && is_text(p->note, sizeof(p->note));
+
+    if (p->device_count > ASSAY_PROBE_DEVICES)
+        return assay_fail(err, ASSAY_EFAIL, "it claims %u devices, there is room for %d",
+                          p->device_count, ASSAY_PROBE_DEVICES);
+    for (uint32_t i = 0; i < p->device_count; i++)
+        texts = texts && is_text(p->devices[i], sizeof(p->devices[i])) &&
+                is_text(p->device_names[i], sizeof(p->device_names[i]));
+    if (!texts)
+        return assay_fail(err, ASSAY_EFAIL, "a text of it does not end, or is not UTF-8");
+    if (!engine_has_device(p, device))
+        return assay_fail(err, ASSAY_EFAIL, "it does not list %s, where the model opens", device);
+    return ASSAY_OK;
+}
+
+static int case_probe(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    struct assay_engine_probe p = {.size = sizeof(p)};
+    struct assay_err words = {0};
+    char *runtime;
+    int rc;
+
+    (void)t;
+    if (!ask->table->probe)
+        return skip(err, "the engine has none");
+    runtime = engine_runtime_dir(ask->table->name);
+    rc = ask->table->probe(runtime ? runtime : "", &p, &words);
+    free(runtime);
+    return rc ? assay_fail(err, ASSAY_EFAIL, "it fails, though the model opens: %.300s",
+                           words.text[0] ? words.text : "no words")
+              : check_probe(&p, ask->device, err);
+}
+
+static int case_opens(struct trial *t, const struct trial_ask *ask, struct assay_err *err)
+{
+    (void)t;
+    (void)ask;
+    (void)err;
+    return ASSAY_OK;
+}
+
+/* Where the first fails there is nothing to try. */
 static const struct {
     const char *name;
     int (*run)(struct trial *t, const struct trial_ask *ask, struct assay_err *err);
-} cases[] = {{"describe is stable", case_describe},
-             {"batches of 1 to 8 samples", case_sizes},
-             {"answers do not depend on the batch", case_composition},
-             {"each batch completes once", case_once},
-             {"more batches than slots", case_storm},
-             {"rows of different shapes", case_ragged},
-             {"two lanes at once", case_lanes},
-             {"an input of another shape is an error", case_bad_input},
-             {"opens again", case_reopen},
-             {"an unknown device is an error", case_device},
-             {"an unknown option is an error", case_option},
-             {"a missing model is an error", case_model},
-             {"a file that is no model is an error", case_garbage}};
+    uint32_t threads; /* of a lane; 0: 1 */
+    bool closed;      /* nothing is opened before it */
+} cases[] = {{"opens", case_opens, 0, false},
+             {"the probe answers", case_probe, 0, true},
+             {"describe is stable", case_describe, 0, false},
+             {"batches of 1 to 8 samples", case_sizes, 0, false},
+             {"answers do not depend on the batch", case_composition, 0, false},
+             {"each batch completes once", case_once, 0, false},
+             {"more batches than slots", case_storm, 0, false},
+             {"rows of different shapes", case_ragged, 0, false},
+             {"two lanes at once", case_lanes, 0, false},
+             {"two lanes of two threads at once", case_lanes, 2, false},
+             {"memory is had while lanes are busy", case_memory, 0, false},
+             {"an input of another shape is an error", case_bad_input, 0, false},
+             {"opens again", case_reopen, 0, false},
+             {"each precision opens or is refused", case_precision, 0, false},
+             {"an unknown device is an error", case_device, 0, false},
+             {"an unknown option is an error", case_option, 0, false},
+             {"a missing model is an error", case_model, 0, false},
+             {"a file that is no model is an error", case_garbage, 0, false}};
 
-static int run_case(size_t i, const struct trial_ask *ask, struct assay_err *err)
+static int run_case(size_t i, struct trial_ask *ask, struct assay_err *err)
 {
     struct assay_err breach;
     struct trial t;
-    int rc = trial_open(&t, ask, err), closed;
+    int rc, closed;
 
+    ask->threads = cases[i].threads;
+    if (cases[i].closed)
+        return cases[i].run(NULL, ask, err);
+    rc = trial_open(&t, ask, err);
     if (rc)
         return rc == ASSAY_EUNSUPPORTED ? ASSAY_EFAIL : rc;
     rc = cases[i].run(&t, ask, err);
@@ -411,7 +580,7 @@ static int case_in_child(const char *name, size_t i, const struct trial_ask *ask
 
     snprintf(number, sizeof(number), "%zu", i);
     text_init(&answer, ANSWER_MAX);
-    rc = engine_ask_child(argv, CASE_LIMIT_S, "it", &answer, err);
+    rc = ask_child(argv, CASE_LIMIT_S, "it", &answer, err);
     if (!rc) {
         long code = answer.len ? strtol(answer.s, &end, 10) : 0;
 
@@ -424,6 +593,20 @@ static int case_in_child(const char *name, size_t i, const struct trial_ask *ask
     return rc;
 }
 
+/* Ends the process when the engine gives no sign of life any more. */
+static void *watch(void *fd)
+{
+    int64_t alive;
+
+    do {
+        usleep(100000);
+        alive = atomic_load(&trial_alive_ns);
+    } while (!alive || clock_ns() - alive < HANG_LIMIT_S * INT64_C(1000000000));
+    dprintf(*(int *)fd, "%d it did nothing for %d s: it hangs, and no other case is tried", HUNG,
+            HANG_LIMIT_S);
+    _exit(3);
+}
+
 int engine_conform_here(char **args, int fd, struct assay_err *err)
 {
     struct trial_ask ask = {.model = or_null(args[2]),
@@ -431,9 +614,10 @@ int engine_conform_here(char **args, int fd, struct assay_err *err)
                             .device = or_null(args[4]),
                             .options = or_null(args[5])};
     size_t i = strtoul(args[1], NULL, 10);
-    int own = engine_keep_descriptor(fd), rc;
+    int own = ask_keep_descriptor(fd), rc;
     struct assay_err words = {0};
     char path[1024];
+    pthread_t watcher;
 
     if (i >= sizeof(cases) / sizeof(cases[0]))
         return assay_fail(err, ASSAY_EUSAGE, "there is no case %s", args[1]);
@@ -441,8 +625,11 @@ int engine_conform_here(char **args, int fd, struct assay_err *err)
     rc = engine_load(args[0], &ask.table, path, &words);
     if (!rc) {
         ask_fill(&ask);
+        if (!pthread_create(&watcher, NULL, watch, &own))
+            pthread_detach(watcher);
         rc = run_case(i, &ask, &words);
     }
+    atomic_store(&trial_alive_ns, 0);
     rc = dprintf(own, "%d %s", rc, rc ? words.text : "") < 0;
     close(own);
     return rc ? assay_fail(err, ASSAY_EFAIL, "the answer cannot be written") : ASSAY_OK;
@@ -470,7 +657,7 @@ int engine_conform(const char *name, const char *model, const char *format, cons
     ask_fill(&ask);
     fprintf(out, "ok    the table (%s)\n", path);
     sum->passed++;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]) && !sum->stopped; i++) {
         rc = case_in_child(name, i, &ask, runtime, &words);
         if (!rc)
             fprintf(out, "ok    %s\n", cases[i].name);
@@ -479,6 +666,7 @@ int engine_conform(const char *name, const char *model, const char *format, cons
                     words.text);
         fflush(out);
         (*(!rc ? &sum->passed : rc == ASSAY_EUNSUPPORTED ? &sum->skipped : &sum->failed))++;
+        sum->stopped = rc == HUNG || (rc && !i);
     }
     return ASSAY_OK;
 }

@@ -19,7 +19,7 @@
 #define SIZE_1_0 offsetof(struct assay_engine, tunables)
 
 static const struct plugin_kind kind = {"engine", "lib/assay/engines", "ASSAY_ENGINE_PATH",
-                                        "assay_engine_entry"};
+                                        "assay_engine_entry", true};
 
 json_t *engine_list(void)
 {
@@ -72,6 +72,14 @@ static int tunables_check(const struct assay_engine *t, const char *path, struct
     return ASSAY_OK;
 }
 
+static bool is_utf8(const char *s)
+{
+    json_t *string = json_string(s);
+
+    json_decref(string);
+    return string;
+}
+
 static int table_check(const struct assay_engine *t, const char *path, struct assay_err *err)
 {
     const struct {
@@ -86,6 +94,9 @@ static int table_check(const struct assay_engine *t, const char *path, struct as
         if (!required[i].there)
             return assay_fail(err, ASSAY_EFAIL, "engine %s: its table has no %s, which is required",
                               path, required[i].name);
+    if (!is_utf8(t->name) || !is_utf8(t->summary))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "engine %s: the name or the summary in its table is not UTF-8", path);
     if ((what = caps_conflict(t)))
         return assay_fail(err, ASSAY_EFAIL, "engine %s: its table %s", path, what);
     if ((what = options_conflict(t)))

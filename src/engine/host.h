@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "assay/engine.h"
+#include "base/ask.h"
 
 /* Loads by name (lib/assay/engines/NAME.so, or ASSAY_ENGINE_PATH's folders first) or by path
  * (contains '/'), and checks ABI, size and required functions.  The error names file, found and
@@ -32,7 +33,16 @@ json_t *engine_list(void);
  * library; NULL: engine_runtime_dir's. */
 int engine_probe(const char *name, const char *runtime, struct assay_engine_probe *probe,
                  struct assay_err *err);
-/* The same, and fails where the engine can execute on nothing: the note says what is missing. */
+/* The same in two steps, so that several are asked side by side: end in any case where begin was
+ * good. */
+int engine_probe_begin(const char *name, const char *runtime, struct ask *a, struct assay_err *err);
+int engine_probe_end(const char *name, struct ask *a, struct assay_engine_probe *probe,
+                     struct assay_err *err);
+/* An answer as a document, in UTF-8 whatever the engine said, and back. */
+json_t *engine_probe_json(const struct assay_engine_probe *probe);
+void engine_probe_parse(const json_t *doc, struct assay_engine_probe *probe);
+/* engine_probe, and fails where the engine can execute on nothing: the note says what is missing.
+ */
 int engine_usable(const char *name, const char *runtime, struct assay_engine_probe *probe,
                   struct assay_err *err);
 /* The child's side: probes in this process and prints JSON on fd, which what the engine's libraries
@@ -117,12 +127,14 @@ void engine_close(struct engine *e);
 
 struct engine_conform {
     int passed, failed, skipped;
+    bool stopped; /* it could not be opened, or hung: the other cases were not tried */
 };
 
 /* The conformance suite: prints one line a case to out.  Each case runs in a child process of its
- * own, so one that crashes or hangs fails and the others go on.  model may be NULL for engines with
- * ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options takes them) may be NULL;
- * runtime: as engine_probe takes it.  Fails only when nothing could be tried. */
+ * own, so one that crashes fails and the others go on; one that hangs is the last.  model may be
+ * NULL for engines with ASSAY_CAP_ANY_MODEL; format, device and options (as engine_parse_options
+ * takes them) may be NULL; runtime: as engine_probe takes it.  Fails only when nothing could be
+ * tried. */
 int engine_conform(const char *name, const char *model, const char *format, const char *device,
                    const char *options, const char *runtime, FILE *out, struct engine_conform *sum,
                    struct assay_err *err);

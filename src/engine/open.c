@@ -16,8 +16,11 @@
 int engine_name_error(const struct engine *e, const char *hook, int code,
                       const struct assay_err *words, struct assay_err *err)
 {
-    if (words->text[0])
-        return assay_fail(err, code, "%s: %.480s", e->table->name, words->text);
+    struct assay_err line = *words;
+
+    text_one_line(line.text);
+    if (line.text[0])
+        return assay_fail(err, code, "%s: %.480s", e->table->name, line.text);
     return assay_fail(err, code, "%s: %s failed with code %d and no words", e->table->name, hook,
                       code);
 }

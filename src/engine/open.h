@@ -49,8 +49,8 @@ int engine_check_output(const struct assay_tensor_spec *spec, const struct assay
                         struct assay_err *err);
 /* Whether a description can be trusted by later code. */
 int engine_check_desc(const struct assay_model_desc *desc, struct assay_err *err);
-/* Passes an engine's own words on as "NAME: words", or says that there were none (text is empty).
- * Returns code. */
+/* Passes an engine's own words on as "NAME: words", in one line, or says that there were none (text
+ * is empty). Returns code. */
 int engine_name_error(const struct engine *e, const char *hook, int code,
                       const struct assay_err *words, struct assay_err *err);
 

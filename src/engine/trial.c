@@ -16,6 +16,8 @@
 /* Kernels for other batch sizes add in another order: a few hundred ulps in a deep net. */
 #define TOLERANCE 1e-3
 
+_Atomic int64_t trial_alive_ns;
+
 static void on_fault(void *ctx, const struct assay_err *err)
 {
     struct trial *t = ctx;
@@ -43,7 +45,7 @@ int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *e
                                          .device = ask->device,
                                          .precision = ask->precision,
                                          .lanes = ask->lanes,
-                                         .threads = 1,
+                                         .threads = ask->threads ? ask->threads : 1,
                                          .max_batch = ask->max_batch,
                                          .log = no_log};
     char *runtime = engine_runtime_dir(ask->table->name);
@@ -56,6 +58,7 @@ int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *e
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->changed, NULL);
     config.runtime_dir = runtime;
+    atomic_store(&trial_alive_ns, 0);
     rc = engine_parse_options(ask->table, ask->options, &t->values, &config.option_count,
                               &t->storage, err);
     config.values = t->values;
@@ -71,6 +74,7 @@ int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *e
     }
     for (uint32_t i = 0; i < ask->lanes && !rc; i++)
         rc = engine_lane_open(t->engine, i, err);
+    atomic_store(&trial_alive_ns, clock_ns());
     free(runtime);
     if (rc)
         trial_close(t, NULL);
@@ -161,6 +165,9 @@ static void load_done(struct assay_batch *batch, int code, const struct assay_er
     struct load *l = batch->host;
     struct trial *t = l->trial;
 
+    atomic_store(&trial_alive_ns, clock_ns());
+    if (t->dwell_us)
+        usleep(t->dwell_us);
     pthread_mutex_lock(&t->mutex);
     l->done++;
     l->result.code = code;

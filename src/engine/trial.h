@@ -7,6 +7,8 @@
 #define ENGINE_TRIAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
 
 #include "engine/host.h"
 
@@ -19,6 +21,7 @@ struct trial {
     uint32_t lanes, max_batch; /* what the model allows of what was asked for */
     struct assay_value *values;
     char *storage;
+    useconds_t dwell_us;   /* an answer is read so long after it came */
     pthread_mutex_t mutex; /* guards all below and the loads' done */
     pthread_cond_t changed;
     bool faulted;
@@ -31,7 +34,11 @@ struct trial_ask {
     const char *model, *format, *device, *options;
     uint32_t lanes, max_batch;
     const char *precision; /* NULL: the engine's own choice */
+    uint32_t threads;      /* of a lane; 0: 1 */
 };
+/* When an engine in this process last opened or completed something (clock_ns); 0: one is being
+ * opened, which may take long. */
+extern _Atomic int64_t trial_alive_ns;
 int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *err);
 /* Closes the engine; fails when it broke its contract at any time. */
 int trial_close(struct trial *t, struct assay_err *err);

@@ -8,7 +8,7 @@
 int transfer_load(const struct transfer_table **table, struct assay_err *err)
 {
     static const struct plugin_kind kind = {"transfer library", "lib/assay/flow",
-                                            "ASSAY_TRANSFER_PATH", "assay_transfer_entry"};
+                                            "ASSAY_TRANSFER_PATH", "assay_transfer_entry", false};
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static const struct transfer_table *loaded;
     char path[1024];

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,11 +74,16 @@ _Noreturn void child_fail_text(struct child *c, int code, const char *fmt, ...)
 /* Something in this process called exit, which no part of ours does. */
 static void on_exit_called(void)
 {
+    struct stat log;
+
+    fflush(stdout); /* child_fail ends the process without it */
     if (child_the && !child_the->finished)
-        child_fail_text(child_the, ASSAY_EFAIL,
-                        "the engine %s (or a library of it) called exit in the middle of the "
-                        "run; what it printed is in engine.log",
-                        child_the->r.engine ? child_the->r.engine->name : "?");
+        child_fail_text(
+            child_the, ASSAY_EFAIL,
+            "the engine %s (or a library of it) called exit in the middle of the "
+            "run%s",
+            child_the->r.engine ? child_the->r.engine->name : "?",
+            !fstat(STDOUT_FILENO, &log) && log.st_size ? "; what it printed is in engine.log" : "");
 }
 
 void child_guard_exit(void)
@@ -379,9 +383,6 @@ static int open_engine(struct child *c, struct assay_err *err)
         rc = engine_open(c->r.engine, &config, &c->engine, err);
     if (rc)
         return rc;
-    c->probe.size = sizeof(c->probe);
-    if (c->r.engine->probe)
-        c->r.engine->probe(runtime, &c->probe, NULL);
     if (!c->tune) /* nobody reads a trial's digests, and its time is short */
         hash_parts(c);
     rc = check_model(c, err);
@@ -528,7 +529,7 @@ static void put_device_name(const struct child *c, json_t *engine)
         device = "cuda:0";
     for (uint32_t i = 0; i < c->probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
         if (!strcmp(c->probe.devices[i], device) && c->probe.device_names[i][0])
-            json_object_set_new(engine, "device_name", json_string(c->probe.device_names[i]));
+            json_object_set_new(engine, "device_name", tree_string(c->probe.device_names[i]));
 }
 
 static int write_result(struct child *c, json_t *accuracy, struct assay_err *err)
@@ -540,21 +541,21 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     int rc;
 
     tree = json_pack(
-        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:o*, s:b}, s:{s:s, s:s, s:s, "
+        "{s:{s:s, s:s*, s:s, s:O}, s:{s:s, s:s*, s:s, s:I, s:s, s:o*, s:b}, s:{s:o, s:o, s:o, "
         "s:O, s:O, "
-        "s:s, s:s, s:o, s:i, "
+        "s:o, s:o, s:o, s:i, "
         "s:i, s:i}, s:o, s:o*, s:o*, s:o*, s:o*, s:o, s:{s:I, s:I}, s:O}",
         "model", "format", c->r.format ? c->r.format : "none", "path", c->r.model_path, "precision",
         c->r.precision, "sha256", json_object_get(c->digests, "model"), "dataset", "name",
         c->bench_desc.dataset_name, "path", c->r.s.dataset, "hash", c->bench_desc.dataset_hash,
         "samples", (json_int_t)c->bench_desc.samples, "preprocess", c->bench_desc.preprocess,
         "padding", padding_json(c), "synthetic", (int)c->bench_desc.synthetic, "engine", "name",
-        c->r.engine->name, "version", c->probe.version, "library", c->probe.library,
-        "library_sha256", json_object_get(c->digests, "library"), "plugin_sha256",
-        json_object_get(c->digests, "plugin"), "device",
-        desc->device ? desc->device : c->r.s.device, "precision",
-        desc->precision ? desc->precision : c->r.precision, "options", options_json(c), "lanes",
-        (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch, "settings",
+        tree_string(c->r.engine->name), "version", tree_string(c->probe.version), "library",
+        tree_string(c->probe.library), "library_sha256", json_object_get(c->digests, "library"),
+        "plugin_sha256", json_object_get(c->digests, "plugin"), "device",
+        tree_string(desc->device ? desc->device : c->r.s.device), "precision",
+        tree_string(desc->precision ? desc->precision : c->r.precision), "options", options_json(c),
+        "lanes", (int)c->lanes, "threads", (int)c->threads, "batch", (int)c->max_batch, "settings",
         settings_to_json(&c->r.s), "warmup", c->warmup, "trials", c->trials, "attempts",
         c->attempts, "accuracy", accuracy, "stages", stages_json(c), "faults", "major",
         (json_int_t)c->major_faults, "minor", (json_int_t)c->minor_faults, "digests", c->digests);
@@ -660,7 +661,6 @@ int run_child(const char *job_file, struct assay_err *err)
     json_t *job = NULL;
     int rc;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0); /* into engine.log before the process dies, not after */
     rc = map_shared(&c, err);
@@ -677,10 +677,13 @@ int run_child(const char *job_file, struct assay_err *err)
         rc = settings_from_json(&s, json_object_get(job, "settings"), err);
     if (!rc)
         rc = resolve(&s, &c.r, err);
+    if (!rc)
+        snprintf(c.shared->engine, sizeof(c.shared->engine), "%s", c.r.engine->name);
     if (!rc) /* what the parent found may be gone */
         rc = supply_check(tree_text(json_array_get(c.r.get, 0), "request", NULL), err);
     if (!rc)
         resolve_use(&c.r);
+    engine_probe_parse(json_object_get(job, "probe"), &c.probe);
     if (!rc && (c.tune = json_object_get(job, "tune")))
         tune_shorten(&c);
     if (!rc)

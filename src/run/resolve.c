@@ -338,6 +338,7 @@ void resolve_release(struct resolved *r)
     settings_release(&r->s);
     manifest_release(&r->manifest);
     json_decref(r->get);
+    json_decref(r->probe);
     json_decref(r->lock);
     free(r->runtime);
     free(r->load_file);

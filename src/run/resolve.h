@@ -33,6 +33,7 @@ struct resolved {
     bool write_net;                 /* model_path is not there yet */
     double model_download;          /* bytes, of a model that its recipe would get; 0: it is here */
     json_t *get;                    /* what recipes would get first: [{"request", "steps"}] */
+    json_t *probe;                  /* engine_probe_json of the engine's library; NULL: not asked */
     json_t *lock;                   /* what they are, as plan_lock gives it */
     const char *loadgen_model;      /* the manifest's, or the benchmark's */
     const struct load_round *round; /* its LoadGen is the run's */

@@ -129,6 +129,7 @@ struct job {
     json_t *tree;          /* the record */
     struct assay_err how;  /* how the child ended */
     char created[32];      /* when the run began */
+    bool asked;            /* the engine's library, once */
     int restarts;          /* since LoadGen got stuck; counted in the record */
     bool chosen;           /* with this machine's default */
     const char *dataset;   /* by its recipe: as it was asked for; NULL: it was not */
@@ -142,7 +143,8 @@ static void in_draft(const struct job *j, const char *name, char out[1200])
 
 static int write_job(const struct job *j, const struct settings *s, struct assay_err *err)
 {
-    json_t *tree = json_pack("{s:s, s:o}", "dir", j->draft.dir, "settings", settings_to_json(s));
+    json_t *tree = json_pack("{s:s, s:o, s:O*}", "dir", j->draft.dir, "settings",
+                             settings_to_json(s), "probe", j->r.probe);
     char path[1200];
     int rc;
 
@@ -232,16 +234,36 @@ static void put_digest(struct job *j, const char *part, const char *key, const c
         json_object_set(json_object_get(j->tree, part), key, digest);
 }
 
-/* Of a run that failed: what can be told without it. */
-static json_t *engine_json(const struct job *j)
+/* Asks the engine's library in a process of its own: in the run's it does nothing but what a run
+ * is.  As in the pre-flight, a library that is not here says nothing of the engine. */
+static int ask_library(struct job *j, struct assay_err *err)
 {
-    struct assay_engine_probe probe = {.size = sizeof(probe)};
-    json_t *e = json_pack("{s:s, s:s}", "name", j->r.engine->name, "device", j->final.device);
+    struct assay_engine_probe probe;
+    int rc;
 
-    if (j->how.code == ASSAY_ESTOP || engine_probe(j->final.engine, j->r.runtime, &probe, NULL))
-        return e; /* who interrupts does not want to wait */
-    json_object_set_new(e, "version", json_string(probe.version));
-    json_object_set_new(e, "library", json_string(probe.library));
+    j->asked = true;
+    if (!j->r.engine->probe)
+        return ASSAY_OK;
+    rc = engine_probe(j->r.s.engine, j->r.runtime, &probe, err);
+    if (!rc && !probe.device_count)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: %s", j->r.engine->name,
+                        *probe.note ? probe.note : "finds nothing to execute on");
+    if (!rc)
+        j->r.probe = engine_probe_json(&probe);
+    return rc == ASSAY_EFAIL ? (err->code = ASSAY_ELACK) : rc;
+}
+
+/* Of a run that failed: what can be told without it. */
+static json_t *engine_json(struct job *j)
+{
+    json_t *e =
+        json_pack("{s:o, s:s}", "name", tree_string(j->r.engine->name), "device", j->final.device);
+    struct assay_err ignored;
+
+    if (!j->asked && j->how.code != ASSAY_ESTOP) /* who interrupts does not want to wait */
+        ask_library(j, &ignored);
+    json_object_set(e, "version", json_object_get(j->r.probe, "version"));
+    json_object_set(e, "library", json_object_get(j->r.probe, "library"));
     return e;
 }
 
@@ -619,7 +641,9 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
     int rc;
 
     hold_signals(true, &before); /* while no child is supervised nobody hears them: they wait */
-    rc = preflight_run(&j->r, &j->how) || tune(j, s, &j->how) ? ASSAY_OK : write_job(j, s, err);
+    rc = preflight_run(&j->r, &j->how) || ask_library(j, &j->how) || tune(j, s, &j->how)
+             ? ASSAY_OK
+             : write_job(j, s, err);
     if (rc) {
         record_abandon(&j->draft);
         hold_signals(false, &before);

@@ -41,6 +41,7 @@ struct run_shared {
     _Atomic int64_t phase_since_ns;  /* clock_ns */
     _Atomic int64_t target_ns;       /* the run's intended duration; 0: none */
     double expected_s;               /* what the timed part will take; written before it begins */
+    char engine[64];                 /* its name, once its plugin is loaded */
     char what[128];                  /* said beside the phase: written before phase changes */
 };
 

@@ -123,7 +123,8 @@ static int how_it_ended(int status, const char *dir, const struct supervised *s,
                           "the run's process was killed in the phase '%s' (out of memory?)%s",
                           where, words);
     if (WIFSIGNALED(status))
-        return assay_fail(err, ASSAY_EFAIL, "the engine crashed in the phase '%s': %s%s", where,
+        return assay_fail(err, ASSAY_EFAIL, "the engine%s%s crashed in the phase '%s': %s%s",
+                          s->shared->engine[0] ? " " : "", s->shared->engine, where,
                           strsignal(WTERMSIG(status)), words);
     return assay_fail(err, ASSAY_EFAIL,
                       "the run's process ended in the phase '%s' with exit code %d before its work "

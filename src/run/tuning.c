@@ -408,11 +408,12 @@ static int write_trial_job(const struct tuning *t, const struct tune_ask *a, str
     }
     found = found_json(t, &c);
     rc = set_found(&s, found, err);
-    tree = rc ? NULL
-              : json_pack("{s:s, s:o, s:{s:O, s:I, s:f, s:f, s:f, s:f}}", "dir", t->dir, "settings",
-                          settings_to_json(&s), "tune", "batches", batches, "samples",
-                          (json_int_t)t->r->look.samples, "seconds", a->seconds, "percentile",
-                          t->percentile, "service_ms", t->service_ms, "rate", a->rate);
+    tree =
+        rc ? NULL
+           : json_pack("{s:s, s:o, s:O*, s:{s:O, s:I, s:f, s:f, s:f, s:f}}", "dir", t->dir,
+                       "settings", settings_to_json(&s), "probe", t->r->probe, "tune", "batches",
+                       batches, "samples", (json_int_t)t->r->look.samples, "seconds", a->seconds,
+                       "percentile", t->percentile, "service_ms", t->service_ms, "rate", a->rate);
     snprintf(path, sizeof(path), "%s/job.json", t->dir);
     if (!rc)
         rc = tree ? tree_write_json(path, tree, err)

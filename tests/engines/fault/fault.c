@@ -37,12 +37,14 @@ enum fault {
     SILENT,
     MIX,
     OPEN,
-    HANG_OPEN
+    HANG_OPEN,
+    LANES,
+    THREADS
 };
 static const char *const faults[] = {
-    "none",  "segfault", "exit",        "abort", "drop",        "twice",      "nan",   "error",
-    "throw", "refuse",   "refuse_done", "late",  "wrong_shape", "wrong_type", "short", "hang",
-    "slow",  "silent",   "mix",         "open",  "hang_open",   NULL};
+    "none",  "segfault", "exit",        "abort", "drop",        "twice",      "nan",     "error",
+    "throw", "refuse",   "refuse_done", "late",  "wrong_shape", "wrong_type", "short",   "hang",
+    "slow",  "silent",   "mix",         "open",  "hang_open",   "lanes",      "threads", NULL};
 
 enum { ROW_FAULT, ROW_AT, ROW_SLOW, OWN_ROWS };
 
@@ -174,6 +176,28 @@ static int spoiled(struct engine *s, struct assay_batch *b)
     return ASSAY_OK;
 }
 
+static const void *row_of(const struct assay_batch *b, uint32_t r)
+{
+    const struct assay_tensor *in = &b->inputs[0];
+
+    return b->rows ? b->rows[0][r]->data : (const char *)in->data + r * (in->bytes / b->samples);
+}
+
+/* All lanes answer in one place, each row with the first number of its input. */
+static int overwritten(struct engine *s, struct assay_batch *b)
+{
+    static float shared[1 << 18];
+
+    zeros(s, b);
+    if (b->outputs[0].bytes <= sizeof(shared)) {
+        for (uint32_t r = 0; r < b->samples; r++)
+            memcpy((char *)shared + r * (b->outputs[0].bytes / b->samples), row_of(b, r), 4);
+        b->outputs[0].data = shared;
+    }
+    b->done(b, ASSAY_OK, NULL);
+    return ASSAY_OK;
+}
+
 static int sin_of(struct engine *s, struct assay_batch *b, struct assay_err *err)
 {
     switch (s->fault) {
@@ -228,6 +252,10 @@ static int fault_submit(void *self, struct assay_batch *b, struct assay_err *err
     struct engine *s = self;
     uint64_t n = atomic_fetch_add(&s->submits, 1) + 1;
 
+    if (s->fault == LANES || s->fault == THREADS)
+        return s->fault == LANES || s->null_config.threads > 1
+                   ? overwritten(s, b)
+                   : s->null->submit(s->null_self, b, err);
     /* mix makes every answer depend on the batch: a sin that one submit alone cannot show. */
     if (s->fault != NONE && (n == s->at || (s->fault == MIX && n >= s->at)))
         return sin_of(s, b, err);
@@ -259,7 +287,8 @@ static int fault_drain(void *self, uint32_t lane, struct assay_err *err)
 #endif
 
 #ifndef FAULT_UNVERSIONED
-/* ASSAY_FAULT_PROBE=crash|hang|noise|error makes the probe misbehave. */
+/* ASSAY_FAULT_PROBE=crash|exit|hang|noise|error|daemon|bytes makes the probe misbehave; with =tidy
+ * it does what it may. */
 static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
     const char *how = getenv("ASSAY_FAULT_PROBE");
@@ -274,10 +303,22 @@ static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, st
     if (how && strcmp(how, "noise") == 0)
         printf("a vendor library says hello\n");
     if (how && strcmp(how, "error") == 0)
-        return assay_fail(err, ASSAY_EFAIL, "this probe was told to fail");
+        return assay_fail(err, ASSAY_EFAIL, "this probe was told\nto fail\n");
+    while (how && strcmp(how, "hang") == 0)
+        pause();
+    if (how && strcmp(how, "daemon") == 0 && fork() == 0) {
+        sleep(60);
+        _exit(0);
+    }
+    if (how && strcmp(how, "tidy") == 0) /* there is always one */
+        err->text[0] = 0;
     p->device_count = 1;
     snprintf(p->version, sizeof(p->version), "1");
     snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    if (how && strcmp(how, "bytes") == 0) {
+        memset(p->version, 0xff, sizeof(p->version)); /* neither UTF-8 nor ended */
+        snprintf(p->device_names[0], sizeof(p->device_names[0]), "caf\xe9");
+    }
     return ASSAY_OK;
 }
 #endif

@@ -2,7 +2,11 @@
  *
  * PLUGIN_NEWER: built for another engine ABI.  PLUGIN_SMALL: a table that ends too early.
  * PLUGIN_LAME: one without submit.  PLUGIN_EMPTY: none at all.  PLUGIN_NOISY: a good one that
- * prints when it is loaded and when it is asked. */
+ * prints when it is loaded and when it is asked.  PLUGIN_CRASH, PLUGIN_EXIT: good ones whose static
+ * initialisation does that; PLUGIN_LATE crashes when the process ends. */
+#include <signal.h>
+#include <unistd.h>
+
 #include "assay/engine.h"
 
 #ifdef PLUGIN_EMPTY
@@ -74,5 +78,26 @@ const struct assay_engine *assay_engine_entry(void)
 __attribute__((constructor)) static void loaded(void)
 {
     printf("noise of the constructor\n");
+}
+#endif
+
+#if defined(PLUGIN_CRASH) || defined(PLUGIN_LATE)
+#ifdef PLUGIN_CRASH
+__attribute__((constructor))
+#else
+__attribute__((destructor))
+#endif
+static void
+crash(void)
+{
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer's own handler would turn it into an exit */
+    raise(SIGSEGV);
+}
+#endif
+
+#ifdef PLUGIN_EXIT
+__attribute__((constructor)) static void leave(void)
+{
+    _exit(0);
 }
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/plugin.h"
 #include "engine/host.h"
 #include "engine/trial.h"
 
@@ -71,18 +72,38 @@ static void every_sin_is_found(void **state)
                 {"wrong_type", "the model describes"},
                 {"short", "the model describes"},
                 {"mix", "answers do not depend on the batch"},
-                {"open", "told to fail"}};
+                {"lanes", "two lanes at once (lane"},
+                {"threads", "two lanes of two threads at once (lane"},
+                {"open", "told to fail"},
+                {"hang", "it did nothing for 30 s"}};
+    static const struct {
+        const char *how, *says;
+    } probes[] = {{"crash", "the probe answers (it crashed"},
+                  {"error", "though the model opens: this probe was told"},
+                  {"bytes", "is not UTF-8"}};
     const char *engines[] = {faults_path, async_path};
     char report[8192], options[64];
     struct engine_conform sum;
 
     (void)state;
-    for (size_t i = 0; i < 2 * sizeof(sins) / sizeof(sins[0]); i++) {
+    for (size_t i = 0; i < 2 * sizeof(sins) / sizeof(sins[0]) - 1; i++) { /* one hang is enough */
         snprintf(options, sizeof(options), "fault=%s,at=2", sins[i / 2].fault);
         run_suite(engines[i % 2], options, &sum, report, sizeof(report));
         if (!sum.failed || !strstr(report, sins[i / 2].says))
             fail_msg("%s %s: %d failed\n%s", engines[i % 2], options, sum.failed, report);
+        if (sum.stopped !=
+            (!strcmp(sins[i / 2].fault, "open") || !strcmp(sins[i / 2].fault, "hang")))
+            fail_msg("%s: %s", options, report);
+        if (sum.stopped)
+            assert_int_equal(sum.failed, 1);
     }
+    for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+        setenv("ASSAY_FAULT_PROBE", probes[i].how, 1);
+        run_suite(faults_path, NULL, &sum, report, sizeof(report));
+        if (sum.failed != 1 || !strstr(report, probes[i].says))
+            fail_msg("probe %s: %s", probes[i].how, report);
+    }
+    unsetenv("ASSAY_FAULT_PROBE");
     run_suite(faults_path, "fault=none", &sum, report, sizeof(report));
     assert_int_equal(sum.failed, 0);
 }
@@ -244,6 +265,10 @@ int main(int argc, char **argv)
                                        cmocka_unit_test(probes_survive)};
     struct assay_err err;
 
+    if (argc > 1)
+        plugin_load_here();
+    if (argc == 4 && strcmp(argv[1], "load") == 0)
+        return plugin_try_here(argv[2], argv[3], STDOUT_FILENO, &err) ? 3 : 0;
     if (argc == 4 && strcmp(argv[1], "probe") == 0)
         return engine_probe_here(argv[2], argv[3], STDOUT_FILENO, &err) ? 3 : 0;
     if (argc == 9 && strcmp(argv[1], "conform") == 0)
