@@ -193,7 +193,8 @@ static int given_place(struct plan *p, const struct plan_node *n, const char **p
     return ASSAY_OK;
 }
 
-/* Files that a list names are not in it: nothing of what the user has is judged by them. */
+/* Files that a list names are not in it: nothing of what the user has is judged by them.  Nor by a
+ * size that is only about right. */
 static json_t *fetched_by_name(const json_t *body)
 {
     json_t *rows = json_array(), *row;
@@ -201,8 +202,11 @@ static json_t *fetched_by_name(const json_t *body)
 
     json_array_foreach(json_object_get(body, "fetch"), i, row)
     {
-        if (!json_object_get(row, "each"))
-            json_array_append(rows, row);
+        if (json_object_get(row, "each"))
+            continue;
+        row = json_copy(row);
+        json_object_del(row, "about");
+        json_array_append_new(rows, row);
     }
     return rows;
 }
