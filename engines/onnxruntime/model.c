@@ -322,8 +322,9 @@ static int read_precision(struct model *m, const char *path, const char *file, s
     return ASSAY_OK;
 }
 
-static int find_precision(struct model *m, const char *path, bool cuda, bool fused,
-                          struct assay_err *err)
+/* What only the file tells. */
+static int read_file(struct model *m, const char *path, bool cuda, bool fused,
+                     struct assay_err *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC), rc = ASSAY_OK;
     struct stat st;
@@ -333,6 +334,8 @@ static int find_precision(struct model *m, const char *path, bool cuda, bool fus
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
         file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (file != MAP_FAILED) {
+        m->convolves = has_op(file, (size_t)st.st_size, "Conv") ||
+                       has_op(file, (size_t)st.st_size, "FusedConv");
         rc = read_precision(m, path, file, (size_t)st.st_size, cuda, fused, err);
         munmap(file, (size_t)st.st_size);
     }
@@ -364,7 +367,7 @@ int model_read(struct model *m, const struct library *lib, OrtSession *session, 
         rc = read_tensor(m, lib, session, true, o, err);
     if (!rc)
         rc = assay_graphs_find_batch(&m->graph, &m->max_batch, err);
-    return rc ? rc : find_precision(m, path, cuda, fused, err);
+    return rc ? rc : read_file(m, path, cuda, fused, err);
 }
 
 void model_release(struct model *m)

@@ -14,6 +14,7 @@ struct model {
     char *names[2 * MODEL_TENSORS]; /* what both point to */
     uint32_t max_batch;             /* 0: any */
     const char *precision;
+    bool convolves; /* it has convolutions */
 };
 
 /* name: the graph's, which lives as long as m.  Dimensions with a symbol instead of a number become

@@ -2,8 +2,13 @@
  *
  * Sessions: Run may be called from several threads, so with one compute thread a lane (the caller's
  * own) all lanes share one session and one copy of the weights.  With more, a session's thread pool
- * would be split between the lanes' calls, so each lane has a session of its own.  On CUDA, where a
- * call has a stream of its own, one session serves all lanes again.
+ * would be split between the lanes' calls, so each lane has a session of its own.  So it has on
+ * CUDA: there calls of one session at the same time are not safe in ONNX Runtime (its issues 21413:
+ * some operators keep state, 32342: one call's memory goes to another's stream too early).
+ *
+ * One size: on CUDA a convolution keeps the plan for the input's last shape alone (since ONNX
+ * Runtime 1.20), and makes any other's anew: hundreds of milliseconds for a ResNet-50.  So the host
+ * is asked there for batches of one size.
  *
  * Graphs: a model that is a folder has a graph in each of its files; lanes then share, or have, a
  * session for each.
@@ -34,16 +39,20 @@ enum row {
     PATTERN,
     DETERMINISTIC,
     DENORMAL,
+    FIXED_BATCH,
+    SHARED_SESSION,
     CUDA_MEMORY,
     CUDA_CONV,
+    CUDA_OPTIONS,
     TF32
 };
 
 enum { EXTENDED = 2 }; /* from this level on, operators between quantisation and back are fused */
 static const char *const optimizations[] = {"disable", "basic", "extended", "all", NULL};
 static const char *const executions[] = {"sequential", "parallel", NULL};
+enum { AUTO, ON };
 static const char *const autos[] = {"auto", "on", "off", NULL};
-static const char *const searches[] = {"exhaustive", "heuristic", "default", NULL};
+static const char *const searches[] = {"EXHAUSTIVE", "HEURISTIC", "DEFAULT", NULL};
 
 /* clang-format off */
 static const struct assay_option options[] = {
@@ -55,12 +64,16 @@ static const struct assay_option options[] = {
     {"memory_pattern", ASSAY_OPTION_BOOL, "on", 0, 0, NULL, "the arena is planned from the shapes seen first"},
     {"deterministic_compute", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "only kernels that give the same bits every time"},
     {"denormal_as_zero", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "tiny floats count as zero"},
-    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arenas of all graphs together, in GiB; 0: no limit"},
-    {"cuda_conv_search", ASSAY_OPTION_CHOICE, "exhaustive", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
+    {"fixed_batch", ASSAY_OPTION_CHOICE, "auto", 0, 0, autos, "smaller batches are filled up to one size; auto: for convolutions on CUDA"},
+    {"shared_session", ASSAY_OPTION_CHOICE, "auto", 0, 0, autos, "lanes share one session and one copy of the weights; auto: on the CPU with one thread a lane"},
+    {"cuda_memory_gb", ASSAY_OPTION_REAL, "0", 0, 4096, NULL, "most GPU memory for the arenas of all sessions together, in GiB; 0: no limit"},
+    {"cudnn_conv_algo_search", ASSAY_OPTION_CHOICE, "EXHAUSTIVE", 0, 0, searches, "how CUDA convolution algorithms are chosen"},
+    {"cuda_options", ASSAY_OPTION_TEXT, "", 0, 0, NULL, "more options of ONNX Runtime's CUDA provider, by its names: prefer_nhwc=1:fuse_conv_bias=1"},
     {"tf32", ASSAY_OPTION_BOOL, "off", 0, 0, NULL, "fp32 may be computed in TF32 on CUDA, with 10 bits of the mantissa instead of 23"},
     {0}};
 /* clang-format on */
-/* Speed only: optimisation levels and denormals change results. */
+/* Speed only: optimisation levels and denormals change results.  fixed_batch does nothing to the
+ * full batches of a search. */
 static const struct assay_tunable tunables[] = {
     {"spinning", "on off"}, {"memory_arena", "on off"}, {"memory_pattern", "on off"}, {0}};
 
@@ -77,6 +90,7 @@ struct engine {
     struct assay_graph_desc *graphs;
     char device[32];
     bool tf32; /* what fp32 is */
+    int64_t fixed_batch;
     void (*log)(void *log_ctx, int level, const char *text);
     void *log_ctx;
 };
@@ -137,8 +151,8 @@ static bool spin(const struct assay_engine_config *c)
     cpu_set_t set;
     int cpus = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-    if (c->values[SPINNING].i)
-        return c->values[SPINNING].i == 1;
+    if (c->values[SPINNING].i != AUTO)
+        return c->values[SPINNING].i == ON;
     return (uint64_t)c->lanes * c->threads <= (uint64_t)cpus;
 }
 
@@ -178,29 +192,93 @@ static OrtStatus *set_options(struct engine *s, OrtSessionOptions *o,
     return st;
 }
 
-static OrtStatus *add_cuda(struct engine *s, OrtSessionOptions *o,
-                           const struct assay_engine_config *c, const char *number)
+/* The CUDA provider's options: NAME=VALUE, first ours, then the user's. */
+struct pairs {
+    const char *names[64], *values[64];
+    size_t count;
+};
+
+static void add_pair(struct pairs *p, const char *name, const char *value)
 {
-    static const char *const search[] = {"EXHAUSTIVE", "HEURISTIC", "DEFAULT"};
+    p->names[p->count] = name;
+    p->values[p->count++] = value;
+}
+
+/* Options of the provider's that are not the user's to set, and why. */
+static const char *const kept[][2] = {
+    {"device_id", "--device says it"},
+    {"gpu_mem_limit", "cuda_memory_gb says it"},
+    {"use_tf32", "tf32 says it"},
+    {"cudnn_conv_algo_search", "it is an option of its own"},
+    {"enable_cuda_graph", "a captured graph would compute its first batch again and again"},
+    {"has_user_compute_stream", "it is an address in a program"},
+    {"user_compute_stream", "it is an address in a program"},
+    {"gpu_external_alloc", "it is an address in a program"},
+    {"gpu_external_free", "it is an address in a program"},
+    {"gpu_external_empty_cache", "it is an address in a program"}};
+
+/* text, cut into pieces in place, is NAME=VALUE:NAME=VALUE…; ONNX Runtime itself says which names
+ * there are. */
+static int add_user_pairs(struct pairs *p, char *text, struct assay_err *err)
+{
+    char *rest = NULL, *pair, *value;
+
+    for (pair = strtok_r(text, ":", &rest); pair; pair = strtok_r(NULL, ":", &rest)) {
+        if (!(value = strchr(pair, '=')))
+            return assay_fail(
+                err, ASSAY_EUSAGE,
+                "cuda_options: '%.100s': write it as NAME=VALUE, with ':' between two", pair);
+        *value++ = 0;
+        for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+            if (strcmp(pair, kept[i][0]) == 0)
+                return assay_fail(err, ASSAY_EUSAGE, "cuda_options: %s cannot be set here: %s",
+                                  pair, kept[i][1]);
+        if (p->count == sizeof(p->names) / sizeof(p->names[0]))
+            return assay_fail(err, ASSAY_EUSAGE, "cuda_options: too many");
+        add_pair(p, pair, value);
+    }
+    return ASSAY_OK;
+}
+
+static OrtStatus *add_provider(const struct engine *s, OrtSessionOptions *o, const struct pairs *p)
+{
     const OrtApi *api = s->lib.api;
-    char limit[32];
-    const char *keys[] = {"device_id", "cudnn_conv_algo_search", "use_tf32", "gpu_mem_limit"};
-    const char *values[] = {number, search[c->values[CUDA_CONV].i], c->values[TF32].i ? "1" : "0",
-                            limit};
     OrtCUDAProviderOptionsV2 *cuda = NULL;
     OrtStatus *st = api->CreateCUDAProviderOptions(&cuda);
 
-    /* A session has an arena of its own. */
-    snprintf(limit, sizeof(limit), "%.0f",
-             c->values[CUDA_MEMORY].f * 1073741824.0 / (s->set_count * s->files.count));
     if (!st)
-        st = api->UpdateCUDAProviderOptions(cuda, keys, values,
-                                            c->values[CUDA_MEMORY].f > 0 ? 4 : 3);
+        st = api->UpdateCUDAProviderOptions(cuda, p->names, p->values, p->count);
     if (!st)
         st = api->SessionOptionsAppendExecutionProvider_CUDA_V2(o, cuda);
     if (cuda)
         api->ReleaseCUDAProviderOptions(cuda);
     return st;
+}
+
+static int add_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_engine_config *c,
+                    const char *number, struct assay_err *err)
+{
+    const struct assay_value *v = c->values;
+    char limit[32], *text = strdup(v[CUDA_OPTIONS].s);
+    struct pairs p = {.count = 0};
+    OrtStatus *st;
+    int rc;
+
+    if (!text)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    add_pair(&p, "device_id", number);
+    add_pair(&p, "cudnn_conv_algo_search", v[CUDA_CONV].s);
+    add_pair(&p, "use_tf32", v[TF32].i ? "1" : "0");
+    /* A session has an arena of its own. */
+    snprintf(limit, sizeof(limit), "%.0f",
+             v[CUDA_MEMORY].f * 1073741824.0 / (s->set_count * s->files.count));
+    if (v[CUDA_MEMORY].f > 0)
+        add_pair(&p, "gpu_mem_limit", limit);
+    rc = add_user_pairs(&p, text, err);
+    if (!rc && (st = add_provider(s, o, &p)))
+        rc = library_error(&s->lib, st, "the CUDA provider", err);
+    free(text);
+    return rc;
 }
 
 #define CUDA_MAJOR 13 /* of the library that is fetched */
@@ -229,15 +307,14 @@ static int use_cuda(struct engine *s, OrtSessionOptions *o, const struct assay_e
 {
     const char *number = strcmp(c->device, "cuda") == 0 ? "0" : c->device + 5;
     struct assay_err words;
-    OrtStatus *st;
     int rc = assay_cuda_driver(assay_cuda_here(c->runtime_dir) ? CUDA_MAJOR : 0, &words);
 
     assay_cuda_keep_fp32(c->device, c->values[TF32].i); /* convolutions look at nothing else */
     s->tf32 = assay_cuda_tf32(c->device);
     if (!rc)
         rc = find_cuda(c, &words);
-    if (!rc && (st = add_cuda(s, o, c, number)))
-        rc = library_error(&s->lib, st, "the CUDA provider", &words);
+    if (!rc)
+        rc = add_cuda(s, o, c, number, &words);
     return rc ? assay_fail(err, rc, "device %s: %.450s", c->device, words.text) : ASSAY_OK;
 }
 
@@ -351,6 +428,14 @@ static OrtStatus *make_env(struct engine *s)
 
 static const char *const endings[] = {".onnx", NULL};
 
+/* Whether one set of sessions serves all lanes. */
+static bool share(const struct assay_engine_config *c)
+{
+    if (c->values[SHARED_SESSION].i != AUTO)
+        return c->values[SHARED_SESSION].i == ON;
+    return c->threads == 1 && strcmp(c->device, "cpu") == 0;
+}
+
 static int onnx_open(const struct assay_engine_config *c, void **self, struct assay_err *err)
 {
     struct engine *s = calloc(1, sizeof(*s));
@@ -365,7 +450,8 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
     }
     s->log = c->log;
     s->log_ctx = c->log_ctx;
-    s->set_count = c->threads > 1 && strcmp(c->device, "cpu") == 0 ? c->lanes : 1;
+    s->fixed_batch = c->values[FIXED_BATCH].i;
+    s->set_count = share(c) ? 1 : c->lanes;
     if ((rc = assay_graphs_find(c, endings, &s->files, err))) {
         onnx_close(s);
         return rc;
@@ -390,14 +476,20 @@ static int onnx_open(const struct assay_engine_config *c, void **self, struct as
 static int onnx_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
 {
     const struct engine *s = self;
+    bool convolves = false;
 
     (void)err;
     desc->graph_count = s->files.count;
     desc->graphs = s->graphs;
     desc->max_batch = 0;
     desc->precision = NULL;
-    for (uint32_t g = 0; g < s->files.count; g++)
+    for (uint32_t g = 0; g < s->files.count; g++) {
         assay_graphs_join(desc, s->models[g].max_batch, s->models[g].precision);
+        convolves |= s->models[g].convolves;
+    }
+    if (desc->size > offsetof(struct assay_model_desc, fixed_batch)) /* a host since ABI 1.3 */
+        desc->fixed_batch = s->fixed_batch == ON ||
+                            (s->fixed_batch == AUTO && convolves && strcmp(s->device, "cpu") != 0);
     if (s->tf32 && desc->precision && strcmp(desc->precision, "fp32") == 0)
         desc->precision = "tf32";
     desc->device = s->device;

@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 #define ASSAY_ENGINE_ABI_MAJOR 1 /* differs: refused */
-#define ASSAY_ENGINE_ABI_MINOR 2 /* grows when members are added at the end */
+#define ASSAY_ENGINE_ABI_MINOR 3 /* grows when members are added at the end */
 
 /* Capabilities. */
 #define ASSAY_CAP_ASYNC (1u << 0) /* submit may return before done was called */
@@ -81,6 +81,10 @@ struct assay_model_desc {
     const struct assay_graph_desc *graphs;
     const char *precision; /* what is really executed */
     const char *device;    /* where */
+    /* Since ABI 1.3.  1: a batch of another size than the one before costs much more than its
+     * samples do.  The host then fills a smaller batch up with copies of its last sample, and
+     * leaves their outputs alone. */
+    uint32_t fixed_batch;
 };
 
 /* A batch in flight.  The host owns it and everything in it but the output data; it stays valid

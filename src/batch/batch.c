@@ -36,6 +36,7 @@ struct slot {
     struct assay_tensor *wanted;  /* the benchmark's order */
     const struct batch_item *items;
     struct batch_item *own_items; /* copy when queued */
+    uint32_t item_count;          /* in the batch; more rows where it was filled up */
     struct batch_done *done;
     unsigned char *responses;
     struct lane *lane;
@@ -281,22 +282,36 @@ static int slot_shape(struct slot *s, uint32_t input, uint32_t n, struct assay_e
     return rc;
 }
 
-/* Fills the batch's inputs from the slot's items. */
+/* How many rows a batch of n samples has. */
+static uint32_t batch_rows(struct batcher *b, uint32_t n)
+{
+    uint32_t limit = atomic_load_explicit(&b->limit, memory_order_relaxed);
+
+    return b->config.fill && n < limit ? limit : n;
+}
+
+/* Fills the batch's inputs from the slot's items.  Rows behind them are the last one again: a copy
+ * is valid for every model, and leaves the largest and the smallest number of the batch what they
+ * are, from which some models scale all of it. */
 static int slot_fill(struct slot *s, uint32_t n, struct assay_err *err)
 {
     struct batcher *b = s->lane->b;
     bool gather = b->config.gather && !b->pad;
-    uint32_t input, i;
+    uint32_t input, i, rows = batch_rows(b, n);
     int rc;
 
     for (input = 0; input < b->config.input_count; input++) {
         for (i = 0; i < n; i++)
             if (!(s->rows[input][i] = batch_view(b, s->items[i].index, input, err)))
                 return ASSAY_EFAIL;
-        if ((rc = slot_shape(s, input, n, err)) || (!gather && (rc = slot_pack(s, input, n, err))))
+        for (; i < rows; i++)
+            s->rows[input][i] = s->rows[input][n - 1];
+        if ((rc = slot_shape(s, input, rows, err)) ||
+            (!gather && (rc = slot_pack(s, input, rows, err))))
             return rc;
     }
-    s->batch.samples = n;
+    s->item_count = n;
+    s->batch.samples = rows;
     s->batch.graph = 0;
     s->batch.inputs = s->inputs;
     s->batch.input_count = b->config.input_count;
@@ -330,16 +345,16 @@ static void slot_respond(struct slot *s)
     size_t cap = b->config.response_bytes, bytes;
     int64_t t0 = clock_ns(), t1, t2;
     struct assay_err err = {0};
-    uint32_t i, n = s->batch.samples;
+    uint32_t i, n = s->item_count;
 
     for (i = 0; i < b->config.wanted_outputs; i++) {
         s->wanted[i] = s->outputs[b->output_map[i]];
         if (!b->config.whole_outputs &&
-            (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)n)) {
+            (!s->wanted[i].rank || s->wanted[i].dims[0] != (int64_t)s->batch.samples)) {
             assay_fail(&err, ASSAY_EFAIL,
                        "the engine gave %lld rows of output %u for a batch of %u samples",
                        (long long)(s->wanted[i].rank ? s->wanted[i].dims[0] : 0), b->output_map[i],
-                       n);
+                       s->batch.samples);
             batch_fail(b, &err);
             return;
         }

@@ -68,6 +68,9 @@ struct batch_config {
     bool ahead; /* a second thread of each lane packs a batch while the lane is in the engine, for
                  * engines that leave this processor alone meanwhile; not with async, gather, drive
                  * or on_issuer */
+    bool fill;  /* a batch of fewer samples than the limit (batch_limit) is filled up to it with
+                 * copies of its last one, whose outputs are left alone; not where a benchmark
+                 * drives */
     bool async; /* the engine may complete later: several batches in flight a lane */
     uint32_t depth;   /* batches in flight a lane, at most (async); 0: 4 */
     uint64_t samples; /* in the data set: indices are below it */

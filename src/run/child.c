@@ -402,6 +402,18 @@ bool child_pads(const struct child *c)
            !(c->r.engine->caps & ASSAY_CAP_RAGGED);
 }
 
+/* A benchmark that drives gives the engine rows of its own; and queries of the same few samples,
+ * which fit into a batch, have one size already. */
+bool child_fills(const struct child *c)
+{
+    const struct settings *s = &c->r.s;
+
+    return engine_desc(c->engine)->fixed_batch && c->max_batch > 1 &&
+           !bench_drive(c->r.benchmark) &&
+           (s->scenario == SERVER || s->scenario == OFFLINE ||
+            (s->scenario == MULTI_STREAM && s->samples_per_query > c->max_batch));
+}
+
 /* What happens to samples of different lengths; NULL: there are none. */
 static json_t *padding_json(const struct child *c)
 {
@@ -537,6 +549,9 @@ static int write_result(struct child *c, json_t *accuracy, struct assay_err *err
     put_device_name(c, json_object_get(tree, "engine"));
     if (c->r.engine->caps & ASSAY_CAP_REMOTE)
         json_object_set_new(json_object_get(tree, "engine"), "remote", json_true());
+    if (child_fills(c))
+        json_object_set_new(json_object_get(tree, "engine"), "fixed_batch",
+                            json_integer(c->max_batch));
     getrusage(RUSAGE_SELF, &use);
     json_object_set_new(
         tree, "memory",

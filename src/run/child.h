@@ -139,5 +139,7 @@ int monitor_start(struct child *c, struct assay_err *err);
  * batches.
  */
 bool child_pads(const struct child *c);
+/* Whether batches of fewer samples than there may be are filled up (fixed_batch in engine.h). */
+bool child_fills(const struct child *c);
 
 #endif

@@ -394,7 +394,8 @@ static void add_notes(struct job *j)
 {
     json_t *warm = json_object_get(j->result, "warmup");
     const json_t *engine = json_object_get(j->result, "engine");
-    int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0);
+    int64_t wanted = tree_int(engine, "lanes", 0) * tree_int(engine, "threads", 0),
+            filled = tree_int(engine, "fixed_batch", 0);
     const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
     const char *model = tree_text(j->result, "note", NULL);
     const char *asked = j->final.precision,
@@ -412,6 +413,11 @@ static void add_notes(struct job *j)
         add_note(j, "%s", model);
     if (padding)
         add_note(j, "%s", padding);
+    if (filled) {
+        snprintf(text, sizeof(text), "smaller batches filled up to %lld samples for the engine",
+                 (long long)filled);
+        add_note(j, "%s", text);
+    }
     if (executed) {
         snprintf(text, sizeof(text), "%.40s was asked for, %.40s was executed", asked, executed);
         add_note(j, "%s", text);

@@ -160,6 +160,7 @@ int sut_open(struct child *c, struct assay_err *err)
                                   /* A copy to the device from memory of the engine's (pinned) is
                                    * worth more than one on the host. */
                                   .pack = t->alloc && strcmp(c->r.s.device, "cpu") != 0,
+                                  .fill = child_fills(c),
                                   .async = t->caps & ASSAY_CAP_ASYNC,
                                   .samples = c->bench_desc.samples,
                                   .input_count = c->bench_desc.input_count,

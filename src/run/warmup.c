@@ -59,15 +59,17 @@ double warmup_samples(struct child *c, size_t n, size_t *at)
 }
 
 /* Single samples through every lane, untimed: an engine may prepare anew for the first of them
- * after larger batches. */
+ * after larger batches.  What follows has batches as for a single sample of the run: a Server's may
+ * be filled up, Offline has none. */
 static void settle_singles(struct child *c, size_t *at)
 {
-    if (c->max_batch == 1)
+    bool filled = child_fills(c) && c->r.s.scenario != OFFLINE;
+
+    if (c->max_batch == 1 || filled)
         return;
     batch_limit(c->batcher, 1);
     for (int k = 0; k < 2; k++)
         warmup_samples(c, c->lanes, at);
-    batch_limit(c->batcher, c->max_batch);
 }
 
 /* One sample at a time, at least 3 and for `seconds`. */
@@ -83,6 +85,7 @@ static int measure_singles(struct child *c, double seconds, size_t *at, struct a
         took[n] = warmup_samples(c, 1, at);
         spent += took[n++];
     }
+    batch_limit(c->batcher, c->max_batch);
     latency_sort(took, n);
     c->single_ns_min = took[0] * 1e9;
     c->single_ns_median = took[n / 2] * 1e9;
@@ -157,7 +160,7 @@ static void warm_sizes(struct child *c, double first, size_t *at)
     double spent = first, most = strcmp(c->r.s.device, "cpu") ? INFINITY : c->r.s.warmup_s;
     uint32_t n, sizes = 0;
 
-    if (c->r.s.scenario != SERVER || child_pads(c))
+    if (c->r.s.scenario != SERVER || child_pads(c) || child_fills(c))
         return;
     for (n = 1; n < c->max_batch && spent < most; n = n < 64 ? n + 1 : 2 * n, sizes++) {
         batch_limit(c->batcher, n);
@@ -186,6 +189,7 @@ static int measure(struct child *c, double first, size_t *at, struct assay_err *
         settle_singles(c, at);
         if (c->max_batch * c->lanes > 1)
             first = warmup_samples(c, 1, at);
+        batch_limit(c->batcher, c->max_batch);
         c->single_ns_min = c->single_ns_median = c->single_ns_p99 = first * 1e9;
         return ASSAY_OK;
     }

@@ -1,5 +1,6 @@
 /* ONNX Runtime with the CUDA provider, up to where a card would be needed: it takes every setting,
- * keeps those of the provider, counts its sessions, and its models have neither inputs nor outputs.
+ * keeps those of the provider, knows all of them but "no_such", counts its sessions, and its models
+ * have neither inputs nor outputs.
  *
  * The environment's FAKE_ORT=failure has a session fail as one does whose card is not ready, in
  * ONNX Runtime's own words. */
@@ -24,6 +25,7 @@ static const char failure[] =
     "hostname=box ; file=/onnxruntime_src/onnxruntime/core/providers/cuda/"
     "cuda_execution_provider.cc ; line=282 ; expr=cudaSetDevice(info_.device_id); \n\n";
 
+static const char unknown[] = "Unknown provider option: \"no_such\".";
 static char settings[512]; /* "key=value " of the provider */
 static int sessions;
 
@@ -85,6 +87,9 @@ static OrtStatus *update(OrtCUDAProviderOptionsV2 *o, const char *const *keys,
 {
     (void)o;
     settings[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(keys[i], "no_such"))
+            return (OrtStatus *)(size_t)unknown;
     for (size_t i = 0; i < n; i++)
         snprintf(settings + strlen(settings), sizeof(settings) - strlen(settings), "%s=%s ",
                  keys[i], values[i]);

@@ -27,7 +27,8 @@ struct stub {
     float elsewhere[SAMPLES][16];
     uint64_t shorter;         /* this sample has one number less than the others; 0: none has */
     _Atomic int seen[100000]; /* completions by id */
-    _Atomic int wrong, failed, submits, largest, copied;
+    _Atomic int wrong, failed, submits, largest, smallest, copied;
+    uint32_t copies_from; /* rows from this one on are the one before it; 0: none is known to be */
     float answer[8][SAMPLES];
     _Atomic int graphs[3], driven, viewed, inside;
     /* LATER: a thread that completes what is queued. */
@@ -46,6 +47,8 @@ static void compute(struct stub *s, struct assay_batch *b, float *out)
             s->gather ? b->rows[0][i]->data : (const float *)b->inputs[0].data + i * ROW;
 
         out[i] = row[0] + row[1] + row[2];
+        if (s->copies_from && i >= s->copies_from && out[i] != out[i - 1])
+            atomic_fetch_add(&s->wrong, 1);
     }
     b->outputs[0] =
         (struct assay_tensor){ASSAY_F32, 1, {b->samples}, out, b->samples * sizeof(float)};
@@ -76,7 +79,8 @@ static void *complete_later(void *arg)
 static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
 {
     struct stub *s = ctx;
-    int n = atomic_fetch_add(&s->submits, 1), largest = atomic_load(&s->largest);
+    int n = atomic_fetch_add(&s->submits, 1), largest = atomic_load(&s->largest),
+        smallest = atomic_load(&s->smallest);
 
     if (s->way == AGAIN_OFTEN && n % 3)
         return ASSAY_EAGAIN;
@@ -84,6 +88,9 @@ static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
         return assay_fail(err, ASSAY_EFAIL, "stub: no more");
     while ((int)b->samples > largest &&
            !atomic_compare_exchange_weak(&s->largest, &largest, (int)b->samples))
+        ;
+    while ((int)b->samples < smallest &&
+           !atomic_compare_exchange_weak(&s->smallest, &smallest, (int)b->samples))
         ;
     if (s->way == LATER) {
         pthread_mutex_lock(&s->lock);
@@ -222,6 +229,7 @@ static struct stub *stub_create(enum way way)
     struct stub *s = calloc(1, sizeof(*s));
 
     s->way = way;
+    s->smallest = SAMPLES;
     for (int i = 0; i < SAMPLES; i++)
         for (int k = 0; k < ROW; k++)
             s->data[i][k] = s->elsewhere[i][k] = (float)(i + k);
@@ -511,16 +519,64 @@ static void test_limit(void **state)
     }
 }
 
+/* Of each 5 samples a batch of the limit is made: copies of the fifth behind them, whose outputs
+ * nobody sees. */
+static void test_fill(void **state)
+{
+    static const struct {
+        enum way way;
+        struct batch_config c;
+        uint32_t limit;
+        int copied; /* pieces of memory; -1: any */
+    } cases[] = {
+        {INSIDE, {.lanes = 1, .max_batch = 8, .on_issuer = true}, 8, 1},
+        {INSIDE, {.lanes = 1, .max_batch = 8, .on_issuer = true}, 6, 1},
+        {INSIDE, {.lanes = 1, .max_batch = 8, .on_issuer = true}, 5, 0}, /* full: no copy */
+        {INSIDE, {.lanes = 1, .max_batch = 8, .on_issuer = true, .pack = true}, 8, 1},
+        {INSIDE, {.lanes = 1, .max_batch = 8, .on_issuer = true, .gather = true}, 8, 0},
+        {INSIDE, {.lanes = 3, .max_batch = 8}, 8, -1},
+        {INSIDE, {.lanes = 2, .max_batch = 8, .pack = true, .ahead = true}, 8, -1},
+        {LATER, {.lanes = 2, .max_batch = 8, .depth = 3}, 8, -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stub *s = stub_create(cases[i].way);
+        struct batch_config c = cases[i].c;
+        struct batcher *b;
+
+        c.fill = true;
+        s->gather = c.gather;
+        s->copies_from = c.on_issuer ? 5 : 0; /* a queue brings others together */
+        b = make(s, &c, false);
+        batch_limit(b, cases[i].limit);
+        issue_and_check(s, b, c.on_issuer ? 60 : 4000, 5); /* 60: none goes round */
+        assert_int_equal(s->smallest, cases[i].limit);
+        assert_int_equal(s->largest, cases[i].limit);
+        if (cases[i].copied >= 0)
+            assert_int_equal(s->copied, cases[i].copied);
+        stub_destroy(s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inline),          cmocka_unit_test(test_packs_what_is_scattered),
-        cmocka_unit_test(test_gather),          cmocka_unit_test(test_pack),
-        cmocka_unit_test(test_lanes),           cmocka_unit_test(test_async),
-        cmocka_unit_test(test_ahead),           cmocka_unit_test(test_wait_fills_batches),
-        cmocka_unit_test(test_again),           cmocka_unit_test(test_failure_stops),
-        cmocka_unit_test(test_driven),          cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_unequal_samples), cmocka_unit_test(test_driven_batches),
+        cmocka_unit_test(test_inline),
+        cmocka_unit_test(test_packs_what_is_scattered),
+        cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_async),
+        cmocka_unit_test(test_ahead),
+        cmocka_unit_test(test_wait_fills_batches),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_failure_stops),
+        cmocka_unit_test(test_driven),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_unequal_samples),
+        cmocka_unit_test(test_driven_batches),
+        cmocka_unit_test(test_fill),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

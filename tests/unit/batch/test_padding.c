@@ -26,6 +26,7 @@ struct stub {
     int32_t sums[SAMPLES];
     char error[512];
     int64_t places;    /* of all batches, padding included */
+    uint32_t smallest; /* batch, in rows */
     _Atomic bool held; /* the engine does not come back */
 };
 
@@ -63,6 +64,7 @@ static int stub_submit(void *ctx, struct assay_batch *b, struct assay_err *err)
     while (s->held)
         usleep(100);
     s->lengths[s->batches++] = in->dims[1];
+    s->smallest = b->samples < s->smallest ? b->samples : s->smallest;
     s->places += in->dims[1] * b->samples;
     memset(s->sums, 0, sizeof(s->sums));
     for (i = 0; i < b->samples * each; i++)
@@ -110,8 +112,8 @@ static void stub_release(void *ctx, void *memory)
     free(memory);
 }
 
-/* Issues all samples twice, through batches of up to 8. */
-static struct stub *run(int64_t fixed, uint64_t odd, bool gather)
+/* Issues all samples twice, through batches of up to 8; fill: of 8. */
+static struct stub *run(int64_t fixed, uint64_t odd, bool gather, bool fill)
 {
     static const uint32_t map[1] = {0};
     struct assay_tensor_spec pad = {"x", ASSAY_I32, 3, {-1, fixed, WIDTH}};
@@ -119,6 +121,7 @@ static struct stub *run(int64_t fixed, uint64_t odd, bool gather)
                              .max_batch = 8,
                              .on_issuer = true,
                              .gather = gather,
+                             .fill = fill,
                              .samples = SAMPLES,
                              .input_count = 1,
                              .output_count = 1,
@@ -141,6 +144,7 @@ static struct stub *run(int64_t fixed, uint64_t odd, bool gather)
     int i, k;
 
     s->odd = odd;
+    s->smallest = SAMPLES;
     for (i = 0; i < SAMPLES; i++) {
         items[i] = (struct batch_item){(uintptr_t)i, (size_t)i};
         for (k = 0; k < LONGEST; k++) {
@@ -162,7 +166,7 @@ static void as_long_as_the_longest(void **state)
 
     (void)state;
     for (gather = 0; gather < 2; gather++) { /* a gathering engine takes no rows of two shapes */
-        s = run(-1, 0, gather);
+        s = run(-1, 0, gather, false);
         assert_int_equal(s->answered, 2 * SAMPLES);
         assert_int_equal(s->batches, 16);
         assert_int_equal(s->lengths[0], LONGEST);
@@ -176,25 +180,41 @@ static void as_long_as_the_longest(void **state)
 
 static void as_long_as_a_fixed_axis(void **state)
 {
-    struct stub *s = run(LONGEST + 3, 0, false);
-    int i;
+    struct stub *s;
+    int i, fill;
+
+    (void)state;
+    for (fill = 0; fill < 2; fill++) {
+        s = run(LONGEST + 3, 0, false, fill);
+        assert_int_equal(s->answered, 2 * SAMPLES);
+        for (i = 0; i < s->batches; i++)
+            assert_int_equal(s->lengths[i], LONGEST + 3);
+        assert_int_equal(s->smallest, fill ? 8 : SAMPLES % 8);
+        free(s);
+    }
+}
+
+/* The last batch of a query has four samples here, and is as long as its own longest. */
+static void what_is_filled_up_is_as_long(void **state)
+{
+    struct stub *s = run(-1, 0, false, true);
 
     (void)state;
     assert_int_equal(s->answered, 2 * SAMPLES);
-    for (i = 0; i < s->batches; i++)
-        assert_int_equal(s->lengths[i], LONGEST + 3);
+    assert_int_equal(s->smallest, 8);
+    assert_int_equal(s->lengths[7], 1);
     free(s);
 }
 
 static void what_does_not_fit_is_an_error(void **state)
 {
-    struct stub *s = run(LONGEST - 1, 0, false);
+    struct stub *s = run(LONGEST - 1, 0, false, false);
 
     (void)state;
     assert_int_equal(s->failed, 1);
     assert_string_equal(s->error, "a sample of length 13, and the model takes 12 at most");
     free(s);
-    s = run(-1, 7, false); /* only the first dimension may differ */
+    s = run(-1, 7, false, false); /* only the first dimension may differ */
     assert_int_equal(s->failed, 1);
     assert_non_null(strstr(s->error, "samples of different shapes"));
     free(s);
@@ -265,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(as_long_as_the_longest),
         cmocka_unit_test(as_long_as_a_fixed_axis),
+        cmocka_unit_test(what_is_filled_up_is_as_long),
         cmocka_unit_test(what_does_not_fit_is_an_error),
         cmocka_unit_test(who_waits_goes_with_its_like),
     };

@@ -294,6 +294,8 @@ static void alloc_is_pinned(void *self)
     assert_int_equal(pinned(), 0);
 }
 
+static uint32_t fixed_batch; /* what open_on_cuda's model said last */
+
 /* Opens the model with two lanes of two threads on the fake and tells its precision. */
 static int open_on_cuda(const char *dir, const char *options, char precision[16],
                         struct assay_err *err)
@@ -322,6 +324,11 @@ static int open_on_cuda(const char *dir, const char *options, char precision[16]
             assert_int_equal(table->lane_open(self, lane, err), 0);
         assert_int_equal(table->describe(self, &desc, err), 0);
         snprintf(precision, 16, "%s", desc.precision);
+        fixed_batch = desc.fixed_batch;
+        desc = (struct assay_model_desc){.size = offsetof(struct assay_model_desc, fixed_batch),
+                                         .fixed_batch = 7};
+        assert_int_equal(table->describe(self, &desc, err), 0); /* a host before ABI 1.3 */
+        assert_int_equal(desc.fixed_batch, 7);
         alloc_is_pinned(self);
         table->close(self);
     }
@@ -514,7 +521,8 @@ static void precision_is_what_is_executed(void **state)
     free(dir);
 }
 
-static void on_cuda_lanes_share_a_session(void **state)
+/* Calls of one session at the same time are not safe in its CUDA provider. */
+static void on_cuda_each_lane_has_a_session(void **state)
 {
     struct assay_err err = {0};
     char precision[16], *dir;
@@ -525,8 +533,75 @@ static void on_cuda_lanes_share_a_session(void **state)
     if (fake_load(&dir)) {
         before = fake_sessions();
         assert_int_equal(open_on_cuda(dir, "cuda_memory_gb=4", precision, &err), 0);
+        assert_int_equal(fake_sessions() - before, 2);
+        assert_non_null(strstr(fake_settings, "gpu_mem_limit=2147483648 "));
+        before = fake_sessions();
+        assert_int_equal(open_on_cuda(dir, "cuda_memory_gb=4,shared_session=on", precision, &err),
+                         0);
         assert_int_equal(fake_sessions() - before, 1);
         assert_non_null(strstr(fake_settings, "gpu_mem_limit=4294967296 "));
+    }
+    free(dir);
+}
+
+static void on_cuda_convolutions_want_one_size(void **state)
+{
+    static const struct {
+        const char *op, *options;
+        uint32_t fixed;
+    } cases[] = {{"Conv", "", 1},
+                 {"FusedConv", "", 1},
+                 {"MatMul", "", 0},
+                 {"MatMul", "fixed_batch=on", 1},
+                 {"Conv", "fixed_batch=off", 0}};
+    struct assay_err err = {0};
+    char precision[16], *dir;
+    struct trial t;
+
+    (void)state;
+    if (fake_load(&dir))
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            assert_int_equal(tiny_onnx_write(model, 0, 13, cases[i].op), 0);
+            assert_int_equal(open_on_cuda(dir, cases[i].options, precision, &err), 0);
+            assert_int_equal(fixed_batch, cases[i].fixed);
+        }
+    free(dir);
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    for (uint32_t on = 0; on < 2; on++) {
+        assert_int_equal(open_model(&t, on ? "fixed_batch=on" : "", "cpu", &err), 0);
+        assert_int_equal(engine_desc(t.engine)->fixed_batch, on);
+        trial_close(&t, NULL);
+    }
+}
+
+static void cuda_options_go_to_onnx_runtime(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"cuda_options=prefer_nhwc", "cuda_options: 'prefer_nhwc': write it as NAME=VALUE"},
+        {"cuda_options=prefer_nhwc=1:use_tf32=1", "cuda_options: use_tf32 cannot be set here: "
+                                                  "tf32 says it"},
+        {"cuda_options=enable_cuda_graph=1", "again and again"},
+        {"cuda_options=no_such=1", "device cuda:0: the CUDA provider: Unknown provider option: "
+                                   "\"no_such\"."}};
+    struct assay_err err = {0};
+    char precision[16], *dir;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(model, 0, 13, "MatMul"), 0);
+    if (fake_load(&dir)) {
+        if (open_on_cuda(dir,
+                         "cudnn_conv_algo_search=HEURISTIC,cuda_options=prefer_nhwc=1:"
+                         "arena_extend_strategy=kSameAsRequested",
+                         precision, &err))
+            fail_msg("%s", err.text);
+        assert_string_equal(fake_settings,
+                            "device_id=0 cudnn_conv_algo_search=HEURISTIC use_tf32=0 "
+                            "prefer_nhwc=1 arena_extend_strategy=kSameAsRequested ");
+        for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+            assert_true(open_on_cuda(dir, wrong[i][0], precision, &err) < 0);
+            if (!strstr(err.text, wrong[i][1]))
+                fail_msg("%s", err.text);
+        }
     }
     free(dir);
 }
@@ -616,7 +691,9 @@ int main(void)
                                        cmocka_unit_test(cuda_is_refused_with_reasons),
                                        cmocka_unit_test(on_cuda_fp32_is_fp32),
                                        cmocka_unit_test(precision_is_what_is_executed),
-                                       cmocka_unit_test(on_cuda_lanes_share_a_session),
+                                       cmocka_unit_test(on_cuda_each_lane_has_a_session),
+                                       cmocka_unit_test(on_cuda_convolutions_want_one_size),
+                                       cmocka_unit_test(cuda_options_go_to_onnx_runtime),
                                        cmocka_unit_test(a_card_that_fails_is_named),
                                        cmocka_unit_test(without_library_it_explains_itself),
                                        cmocka_unit_test(it_conforms)};

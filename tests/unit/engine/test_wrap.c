@@ -32,7 +32,12 @@ static int t_describe(void *self, struct assay_model_desc *d, struct assay_err *
 {
     (void)self;
     (void)err;
-    *d = (struct assay_model_desc){sizeof(*d), 1, 8, &graph, "fp32", "cpu"};
+    *d = (struct assay_model_desc){.size = sizeof(*d),
+                                   .graph_count = 1,
+                                   .max_batch = 8,
+                                   .graphs = &graph,
+                                   .precision = "fp32",
+                                   .device = "cpu"};
     return 0;
 }
 
