@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/offer.h"
 
 /* A synchronous engine has one batch in flight; the rest keeps a used guard away from its next
  * flight.  An asynchronous one may have that many on one lane; more is answered AGAIN. */
@@ -152,6 +153,24 @@ static void say_memory(struct assay_err *words)
     }
 }
 
+/* The engines name the command of the source tree. */
+static void say_install(const char *name, struct assay_err *words)
+{
+    char *there = text_format("`assay engines install %s --device cuda`", name);
+    char *at = there ? strstr(words->text, there) : NULL, how[1200];
+    struct text all;
+
+    text_init(&all, sizeof(words->text));
+    if (at) {
+        engine_cuda_how(name, how, sizeof(how));
+        text_addn(&all, words->text, (size_t)(at - words->text));
+        text_addf(&all, "%s%s", how, at + strlen(there));
+        snprintf(words->text, sizeof(words->text), "%s", all.s);
+    }
+    text_release(&all);
+    free(there);
+}
+
 static int describe(struct engine *e, struct assay_err *err)
 {
     struct assay_err words = {0};
@@ -186,6 +205,7 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
         rc = table->open(config, &e->self, &words);
     if (rc) {
         say_memory(&words);
+        say_install(table->name, &words);
         engine_name_error(e, "open", rc, &words, err);
         goto out;
     }
