@@ -63,6 +63,8 @@ int engine_check_precision(const struct assay_engine *table, const char *precisi
                            struct assay_err *err);
 /* Whether the probe found it; "cuda" is "cuda:0". */
 bool engine_has_device(const struct assay_engine_probe *probe, const char *device);
+/* As people call it; "": it is unknown. */
+const char *engine_device_name(const struct assay_engine_probe *probe, const char *device);
 
 struct engine_hook_stats {
     uint64_t calls;

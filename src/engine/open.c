@@ -54,7 +54,7 @@ int engine_check_precision(const struct assay_engine *t, const char *precision,
                       precision, t->name);
 }
 
-bool engine_has_device(const struct assay_engine_probe *p, const char *device)
+static int find_device(const struct assay_engine_probe *p, const char *device)
 {
     size_t word = strcspn(device, ":");
 
@@ -62,8 +62,20 @@ bool engine_has_device(const struct assay_engine_probe *p, const char *device)
         if (strcmp(p->devices[i], device) == 0 ||
             (!strncmp(p->devices[i], device, word) && (!device[word] || !p->devices[i][word]) &&
              !strcmp(device[word] ? device + word : p->devices[i] + word, ":0")))
-            return true;
-    return false;
+            return (int)i;
+    return -1;
+}
+
+bool engine_has_device(const struct assay_engine_probe *p, const char *device)
+{
+    return find_device(p, device) >= 0;
+}
+
+const char *engine_device_name(const struct assay_engine_probe *p, const char *device)
+{
+    int i = find_device(p, device);
+
+    return i < 0 ? "" : p->device_names[i];
 }
 
 /* "cpu", "cuda:0": letters, then perhaps ':' and a number. */

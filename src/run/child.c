@@ -506,13 +506,10 @@ static json_t *stages_json(const struct child *c)
 /* As people call the device, with what computes there; nothing where the engine does not tell. */
 static void put_device_name(const struct child *c, json_t *engine)
 {
-    const char *device = tree_text(engine, "device", "");
+    const char *name = engine_device_name(&c->probe, tree_text(engine, "device", ""));
 
-    if (!strcmp(device, "cuda"))
-        device = "cuda:0";
-    for (uint32_t i = 0; i < c->probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
-        if (!strcmp(c->probe.devices[i], device) && c->probe.device_names[i][0])
-            json_object_set_new(engine, "device_name", json_string(c->probe.device_names[i]));
+    if (*name)
+        json_object_set_new(engine, "device_name", json_string(name));
 }
 
 static int write_result(struct child *c, json_t *accuracy, struct assay_err *err)

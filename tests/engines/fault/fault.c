@@ -259,10 +259,11 @@ static int fault_drain(void *self, uint32_t lane, struct assay_err *err)
 #endif
 
 #ifndef FAULT_UNVERSIONED
-/* ASSAY_FAULT_PROBE=crash|hang|noise|error makes the probe misbehave. */
+/* ASSAY_FAULT_PROBE=crash|hang|noise|error makes the probe misbehave, ASSAY_FAULT_CARD=NAME tells
+ * of a card. */
 static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
-    const char *how = getenv("ASSAY_FAULT_PROBE");
+    const char *how = getenv("ASSAY_FAULT_PROBE"), *card = getenv("ASSAY_FAULT_CARD");
 
     (void)runtime_dir;
     if (how && strcmp(how, "crash") == 0) {
@@ -278,6 +279,10 @@ static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, st
     p->device_count = 1;
     snprintf(p->version, sizeof(p->version), "1");
     snprintf(p->devices[0], sizeof(p->devices[0]), "cpu");
+    if (card) {
+        snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "cuda:0");
+        snprintf(p->device_names[p->device_count++], sizeof(p->device_names[0]), "%s", card);
+    }
     return ASSAY_OK;
 }
 #endif
