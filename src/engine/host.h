@@ -101,6 +101,9 @@ int engine_check_whole(const struct engine *e, uint32_t graph,
                        struct assay_err *err);
 int engine_lane_open(struct engine *e, uint32_t lane, struct assay_err *err);
 void engine_lane_close(struct engine *e, uint32_t lane);
+bool engine_settles(const struct assay_engine *table);
+/* As the hook; nothing to do where there is none. */
+int engine_settle(struct engine *e, uint32_t samples, struct assay_err *err);
 /* As the hook, timed; detects double completion (`done` called twice for a batch), completion of a
  * batch that was refused, and, for engines without ASSAY_CAP_ASYNC, a submit that returned OK
  * without completing: each is reported by calling fault. */

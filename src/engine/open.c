@@ -262,6 +262,19 @@ void engine_lane_close(struct engine *e, uint32_t lane)
     e->lanes[lane].open = false;
 }
 
+bool engine_settles(const struct assay_engine *t)
+{
+    return t->size > offsetof(struct assay_engine, settle) && t->settle;
+}
+
+int engine_settle(struct engine *e, uint32_t samples, struct assay_err *err)
+{
+    struct assay_err words = {0};
+    int rc = engine_settles(e->table) ? e->table->settle(e->self, samples, &words) : ASSAY_OK;
+
+    return rc ? engine_name_error(e, "settle", rc, &words, err) : ASSAY_OK;
+}
+
 void *engine_alloc(struct engine *e, size_t bytes)
 {
     if (e->table->alloc)

@@ -31,6 +31,7 @@ struct trial_ask {
     const char *model, *format, *device, *options;
     uint32_t lanes, max_batch;
     const char *precision; /* NULL: the engine's own choice */
+    bool settles;
 };
 int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *err);
 /* Closes the engine; fails when it broke its contract at any time. */

@@ -329,6 +329,13 @@ static int check_model(struct child *c, struct assay_err *err)
     return rc;
 }
 
+/* Offline's batch is found by the warm-up, where nobody has set it. */
+bool child_finds_batch(const struct child *c)
+{
+    return c->r.s.scenario == OFFLINE && !c->r.s.batch && c->max_batch > 1 &&
+           (!bench_drive(c->r.benchmark) || bench_drive_batch(c->r.benchmark));
+}
+
 static int open_engine(struct child *c, struct assay_err *err)
 {
     const struct settings *s = &c->r.s;
@@ -349,7 +356,8 @@ static int open_engine(struct child *c, struct assay_err *err)
                                          .want_outputs = c->bench_desc.outputs,
                                          .log = on_log,
                                          .want_graph_count = c->bench_desc.graph_count,
-                                         .want_graphs = c->bench_desc.graphs};
+                                         .want_graphs = c->bench_desc.graphs,
+                                         .settles = child_finds_batch(c)};
     uint32_t lane;
     int rc;
 
@@ -368,6 +376,7 @@ static int open_engine(struct child *c, struct assay_err *err)
         c->r.engine->probe(runtime, &c->probe, NULL);
     if (!c->tune) /* nobody reads a trial's digests, and its time is short */
         hash_parts(c);
+    c->settles = config.settles;
     rc = check_model(c, err);
     if (!c->r.manifest.net) /* it is the manifest that says what the model has */
         rc = child_not_the_engine(rc, err);

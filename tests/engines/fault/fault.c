@@ -37,12 +37,13 @@ enum fault {
     SILENT,
     MIX,
     OPEN,
-    HANG_OPEN
+    HANG_OPEN,
+    SETTLE
 };
 static const char *const faults[] = {
     "none",  "segfault", "exit",        "abort", "drop",        "twice",      "nan",   "error",
     "throw", "refuse",   "refuse_done", "late",  "wrong_shape", "wrong_type", "short", "hang",
-    "slow",  "silent",   "mix",         "open",  "hang_open",   NULL};
+    "slow",  "silent",   "mix",         "open",  "hang_open",   "settle",     NULL};
 
 enum { ROW_FAULT, ROW_AT, ROW_SLOW, OWN_ROWS };
 
@@ -93,6 +94,15 @@ static int fault_open(const struct assay_engine_config *c, void **self, struct a
     else
         *self = s;
     return rc;
+}
+
+static int fault_settle(void *self, uint32_t samples, struct assay_err *err)
+{
+    const struct engine *s = self;
+
+    if (s->fault == SETTLE)
+        return assay_fail(err, ASSAY_EFAIL, "this settle for %u was told to fail", samples);
+    return ASSAY_OK;
 }
 
 static int fault_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
@@ -316,6 +326,7 @@ static const struct assay_engine table = {
     .lane_open = fault_lane_open,
     .lane_close = fault_lane_close,
     .tunables = tunables,
+    .settle = fault_settle,
 };
 
 const struct assay_engine *assay_engine_entry(void)
