@@ -105,20 +105,23 @@ static bool has_op(const char *file, size_t bytes, const char *op)
 }
 
 /* Field `wanted` of a message, once or each time that it is there: calls fn with it. */
-static void each(struct view v, uint64_t wanted, void (*fn)(struct view, double *), double *sums)
+static void each(struct view v, uint64_t wanted, void (*fn)(struct view, void *), void *ctx)
 {
     uint64_t field, number;
     struct view inside;
 
     while (next_field(&v, &field, &number, &inside))
         if (field == wanted)
-            fn(inside, sums);
+            fn(inside, ctx);
 }
 
 enum {
     MODEL_GRAPH = 7,
     GRAPH_NODE = 1,
     GRAPH_INITIALIZER = 5,
+    NODE_INPUT = 1,
+    NODE_OUTPUT = 2,
+    NODE_TYPE = 4,
     NODE_ATTRIBUTE = 5,
     ATTRIBUTE_TENSOR = 5,
     TENSOR_DIMS = 1,
@@ -127,8 +130,9 @@ enum {
 };
 
 /* Adds a TensorProto's numbers to those of its type. */
-static void add_tensor(struct view tensor, double *sums)
+static void add_tensor(struct view tensor, void *ctx)
 {
+    double *sums = ctx;
     uint64_t field, number, type = 0, dim;
     double count = 1;
     struct view inside;
@@ -145,18 +149,18 @@ static void add_tensor(struct view tensor, double *sums)
         sums[type] += count;
 }
 
-static void add_attribute(struct view attribute, double *sums)
+static void add_attribute(struct view attribute, void *sums)
 {
     each(attribute, ATTRIBUTE_TENSOR, add_tensor, sums);
 }
 
-static void add_node(struct view node, double *sums)
+static void add_node(struct view node, void *sums)
 {
     each(node, NODE_ATTRIBUTE, add_attribute, sums);
 }
 
 /* Some exporters write weights as nodes: Constant. */
-static void add_graph(struct view graph, double *sums)
+static void add_graph(struct view graph, void *sums)
 {
     each(graph, GRAPH_INITIALIZER, add_tensor, sums);
     each(graph, GRAPH_NODE, add_node, sums);
@@ -194,15 +198,112 @@ static const char *float_precision(const struct model *m, const char *file, size
     return cuda ? weights : "fp32";
 }
 
+/* ---- products of 8-bit integers ---- */
+
+/* Counts a graph's products (convolutions too): in which type ONNX Runtime computes them it does
+ * not tell, short of writing its optimised model.  In integers are those whose two factors come
+ * from DequantizeLinear, which it fuses, also through what only moves numbers; one whose weights
+ * alone do is computed in float. */
+struct products {
+    struct view *quantised; /* names of what comes from DequantizeLinear */
+    size_t count, cap;
+    size_t ints, floats;
+};
+
+static bool is(struct view v, const char *text)
+{
+    size_t n = strlen(text);
+
+    return (size_t)(v.end - v.p) == n && !memcmp(v.p, text, n);
+}
+
+static bool is_one_of(struct view v, const char *const *words)
+{
+    for (; *words; words++)
+        if (is(v, *words))
+            return true;
+    return false;
+}
+
+static bool is_quantised(const struct products *c, struct view name)
+{
+    size_t n = (size_t)(name.end - name.p);
+
+    for (size_t i = c->count; i-- > 0;) /* what was made last is used first */
+        if ((size_t)(c->quantised[i].end - c->quantised[i].p) == n &&
+            !memcmp(c->quantised[i].p, name.p, n))
+            return true;
+    return false;
+}
+
+static void add_quantised(struct products *c, struct view name)
+{
+    size_t cap = c->cap ? c->cap * 2 : 256;
+    struct view *more = c->count == c->cap ? realloc(c->quantised, cap * sizeof(*more)) : NULL;
+
+    if (more) {
+        c->quantised = more;
+        c->cap = cap;
+    }
+    if (c->count < c->cap)
+        c->quantised[c->count++] = name;
+}
+
+static void count_node(struct view node, void *ctx)
+{
+    static const char *const products[] = {"Conv",   "ConvTranspose", "Gemm",
+                                           "MatMul", "MatMulNBits",   NULL};
+    static const char *const ints[] = {"ConvInteger", "MatMulInteger", "QLinearConv",
+                                       "QLinearMatMul", NULL};
+    static const char *const moves[] = {"Flatten",   "Identity",  "Reshape", "Squeeze",
+                                        "Transpose", "Unsqueeze", NULL};
+    struct products *c = ctx;
+    struct view inside, type = {0}, input[2] = {{0}}, output = {0};
+    uint64_t field, number;
+    int inputs = 0;
+
+    while (next_field(&node, &field, &number, &inside)) {
+        if (field == NODE_INPUT && inputs < 2)
+            input[inputs++] = inside;
+        else if (field == NODE_OUTPUT && !output.p)
+            output = inside;
+        else if (field == NODE_TYPE)
+            type = inside;
+    }
+    if (is(type, "DequantizeLinear") || (is_one_of(type, moves) && is_quantised(c, input[0])))
+        add_quantised(c, output);
+    else if (is_one_of(type, ints))
+        c->ints++;
+    else if (is_one_of(type, products) && is_quantised(c, input[0]) && is_quantised(c, input[1]))
+        c->ints++;
+    else if (is_one_of(type, products))
+        c->floats++;
+}
+
+/* Whether most of a model's products are of integers. */
+static bool is_int8(const char *file, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)file;
+    struct products c = {0};
+    uint64_t field, number;
+    struct view v = {p, p + bytes}, graph;
+
+    while (next_field(&v, &field, &number, &graph))
+        if (field == MODEL_GRAPH)
+            each(graph, GRAPH_NODE, count_node, &c);
+    free(c.quantised);
+    return c.ints > c.floats;
+}
+
 /* Operators on 8-bit integers.  ONNX Runtime's CUDA provider (1.31) has the first alone: the others
- * would be computed on the CPU.  And DequantizeLinear, which the CPU fuses with what is between it
- * and QuantizeLinear, from a level of optimisation on; else that is computed in float. */
+ * would be computed on the CPU.  What comes from DequantizeLinear the CPU fuses, from a level of
+ * optimisation on; else that is computed in float. */
 static int read_precision(struct model *m, const char *path, const char *file, size_t bytes,
                           bool cuda, bool fused, struct assay_err *err)
 {
     static const char *const ops[] = {"MatMulInteger", "QLinearConv", "QLinearMatMul",
                                       "ConvInteger"};
-    bool int8 = !cuda && fused && has_op(file, bytes, "DequantizeLinear");
+    bool whole = false;
 
     for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
         if (!has_op(file, bytes, ops[i]))
@@ -213,9 +314,11 @@ static int read_precision(struct model *m, const char *path, const char *file, s
                 "model %.200s has %s, which ONNX Runtime cannot compute on CUDA, only "
                 "on the CPU",
                 path, ops[i]);
-        int8 = true;
+        whole = true;
     }
-    m->precision = int8 ? "int8" : float_precision(m, file, bytes, cuda);
+    m->precision = (whole || (!cuda && fused)) && is_int8(file, bytes)
+                       ? "int8"
+                       : float_precision(m, file, bytes, cuda);
     return ASSAY_OK;
 }
 

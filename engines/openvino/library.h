@@ -26,7 +26,6 @@
     ROW(ov_model_const_input_by_index)                                                             \
     ROW(ov_model_const_output_by_index)                                                            \
     ROW(ov_model_reshape_by_port_indexes)                                                          \
-    ROW(ov_const_port_get_shape)                                                                   \
     ROW(ov_port_get_any_name)                                                                      \
     ROW(ov_port_get_element_type)                                                                  \
     ROW(ov_port_get_partial_shape)                                                                 \

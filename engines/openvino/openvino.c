@@ -9,7 +9,8 @@
  *
  * A batch dimension that is a number lets OpenVINO plan memory and kernels once, so there are up to
  * two forms of a model: one for batches of exactly max_batch samples, one for any number.  With
- * max_batch 1 there is only the first.
+ * max_batch 1 there is only the first; where the host still looks for its batch, the first is made
+ * when it has found it.
  *
  * Data: inputs are tensors over the host's memory, outputs are the request's own, handed to the
  * host as they lie.  Nothing is copied here. */
@@ -62,6 +63,7 @@ struct graph {
 struct engine {
     struct library lib;
     ov_core_t *core;
+    struct assay_engine_config config;
     uint32_t lanes;
     struct assay_graphs files;
     struct graph *graphs; /* of each file */
@@ -77,6 +79,7 @@ static void form_release(struct engine *s, struct form *f)
     free(f->request);
     if (f->compiled)
         s->lib.ov_compiled_model_free(f->compiled);
+    *f = (struct form){0};
 }
 
 static void openvino_close(void *self)
@@ -234,7 +237,7 @@ static int make_forms(struct engine *s, struct graph *g, const struct assay_engi
     /* ANY first: it is the model as it was read, before its batch becomes a number. */
     if (!one || !numbers)
         rc = make_form(s, g, c, device, model, ANY, err);
-    if (!rc && numbers && (one || c->values[BATCH_SHAPE].i == 0))
+    if (!rc && numbers && (one || (c->values[BATCH_SHAPE].i == 0 && !c->settles)))
         rc = make_form(s, g, c, device, model, FULL, err);
     return rc;
 }
@@ -246,6 +249,30 @@ static bool is_int8(const char *exec_type)
     size_t n = exec_type ? strlen(exec_type) : 0;
 
     return n > 3 && (!strcmp(exec_type + n - 3, "_I8") || !strcmp(exec_type + n - 3, "_U8"));
+}
+
+/* Zeros, which are valid numbers of a vocabulary too. */
+static ov_status_e zero_inputs(const struct library *lib, ov_infer_request_t *request,
+                               uint32_t count)
+{
+    ov_status_e st = OK;
+
+    for (uint32_t i = 0; i < count && st == OK; i++) {
+        ov_tensor_t *tensor = NULL;
+        void *data = NULL;
+        size_t bytes = 0;
+
+        st = lib->ov_infer_request_get_input_tensor_by_index(request, i, &tensor);
+        if (st == OK)
+            st = lib->ov_tensor_get_byte_size(tensor, &bytes);
+        if (st == OK)
+            st = lib->ov_tensor_data(tensor, &data);
+        if (st == OK)
+            memset(data, 0, bytes);
+        if (tensor)
+            lib->ov_tensor_free(tensor);
+    }
+    return st;
 }
 
 /* Runs one sample of zeros with profiling on and looks for a layer that computes whose kernel is an
@@ -263,6 +290,7 @@ static bool runs_in_int8(struct engine *s, const struct graph *g,
 
     if (set_batch(s, g, model, 1) == OK && compile(s, c, device, model, true, &compiled) == OK &&
         lib->ov_compiled_model_create_infer_request(compiled, &request) == OK &&
+        zero_inputs(lib, request, g->model.graph.input_count) == OK &&
         lib->ov_infer_request_infer(request) == OK &&
         lib->ov_infer_request_get_profiling_info(request, &list) == OK) {
         for (size_t i = 0; i < list.size; i++)
@@ -301,8 +329,7 @@ static int read_precision(struct engine *s, struct graph *g, const struct assay_
 
 /* ---- life ---- */
 
-static int read_model(struct engine *s, struct graph *g, const char *name,
-                      const struct assay_engine_config *c, ov_model_t **model,
+static int load_model(struct engine *s, const struct assay_engine_config *c, ov_model_t **model,
                       struct assay_err *err)
 {
     const char *format = model_format(c->model_path);
@@ -316,7 +343,7 @@ static int read_model(struct engine *s, struct graph *g, const char *name,
                           c->model_path, c->format, format);
     st = s->lib.ov_core_read_model(s->core, c->model_path, NULL, model);
     if (st == OK)
-        return model_read(&g->model, &s->lib, *model, name, err);
+        return ASSAY_OK;
     snprintf(prefix, sizeof(prefix), "model %.110s (%lld bytes) cannot be read as %.20s",
              c->model_path, stat(c->model_path, &file) ? 0LL : (long long)file.st_size, c->format);
     return library_error(&s->lib, st, prefix, err);
@@ -328,8 +355,10 @@ static int open_graph(struct engine *s, uint32_t i, const struct assay_engine_co
     struct assay_engine_config own = assay_graphs_config(c, &s->files, i);
     struct graph *g = &s->graphs[i];
     ov_model_t *model = NULL;
-    int rc = read_model(s, g, s->files.name[i], &own, &model, err);
+    int rc = load_model(s, &own, &model, err);
 
+    if (!rc)
+        rc = model_read(&g->model, &s->lib, model, s->files.name[i], err);
     if (!rc)
         rc = make_forms(s, g, &own, device, model, err);
     if (!rc)
@@ -338,6 +367,40 @@ static int open_graph(struct engine *s, uint32_t i, const struct assay_engine_co
         s->lib.ov_model_free(model);
     s->descs[i] = g->model.graph;
     return rc ? assay_graphs_fail(&s->files, i, rc, err) : ASSAY_OK;
+}
+
+/* All forms anew: beside that for any number, which has run, that for whole batches would be one
+ * more copy of the weights. */
+static int settle_graph(struct engine *s, uint32_t i, uint32_t samples, const char *device,
+                        struct assay_err *err)
+{
+    struct assay_engine_config own = assay_graphs_config(&s->config, &s->files, i);
+    struct graph *g = &s->graphs[i];
+    ov_model_t *model = NULL;
+    int rc;
+
+    if (g->form[FULL].compiled || !g->model.only_batch_free || own.values[BATCH_SHAPE].i != 0)
+        return ASSAY_OK;
+    form_release(s, &g->form[ANY]);
+    own.max_batch = samples;
+    own.settles = 0;
+    rc = load_model(s, &own, &model, err);
+    if (!rc)
+        rc = make_forms(s, g, &own, device, model, err);
+    if (model)
+        s->lib.ov_model_free(model);
+    return rc ? assay_graphs_fail(&s->files, i, rc, err) : ASSAY_OK;
+}
+
+static int openvino_settle(void *self, uint32_t samples, struct assay_err *err)
+{
+    struct engine *s = self;
+    char device[32];
+    int rc = find_device(s, &s->config, device, err);
+
+    for (uint32_t i = 0; i < s->files.count && !rc; i++)
+        rc = settle_graph(s, i, samples, device, err);
+    return rc;
 }
 
 /* A SavedModel is one graph, whose folder OpenVINO reads. */
@@ -400,6 +463,7 @@ static int openvino_open(const struct assay_engine_config *c, void **self, struc
 
     if (!s)
         return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    s->config = *c;
     s->lanes = c->lanes;
     rc = open_all(s, c, err);
     if (rc)
@@ -571,6 +635,7 @@ static const struct assay_engine table = {
     .close = openvino_close,
     .tunables = tunables,
     .probe = openvino_probe,
+    .settle = openvino_settle,
 };
 
 const struct assay_engine *assay_engine_entry(void)

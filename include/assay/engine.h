@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 #define ASSAY_ENGINE_ABI_MAJOR 1 /* differs: refused */
-#define ASSAY_ENGINE_ABI_MINOR 3 /* grows when members are added at the end */
+#define ASSAY_ENGINE_ABI_MINOR 4 /* grows when members are added at the end */
 
 /* Capabilities. */
 #define ASSAY_CAP_ASYNC (1u << 0) /* submit may return before done was called */
@@ -71,6 +71,9 @@ struct assay_engine_config {
      * tensors are without batch dimension too.  0: one, as said above. */
     uint32_t want_graph_count;
     const struct assay_graph_desc *want_graphs;
+    /* Since ABI 1.4.  1: batches of up to max_batch samples are tried first, then settle tells what
+     * the run's will be. */
+    uint32_t settles;
 };
 
 /* What was opened.  Filled by describe; what it points to lives until close. */
@@ -166,6 +169,10 @@ struct assay_engine {
     int (*drain)(void *self, uint32_t lane, struct assay_err *err);
     /* Since ABI 1.1; a smaller table has none. */
     const struct assay_tunable *tunables; /* NULL: none */
+    /* Since ABI 1.4; a smaller table has none.  Called once after an open with config->settles,
+     * while nothing is in flight: from now on most batches have this many samples and none has
+     * more, so what is planned for one size is planned now.  NULL: nothing to do. */
+    int (*settle)(void *self, uint32_t samples, struct assay_err *err);
 };
 
 #if defined(__GNUC__)

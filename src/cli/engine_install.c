@@ -2,8 +2,7 @@
  * engine-NAME DEVICE=cuda`.
  *
  * Only the source tree can do it: the plugin is built there.  The download, its size said first and
- * its progress are tools/fetch.py's; which engines have a library for CUDA says tools/deps.lock,
- * where its rows belong to the engine NAME-cuda. */
+ * its progress are tools/fetch.py's; which engines have a library for CUDA says engine/offer.h. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -42,61 +41,26 @@ static int no_offer(const char *name, struct assay_err *err)
 
 static int no_source(const struct wish *w, struct assay_err *err)
 {
-    char *prefix = file_prefix();
+    char how[1200];
     int rc;
 
-    if (!w->cuda)
+    if (!w->cuda) {
         rc = w->offer ? engine_offer_check(w->name, err) : ASSAY_OK;
-    else
-        rc = assay_fail(err, ASSAY_EFAIL,
-                        "`make engine-%s install DEVICE=cuda PREFIX=%s` in Assay's source tree "
-                        "gets %s for cuda",
-                        w->name, prefix ? prefix : "", w->name);
-    free(prefix);
-    return rc ? rc : no_offer(w->name, err);
-}
-
-/* Whether a row of the lock is for NAME-cuda; those of other engines are added to others. */
-static bool lock_has_cuda(char *lock, const char *name, struct text *others)
-{
-    char *rest = NULL, *more = NULL, *end;
-    bool found = false;
-
-    for (char *row = strtok_r(lock, "\n", &rest); row; row = strtok_r(NULL, "\n", &rest)) {
-        row[strcspn(row, " ")] = 0;
-        for (char *e = strtok_r(row, ",", &more); e; e = strtok_r(NULL, ",", &more)) {
-            if (!(end = strstr(e, "-cuda")) || end[5])
-                continue;
-            *end = 0;
-            if (!strcmp(e, name))
-                found = true;
-            else if (!others->len || !strstr(others->s, e))
-                text_addf(others, "%s%s", others->len ? ", " : "", e);
-        }
+        return rc ? rc : no_offer(w->name, err);
     }
-    return found;
+    engine_cuda_how(w->name, how, sizeof(how));
+    return assay_fail(err, ASSAY_EFAIL, "%s gets %s for cuda", how, w->name);
 }
 
+/* The engine may be here already, with another library. */
 static int check_cuda(const struct wish *w, struct assay_err *err)
 {
     const struct assay_engine *table;
-    char *path = file_join(w->source, "tools/deps.lock"), *lock = NULL, where[1024];
-    struct text others;
-    size_t len;
-    int rc = file_read(path, 1 << 20, &lock, &len, err);
+    char where[1024];
+    bool known = w->offer || engine_offers_cuda(w->name);
+    int rc = known ? ASSAY_OK : engine_load(w->name, &table, where, err);
 
-    text_init(&others, 400);
-    if (!rc && !lock_has_cuda(lock, w->name, &others)) {
-        rc = w->offer ? ASSAY_OK : engine_load(w->name, &table, where, err);
-        if (!rc)
-            rc = assay_fail(err, ASSAY_EUNSUPPORTED,
-                            "tools/deps.lock has no library of %s for cuda; it has one of: %s",
-                            w->name, others.len ? others.s : "no engine");
-    }
-    text_release(&others);
-    free(lock);
-    free(path);
-    return rc;
+    return rc ? rc : engine_check_cuda(w->name, err);
 }
 
 /* What make prints is no result: with quiet it goes to stderr.  *status is as waitpid tells it. */
@@ -174,12 +138,12 @@ int cli_engine_install(struct cli_input *in)
     if (!w.cuda && strncmp(device, "cpu", 3))
         rc = assay_fail(&err, ASSAY_EUNSUPPORTED,
                         "device '%s': libraries can be had for cpu and for cuda", device);
-    else if (!w.source)
-        rc = no_source(&w, &err);
     else if (w.cuda)
         rc = check_cuda(&w, &err);
-    else if (!w.offer)
+    else if (w.source && !w.offer)
         rc = no_offer(w.name, &err);
+    if (!rc && !w.source)
+        rc = no_source(&w, &err);
     if (!rc)
         rc = in->settings.dry_run ? dry_run(&w, &err) : install(&w, &err);
     json_decref(w.offer);

@@ -49,7 +49,7 @@ static const char *options_conflict(const struct assay_engine *t)
 
 const struct assay_tunable *engine_tunables(const struct assay_engine *t)
 {
-    return t->size >= sizeof(*t) ? t->tunables : NULL;
+    return t->size > SIZE_1_0 ? t->tunables : NULL;
 }
 
 /* Each names an option, and each of its values is one that the option takes. */

@@ -73,6 +73,8 @@ int engine_check_precision(const struct assay_engine *table, const char *precisi
                            struct assay_err *err);
 /* Whether the probe found it; "cuda" is "cuda:0". */
 bool engine_has_device(const struct assay_engine_probe *probe, const char *device);
+/* As people call it; "": it is unknown. */
+const char *engine_device_name(const struct assay_engine_probe *probe, const char *device);
 
 struct engine_hook_stats {
     uint64_t calls;
@@ -109,6 +111,9 @@ int engine_check_whole(const struct engine *e, uint32_t graph,
                        struct assay_err *err);
 int engine_lane_open(struct engine *e, uint32_t lane, struct assay_err *err);
 void engine_lane_close(struct engine *e, uint32_t lane);
+bool engine_settles(const struct assay_engine *table);
+/* As the hook; nothing to do where there is none. */
+int engine_settle(struct engine *e, uint32_t samples, struct assay_err *err);
 /* As the hook, timed; detects double completion (`done` called twice for a batch), completion of a
  * batch that was refused, and, for engines without ASSAY_CAP_ASYNC, a submit that returned OK
  * without completing: each is reported by calling fault. */

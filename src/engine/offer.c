@@ -52,6 +52,33 @@ bool engine_offers_cuda(const char *name)
     return offers;
 }
 
+int engine_check_cuda(const char *name, struct assay_err *err)
+{
+    char *pattern = file_prefix_join(FOLDER "/*.cuda");
+    struct text others;
+    glob_t files;
+
+    if (engine_offers_cuda(name)) {
+        free(pattern);
+        return ASSAY_OK;
+    }
+    text_init(&others, 400);
+    if (pattern && !glob(pattern, 0, NULL, &files)) {
+        for (size_t i = 0; i < files.gl_pathc; i++) {
+            const char *file = file_base(files.gl_pathv[i]);
+
+            text_addf(&others, "%s%.*s", i ? ", " : "", (int)strcspn(file, "."), file);
+        }
+        globfree(&files);
+    }
+    assay_fail(err, ASSAY_EUNSUPPORTED,
+               "Assay knows no library of %s for cuda; it knows one of: %s", name,
+               others.len ? others.s : "no engine");
+    text_release(&others);
+    free(pattern);
+    return ASSAY_EUNSUPPORTED;
+}
+
 /* Built in SOURCE/build/PRESET. */
 char *engine_source_dir(void)
 {
@@ -79,6 +106,19 @@ void engine_offer_how(const json_t *offer, char *out, size_t size)
     else
         snprintf(out, size, "`make engine-%s install PREFIX=%s` in Assay's source tree (%.0f MB)",
                  name, prefix ? prefix : "", megabytes);
+    free(source);
+    free(prefix);
+}
+
+void engine_cuda_how(const char *name, char *out, size_t size)
+{
+    char *source = engine_source_dir(), *prefix = file_prefix();
+
+    if (source)
+        snprintf(out, size, "`assay engines install %s --device cuda`", name);
+    else
+        snprintf(out, size, "`make engine-%s install DEVICE=cuda PREFIX=%s` in Assay's source tree",
+                 name, prefix ? prefix : "");
     free(source);
     free(prefix);
 }

@@ -16,14 +16,18 @@ json_t *engine_offers(void);
 /* A new reference; NULL: there is no such offer. */
 json_t *engine_offer(const char *name);
 
-/* Whether `assay engines install NAME --device cuda` gets a library. */
+/* Whether a library for CUDA can be had; the second says of which engines one can. */
 bool engine_offers_cuda(const char *name);
+int engine_check_cuda(const char *name, struct assay_err *err);
 
 /* The source tree that this program was built in and still lies in; NULL: it is installed. */
 char *engine_source_dir(void);
 
 /* One line: the command that installs this offer, with the size, as it holds here. */
 void engine_offer_how(const json_t *offer, char *out, size_t size);
+
+/* The command that gets the library for CUDA, as it holds here. */
+void engine_cuda_how(const char *name, char *out, size_t size);
 
 /* Fails with that line: `name` is an offer that is not installed.  Returns ASSAY_OK when it is no
  * offer. */

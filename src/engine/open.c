@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "engine/offer.h"
 
 /* A synchronous engine has one batch in flight; the rest keeps a used guard away from its next
  * flight.  An asynchronous one may have that many on one lane; more is answered AGAIN. */
@@ -56,7 +57,7 @@ int engine_check_precision(const struct assay_engine *t, const char *precision,
                       precision, t->name);
 }
 
-bool engine_has_device(const struct assay_engine_probe *p, const char *device)
+static int find_device(const struct assay_engine_probe *p, const char *device)
 {
     size_t word = strcspn(device, ":");
 
@@ -64,8 +65,20 @@ bool engine_has_device(const struct assay_engine_probe *p, const char *device)
         if (strcmp(p->devices[i], device) == 0 ||
             (!strncmp(p->devices[i], device, word) && (!device[word] || !p->devices[i][word]) &&
              !strcmp(device[word] ? device + word : p->devices[i] + word, ":0")))
-            return true;
-    return false;
+            return (int)i;
+    return -1;
+}
+
+bool engine_has_device(const struct assay_engine_probe *p, const char *device)
+{
+    return find_device(p, device) >= 0;
+}
+
+const char *engine_device_name(const struct assay_engine_probe *p, const char *device)
+{
+    int i = find_device(p, device);
+
+    return i < 0 ? "" : p->device_names[i];
 }
 
 /* "cpu", "cuda:0": letters, then perhaps ':' and a number. */
@@ -155,6 +168,24 @@ static void say_memory(struct assay_err *words)
     }
 }
 
+/* The engines name the command of the source tree. */
+static void say_install(const char *name, struct assay_err *words)
+{
+    char *there = text_format("`assay engines install %s --device cuda`", name);
+    char *at = there ? strstr(words->text, there) : NULL, how[1200];
+    struct text all;
+
+    text_init(&all, sizeof(words->text));
+    if (at) {
+        engine_cuda_how(name, how, sizeof(how));
+        text_addn(&all, words->text, (size_t)(at - words->text));
+        text_addf(&all, "%s%s", how, at + strlen(there));
+        snprintf(words->text, sizeof(words->text), "%s", all.s);
+    }
+    text_release(&all);
+    free(there);
+}
+
 static int describe(struct engine *e, struct assay_err *err)
 {
     struct assay_err words = {0};
@@ -189,6 +220,7 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
         rc = table->open(config, &e->self, &words);
     if (rc) {
         say_memory(&words);
+        say_install(table->name, &words);
         engine_name_error(e, "open", rc, &words, err);
         goto out;
     }
@@ -231,6 +263,19 @@ void engine_lane_close(struct engine *e, uint32_t lane)
     if (e->table->lane_close)
         e->table->lane_close(e->self, lane);
     e->lanes[lane].open = false;
+}
+
+bool engine_settles(const struct assay_engine *t)
+{
+    return t->size > offsetof(struct assay_engine, settle) && t->settle;
+}
+
+int engine_settle(struct engine *e, uint32_t samples, struct assay_err *err)
+{
+    struct assay_err words = {0};
+    int rc = engine_settles(e->table) ? e->table->settle(e->self, samples, &words) : ASSAY_OK;
+
+    return rc ? engine_name_error(e, "settle", rc, &words, err) : ASSAY_OK;
 }
 
 void *engine_alloc(struct engine *e, size_t bytes)

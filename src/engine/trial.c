@@ -47,6 +47,7 @@ int trial_open(struct trial *t, const struct trial_ask *ask, struct assay_err *e
                                          .lanes = ask->lanes,
                                          .threads = ask->threads ? ask->threads : 1,
                                          .max_batch = ask->max_batch,
+                                         .settles = ask->settles,
                                          .log = no_log};
     char *runtime = engine_runtime_dir(ask->table->name);
     uint32_t desc_max;

@@ -35,6 +35,7 @@ struct trial_ask {
     uint32_t lanes, max_batch;
     const char *precision; /* NULL: the engine's own choice */
     uint32_t threads;      /* of a lane; 0: 1 */
+    bool settles;          /* as assay_engine_config's */
 };
 /* When an engine in this process last opened or completed something (clock_ns); 0: one is being
  * opened, which may take long. */

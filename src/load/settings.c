@@ -25,9 +25,9 @@ const char *const settings_group_names[] = {"What is measured", "How it is measu
 static const char *const pin_names[] = {"auto", "off", "cores", NULL};
 static const char *const loadgen_names[] = {"auto", "recipe", NULL};
 static const char *const progress_names[] = {"auto", "plain", "json", "none", NULL};
-static const char *const origin_names[] = {"default", "official",  "profile",
-                                           "tuned",   "measured",  "user file",
-                                           "job",     "user.conf", "command line"};
+static const char *const origin_names[] = {"default",      "official",       "profile", "tuned",
+                                           "measured",     "user file",      "job",     "user.conf",
+                                           "command line", "given and tuned"};
 
 static const char *allowed_profile(const char *value);
 static const char *allowed_options(const char *value);
@@ -179,7 +179,7 @@ const struct settings_row *settings_rows(size_t *count)
 
 const char *settings_origin_name(int origin)
 {
-    return origin >= 0 && origin <= SETTINGS_CLI ? origin_names[origin] : "unknown";
+    return origin >= 0 && origin <= SETTINGS_GIVEN_TUNED ? origin_names[origin] : "unknown";
 }
 
 /* '_' reads as '-', so that files may use either. */
@@ -750,7 +750,7 @@ static int origin_number(const char *name)
 {
     int i;
 
-    for (i = 0; name && i <= SETTINGS_CLI; i++)
+    for (i = 0; name && i <= SETTINGS_GIVEN_TUNED; i++)
         if (!strcmp(name, origin_names[i]))
             return i;
     return -1;

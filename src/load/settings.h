@@ -21,7 +21,8 @@ enum settings_origin {
     SETTINGS_USER_FILE, /* ~/.config/assay/config.yaml */
     SETTINGS_JOB,       /* assay run --job FILE */
     SETTINGS_USER_CONF, /* LoadGen's user.conf, by --user-conf */
-    SETTINGS_CLI
+    SETTINGS_CLI,
+    SETTINGS_GIVEN_TUNED /* engine options: the user's own and those found by --tune */
 };
 const char *settings_origin_name(int origin);
 

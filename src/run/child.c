@@ -349,6 +349,13 @@ static int check_model(struct child *c, struct assay_err *err)
     return rc;
 }
 
+/* Offline's batch is found by the warm-up, where nobody has set it. */
+bool child_finds_batch(const struct child *c)
+{
+    return c->r.s.scenario == OFFLINE && !c->r.s.batch && c->max_batch > 1 &&
+           (!bench_drive(c->r.benchmark) || bench_drive_batch(c->r.benchmark));
+}
+
 static int open_engine(struct child *c, struct assay_err *err)
 {
     const struct settings *s = &c->r.s;
@@ -369,7 +376,8 @@ static int open_engine(struct child *c, struct assay_err *err)
                                          .want_outputs = c->bench_desc.outputs,
                                          .log = on_log,
                                          .want_graph_count = c->bench_desc.graph_count,
-                                         .want_graphs = c->bench_desc.graphs};
+                                         .want_graphs = c->bench_desc.graphs,
+                                         .settles = child_finds_batch(c)};
     uint32_t lane;
     int rc;
 
@@ -385,6 +393,7 @@ static int open_engine(struct child *c, struct assay_err *err)
         return rc;
     if (!c->tune) /* nobody reads a trial's digests, and its time is short */
         hash_parts(c);
+    c->settles = config.settles;
     rc = check_model(c, err);
     if (!c->r.manifest.net) /* it is the manifest that says what the model has */
         rc = child_not_the_engine(rc, err);
@@ -523,13 +532,10 @@ static json_t *stages_json(const struct child *c)
 /* As people call the device, with what computes there; nothing where the engine does not tell. */
 static void put_device_name(const struct child *c, json_t *engine)
 {
-    const char *device = tree_text(engine, "device", "");
+    const char *name = engine_device_name(&c->probe, tree_text(engine, "device", ""));
 
-    if (!strcmp(device, "cuda"))
-        device = "cuda:0";
-    for (uint32_t i = 0; i < c->probe.device_count && i < ASSAY_PROBE_DEVICES; i++)
-        if (!strcmp(c->probe.devices[i], device) && c->probe.device_names[i][0])
-            json_object_set_new(engine, "device_name", tree_string(c->probe.device_names[i]));
+    if (*name)
+        json_object_set_new(engine, "device_name", tree_string(name));
 }
 
 static int write_result(struct child *c, json_t *accuracy, struct assay_err *err)

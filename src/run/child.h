@@ -41,6 +41,7 @@ struct child {
     uint32_t output_map[16];
     struct drive_graph *graphs; /* that a driving benchmark announced; NULL: none */
     struct pin pin;
+    bool settles;       /* the engine was told that the warm-up finds the batch */
     bool whole_outputs; /* the model's outputs have no batch dimension */
     struct batcher *batcher;
     struct energy *energy; /* its meter; NULL: a trial of a tuning */
@@ -139,6 +140,7 @@ int monitor_start(struct child *c, struct assay_err *err);
  * batches.
  */
 bool child_pads(const struct child *c);
+bool child_finds_batch(const struct child *c);
 /* Whether batches of fewer samples than there may be are filled up (fixed_batch in engine.h). */
 bool child_fills(const struct child *c);
 

@@ -64,21 +64,23 @@ static int check_driver(const struct resolved *r, struct assay_err *err)
                       r->engine->name, r->s.device);
 }
 
-/* Says what it has, and for CUDA whether it is the driver that lacks. */
+/* Says what it has, and of an engine that can have CUDA what lacks. */
 static int no_device(const struct resolved *r, const struct assay_engine_probe *probe,
                      struct assay_err *err)
 {
-    bool cuda = !strncmp(r->s.device, "cuda", 4), driver = !cuda || has_driver();
+    bool cuda = !strncmp(r->s.device, "cuda", 4) && engine_offers_cuda(r->engine->name);
+    char how[1200];
     struct text has;
 
-    text_init(&has, 300);
+    text_init(&has, 1600);
     for (uint32_t i = 0; i < probe->device_count && i < ASSAY_PROBE_DEVICES; i++)
         text_addf(&has, "%s%s", i ? ", " : "", probe->devices[i]);
-    if (!driver)
+    if (cuda && !has_driver()) {
         text_add(&has, "; there is no NVIDIA driver (" ASSAY_CUDA_DRIVER " is missing)");
-    else if (cuda && !strstr(has.s, "cuda") && engine_offers_cuda(r->engine->name))
-        text_addf(&has, "; `assay engines install %s --device cuda` gets a library that has it",
-                  r->engine->name);
+    } else if (cuda && !strstr(has.s, "cuda")) {
+        engine_cuda_how(r->engine->name, how, sizeof(how));
+        text_addf(&has, "; %s gets a library that has it", how);
+    }
     assay_fail(err, ASSAY_EFAIL, "%s has no %.40s here, but %s", r->engine->name, r->s.device,
                has.s);
     text_release(&has);

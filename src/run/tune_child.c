@@ -17,6 +17,7 @@
 #include "run/child.h"
 #include "run/latency.h"
 #include "run/tune.h"
+#include "run/tuned.h"
 
 #define TOOK_MAX    65536
 #define SAMPLES     64
@@ -240,10 +241,10 @@ static int write_trial(const struct trial *t, json_t *points, struct assay_err *
 {
     char path[1200];
     int rc;
-    json_t *tree =
-        json_pack("{s:O, s:s, s:i, s:i, s:f, s:f}", "points", points, "version",
-                  t->c->probe.version, "lanes", (int)t->c->lanes, "threads", (int)t->c->threads,
-                  "percentile", t->percentile, "single_p99_ns", t->c->single_ns_p99);
+    json_t *tree = json_pack(
+        "{s:O, s:s, s:s, s:i, s:i, s:f, s:f}", "points", points, "version", t->c->probe.version,
+        "card", tuned_card(&t->c->probe, t->c->r.s.device), "lanes", (int)t->c->lanes, "threads",
+        (int)t->c->threads, "percentile", t->percentile, "single_p99_ns", t->c->single_ns_p99);
 
     snprintf(path, sizeof(path), "%s/result.json", t->c->dir);
     rc = tree ? tree_write_json(path, tree, err)

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "engine/host.h"
 
 #define SCHEMA "assay.tuned/1"
 
@@ -39,6 +40,11 @@ json_t *tuned_machine(void)
         fclose(f);
     out = json_sprintf("%s, %s, %u CPUs", u.nodename, name ? name + 2 : u.machine, cpus_usable());
     return out ? out : json_string("unknown");
+}
+
+const char *tuned_card(const struct assay_engine_probe *probe, const char *device)
+{
+    return strcmp(device, "cpu") ? engine_device_name(probe, device) : "";
 }
 
 /* What is not so is a hand's work or a broken disk's. */

@@ -2,7 +2,7 @@
  *
  *   {"schema": "assay.tuned/1", "entries": [{"key": …, "fixed": …, "found": …, …}]}
  *
- * key says what it was found for (machine, model, engine, its version, device, precision,
+ * key says what it was found for (machine, model, engine, its version, device, card, precision,
  * scenario); fixed is what the user had set then, found is what the search chose (empty: the
  * default was best).  Both are flat: {"lanes": "2", "option.spinning": "off"}.
  *
@@ -13,12 +13,16 @@
 
 #include <jansson.h>
 
-#include "assay/types.h"
+#include "assay/engine.h"
 
 char *tuned_path(void); /* free() it; NULL: out of memory */
 /* This machine, as keys name it: its name and its processors (one without names, and a container,
  * by its own); a new reference. */
 json_t *tuned_machine(void);
+
+/* The name that the engine has for a device that is not the machine's processor; "": it is that, or
+ * has none. */
+const char *tuned_card(const struct assay_engine_probe *probe, const char *device);
 
 /* The entries; an empty array when there is no file.  An error is one line that says what is wrong
  * with the file and what to do. */

@@ -40,6 +40,7 @@ struct tuning {
     int64_t began;
     double percentile, service_ms; /* known after the default was measured */
     char version[64];              /* of the engine */
+    char card[128];
 };
 
 static void warn(const char *what)
@@ -87,8 +88,8 @@ static json_t *given_json(const struct settings *s)
 /* Found options come before the user's own, so that those stand. */
 static int set_options(struct settings *s, const json_t *found, struct assay_err *err)
 {
-    int origin = settings_origin_of(s, "engine-options"), rc;
     const char *name;
+    int rc;
     struct text all;
     json_t *v;
 
@@ -102,7 +103,7 @@ static int set_options(struct settings *s, const json_t *found, struct assay_err
     if (all.len && s->engine_options)
         text_addf(&all, ",%s", s->engine_options);
     rc = all.len ? settings_set(s, "engine-options", all.s,
-                                origin > SETTINGS_TUNED ? origin : SETTINGS_TUNED,
+                                s->engine_options ? SETTINGS_GIVEN_TUNED : SETTINGS_TUNED,
                                 "a tuned configuration", err)
                  : ASSAY_OK;
     text_release(&all);
@@ -179,7 +180,7 @@ static json_t *key_part(const struct resolved *r)
     return key;
 }
 
-static json_t *whole_key(const struct resolved *r, const char *version)
+static json_t *whole_key(const struct resolved *r, const char *version, const char *card)
 {
     json_t *key = key_part(r);
     char hex[HASH_HEX];
@@ -187,6 +188,8 @@ static json_t *whole_key(const struct resolved *r, const char *version)
     json_object_set_new(key, "engine_version", json_string(version));
     if (!*version && !hash_tree(r->engine_file, hex, NULL)) /* it is all that tells it */
         json_object_set_new(key, "plugin_sha256", json_string(hex));
+    if (*card)
+        json_object_set_new(key, "card", json_string(card));
     json_object_set_new(key, "model", model_json(r));
     return key;
 }
@@ -229,7 +232,7 @@ int tuning_recall(struct resolved *r, struct settings *s, json_t **report, struc
         goto out;
     if (engine_probe(s->engine, r->runtime, &probe, &why))
         snprintf(probe.version, sizeof(probe.version), "unknown");
-    key = whole_key(r, probe.version);
+    key = whole_key(r, probe.version, tuned_card(&probe, s->device));
     entry = tuned_find(entries, key, given, reason);
     if (entry && use_entry(r, s, entry, path, report, &why)) {
         warn(why.text); /* its words say which value is not one */
@@ -434,9 +437,10 @@ static void learn(struct tuning *t, const json_t *result)
     if (t->percentile <= 0)
         t->percentile = tree_real(result, "percentile", 0);
     snprintf(t->version, sizeof(t->version), "%s", tree_text(result, "version", "unknown"));
-    if (s->scenario != SERVER || t->service_ms > 0 || single_ms <= 0)
+    snprintf(t->card, sizeof(t->card), "%s", tree_text(result, "card", ""));
+    if (s->scenario != SERVER || t->service_ms > 0)
         return;
-    /* As the run itself will. */
+    /* As the run itself will; where the default failed, the bound is the official one. */
     if (single_ms > bound && !strcmp(s->profile, "quick") &&
         settings_origin_of(s, "target-latency-ms") < SETTINGS_USER_FILE)
         bound = latency_own_bound_ms(single_ms);
@@ -575,12 +579,12 @@ static void keep(const struct tuning *t, json_t *report)
     json_t *entry;
 
     clock_utc(now);
-    entry =
-        json_pack("{s:o, s:O, s:O, s:s, s:O, s:O*, s:O*, s:O*}", "key", whole_key(t->r, t->version),
-                  "fixed", t->given, "found", json_object_get(report, "found"), "created", now,
-                  "metric", json_object_get(report, "metric"), "default_value",
-                  json_object_get(report, "default_value"), "best_value",
-                  json_object_get(report, "best_value"), "gain", json_object_get(report, "gain"));
+    entry = json_pack(
+        "{s:o, s:O, s:O, s:s, s:O, s:O*, s:O*, s:O*}", "key", whole_key(t->r, t->version, t->card),
+        "fixed", t->given, "found", json_object_get(report, "found"), "created", now, "metric",
+        json_object_get(report, "metric"), "default_value",
+        json_object_get(report, "default_value"), "best_value",
+        json_object_get(report, "best_value"), "gain", json_object_get(report, "gain"));
     if (!path || !entry)
         assay_fail(&why, ASSAY_EFAIL, "not enough memory");
     else if (!tuned_keep(path, entry, &why))

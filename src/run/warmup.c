@@ -195,12 +195,29 @@ static int measure(struct child *c, double first, size_t *at, struct assay_err *
     }
     if ((rc = measure_singles(c, part, at, err)))
         return rc;
-    if (s->scenario == OFFLINE && !s->batch && c->max_batch > 1 &&
-        (!bench_drive(c->r.benchmark) || bench_drive_batch(c->r.benchmark)))
+    if (child_finds_batch(c))
         c->samples_per_second = find_batch(c, part / 2, at);
     else
         c->samples_per_second = warmup_rate(c, c->max_batch, 2 * part, at);
     return ASSAY_OK;
+}
+
+/* The engine plans for the batch that was found; the first after that is untimed. */
+static int settle(struct child *c, size_t *at, struct assay_err *err)
+{
+    uint32_t rows = c->bench_desc.rows ? c->bench_desc.rows : 1;
+    int rc;
+
+    if (!c->settles || !engine_settles(c->r.engine))
+        return ASSAY_OK;
+    child_phase(c, PHASE_MODEL, c->r.engine->name, 0, 0);
+    pin_bind(&c->pin, PIN_ALL);
+    rc = engine_settle(c->engine, c->max_batch * rows, err);
+    pin_unbind(&c->pin);
+    child_phase(c, PHASE_WARMUP, c->r.engine->name, 0, c->r.s.warmup_s);
+    if (!rc)
+        warmup_samples(c, (size_t)c->max_batch * c->lanes, at);
+    return rc;
 }
 
 int warmup(struct child *c, struct assay_err *err)
@@ -221,6 +238,8 @@ int warmup(struct child *c, struct assay_err *err)
     first = warmup_samples(c, (free_batch ? 1 : c->max_batch) * (size_t)c->lanes, &at);
     warm_sizes(c, first, &at);
     rc = measure(c, first, &at, err);
+    if (!rc)
+        rc = settle(c, &at, err);
     c->warming = false;
     batch_careful(c->batcher, false);
     if (rc)

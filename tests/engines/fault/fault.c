@@ -39,12 +39,14 @@ enum fault {
     OPEN,
     HANG_OPEN,
     LANES,
-    THREADS
+    THREADS,
+    SETTLE
 };
 static const char *const faults[] = {
-    "none",  "segfault", "exit",        "abort", "drop",        "twice",      "nan",     "error",
-    "throw", "refuse",   "refuse_done", "late",  "wrong_shape", "wrong_type", "short",   "hang",
-    "slow",  "silent",   "mix",         "open",  "hang_open",   "lanes",      "threads", NULL};
+    "none",  "segfault", "exit",   "abort",       "drop", "twice",       "nan",
+    "error", "throw",    "refuse", "refuse_done", "late", "wrong_shape", "wrong_type",
+    "short", "hang",     "slow",   "silent",      "mix",  "open",        "hang_open",
+    "lanes", "threads",  "settle", NULL};
 
 enum { ROW_FAULT, ROW_AT, ROW_SLOW, OWN_ROWS };
 
@@ -95,6 +97,15 @@ static int fault_open(const struct assay_engine_config *c, void **self, struct a
     else
         *self = s;
     return rc;
+}
+
+static int fault_settle(void *self, uint32_t samples, struct assay_err *err)
+{
+    const struct engine *s = self;
+
+    if (s->fault == SETTLE)
+        return assay_fail(err, ASSAY_EFAIL, "this settle for %u was told to fail", samples);
+    return ASSAY_OK;
 }
 
 static int fault_describe(void *self, struct assay_model_desc *desc, struct assay_err *err)
@@ -288,10 +299,10 @@ static int fault_drain(void *self, uint32_t lane, struct assay_err *err)
 
 #ifndef FAULT_UNVERSIONED
 /* ASSAY_FAULT_PROBE=crash|exit|hang|noise|error|daemon|bytes makes the probe misbehave; with =tidy
- * it does what it may. */
+ * it does what it may.  ASSAY_FAULT_CARD=NAME tells of a card. */
 static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
-    const char *how = getenv("ASSAY_FAULT_PROBE");
+    const char *how = getenv("ASSAY_FAULT_PROBE"), *card = getenv("ASSAY_FAULT_CARD");
 
     (void)runtime_dir;
     if (how && strcmp(how, "crash") == 0) {
@@ -318,6 +329,10 @@ static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, st
     if (how && strcmp(how, "bytes") == 0) {
         memset(p->version, 0xff, sizeof(p->version)); /* neither UTF-8 nor ended */
         snprintf(p->device_names[0], sizeof(p->device_names[0]), "caf\xe9");
+    }
+    if (card) {
+        snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "cuda:0");
+        snprintf(p->device_names[p->device_count++], sizeof(p->device_names[0]), "%s", card);
     }
     return ASSAY_OK;
 }
@@ -352,6 +367,7 @@ static const struct assay_engine table = {
     .lane_open = fault_lane_open,
     .lane_close = fault_lane_close,
     .tunables = tunables,
+    .settle = fault_settle,
 };
 
 const struct assay_engine *assay_engine_entry(void)

@@ -448,8 +448,9 @@ static void write_half(bool constant)
     write_model(&graph);
 }
 
-/* A product between quantisation and back. */
-static void write_quantised(void)
+/* A product between quantisation and back. moved: its one factor is turned over and back before.
+ * weights_alone: the other factor stays as it is. */
+static void write_quantised(bool moved, bool weights_alone)
 {
     struct bytes graph = {0};
     const signed char w[12] = {1, 2, 3};
@@ -458,7 +459,16 @@ static void write_quantised(void)
     put_node(&graph, "QuantizeLinear", (const char *const[]){"x", "s", NULL}, "q", 0);
     put_node(&graph, "DequantizeLinear", (const char *const[]){"q", "s", NULL}, "d", 0);
     put_node(&graph, "DequantizeLinear", (const char *const[]){"w", "s", NULL}, "v", 0);
-    put_node(&graph, "MatMul", (const char *const[]){"d", "v", NULL}, "y", 0);
+    if (moved) {
+        put_node(&graph, "Transpose", (const char *const[]){"d", NULL}, "t", 0);
+        put_node(&graph, "Transpose", (const char *const[]){"t", NULL}, "u", 0);
+    }
+    put_node(&graph, "MatMul",
+             (const char *const[]){weights_alone ? "x"
+                                   : moved       ? "u"
+                                                 : "d",
+                                   "v", NULL},
+             "y", 0);
     put_weights(&graph, "w", 3, false, w, sizeof(w));
     put_weights(&graph, "s", 1, true, &scale, sizeof(scale));
     write_model(&graph);
@@ -485,7 +495,11 @@ static void precision_is_what_is_executed(void **state)
 #ifdef __x86_64__
     precision_is("", "fp32"); /* the CPU provider has nothing that computes in half */
 #endif
-    write_quantised();
+    write_quantised(false, true);
+    precision_is("", "fp32");
+    write_quantised(true, false);
+    precision_is("", "int8");
+    write_quantised(false, false);
     precision_is("", "int8");
     precision_is("graph_optimization=basic", "fp32"); /* nothing is fused */
     if (fake_load(&dir)) {

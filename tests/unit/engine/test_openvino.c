@@ -148,20 +148,14 @@ static void refuses(const char *model, const char *format, const char *words)
         fail_msg("%s", err.text);
 }
 
-static void answers(const char *model, const char *format, const char *options, uint32_t n)
+static void answers_of(struct trial *t, uint32_t n)
 {
     uint32_t samples[4] = {4, 2, 7, 1};
     struct assay_err err = {0};
-    struct trial t;
     struct load l;
 
-    if (open_model(&t, model, format, options, NULL, &err) ||
-        load_init(&l, &t, 1, samples, n, &err) || load_run(&l, &err))
+    if (load_init(&l, t, 1, samples, n, &err) || load_run(&l, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(t.graph->inputs[0].dims[0], -1);
-    assert_int_equal(t.graph->inputs[0].dims[1], 4);
-    assert_string_equal(engine_desc(t.engine)->precision, "fp32");
-    assert_string_equal(engine_desc(t.engine)->device, "cpu");
     for (uint32_t s = 0; s < n; s++) {
         const float *x = (const float *)l.inputs[0].data + s * 4,
                     *y = (const float *)l.answer[0] + s * 3;
@@ -175,6 +169,20 @@ static void answers(const char *model, const char *format, const char *options, 
         }
     }
     load_release(&l);
+}
+
+static void answers(const char *model, const char *format, const char *options, uint32_t n)
+{
+    struct assay_err err = {0};
+    struct trial t;
+
+    if (open_model(&t, model, format, options, NULL, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(t.graph->inputs[0].dims[0], -1);
+    assert_int_equal(t.graph->inputs[0].dims[1], 4);
+    assert_string_equal(engine_desc(t.engine)->precision, "fp32");
+    assert_string_equal(engine_desc(t.engine)->device, "cpu");
+    answers_of(&t, n);
     assert_int_equal(trial_close(&t, &err), 0);
 }
 
@@ -196,6 +204,37 @@ static void the_answer_is_right_in_every_format(void **state)
             answers(ir, "openvino", options[k], n);
         }
     }
+}
+
+/* The form for whole batches is made when their size is known, and is not needed before. */
+static void a_batch_can_be_settled(void **state)
+{
+    struct trial_ask ask = {.table = table,
+                            .model = onnx,
+                            .format = "onnx",
+                            .device = "cpu",
+                            .options = "",
+                            .lanes = 2,
+                            .max_batch = 4,
+                            .settles = true};
+    struct assay_err err = {0};
+    struct trial t;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write(onnx, 0, 13, "MatMul"), 0);
+    if (trial_open(&t, &ask, &err))
+        fail_msg("%s", err.text);
+    answers_of(&t, 4);
+    remove(onnx);
+    assert_int_equal(engine_settle(t.engine, 3, &err), ASSAY_EFAIL);
+    assert_non_null(strstr(err.text, onnx));
+    trial_close(&t, NULL);
+    assert_int_equal(tiny_onnx_write(onnx, 0, 13, "MatMul"), 0);
+    if (trial_open(&t, &ask, &err) || engine_settle(t.engine, 3, &err))
+        fail_msg("%s", err.text);
+    answers_of(&t, 3);
+    answers_of(&t, 2);
+    assert_int_equal(trial_close(&t, &err), 0);
 }
 
 static void a_fixed_batch_is_respected(void **state)
@@ -462,6 +501,7 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right_in_every_format),
+                                       cmocka_unit_test(a_batch_can_be_settled),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(broken_models_are_named),
                                        cmocka_unit_test(a_folder_is_a_model_of_several_graphs),

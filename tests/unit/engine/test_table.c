@@ -171,6 +171,7 @@ static void an_older_table_has_no_tunables(void **state)
     old.tunables = (const struct assay_tunable *)&old; /* what lies behind it; not to be read */
     old.size = offsetof(struct assay_engine, tunables);
     assert_null(engine_tunables(&old));
+    assert_false(engine_settles(&old));
     assert_string_equal(engine_tunables(load("null"))[0].option, "wait");
 }
 
