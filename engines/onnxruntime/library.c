@@ -3,39 +3,26 @@
 #include "library.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
-#include <glob.h>
 #include <string.h>
 
+#include "assay/library.h"
+
 #define SONAME "libonnxruntime.so.1"
-
-/* The last file by name in the host's folder: there is one, as a rule. */
-static void *open_kept(const char *dir, char *why, size_t cap)
-{
-    char pattern[600];
-    void *object = NULL;
-    glob_t files;
-
-    snprintf(pattern, sizeof(pattern), "%s/%s*", dir ? dir : "", SONAME);
-    if (!dir || glob(pattern, 0, NULL, &files))
-        return NULL;
-    if (files.gl_pathc &&
-        !(object = dlopen(files.gl_pathv[files.gl_pathc - 1], RTLD_NOW | RTLD_LOCAL)))
-        snprintf(why, cap, "%s", dlerror());
-    globfree(&files);
-    return object;
-}
 
 int library_load(const char *runtime_dir, struct library *lib, struct assay_err *err)
 {
     const OrtApiBase *(*get_base)(void);
     const OrtApiBase *base;
-    char why[256] = "";
-    void *object = open_kept(runtime_dir, why, sizeof(why)), *symbol;
+    char pattern[600], why[256] = "";
+    void *object, *symbol;
     Dl_info info;
 
+    snprintf(lib->path, sizeof(lib->path), SONAME);
+    snprintf(pattern, sizeof(pattern), "%s/" SONAME "*", runtime_dir ? runtime_dir : "");
+    object = assay_library_open(pattern, RTLD_NOW | RTLD_LOCAL, lib->path, sizeof(lib->path), why,
+                                sizeof(why));
     if (!object && why[0])
-        return assay_fail(err, ASSAY_EFAIL, "ONNX Runtime cannot be loaded: %s", why);
+        return assay_library_failed("ONNX Runtime", why, "make", err);
     if (!object && !(object = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL)))
         return assay_fail(
             err, ASSAY_EFAIL,
@@ -43,11 +30,13 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
             SONAME, runtime_dir ? runtime_dir : "");
     symbol = dlsym(object, "OrtGetApiBase");
     if (!symbol)
-        return assay_fail(err, ASSAY_EFAIL, SONAME ": is no ONNX Runtime: no OrtGetApiBase");
+        return assay_fail(err, ASSAY_EFAIL,
+                          "%s: is no ONNX Runtime: it has no OrtGetApiBase; remove it, then `make` "
+                          "gets one",
+                          lib->path);
     memcpy(&get_base, &symbol, sizeof(get_base));
     base = get_base();
     snprintf(lib->version, sizeof(lib->version), "%s", base->GetVersionString());
-    lib->path[0] = 0;
     if (dladdr(symbol, &info) && info.dli_fname)
         snprintf(lib->path, sizeof(lib->path), "%s", info.dli_fname);
     lib->api = base->GetApi(ORT_API_VERSION);

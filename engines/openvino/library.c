@@ -4,26 +4,11 @@
  * device's plugin and the frontends lie beside it and are found by it. */
 #include "library.h"
 
-#include <dlfcn.h>
-#include <glob.h>
 #include <string.h>
 
+#include "assay/library.h"
+
 #define NAME "libopenvino_c.so"
-
-static void *open_first(const char *pattern, char *why, size_t cap)
-{
-    void *object = NULL;
-    glob_t files;
-
-    if (glob(pattern, 0, NULL, &files))
-        return NULL;
-    /* The last by name: there is one, as a rule. */
-    if (files.gl_pathc &&
-        !(object = dlopen(files.gl_pathv[files.gl_pathc - 1], RTLD_NOW | RTLD_LOCAL)))
-        snprintf(why, cap, "%s", dlerror());
-    globfree(&files);
-    return object;
-}
 
 static int bind_all(void *object, struct library *lib, struct assay_err *err)
 {
@@ -35,15 +20,14 @@ static int bind_all(void *object, struct library *lib, struct assay_err *err)
         LIBRARY_FUNCTIONS(LIBRARY_ADDRESS)};
     Dl_info info;
 
-    lib->path[0] = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         void *symbol = dlsym(object, names[i]);
 
         if (!symbol)
             return assay_fail(err, ASSAY_EFAIL,
-                              "%s: is no OpenVINO, or one that is too old: no %s in it; "
-                              "`make engine-openvino` gets one that fits",
-                              lib->path[0] ? lib->path : NAME, names[i]);
+                              "%s: is no OpenVINO, or one that is too old: no %s in it; remove it, "
+                              "then `make engine-openvino` gets one that fits",
+                              lib->path, names[i]);
         memcpy(members[i], &symbol, sizeof(symbol));
         if (i == 0 && dladdr(symbol, &info) && info.dli_fname)
             snprintf(lib->path, sizeof(lib->path), "%s", info.dli_fname);
@@ -59,9 +43,11 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
     int rc;
 
     snprintf(pattern, sizeof(pattern), "%s/" NAME ".*", runtime_dir ? runtime_dir : "");
-    object = open_first(pattern, why, sizeof(why));
+    snprintf(lib->path, sizeof(lib->path), NAME);
+    object = assay_library_open(pattern, RTLD_NOW | RTLD_LOCAL, lib->path, sizeof(lib->path), why,
+                                sizeof(why));
     if (!object && why[0])
-        return assay_fail(err, ASSAY_EFAIL, "OpenVINO cannot be loaded: %s", why);
+        return assay_library_failed("OpenVINO", why, "make engine-openvino", err);
     if (!object && !(object = dlopen(NAME, RTLD_NOW | RTLD_LOCAL)))
         return assay_fail(err, ASSAY_EFAIL,
                           "there is no OpenVINO: no " NAME " in %s, and none in the system; "

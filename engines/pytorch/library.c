@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "assay/cuda.h"
+#include "assay/library.h"
 
 #define CPU_FILE  "libtorch_cpu.so"
 #define CUDA_FILE "libtorch_cuda.so"
@@ -73,7 +74,7 @@ int library_load(const char *runtime_dir, struct library *lib, struct assay_err 
     memset(lib, 0, sizeof(*lib));
     if (kept(runtime_dir, CPU_FILE, lib->path, sizeof(lib->path))) {
         if (!(object = open_file(lib->path, why, sizeof(why))))
-            return assay_fail(err, ASSAY_EFAIL, "libtorch cannot be loaded: %s", why);
+            return assay_library_failed("libtorch", why, "make engine-pytorch", err);
     } else {
         snprintf(lib->path, sizeof(lib->path), "%s", CPU_FILE);
         if (!(object = dlopen(CPU_FILE, RTLD_NOW | RTLD_LOCAL)))

@@ -2,29 +2,16 @@
  * is none. */
 #include "library.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "assay/library.h"
 
 #define OLDEST 2 /* the major version */
 
 /* Python's packages have the first, the package of the C library the second. */
 static const char *const names[] = {"libtensorflow_cc.so.2", "libtensorflow.so.2"};
 #define NAMES (int)(sizeof(names) / sizeof(names[0]))
-
-static void *open_kept(const char *dir, char *why, size_t cap)
-{
-    char path[1024];
-    void *object = NULL;
-
-    for (int i = 0; i < NAMES && dir && !object && !why[0]; i++) {
-        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
-        if (access(path, F_OK) == 0 && !(object = dlopen(path, RTLD_LAZY | RTLD_LOCAL)))
-            snprintf(why, cap, "%s", dlerror());
-    }
-    return object;
-}
 
 static int look_up(void *object, struct library *lib, struct assay_err *err)
 {
@@ -39,7 +26,8 @@ static int look_up(void *object, struct library *lib, struct assay_err *err)
     for (; at < sizeof(wanted) / sizeof(wanted[0]); at++)
         if (!(found[at] = dlsym(object, wanted[at])))
             return assay_fail(err, ASSAY_EFAIL,
-                              "%s: is no TensorFlow that this engine can use: it has no %s",
+                              "%s: is no TensorFlow that this engine can use: it has no %s; remove "
+                              "it, then `make engine-tensorflow` gets one",
                               lib->path, wanted[at]);
     at = 0;
 #define TAKE(name) memcpy(&lib->name, &found[at++], sizeof(void *));
@@ -54,9 +42,7 @@ static void find_path(void *object, struct library *lib)
     void *symbol = dlsym(object, "TF_Version");
     Dl_info info;
 
-    if (!symbol || !dladdr(symbol, &info) || !info.dli_fname)
-        snprintf(lib->path, sizeof(lib->path), "%s", names[0]);
-    else
+    if (symbol && dladdr(symbol, &info) && info.dli_fname)
         snprintf(lib->path, sizeof(lib->path), "%s", info.dli_fname);
 }
 
@@ -70,14 +56,19 @@ static void find_tf32(void *object, struct library *lib)
 
 int library_load(const char *runtime_dir, struct library *lib, struct assay_err *err)
 {
-    char why[256] = "";
-    void *object, *symbol;
+    char path[1024], why[256] = "";
+    void *object = NULL, *symbol;
 
     /* Its information goes to stderr before anyone can ask it not to; warnings stay. */
     setenv("TF_CPP_MIN_LOG_LEVEL", "1", 0);
-    object = open_kept(runtime_dir, why, sizeof(why));
+    snprintf(lib->path, sizeof(lib->path), "%s", names[0]);
+    for (int i = 0; i < NAMES && runtime_dir && !object && !why[0]; i++) {
+        snprintf(path, sizeof(path), "%s/%s", runtime_dir, names[i]);
+        object = assay_library_open(path, RTLD_LAZY | RTLD_LOCAL, lib->path, sizeof(lib->path), why,
+                                    sizeof(why));
+    }
     if (!object && why[0])
-        return assay_fail(err, ASSAY_EFAIL, "TensorFlow cannot be loaded: %s", why);
+        return assay_library_failed("TensorFlow", why, "make engine-tensorflow", err);
     for (int i = 0; i < NAMES && !object; i++)
         object = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL);
     if (!object)

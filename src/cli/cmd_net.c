@@ -159,15 +159,24 @@ static int write_net(struct cli_input *in)
     const char *precision = in->settings.precision ? in->settings.precision : "fp32";
     bool bound = cli_value(in, "weights") != NULL;
     struct assay_err err;
+    struct text known;
     size_t n, i;
+    int rc;
     const char *const *formats = net_formats(&n);
 
     for (i = 0; format && i < n && strcmp(formats[i], format); i++)
         ;
     if (format && i == n) {
         near = text_nearest(format, formats, n, sizeof(formats[0]));
-        return cli_usage(in->command, "--format cannot be '%s'; %s '%s'", format,
-                         near ? "did you mean" : "there is", near ? near : formats[0]);
+        text_init(&known, 200);
+        for (i = 0; i < n; i++)
+            text_addf(&known, "%s'%s'", i ? ", " : "", formats[i]);
+        rc =
+            near
+                ? cli_usage(in->command, "--format cannot be '%s'; did you mean '%s'", format, near)
+                : cli_usage(in->command, "--format cannot be '%s'; there are %s", format, known.s);
+        text_release(&known);
+        return rc;
     }
     format = format ? format : formats[0];
     if (!output)

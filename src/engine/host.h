@@ -71,6 +71,9 @@ int engine_parse_options(const struct assay_engine *table, const char *text,
 /* Whether the engine offers a precision; one without a list takes any. */
 int engine_check_precision(const struct assay_engine *table, const char *precision,
                            struct assay_err *err);
+/* Whether it is written as a device is; the engine may still have none of that name. */
+int engine_check_device(const struct assay_engine *table, const char *device,
+                        struct assay_err *err);
 /* Whether the probe found it; "cuda" is "cuda:0". */
 bool engine_has_device(const struct assay_engine_probe *probe, const char *device);
 /* As people call it; "": it is unknown. */

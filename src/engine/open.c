@@ -82,7 +82,7 @@ const char *engine_device_name(const struct assay_engine_probe *p, const char *d
 }
 
 /* "cpu", "cuda:0": letters, then perhaps ':' and a number. */
-static int check_device(const struct assay_engine *t, const char *device, struct assay_err *err)
+int engine_check_device(const struct assay_engine *t, const char *device, struct assay_err *err)
 {
     size_t word = device ? strspn(device, "abcdefghijklmnopqrstuvwxyz") : 0;
     const char *number = word && device[word] == ':' ? device + word + 1 : NULL;
@@ -109,7 +109,7 @@ static int check_config(const struct assay_engine *t, const struct assay_engine_
     if (c->option_count != rows)
         return assay_fail(err, ASSAY_EFAIL, "%s: %u option values for a table of %u", t->name,
                           c->option_count, rows);
-    if ((rc = check_device(t, c->device, err)) ||
+    if ((rc = engine_check_device(t, c->device, err)) ||
         (rc = engine_check_precision(t, c->precision, err)))
         return rc;
     if (!c->model_path && (t->caps & ASSAY_CAP_ANY_MODEL))
@@ -156,11 +156,12 @@ static void engine_free(struct engine *e)
 /* Puts in front what a library's words only hint at. */
 static void say_memory(struct assay_err *words)
 {
-    static const char *const hints[] = {"bad_alloc", "t alloc", "to allocate"};
+    static const char *const hints[] = {"bad_alloc", "t alloc", "to allocate",
+                                        "could not create a primitive"};
     char text[sizeof(words->text)];
 
     for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-        if (!strstr(words->text, hints[i]))
+        if (!strstr(words->text, hints[i]) || !strncmp(words->text, "not enough memory", 17))
             continue;
         snprintf(text, sizeof(text), "%s", words->text);
         snprintf(words->text, sizeof(words->text), "not enough memory: %.480s", text);

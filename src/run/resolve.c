@@ -392,6 +392,10 @@ int resolve_check(struct resolved *r, struct assay_err *err)
     void *bench = NULL;
     int rc;
 
+    if ((rc = engine_check_device(r->engine, r->s.device, err))) {
+        free(manifest);
+        return rc;
+    }
     if (r->s.dataset && !file_is_dir(r->s.dataset)) { /* its recipe would get it */
         free(manifest);
         return ASSAY_OK;
