@@ -655,7 +655,8 @@ static int run_in_draft(struct job *j, struct settings *s, int argc, char **argv
     while (!j->how.code) { /* a tuning may have ended it already */
         supervise_run(path, j->draft.dir, s->progress ? s->progress : "auto", most_seconds(s),
                       &j->sup, &j->how);
-        if (!j->sup.shared || !atomic_load(&j->sup.shared->again) || j->restarts == RESTARTS_MAX)
+        if (!j->sup.shared || !atomic_load(&j->sup.shared->again) || j->sup.interrupted ||
+            j->restarts == RESTARTS_MAX)
             break;
         j->restarts++;
         j->how = (struct assay_err){0};

@@ -206,6 +206,7 @@ int supervise_run(const char *job, const char *dir, const char *how, double limi
         rc = how_it_ended(status, dir, out, err);
         if (out->late)
             rc = assay_fail(err, ASSAY_EFAIL, "took longer than %.0f s", limit_s);
+        out->interrupted = interrupted;
         if (rc && interrupted)
             rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
         find_latencies(out);

@@ -11,7 +11,8 @@ struct supervised {
     const int64_t *latencies; /* those of what is measured; 0: that sample has not come back */
     uint64_t latency_count;
     int shared_fd, latencies_fd;
-    bool late; /* it was ended because it took too long */
+    bool late;        /* it was ended because it took too long */
+    bool interrupted; /* the user wanted an end, though this child may have come to its own */
 };
 
 /* Runs `libexec/assay/assay-child run <job>` with its output in <dir>/engine.log, until it ends or

@@ -498,6 +498,8 @@ static int measure(void *ctx, const struct tune_ask *a, struct tune_point *point
         return rc;
     snprintf(job, sizeof(job), "%s/job.json", t->dir);
     rc = supervise_run(job, t->dir, "none", a->limit_s, &sup, err);
+    if (!rc && sup.interrupted) /* the trial was at its end, the search is not */
+        rc = assay_fail(err, ASSAY_ESTOP, "interrupted");
     supervise_release(&sup);
     if (!rc)
         rc = read_trial(t, points, count, err);
