@@ -111,6 +111,7 @@ static int refuse_supply(struct plan *p, const json_t *problems)
     online = plan_problems(p);
     p->ask.offline = offline;
     text_init(&words, 4096);
+    /* A plan that was made has them. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     for (size_t i = 0; p->ask.requests[i]; i++) {
         text_add(&words, " ");
         text_add_word(&words, p->ask.requests[i]);
@@ -198,7 +199,7 @@ static void asked_release(struct asked *a)
 
 int cli_get(const struct cli_input *in, const json_t *requests, bool only_check)
 {
-    struct asked a;
+    struct asked a = {0};
     json_t *problems;
     int rc = asked_make(&a, in, requests);
 

@@ -239,6 +239,7 @@ static int highest(const struct catalog *c, const size_t *at, size_t n, const ch
     for (i = 0; i < n; i++) {
         const struct catalog_entry *e = &c->entries[at[i]];
 
+        /* Whatever is found has a name. NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
         if (strcmp(e->name, name) != 0)
             continue;
         order = best ? version_compare(best->version, e->version) : -1;
@@ -253,11 +254,15 @@ static int highest(const struct catalog *c, const size_t *at, size_t n, const ch
 
 int catalog_one(const struct catalog *c, const json_t *words, size_t *entry, struct assay_err *err)
 {
-    size_t *at = calloc(c->count + 1, sizeof(*at)), n = at ? catalog_find(c, words, at) : 0, i;
-    json_t *names = json_object(), *v;
+    size_t *at = calloc(c->count + 1, sizeof(*at)), n, i;
+    json_t *names, *v;
     const char *name = NULL;
     int rc;
 
+    if (!at)
+        return assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    n = catalog_find(c, words, at);
+    names = json_object();
     for (i = 0; i < n; i++)
         json_object_set_new(names, c->entries[at[i]].name, json_true());
     if (json_object_size(names) == 1)

@@ -155,7 +155,7 @@ static void test_precedence(void **state)
     write_file(path, "stroe: x\njson: true\n");
     assert_refused("results", "stroe");
     assert_int_equal(parse("results --store y"), -1);
-    assert_int_equal(in.settings.json, 1); /* the rest holds */
+    assert_int_equal(in.settings.json, 1);     /* the rest holds */
     assert_int_equal(parse("run --help"), -1); /* help works whatever the files say */
     snprintf(line, sizeof(line), "run --job %s/none.yaml", dir);
     unlink(path);
