@@ -25,7 +25,8 @@
 struct writer {
     const struct checkpoint_part *parts;
     size_t n;
-    struct zip zip;
+    uint64_t seed;
+    struct zip *zip;
     struct text text; /* the member that is being made */
 };
 
@@ -67,7 +68,7 @@ static void put_dict(struct text *t, const struct writer *s)
     text_add(t, "uu.");
 }
 
-static void put_facts(struct text *t, const struct writer *s, uint64_t seed)
+static void put_facts(struct text *t, const struct writer *s)
 {
     const struct net_weights *w = s->parts[0].w;
 
@@ -77,7 +78,7 @@ static void put_facts(struct text *t, const struct writer *s, uint64_t seed)
     if (w->sha256[0])
         text_addf(t, "weights_sha256 %s\n", w->sha256);
     else
-        text_addf(t, "seed %" PRIu64 "\n", seed);
+        text_addf(t, "seed %" PRIu64 "\n", s->seed);
 }
 
 /* ---- the file ---- */
@@ -86,7 +87,7 @@ static int add_text(struct writer *s, const char *name, struct assay_err *err)
 {
     int rc = s->text.cut ? assay_fail(err, ASSAY_EFAIL, "net %s: out of memory for %s",
                                       s->parts[0].net->name, name)
-                         : zip_add(&s->zip, name, s->text.s, s->text.len, err);
+                         : zip_add(s->zip, name, s->text.s, s->text.len, err);
 
     text_clear(&s->text);
     return rc;
@@ -98,7 +99,7 @@ static int add_tensor(struct writer *s, const float *values, size_t count, int *
     char name[40];
 
     snprintf(name, sizeof(name), FOLDER "data/%d", (*number)++);
-    return zip_add(&s->zip, name, values, count * sizeof(float), err);
+    return zip_add(s->zip, name, values, count * sizeof(float), err);
 }
 
 static int add_net(struct writer *s, const struct checkpoint_part *p, int *number,
@@ -118,13 +119,16 @@ static int add_net(struct writer *s, const struct checkpoint_part *p, int *numbe
     return rc;
 }
 
-static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
+static int add_members(void *ctx, struct zip *zip, struct assay_err *err)
 {
+    struct writer *s = ctx;
     int rc, number = 0;
 
+    s->zip = zip;
+    text_init(&s->text, META_MAX);
     put_dict(&s->text, s);
     rc = add_text(s, FOLDER "data.pkl", err);
-    put_facts(&s->text, s, seed);
+    put_facts(&s->text, s);
     if (!rc)
         rc = add_text(s, FOLDER "extra/assay.txt", err);
     text_add(&s->text, "3\n");
@@ -135,29 +139,16 @@ static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
         rc = add_text(s, FOLDER "byteorder", err);
     for (size_t i = 0; !rc && i < s->n; i++)
         rc = add_net(s, &s->parts[i], &number, err);
+    text_release(&s->text);
     return rc;
 }
 
 int checkpoint_write_parts(const struct checkpoint_part *parts, size_t n, uint64_t seed,
                            const char *path, struct assay_err *err)
 {
-    struct writer s = {.parts = parts, .n = n};
-    struct file_whole file;
-    int rc = file_whole_begin(&file, path, err);
+    struct writer s = {.parts = parts, .n = n, .seed = seed};
 
-    if (rc)
-        return rc;
-    zip_init(&s.zip, &file);
-    text_init(&s.text, META_MAX);
-    rc = add_members(&s, seed, err);
-    if (!rc)
-        rc = zip_end(&s.zip, err);
-    if (!rc)
-        rc = file_whole_commit(&file, err);
-    file_whole_abandon(&file);
-    text_release(&s.text);
-    zip_release(&s.zip);
-    return rc;
+    return zip_write_file(path, add_members, &s, err);
 }
 
 int checkpoint_write(const struct net *net, const struct net_weights *w, uint64_t seed,

@@ -29,7 +29,8 @@
 struct writer {
     const struct net *net;
     const struct net_weights *w;
-    struct zip zip;
+    uint64_t seed;
+    struct zip *zip;
     struct text text; /* the member that is being made */
 };
 
@@ -90,7 +91,7 @@ static int add(struct writer *s, const char *name, const void *data, size_t len,
     char full[160];
 
     snprintf(full, sizeof(full), "%s/%s", s->net->name, name);
-    return zip_add(&s->zip, full, data, len, err);
+    return zip_add(s->zip, full, data, len, err);
 }
 
 static int add_text(struct writer *s, const char *name, struct assay_err *err)
@@ -123,16 +124,19 @@ static int add_weights(struct writer *s, struct assay_err *err)
     return rc;
 }
 
-static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
+static int add_members(void *ctx, struct zip *zip, struct assay_err *err)
 {
+    struct writer *s = ctx;
     int rc;
 
+    s->zip = zip;
+    text_init(&s->text, META_MAX);
     pickle(&s->text, s->net);
     rc = add_text(s, "data.pkl", err);
     torchscript_code(&s->text, s->net);
     if (!rc)
         rc = add_text(s, "code/__torch__.py", err);
-    facts(&s->text, s->net, s->w, seed);
+    facts(&s->text, s->net, s->w, s->seed);
     if (!rc)
         rc = add_text(s, "extra/assay.txt", err);
     text_add(&s->text, "\x80\x02).");
@@ -144,29 +148,17 @@ static int add_members(struct writer *s, uint64_t seed, struct assay_err *err)
     text_add(&s->text, "little");
     if (!rc)
         rc = add_text(s, "byteorder", err);
-    return rc ? rc : add_weights(s, err);
+    if (!rc)
+        rc = add_weights(s, err);
+    text_release(&s->text);
+    return rc;
 }
 
 int torchscript_write(const struct net *net, const struct net_weights *w, uint64_t seed,
                       const char *path, struct assay_err *err)
 {
-    struct writer s = {.net = net, .w = w};
-    struct file_whole file;
+    struct writer s = {.net = net, .w = w, .seed = seed};
     int rc = net_fold_check(net, err);
 
-    if (!rc)
-        rc = file_whole_begin(&file, path, err);
-    if (rc)
-        return rc;
-    zip_init(&s.zip, &file);
-    text_init(&s.text, META_MAX);
-    rc = add_members(&s, seed, err);
-    if (!rc)
-        rc = zip_end(&s.zip, err);
-    if (!rc)
-        rc = file_whole_commit(&file, err);
-    file_whole_abandon(&file);
-    text_release(&s.text);
-    zip_release(&s.zip);
-    return rc;
+    return rc ? rc : zip_write_file(path, add_members, &s, err);
 }

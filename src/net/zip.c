@@ -214,3 +214,23 @@ int zip_end(struct zip *z, struct assay_err *err)
         return assay_fail(err, ASSAY_EFAIL, "%s: out of memory", z->file->path);
     return put(z, t->s, t->len, err);
 }
+
+int zip_write_file(const char *path, int (*add)(void *ctx, struct zip *z, struct assay_err *err),
+                   void *ctx, struct assay_err *err)
+{
+    struct file_whole file;
+    struct zip z;
+    int rc = file_whole_begin(&file, path, err);
+
+    if (rc)
+        return rc;
+    zip_init(&z, &file);
+    rc = add(ctx, &z, err);
+    if (!rc)
+        rc = zip_end(&z, err);
+    if (!rc)
+        rc = file_whole_commit(&file, err);
+    file_whole_abandon(&file);
+    zip_release(&z);
+    return rc;
+}

@@ -25,6 +25,9 @@ void zip_release(struct zip *z);
 int zip_add(struct zip *z, const char *name, const void *data, size_t len, struct assay_err *err);
 /* The directory, behind the last member. */
 int zip_end(struct zip *z, struct assay_err *err);
+/* All of it: a whole file of the members that `add` adds, or none. */
+int zip_write_file(const char *path, int (*add)(void *ctx, struct zip *z, struct assay_err *err),
+                   void *ctx, struct assay_err *err);
 
 /* The checksum of a member, as of gzip and PNG. */
 uint32_t zip_crc(const void *data, size_t len);
