@@ -287,6 +287,14 @@ bool tree_bool(const json_t *object, const char *key, bool otherwise)
     return json_is_boolean(v) ? json_is_true(v) : otherwise;
 }
 
+bool tree_any_has(const json_t *list, const char *key)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_object_get(json_array_get(list, i), key))
+            return true;
+    return false;
+}
+
 json_t *tree_string(const char *s)
 {
     json_t *out = json_string(s);

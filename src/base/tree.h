@@ -42,5 +42,7 @@ const char *tree_text(const json_t *object, const char *key, const char *otherwi
 double tree_real(const json_t *object, const char *key, double otherwise);
 int64_t tree_int(const json_t *object, const char *key, int64_t otherwise);
 bool tree_bool(const json_t *object, const char *key, bool otherwise);
+/* Whether an object of the list has this member. */
+bool tree_any_has(const json_t *list, const char *key);
 
 #endif

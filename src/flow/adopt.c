@@ -79,11 +79,8 @@ const char *adopt_not_told(const struct adopt_variant *v)
     const json_t *check = json_object_get(v->body, "check"), *row;
     size_t i;
 
-    json_array_foreach(check, i, row)
-    {
-        if (json_object_get(row, "run"))
-            return "its check runs a program, which is not done here";
-    }
+    if (tree_any_has(check, "run"))
+        return "its check runs a program, which is not done here";
     json_array_foreach(json_object_get(v->body, "fetch"), i, row)
     {
         if (json_object_get(row, "unpack") && !json_array_size(check))

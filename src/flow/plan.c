@@ -248,19 +248,6 @@ static bool is_right_still(const struct plan *p, const struct plan_node *n, cons
     return false;
 }
 
-static bool runs_checks(const json_t *body)
-{
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(json_object_get(body, "check"), i, row)
-    {
-        if (json_object_get(row, "run"))
-            return true;
-    }
-    return false;
-}
-
 /* What the user has of his own: now named, or verified before. */
 static bool look_at_users(const struct plan *p, struct plan_node *n, const char *given)
 {
@@ -275,7 +262,7 @@ static bool look_at_users(const struct plan *p, struct plan_node *n, const char 
         n->state = PLAN_VERIFY;
     } else if (!n->root && was && is_right_still(p, n, was)) {
         n->root = was;
-        n->state = runs_checks(n->body) ? PLAN_VERIFY : PLAN_HAVE;
+        n->state = tree_any_has(json_object_get(n->body, "check"), "run") ? PLAN_VERIFY : PLAN_HAVE;
         was = NULL;
     }
     free(was);

@@ -222,15 +222,7 @@ void plan_checks_of(const struct plan_node *n, char hex[65])
 
 bool plan_fetches_by_list(const json_t *body)
 {
-    json_t *row;
-    size_t i;
-
-    json_array_foreach(json_object_get(body, "fetch"), i, row)
-    {
-        if (json_object_get(row, "each"))
-            return true;
-    }
-    return false;
+    return tree_any_has(json_object_get(body, "fetch"), "each");
 }
 
 /* What identifies a list, "${dep.AS.OUTPUT}": what gives it, and which of its files it is. */
