@@ -210,11 +210,14 @@ struct products {
     size_t ints, floats;
 };
 
+static bool same(struct view v, const void *bytes, size_t n)
+{
+    return (size_t)(v.end - v.p) == n && !memcmp(v.p, bytes, n);
+}
+
 static bool is(struct view v, const char *text)
 {
-    size_t n = strlen(text);
-
-    return (size_t)(v.end - v.p) == n && !memcmp(v.p, text, n);
+    return same(v, text, strlen(text));
 }
 
 static bool is_one_of(struct view v, const char *const *words)
@@ -227,11 +230,8 @@ static bool is_one_of(struct view v, const char *const *words)
 
 static bool is_quantised(const struct products *c, struct view name)
 {
-    size_t n = (size_t)(name.end - name.p);
-
     for (size_t i = c->count; i-- > 0;) /* what was made last is used first */
-        if ((size_t)(c->quantised[i].end - c->quantised[i].p) == n &&
-            !memcmp(c->quantised[i].p, name.p, n))
+        if (same(c->quantised[i], name.p, (size_t)(name.end - name.p)))
             return true;
     return false;
 }
@@ -280,17 +280,18 @@ static void count_node(struct view node, void *ctx)
         c->floats++;
 }
 
+static void count_graph(struct view graph, void *ctx)
+{
+    each(graph, GRAPH_NODE, count_node, ctx);
+}
+
 /* Whether most of a model's products are of integers. */
 static bool is_int8(const char *file, size_t bytes)
 {
     const unsigned char *p = (const unsigned char *)file;
     struct products c = {0};
-    uint64_t field, number;
-    struct view v = {p, p + bytes}, graph;
 
-    while (next_field(&v, &field, &number, &graph))
-        if (field == MODEL_GRAPH)
-            each(graph, GRAPH_NODE, count_node, &c);
+    each((struct view){p, p + bytes}, MODEL_GRAPH, count_graph, &c);
     free(c.quantised);
     return c.ints > c.floats;
 }
