@@ -6,12 +6,6 @@
 #include "data/block.h"
 #include "dlrm.h"
 
-/* Of the official model of version 1, 40 million at most: 96.14 GB. */
-static const int64_t official_rows[CRITEO_CATEGORIES] = {
-    39884406, 39043,    17289,    7420,     20263,  3,     7120, 1543, 63,
-    38532951, 2953546,  403346,   10,       2208,   11938, 155,  4,    976,
-    14,       39979771, 25641295, 39664984, 585935, 12972, 108,  36};
-
 /* 26 whole numbers; *out stays as it is when the key is missing. */
 static int parse_list(const json_t *in, const char *key, int64_t most, int64_t *out,
                       struct assay_err *err)
@@ -43,7 +37,7 @@ static void cut_tables(const json_t *tree, struct model *m)
     int i;
 
     for (i = 0; i < CRITEO_CATEGORIES; i++) {
-        less |= m->rows[i] > most || (!m->multi && m->rows[i] < official_rows[i]);
+        less |= m->rows[i] > most || (!m->multi && m->rows[i] < criteo_table_rows[i]);
         m->rows[i] = m->rows[i] < most ? m->rows[i] : most;
         largest = m->rows[i] > largest ? m->rows[i] : largest;
     }
@@ -55,7 +49,7 @@ static int parse_sizes(const json_t *in, struct model *m, struct assay_err *err)
     int i, rc;
 
     m->multi = json_object_get(in, "hots") != NULL;
-    memcpy(m->rows, official_rows, sizeof(m->rows));
+    memcpy(m->rows, criteo_table_rows, sizeof(m->rows));
     for (i = 0; i < CRITEO_CATEGORIES; i++)
         m->hots[i] = 1;
     m->width = 128;

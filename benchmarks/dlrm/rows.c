@@ -9,7 +9,6 @@
  *
  * The data set's hash is of name, size and 64 pieces of 64 KiB spread over each file: the whole is
  * 14 to 150 GB, and is not read for it. */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,11 +26,6 @@ enum { PIECES = 64, PIECE = 1 << 16, FIRST = 1 + CRITEO_DENSE };
 
 #define BLOCK_NUMBERS ((uint64_t)CRITEO_BLOCK * CRITEO_COLUMNS)
 
-static uint64_t first_half(uint64_t n)
-{
-    return n / 2 + n % 2;
-}
-
 static void add_hash(struct hash *h, const struct mapped *m)
 {
     char line[400];
@@ -48,34 +42,6 @@ static void add_hash(struct hash *h, const struct mapped *m)
 
 /* ---- raw ---- */
 
-static int is_day_23(const struct dirent *e)
-{
-    return !strncmp(e->d_name, "day_23_", 7) && !strchr(e->d_name, '.');
-}
-
-/* *path is NULL when there is none. */
-static int find_raw(const char *folder, char **path, struct assay_err *err)
-{
-    struct dirent **list;
-    int n, i, rc = ASSAY_OK;
-
-    *path = file_join(folder, "day_23");
-    if (*path && file_exists(*path))
-        return ASSAY_OK;
-    free(*path);
-    *path = NULL;
-    n = scandir(folder, &list, is_day_23, alphasort);
-    if (n > 1)
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: has several files day_23_*, and no day_23", folder);
-    if (n == 1)
-        *path = file_join(folder, list[0]->d_name);
-    for (i = 0; i < n; i++)
-        free(list[i]);
-    if (n >= 0)
-        free(list);
-    return rc;
-}
-
 static int open_raw(struct rows *r, const char *folder, const char *path, struct hash *h,
                     struct assay_err *err)
 {
@@ -85,7 +51,7 @@ static int open_raw(struct rows *r, const char *folder, const char *path, struct
 
     if (rc)
         return rc;
-    r->n = first_half(r->raw.rows);
+    r->n = criteo_half(r->raw.rows);
     add_hash(h, &r->raw.map);
     r->dictionary = r->model->fold ? NULL : strdup(folder);
     for (i = 0; i < CRITEO_CATEGORIES && r->dictionary; i++) {
@@ -275,7 +241,7 @@ static int open_arrays(struct rows *r, const char *folder, struct hash *h, struc
         rc = open_hots(r, d->dims[0], err);
     }
     if (!rc)
-        r->n = first_half((uint64_t)d->dims[0]);
+        r->n = criteo_half((uint64_t)d->dims[0]);
     free(path);
     return rc;
 }
@@ -425,7 +391,7 @@ static int open_numbers(struct rows *r, const char *folder, struct hash *h, stru
         rc = criteo_binary_open(path ? path : "", &r->binary, &r->n, err);
         if (!rc)
             add_hash(h, &r->binary);
-    } else if (!(rc = find_raw(folder, &path, err))) {
+    } else if (!(rc = criteo_find(folder, &path, err))) {
         rc = path ? open_raw(r, folder, path, h, err)
                   : assay_fail(err, ASSAY_EFAIL,
                                "%s: has neither %s nor day_23; wanted: Criteo's Terabyte logs, "

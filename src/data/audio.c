@@ -1,10 +1,53 @@
-/* libsndfile, held to what the data set promises; see audio.h. */
+/* libsndfile, held to what the data set promises; see audio.h.
+ *
+ * It is loaded when the first recording is opened: it brings eight more libraries, and most
+ * commands have no recordings and should start fast. */
 #include "data/audio.h"
 
+#include <dlfcn.h>
+#include <pthread.h>
 #include <sndfile.h>
 #include <string.h>
 
 #include "base/file.h"
+
+#define LIBRARY "libsndfile.so.1"
+
+static struct {
+    SNDFILE *(*open)(const char *path, int mode, SF_INFO *info);
+    sf_count_t (*readf_short)(SNDFILE *file, short *out, sf_count_t frames);
+    int (*error)(SNDFILE *file);
+    const char *(*strerror)(SNDFILE *file);
+    int (*close)(SNDFILE *file);
+} snd;
+static char why[200]; /* it could not be loaded */
+
+static void load(void)
+{
+    static const char *const names[] = {"sf_open", "sf_readf_short", "sf_error", "sf_strerror",
+                                        "sf_close"};
+    void *const functions[] = {&snd.open, &snd.readf_short, &snd.error, &snd.strerror, &snd.close};
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *symbol = library;
+
+    for (size_t i = 0; symbol && i < sizeof(names) / sizeof(names[0]); i++) {
+        symbol = dlsym(library, names[i]);
+        memcpy(functions[i], &symbol, sizeof(symbol));
+    }
+    if (!symbol)
+        snprintf(why, sizeof(why), "%s", dlerror());
+}
+
+static int load_once(struct assay_err *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, load);
+    return why[0] ? assay_fail(err, ASSAY_EFAIL,
+                               LIBRARY ", which reads recordings, cannot be loaded: %s: install it "
+                                       "(Debian's package libsndfile1)",
+                               why)
+                  : ASSAY_OK;
+}
 
 static uint32_t little(const unsigned char *b)
 {
@@ -59,14 +102,16 @@ static int open_file(const char *path, uint32_t rate, SNDFILE **file, uint64_t *
     SF_INFO info = {0};
     int rc = check_head(path, err);
 
+    if (!rc)
+        rc = load_once(err);
     if (rc)
         return rc;
-    *file = sf_open(path, SFM_READ, &info);
+    *file = snd.open(path, SFM_READ, &info);
     if (!*file)
         return assay_fail(err, ASSAY_EFAIL, "%s: cannot be read as WAV or FLAC: %.100s", path,
-                          sf_strerror(NULL));
+                          snd.strerror(NULL));
     if ((rc = check_format(path, &info, rate, err))) {
-        sf_close(*file);
+        snd.close(*file);
         return rc;
     }
     *samples = (uint64_t)info.frames;
@@ -79,7 +124,7 @@ int audio_length(const char *path, uint32_t rate, uint64_t *samples, struct assa
     int rc = open_file(path, rate, &file, samples, err);
 
     if (!rc)
-        sf_close(file);
+        snd.close(file);
     return rc;
 }
 
@@ -93,7 +138,7 @@ int audio_read(const char *path, uint32_t rate, uint64_t samples, int16_t *out,
 
     if (rc)
         return rc;
-    got = says == samples ? sf_readf_short(file, out, (sf_count_t)samples) : 0;
+    got = says == samples ? snd.readf_short(file, out, (sf_count_t)samples) : 0;
     if (says != samples)
         rc = assay_fail(err, ASSAY_EFAIL, "%s: has %llu samples, and the data set's list says %llu",
                         path, (unsigned long long)says, (unsigned long long)samples);
@@ -101,8 +146,8 @@ int audio_read(const char *path, uint32_t rate, uint64_t samples, int16_t *out,
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s: is cut off or damaged: %lld of %llu samples can be read", path,
                         (long long)(got < 0 ? 0 : got), (unsigned long long)samples);
-    else if (sf_error(file)) /* near the end a lost frame is silence, and all samples are there */
-        rc = assay_fail(err, ASSAY_EFAIL, "%s: is damaged: %.100s", path, sf_strerror(file));
-    sf_close(file);
+    else if (snd.error(file)) /* near the end a lost frame is silence, and all samples are there */
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: is damaged: %.100s", path, snd.strerror(file));
+    snd.close(file);
     return rc;
 }

@@ -1,6 +1,7 @@
 /* Rows of Criteo's logs; see criteo.h. */
 #include "data/criteo.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,12 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "data/npz.h"
+
+/* 96.14 GB, 128 numbers a row. */
+const int64_t criteo_table_rows[CRITEO_CATEGORIES] = {
+    39884406, 39043,    17289,    7420,     20263,  3,     7120, 1543, 63,
+    38532951, 2953546,  403346,   10,       2208,   11938, 155,  4,    976,
+    14,       39979771, 25641295, 39664984, 585935, 12972, 108,  36};
 
 /* ---- categories ---- */
 
@@ -206,6 +213,38 @@ int criteo_raw_index(struct criteo_raw *r, struct assay_err *err)
         next = memchr(at, '\n', (size_t)(end - at));
     }
     return ASSAY_OK;
+}
+
+static int is_day_23(const struct dirent *e)
+{
+    return !strncmp(e->d_name, "day_23_", 7) && !strchr(e->d_name, '.');
+}
+
+int criteo_find(const char *folder, char **path, struct assay_err *err)
+{
+    struct dirent **list;
+    int n, i, rc = ASSAY_OK;
+
+    *path = file_join(folder, "day_23");
+    if (*path && file_exists(*path))
+        return ASSAY_OK;
+    free(*path);
+    *path = NULL;
+    n = scandir(folder, &list, is_day_23, alphasort);
+    if (n > 1)
+        rc = assay_fail(err, ASSAY_EFAIL, "%s: has several files day_23_*, and no day_23", folder);
+    if (n == 1)
+        *path = file_join(folder, list[0]->d_name);
+    for (i = 0; i < n; i++)
+        free(list[i]);
+    if (n >= 0)
+        free(list);
+    return rc;
+}
+
+uint64_t criteo_half(uint64_t rows)
+{
+    return rows / 2 + rows % 2;
 }
 
 int criteo_raw_open(const char *path, struct criteo_raw *r, struct assay_err *err)

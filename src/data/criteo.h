@@ -46,6 +46,15 @@ int criteo_check(const int32_t in[CRITEO_COLUMNS], const char *file, uint64_t nu
 /* log(x + 1) of an integer that is not negative: sum in float32, logarithm in double, rounded. */
 float criteo_dense(int32_t x);
 
+/* Rows of the tables of MLPerf's model, the 40M variant. */
+extern const int64_t criteo_table_rows[CRITEO_CATEGORIES];
+
+/* The raw file of a folder: day_23, or the only day_23_* without a dot; *path is NULL when there is
+ * none.  The caller frees it. */
+int criteo_find(const char *folder, char **path, struct assay_err *err);
+/* The rows that are tested: the first half of day 23's, and one more where their number is odd. */
+uint64_t criteo_half(uint64_t rows);
+
 /* A raw file: mapped, and where every CRITEO_BLOCK-th line begins. */
 struct criteo_raw {
     struct mapped map;

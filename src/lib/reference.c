@@ -38,7 +38,7 @@ static int check_disk(struct beside *b, double *bytes, struct assay_err *err)
     int rc = resolve_check(&b->r, err);
     double have = file_disk_free(b->r.cache);
 
-    *bytes = b->row->disk * b->r.look.cached_bytes;
+    *bytes = b->row->disk * (double)b->r.look.samples * b->r.look.loaded_bytes;
     if (rc || have < 0 || *bytes <= have)
         return rc;
     return assay_fail(err, ASSAY_ELACK,
@@ -90,7 +90,7 @@ int lib_reference_plan(const struct lib_reference_ask *ask, json_t **plan, struc
 /* ---- its run ---- */
 
 /* What it says of samples that it could not answer: it answers them with nothing, and goes on. */
-#define FAILED "failed on contentid="
+static const char *const failures[] = {"failed on contentid=", "ERROR:main:thread: failed, "};
 
 struct heard {
     int64_t failed;
@@ -100,10 +100,11 @@ struct heard {
 static void hear_line(void *ctx, char *line)
 {
     struct heard *h = ctx;
-    const char *at = strstr(line, FAILED);
+    const char *at;
 
-    if (at && !h->failed++)
-        snprintf(h->first, sizeof(h->first), "%s", at + strlen(FAILED));
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+        if ((at = strstr(line, failures[i])) && !h->failed++)
+            snprintf(h->first, sizeof(h->first), "%s", at + strlen(failures[i]));
 }
 
 /* Words and variables as spawn wants them; both lists and the texts of env for free(). */

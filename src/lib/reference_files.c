@@ -45,8 +45,9 @@ static int cut_images(const char *from, const char *to, int64_t count, struct as
 }
 
 /* The reference ends after --count queries when it is told one, so it is given a shorter list. */
-static int write_list(struct beside *b, int64_t count, struct assay_err *err)
+int reference_list(struct beside *b, struct assay_err *err)
 {
+    int64_t count = b->s.count;
     bool images = !strcmp(b->row->benchmark, "retinanet");
     char *to, *from;
     int rc;
@@ -128,7 +129,7 @@ static int make_dir(const struct beside *b, const char *name, struct assay_err *
     return rc;
 }
 
-static int lay_cases(const struct beside *b, struct assay_err *err)
+int reference_cases(struct beside *b, struct assay_err *err)
 {
     json_t *list = json_array();
     struct kits19 k;
@@ -148,24 +149,42 @@ static int lay_cases(const struct beside *b, struct assay_err *err)
 
 /* ---- LoadGen's settings ---- */
 
+/* The lines of a user.conf; with any_model those of our model's name are made to be every one's. */
+static void add_conf(const struct beside *b, const char *conf, struct text *out)
+{
+    const char *model = b->r.loadgen_model;
+    size_t len = strlen(model), n;
+
+    for (; *conf; conf += n) {
+        bool ours = b->row->any_model && !strncmp(conf, model, len) && conf[len] == '.';
+
+        n = strcspn(conf, "\n");
+        n += conf[n] != 0;
+        text_add(out, ours ? "*" : "");
+        text_addn(out, conf + (ours ? len : 0), n - (ours ? len : 0));
+    }
+}
+
 /* The record's user.conf, which has all but what is LoadGen's own default: with the samples that
  * are in memory, which our harness holds to those that there are. */
 static int write_conf(struct beside *b, const json_t *own, struct assay_err *err)
 {
     char *from = file_join(tree_text(own, "folder", ""), "user.conf"), *text = NULL;
-    char *to = file_join(b->work.dir, "user.conf");
+    const char *model = b->row->any_model ? "*" : b->r.loadgen_model;
+    char *to = file_join(b->work.dir, "user.conf"), samples[32];
     struct text all;
     int rc = from && to ? file_read(from, 1 << 20, &text, NULL, err)
                         : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc) {
+        snprintf(samples, sizeof(samples), "%lld",
+                 (long long)tree_int(json_object_get(own, "dataset"), "performance_samples", 0));
+        reference_name(b, "performance-samples", samples);
         text_init(&all, 1 << 20);
-        text_addf(&all, "%s%s.*.performance_sample_count_override = %lld\n", text,
-                  b->r.loadgen_model,
-                  (long long)tree_int(json_object_get(own, "dataset"), "performance_samples", 0));
+        add_conf(b, text, &all);
+        text_addf(&all, "%s.*.performance_sample_count_override = %s\n", model, samples);
         if (b->ask->expected_qps > 0 && b->s.scenario == OFFLINE)
-            text_addf(&all, "%s.Offline.target_qps = %g\n", b->r.loadgen_model,
-                      b->ask->expected_qps);
+            text_addf(&all, "%s.Offline.target_qps = %g\n", model, b->ask->expected_qps);
         rc = file_write_whole(to, all.s, all.len, err);
         text_release(&all);
     }
@@ -179,9 +198,5 @@ int reference_files(struct beside *b, const json_t *own, struct assay_err *err)
 {
     int rc = write_conf(b, own, err);
 
-    if (rc || !strcmp(b->row->benchmark, "bert"))
-        return rc;
-    if (!strcmp(b->row->benchmark, "3d-unet"))
-        return lay_cases(b, err);
-    return b->row->weights ? reference_speech(b, err) : write_list(b, b->s.count, err);
+    return rc || !b->row->write ? rc : b->row->write(b, err);
 }

@@ -1,25 +1,18 @@
-/* What RNN-T's reference reads and no recipe gives: its list, and its weights; see
+/* What RNN-T's reference reads and no recipe gives: its list, and a synthetic net's weights; see
  * reference_inside.h.
  *
  * The reference reads a JSON list of recordings with their lengths and transcripts, which its own
  * conversion of LibriSpeech makes along with .wav files.  Ours is of the same form, in the order in
  * which our run has them, and names the recordings as they lie: the reference's reader takes .flac
- * as well, and gets the same numbers of it.
- *
- * The weights are the published checkpoint, whose nets our engine reads as three TorchScript files
- * that were made of it; of a synthetic net it is written from the same seed. */
+ * as well, and gets the same numbers of it. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "base/tree.h"
-#include "data/mapped.h"
 #include "data/speech.h"
 #include "lib/reference_inside.h"
-#include "net/net.h"
-#include "net/zip.h"
 
 /* ---- the list ---- */
 
@@ -58,48 +51,7 @@ static int link_program(const struct beside *b, const char *name, struct assay_e
                           file_join(b->work.dir, name), err);
 }
 
-/* ---- the weights ---- */
-
-/* Whether the file of one of our graphs was made of weights of this digest. */
-static int check_graph(const char *path, const char *sha256, struct assay_err *err)
-{
-    static const char facts[] = "rnnt-encoder/extra/assay.txt";
-    struct zip_member *members = NULL, *m = NULL;
-    struct mapped file = {0};
-    size_t count;
-    char line[100];
-    int rc = mapped_open(path, &file, err);
-
-    if (!rc)
-        rc = zip_read(file.data, file.bytes, path, &members, &count, err);
-    if (!rc)
-        m = zip_find(members, count, facts, sizeof(facts) - 1);
-    snprintf(line, sizeof(line), "\nweights_sha256 %s\n", sha256);
-    if (!rc && !(m && memmem(file.data + m->at, m->len, line, strlen(line))))
-        rc = assay_fail(err, ASSAY_EFAIL,
-                        "%s: was not made of the checkpoint that the official reference is given: "
-                        "give the one that it was made of (--have rnnt-pytorch=FILE)",
-                        path);
-    free(members);
-    mapped_close(&file);
-    return rc;
-}
-
-int reference_same_weights(const struct beside *b, struct assay_err *err)
-{
-    char *path = b->weights ? file_join(b->model, "encoder.pt") : NULL, sha256[HASH_HEX];
-    int rc = ASSAY_OK;
-
-    if (path && file_exists(path) && file_exists(b->weights)) {
-        rc = hash_file(b->weights, sha256, err);
-        if (!rc)
-            rc = check_graph(path, sha256, err);
-    }
-    free(path);
-    return rc;
-}
-
-int reference_speech(const struct beside *b, struct assay_err *err)
+int reference_speech(struct beside *b, struct assay_err *err)
 {
     int rc = link_program(b, "pytorch", err);
 
@@ -107,8 +59,5 @@ int reference_speech(const struct beside *b, struct assay_err *err)
         rc = link_program(b, "accuracy_eval.py", err);
     if (!rc)
         rc = write_list(b, err);
-    if (!rc && !b->weights)
-        rc = net_write("rnnt", "checkpoint", "fp32", (uint64_t)b->r.s.seed,
-                       tree_text(b->names, "weights", ""), err);
-    return rc;
+    return rc ? rc : reference_weights(b, err);
 }
