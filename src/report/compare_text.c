@@ -118,6 +118,8 @@ int compare_text(const json_t *c, FILE *out)
     say_side("B", json_object_get(c, "b"), out);
     fprintf(out, "\n%-10s  %12s  %12s  %7s  %-18s\n", "FIGURE", "A", "B", "B / A", "INTERVAL");
     json_array_foreach(json_object_get(c, "figures"), i, f) say_figure(f, out);
+    if (!json_array_size(json_object_get(c, "figures")))
+        fputs("none: a run of a few samples has none that can be compared\n", out);
     fprintf(out, "\nB %s%s.\n", !strncmp(tree_text(c, "verdict", ""), "cannot", 6) ? "" : "is ",
             !strncmp(tree_text(c, "verdict", ""), "cannot", 6)   ? "and A cannot be told apart"
             : !strcmp(tree_text(c, "verdict", ""), COMPARE_SAME) ? "the same as A within noise"
