@@ -259,6 +259,7 @@ static int64_t disk_needed(const struct plan *p, bool *at_least)
 json_t *plan_problems(const struct plan *p)
 {
     json_t *problems = json_array();
+    char wanted[32], free[32];
     bool at_least;
     int64_t needed = disk_needed(p, &at_least), have = (int64_t)file_disk_free(p->shelf.dir);
 
@@ -279,10 +280,12 @@ json_t *plan_problems(const struct plan *p)
         machine(n, problems);
         plan_add_lacking_programs(n, problems);
     }
-    if (have >= 0 && needed > have)
-        add_problem(problems, "%s%.3g GB of disk are needed, %.3g GB are free in %s",
-                    at_least ? "at least " : "", (double)needed / 1e9, (double)have / 1e9,
-                    p->shelf.dir);
+    if (have >= 0 && needed > have) {
+        text_bytes(wanted, (double)needed);
+        text_bytes(free, (double)have);
+        add_problem(problems, "%s%s of disk are needed, %s are free in %s",
+                    at_least ? "at least " : "", wanted, free, p->shelf.dir);
+    }
     return problems;
 }
 

@@ -160,7 +160,7 @@ def refused(p):
     p.recipe("checked", build=[{"write": "a", "text": "b"}], check=[{"file": "a", "md5": "0" * 32}])
     p.assay("get", "checked", code=3, has=["its MD5 is 92eb5ffee6ae2fec3ad71c777531578f, not 000"])
     p.recipe("large", resources={"disk": "900 TB"}, build=[{"write": "a", "text": "b"}])
-    p.assay("get", "large", code=3, has=["GB of disk are needed"])
+    p.assay("get", "large", code=3, has=["900 TB of disk are needed, "])
     p.recipe("terms", licence={"name": "Hard Terms", "accept": True}, build=[{"write": "a", "text": "b"}])
     p.assay("get", "terms", code=3, has=["its licence, Hard Terms, is yours to accept: --accept terms"])
     p.assay("get", "terms", "--accept", "terms")
