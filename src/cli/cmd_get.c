@@ -58,6 +58,7 @@ static int refuse(const json_t *problems)
 
 static void explain(const struct make_failure *f)
 {
+    char line[sizeof(f->tail)];
     const char *p = f->tail;
 
     if (*p)
@@ -65,11 +66,13 @@ static void explain(const struct make_failure *f)
     while (*p) {
         size_t n = strcspn(p, "\n");
 
-        fprintf(stderr, "  | %.*s\n", (int)n, p);
+        snprintf(line, sizeof(line), "%.*s", (int)n, p);
+        text_one_line(line); /* nothing in it steers the terminal */
+        fprintf(stderr, "  | %s\n", line);
         p += n + (p[n] == '\n');
     }
     if (f->repeat)
-        fprintf(stderr, "To repeat just this step: %s\n", f->repeat);
+        fprintf(stderr, "%s\n", f->repeat);
 }
 
 static int carry_out(struct plan *p, const char *progress, int jobs)

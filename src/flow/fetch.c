@@ -83,6 +83,14 @@ static int begin_rest(struct job *j, const struct transfer_head *head, struct as
     return assay_fail(err, ASSAY_EFAIL, "sends another part of the file than was asked for");
 }
 
+/* By its name; anything else that comes as a page is a login, or an error that says 200. */
+static bool is_page(const char *path)
+{
+    const char *dot = strrchr(file_base(path), '.');
+
+    return dot && (!strcasecmp(dot, ".html") || !strcasecmp(dot, ".htm"));
+}
+
 static int on_begin(void *ctx, const struct transfer_head *head, struct assay_err *err)
 {
     struct job *j = ctx;
@@ -102,6 +110,10 @@ static int on_begin(void *ctx, const struct transfer_head *head, struct assay_er
     if (!head->has_end && ask->bytes < 0 && !has_digest(ask))
         return assay_fail(err, ASSAY_EFAIL,
                           "tells neither size nor end, so a broken download could not be noticed");
+    if (head->page && ask->bytes < 0 && !has_digest(ask) && !is_page(j->part.final))
+        return assay_fail(err, ASSAY_EFAIL,
+                          "answers with a web page, and no size or digest tells whether that is "
+                          "the file");
     j->total = ask->bytes >= 0 ? ask->bytes : total;
     if (j->total >= 0)
         rc = fatal(j, part_check_room(&j->part, j->total - j->part.have, err));

@@ -34,7 +34,7 @@ struct make_failure {
     char id[160];
     char tail[4096]; /* the last lines of its program */
     char log[1200];  /* the file with all of them */
-    char *repeat;    /* the command that repeats just it */
+    char *repeat;    /* how to repeat it, in a line: plan_repeat_text */
 };
 void make_failure_release(struct make_failure *f);
 

@@ -159,12 +159,6 @@ void step_urls(const struct step *s, const json_t *list, const char *urls[STEP_M
     urls[n] = NULL;
 }
 
-static int first_seen(const char *url, const char *known, const struct fetch_result *got,
-                      struct assay_err *err)
-{
-    return *known ? ASSAY_OK : first_seen_add(url, got->sha256, err);
-}
-
 /* Where it is: as the recipe says, or as the index of packages does. A new reference. */
 static int urls_of(const struct step *s, const json_t *row, json_t **urls, char **cert,
                    struct assay_err *err)
@@ -222,13 +216,15 @@ static int fetch_one(struct step *s, const struct shelf_entry *e, size_t i, cons
         ask.sha256 = known;
     if (!rc && path)
         rc = make_folder_of(path, err);
-    if (!rc && path && (rc = fetch_file(&ask, path, &got, err))) {
+    /* Of no digest either it came whole before, and was not yet found wrong. */
+    if (!rc && path && !ask.sha256 && !ask.md5 && file_exists(path) &&
+        !fetch_check(path, ask.bytes, NULL, NULL, s->stop, &got, NULL)) {
+        fetch_url_public(own, got.url, sizeof(got.url));
+    } else if (!rc && path && (rc = fetch_file(&ask, path, &got, err))) {
         remove_empty_folder_of(path);
         if (*known && rc != ASSAY_ESTOP)
             step_say_first_seen(err);
     }
-    if (!rc && !tree_text(row, "sha256", NULL))
-        rc = first_seen(own, known, &got, err);
     if (!rc) {
         count(&counted, got.bytes, got.bytes);
         json_array_append_new(
@@ -280,23 +276,74 @@ static int place(struct step *s, const struct shelf_entry *e, size_t i, const js
 static int fetch_all(struct step *s, const struct shelf_entry *e, json_t *downloads,
                      struct assay_err *err)
 {
-    const json_t *rows = json_object_get(s->node->body, "fetch");
     int rc = ASSAY_OK;
     json_t *row;
     size_t i;
 
-    json_array_foreach(rows, i, row)
+    json_array_foreach(json_object_get(s->node->body, "fetch"), i, row)
     {
         if (!rc)
             rc = json_object_get(row, "each") ? step_fetch_list(s, e, i, row, downloads, err)
                                               : fetch_one(s, e, i, row, downloads, err);
     }
-    json_array_foreach(rows, i, row)
+    return rc;
+}
+
+static int place_all(struct step *s, const struct shelf_entry *e, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(s->node->body, "fetch"), i, row)
     {
         if (!rc && !json_object_get(row, "each"))
             rc = place(s, e, i, row, err);
     }
     return rc;
+}
+
+/* Is there no digest of a row's file but that of the first one seen? */
+static bool is_first_seen(const json_t *row)
+{
+    return !json_object_get(row, "each") && !json_object_get(row, "sha256");
+}
+
+/* What came and is what the recipe says of it. */
+static int keep_first_seen(const struct step *s, const json_t *downloads, struct assay_err *err)
+{
+    int rc = ASSAY_OK;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(s->node->body, "fetch"), i, row)
+    {
+        if (!rc && is_first_seen(row))
+            rc = first_seen_add(json_string_value(json_array_get(recipe_urls(row), 0)),
+                                tree_text(json_array_get(downloads, i), "sha256", ""), err);
+    }
+    return rc;
+}
+
+/* What came and is something else, perhaps a page that a network had in its place: with no digest
+ * the next call could not tell either, so it is fetched anew then. */
+static void drop_unknown(const struct step *s, const struct shelf_entry *e)
+{
+    char known[HASH_HEX], *part;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(s->node->body, "fetch"), i, row)
+    {
+        const char *own = json_string_value(json_array_get(recipe_urls(row), 0));
+
+        if (!is_first_seen(row) || json_object_get(row, "md5") || first_seen_find(own, known) ||
+            !(part = part_of(e, i, row)))
+            continue;
+        unlink(part);
+        remove_empty_folder_of(part);
+        free(part);
+    }
 }
 
 /* Making. */
@@ -315,19 +362,43 @@ static int run_parts(struct step *s, const char *out, const char *work, struct a
 }
 
 /* What the recipe says of the files of an entry, there or yet in the making. */
-static int check_entry(struct step *s, const char *files, const char *shown, const char *work,
-                       struct assay_err *err)
+static int check_files(struct step *s, const char *files, const char *shown, struct assay_err *err)
 {
-    char checks[HASH_HEX];
     int rc = check_outputs(s->node, files, shown, err);
 
-    if (!rc)
-        rc = have_check(s->node->body, files, false, s->stop, err);
-    if (!rc)
-        rc = step_run_programs(s, "check", files, work, err);
+    return rc ? rc : have_check(s->node->body, files, false, s->stop, err);
+}
+
+/* And what its programs say. */
+static int check_by_programs(struct step *s, const char *files, const char *work,
+                             struct assay_err *err)
+{
+    char checks[HASH_HEX];
+    int rc = step_run_programs(s, "check", files, work, err);
+
     plan_checks_of(s->node, checks);
     if (!rc && *checks)
         shelf_note(files, checks);
+    return rc;
+}
+
+/* Puts what came in place, and looks whether all of it is what the recipe says.  A check's program
+ * can fail for reasons of its own: what was downloaded stays then. */
+static int finish_entry(struct step *s, const struct shelf_entry *e, const char *work,
+                        json_t *downloads, struct assay_err *err)
+{
+    struct plan_node *n = s->node;
+    bool only_downloads = strchr(n->id, ':') != NULL;
+    int rc = n->fetches ? place_all(s, e, err) : ASSAY_OK;
+
+    if (!rc && !only_downloads)
+        rc = check_files(s, e->dir, "what was made", err);
+    if (rc && rc != ASSAY_ESTOP && n->fetches)
+        drop_unknown(s, e);
+    if (!rc && !only_downloads)
+        rc = check_by_programs(s, e->dir, work, err);
+    if (!rc && n->fetches)
+        rc = keep_first_seen(s, downloads, err);
     return rc;
 }
 
@@ -335,15 +406,14 @@ static int check_entry(struct step *s, const char *files, const char *shown, con
 static int fill_entry(struct step *s, const struct shelf_entry *e, json_t *downloads,
                       struct assay_err *err)
 {
-    struct plan_node *n = s->node;
-    bool only_downloads = strchr(n->id, ':') != NULL;
     struct work work = {NULL, -1};
     int rc = enter_work(s, &work, err);
 
     if (!rc)
-        rc = n->fetches ? fetch_all(s, e, downloads, err) : run_parts(s, e->dir, work.dir, err);
-    if (!rc && !only_downloads)
-        rc = check_entry(s, e->dir, "what was made", work.dir, err);
+        rc = s->node->fetches ? fetch_all(s, e, downloads, err)
+                              : run_parts(s, e->dir, work.dir, err);
+    if (!rc)
+        rc = finish_entry(s, e, work.dir, downloads, err);
     work_end(&work, false);
     return rc;
 }
@@ -361,7 +431,9 @@ static int check_again(struct step *s, struct assay_err *err)
     if (!*checks || shelf_is_noted(s->node->root, checks))
         return ASSAY_OK;
     if (!(rc = enter_work(s, &work, &why)))
-        rc = check_entry(s, s->node->root, "what was fetched", work.dir, &why);
+        rc = check_files(s, s->node->root, "what was fetched", &why);
+    if (!rc)
+        rc = check_by_programs(s, s->node->root, work.dir, &why);
     work_end(&work, false);
     if (!rc || rc == ASSAY_ESTOP)
         return rc ? assay_fail(err, rc, "%s", why.text) : rc;

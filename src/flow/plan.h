@@ -118,8 +118,11 @@ int64_t plan_bytes(const struct plan_node *n, int *unknown);
 char *plan_command_text(const json_t *argv);
 /* What asks for exactly this node: its name, options and version. */
 char *plan_request_text(const struct plan_node *n);
-/* The command that makes this node alone, once what it needs is there. */
-char *plan_repeat_text(const struct plan *p, const struct plan_node *n);
+/* "To repeat just this step: " and the command that makes this node, once what it needs is there;
+ * where it would not be the same by itself, "To repeat this step and go on: " and the whole
+ * request.
+ */
+char *plan_repeat_text(struct plan *p, const struct plan_node *n);
 /* Whether --have's words mean this node. */
 bool plan_is_named(const struct plan_node *n, const json_t *words);
 /* Whether something is to be done for the node. */

@@ -74,75 +74,6 @@ char *plan_command_text(const json_t *argv)
     return text_take(&t);
 }
 
-char *plan_request_text(const struct plan_node *n)
-{
-    char *name = recipe_name_with(n->recipe, n->options), *text = NULL;
-
-    if (name)
-        text = text_format(*n->recipe->version ? "%s@==%s" : "%s", name, n->recipe->version);
-    free(name);
-    return text;
-}
-
-/* Is it of this node, or of one that it needs? */
-static bool takes(const struct plan *p, const struct plan_node *n, const json_t *words)
-{
-    bool is = plan_is_named(n, words);
-
-    for (size_t i = 0; i < n->need_count && !is; i++)
-        is = takes(p, &p->nodes[n->needs[i].to], words);
-    return is;
-}
-
-char *plan_repeat_text(const struct plan *p, const struct plan_node *n)
-{
-    json_t *argv = json_pack("[s, s]", "assay", "get"), *v, *initial;
-    struct text request;
-    const char *key;
-    char *text = plan_request_text(n);
-    size_t i;
-
-    text_init(&request, 4096);
-    json_array_append_new(argv, json_string(text ? text : ""));
-    free(text);
-    json_object_foreach(n->inputs, key, v)
-    {
-        initial =
-            json_object_get(json_object_get(json_object_get(n->body, "inputs"), key), "default");
-        if (initial && json_equal(initial, v))
-            continue;
-        text = json_is_string(v) ? strdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY);
-        text_clear(&request);
-        text_addf(&request, "%s=%s", key, text ? text : "");
-        json_array_append_new(argv, json_string("--set"));
-        json_array_append_new(argv, json_string(request.s));
-        free(text);
-    }
-    if (tree_bool(json_object_get(n->body, "licence"), "accept", false)) {
-        json_array_append_new(argv, json_string("--accept"));
-        json_array_append_new(argv, json_string(n->recipe->name));
-    }
-    json_array_foreach(p->haves, i, v)
-    {
-        if (!takes(p, n, json_object_get(v, "words")))
-            continue;
-        json_array_append_new(argv, json_string("--have"));
-        json_array_append(argv, json_object_get(v, "text"));
-    }
-    text = file_cache_dir();
-    if (text && strcmp(text, p->ask.cache) != 0) {
-        json_array_append_new(argv, json_string("--cache"));
-        json_array_append_new(argv, json_string(p->ask.cache));
-    }
-    free(text);
-    if (p->ask.offline)
-        json_array_append_new(argv, json_string("--offline"));
-    text = plan_command_text(argv);
-    text_release(&request);
-    json_decref(argv);
-    return text;
-}
-
 /* Problems. */
 
 static void add_problem(json_t *problems, const char *fmt, ...) ASSAY_PRINTF(2, 3);
@@ -328,6 +259,7 @@ static int64_t disk_needed(const struct plan *p, bool *at_least)
 json_t *plan_problems(const struct plan *p)
 {
     json_t *problems = json_array();
+    char wanted[32], free[32];
     bool at_least;
     int64_t needed = disk_needed(p, &at_least), have = (int64_t)file_disk_free(p->shelf.dir);
 
@@ -348,10 +280,12 @@ json_t *plan_problems(const struct plan *p)
         machine(n, problems);
         plan_add_lacking_programs(n, problems);
     }
-    if (have >= 0 && needed > have)
-        add_problem(problems, "%s%.3g GB of disk are needed, %.3g GB are free in %s",
-                    at_least ? "at least " : "", (double)needed / 1e9, (double)have / 1e9,
-                    p->shelf.dir);
+    if (have >= 0 && needed > have) {
+        text_bytes(wanted, (double)needed);
+        text_bytes(free, (double)have);
+        add_problem(problems, "%s%s of disk are needed, %s are free in %s",
+                    at_least ? "at least " : "", wanted, free, p->shelf.dir);
+    }
     return problems;
 }
 

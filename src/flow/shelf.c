@@ -91,6 +91,15 @@ static bool is_old_download(const char *path, int depth)
     return old;
 }
 
+/* Who put it in place was killed before its downloads went. */
+static bool is_made(const struct shelf *s, const char *key)
+{
+    char dir[SHELF_PATH];
+
+    shelf_entry_dir(s, key, dir);
+    return file_is_dir(dir);
+}
+
 static void clean_one(const struct shelf *s, const char *folder, const char *name)
 {
     bool parts = !strcmp(folder, "parts");
@@ -102,7 +111,7 @@ static void clean_one(const struct shelf *s, const char *folder, const char *nam
         file_remove_tree(path, NULL);
     else if (entry_is_key(key) && !strcmp(folder, "locks"))
         clean_locked(s, key, NULL);
-    else if (entry_is_key(key) && (!parts || is_old_download(path, 2)))
+    else if (entry_is_key(key) && (!parts || is_made(s, key) || is_old_download(path, 2)))
         clean_locked(s, key, path);
 }
 

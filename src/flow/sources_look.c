@@ -7,6 +7,7 @@
 #include "base/tree.h"
 #include "flow/catalog.h"
 #include "flow/sources_inside.h"
+#include "flow/version.h"
 
 char *source_recipes(const char *dir)
 {
@@ -103,7 +104,25 @@ static int check(const struct catalog *c, const struct catalog *known, const cha
                                  "`recipes`, or in itself, and one folder deeper");
 }
 
-static int describe(struct catalog *c, size_t skip, json_t *recipes, struct assay_err *err)
+/* The file of what is called so now and would no longer be taken, as the highest version is; NULL:
+ * none is. */
+static const char *passed_over(const struct catalog *known, const struct catalog_entry *e,
+                               const char *own)
+{
+    const struct catalog_entry *best = NULL;
+
+    for (size_t i = 0; i < known->count; i++) {
+        const struct catalog_entry *k = &known->entries[i];
+
+        if (!*k->error && !strcmp(k->name, e->name) && !is_below(k->file, own) &&
+            (!best || version_compare(k->version, best->version) > 0))
+            best = k;
+    }
+    return best && version_compare(e->version, best->version) > 0 ? best->file : NULL;
+}
+
+static int describe(struct catalog *c, const struct catalog *known, const char *own, size_t skip,
+                    json_t *recipes, struct assay_err *err)
 {
     const struct recipe *r;
     int rc = ASSAY_OK;
@@ -113,9 +132,10 @@ static int describe(struct catalog *c, size_t skip, json_t *recipes, struct assa
 
         if (!(rc = catalog_recipe(c, i, &r, err)))
             json_array_append_new(recipes,
-                                  json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", e->name, "version",
-                                            e->version, "summary", e->summary, "file",
-                                            e->file + skip, "programs", programs_of(r->tree)));
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s*, s:o}", "name", e->name,
+                                            "version", e->version, "summary", e->summary, "file",
+                                            e->file + skip, "before", passed_over(known, e, own),
+                                            "programs", programs_of(r->tree)));
     }
     return rc;
 }
@@ -136,7 +156,7 @@ int source_look(const char *cache, const char *dir, const char *own, json_t **re
     if (!rc)
         rc = check(&c, &known, own, skip, err);
     if (!rc)
-        rc = describe(&c, skip, *recipes, err);
+        rc = describe(&c, &known, own, skip, *recipes, err);
     if (rc) {
         json_decref(*recipes);
         *recipes = NULL;

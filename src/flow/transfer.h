@@ -14,6 +14,7 @@ struct transfer_head {
     int64_t length;     /* of what comes now; -1: not said */
     int64_t range_from; /* of a 206; -1: none */
     int64_t total;      /* of the whole file, of a 206; -1: not said */
+    bool page;          /* it says that it is a page for browsers */
     bool has_end;       /* the end of the body can be told from a broken connection */
     char mark[256];     /* a strong ETag or Last-Modified, for If-Range; "" */
     char url[4096];     /* that answers, behind all redirects; "": longer than this */
@@ -53,7 +54,7 @@ struct transfer_table {
                   struct assay_err *err);
     void (*hang_up)(void *line); /* NULL: nothing */
 };
-#define TRANSFER_VERSION 3
+#define TRANSFER_VERSION 4
 
 /* Loads it at the first call; any thread. */
 int transfer_load(const struct transfer_table **table, struct assay_err *err);

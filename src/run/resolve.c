@@ -127,6 +127,7 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
 /* The name of a recipe in the place of a folder. */
 static int resolve_dataset(struct resolved *r, struct assay_err *err)
 {
+    size_t before = json_array_size(r->get);
     char *path = NULL;
     int rc;
 
@@ -134,6 +135,7 @@ static int resolve_dataset(struct resolved *r, struct assay_err *err)
         return ASSAY_OK;
     rc = supply_dataset(r->cache, r->s.dataset, &path, &(struct supplied){r->get, r->lock},
                         &r->dataset_hold, err);
+    r->dataset_images = tree_int(json_array_get(r->get, before), "images", 0);
     if (!rc) {
         free(r->s.dataset);
         r->s.dataset = path;
@@ -363,18 +365,19 @@ static double input_bytes(const struct assay_benchmark_desc *d)
     return all;
 }
 
-static int take_look(struct resolved *r, void *bench, struct assay_err *err)
+/* samples: of a data set that is not here yet; 0: it is. */
+static int take_look(struct resolved *r, void *bench, uint64_t samples, struct assay_err *err)
 {
     struct assay_benchmark_desc d;
     int rc = bench_describe(r->benchmark, bench, &d, err);
 
     if (rc)
         return rc;
-    r->look.samples = d.samples;
+    r->look.samples = samples ? samples : d.samples;
     r->look.model_bytes = (double)d.model_bytes;
     r->look.loaded_bytes = d.loaded_bytes ? (double)d.loaded_bytes : input_bytes(&d);
     /* A sample of several rows (DLRM's pairs) is kept in another form, if at all. */
-    r->look.cached_bytes = d.rows > 1 ? 0 : (double)d.samples * r->look.loaded_bytes;
+    r->look.cached_bytes = d.rows > 1 ? 0 : (double)r->look.samples * r->look.loaded_bytes;
     return ASSAY_OK;
 }
 
@@ -389,6 +392,7 @@ int resolve_check(struct resolved *r, struct assay_err *err)
                                             .count = (uint64_t)r->s.count,
                                             .seed = (uint64_t)r->s.seed,
                                             .look = 1};
+    uint64_t samples = 0;
     void *bench = NULL;
     int rc;
 
@@ -397,14 +401,19 @@ int resolve_check(struct resolved *r, struct assay_err *err)
         return rc;
     }
     if (r->s.dataset && !file_is_dir(r->s.dataset)) { /* its recipe would get it */
-        free(manifest);
-        return ASSAY_OK;
+        samples = r->s.count && r->s.count < r->dataset_images ? (uint64_t)r->s.count
+                                                               : (uint64_t)r->dataset_images;
+        config.dataset = NULL; /* a sample made up is as large */
+        if (!samples) {
+            free(manifest);
+            return ASSAY_OK;
+        }
     }
     rc = manifest ? manifest_place(&r->manifest, r->benchmark->open(&config, &bench, err), err)
                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc) {
-        rc = take_look(r, bench, err);
+        rc = take_look(r, bench, samples, err);
         r->benchmark->close(bench);
     }
     free(manifest);

@@ -32,6 +32,7 @@ struct resolved {
     const char *net_precision;      /* what a net is written in; NULL: it is no net */
     bool write_net;                 /* model_path is not there yet */
     double model_download;          /* bytes, of a model that its recipe would get; 0: it is here */
+    int64_t dataset_images;         /* of a data set that its recipe would get; 0: not known */
     json_t *get;                    /* what recipes would get first: [{"request", "steps"}] */
     json_t *probe;                  /* engine_probe_json of the engine's library; NULL: not asked */
     json_t *lock;                   /* what they are, as plan_lock gives it */

@@ -128,9 +128,15 @@ static int check_card(const struct resolved *r, double model, struct assay_err *
 
 static int check_disk(const struct resolved *r, double file, struct assay_err *err)
 {
-    double have;
+    double have = file_disk_free(r->cache);
 
-    if (!r->write_net || (have = file_disk_free(r->cache)) < 0 || file <= have)
+    /* Of a data set that is here they may be there already: the run itself asks. */
+    if (r->dataset_images && have >= 0 && r->look.cached_bytes > have)
+        return assay_fail(err, ASSAY_ELACK,
+                          "%s: the pre-processed samples take %.1f GB on the disk, and %s has %.1f "
+                          "GB free: use another --cache, or fewer samples (--count)",
+                          r->benchmark->name, r->look.cached_bytes * 1e-9, r->cache, have * 1e-9);
+    if (!r->write_net || have < 0 || file <= have)
         return ASSAY_OK;
     return assay_fail(err, ASSAY_ELACK,
                       "%s: the net takes %.1f GB on the disk, and %s has %.1f GB free: use another "

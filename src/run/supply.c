@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 #include "base/list.h"
@@ -86,6 +87,25 @@ static double download_bytes(const struct plan_node *n)
     return n->fetches && n->state == PLAN_MAKE ? (double)plan_bytes(n, &unknown) : 0;
 }
 
+/* How many images its folder will have, as the recipe counts them: each is a sample; 0: it does
+ * not say. */
+static int64_t images_of(const struct plan_node *n)
+{
+    int64_t most = 0, files;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(n->body, "check"), i, row)
+    {
+        const char *suffix = tree_text(row, "suffix", "");
+
+        files = tree_int(row, "files", 0);
+        if (files > most && (!strcasecmp(suffix, ".jpg") || !strcasecmp(suffix, ".jpeg")))
+            most = files;
+    }
+    return most;
+}
+
 void supply_let_go(struct supply_hold *hold)
 {
     if (hold->key[0])
@@ -141,8 +161,9 @@ static int look(const char *cache, const char *recipe, const char *output, const
     else if (!(*path = strdup(place)))
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (n->state != PLAN_THERE && n->state != PLAN_FOUND && n->state != PLAN_HAVE)
-        json_array_append_new(out->get, json_pack("{s:s, s:o, s:f}", "request", recipe, "steps",
-                                                  steps_of(&p), "bytes", download_bytes(n)));
+        json_array_append_new(out->get, json_pack("{s:s, s:o, s:f, s:I}", "request", recipe,
+                                                  "steps", steps_of(&p), "bytes", download_bytes(n),
+                                                  "images", (json_int_t)images_of(n)));
     else if ((rc = supply_keep(&p, n, hold, err))) {
         free(*path);
         *path = NULL;

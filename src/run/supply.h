@@ -36,8 +36,8 @@ void supply_use(const struct supply_hold *hold);
 
 /* What a run is supplied with: arrays of the caller's, to which is added. */
 struct supplied {
-    json_t *get; /* of what is not here yet {"request", "steps": [texts], "bytes" (of a download; 0:
-                  * not known)} */
+    json_t *get;  /* of what is not here yet {"request", "steps": [texts], "bytes" (of a download),
+                   * "images" (in its folder)}; 0: not known */
     json_t *lock; /* as plan_lock gives it */
 };
 

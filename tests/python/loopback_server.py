@@ -7,6 +7,7 @@ The URL is /HOW/FILE, FILE being one of FOLDER (a '/' behind it, as an index's p
     good      ranges, an ETag that is the content's hash
     plain     neither ranges nor ETag
     chunked   no length, but an end; endless: neither
+    page      as plain, and says that it is HTML
     cut       breaks off in the middle of what was asked for, unless that is less than 100000 bytes
     shorter   half of the file, as if that were all; longer: ten bytes more
     stall     ten bytes and then nothing; silent: not even a head; drip: a byte each tenth of a second
@@ -99,6 +100,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def how_plain(self, name):
         data = self.content(name)
         self.head(200, ("Content-Length", len(data)))
+        self.wfile.write(data)
+
+    def how_page(self, name):
+        data = self.content(name)
+        self.head(200, ("Content-Length", len(data)), ("Content-Type", "text/html; charset=utf-8"))
         self.wfile.write(data)
 
     def how_slow(self, name):

@@ -125,6 +125,22 @@ def first_seen(p):
     p.assay("get", "plain", code=3, has=[hashlib.sha256(b"as it was first\n").hexdigest()])
     p.serve("plain.txt", b"as it was first\n")
     p.assay("get", "plain")
+    # What proves wrong is not the first one: what comes the next time may be right, and is asked for again.
+    good = archive({"in.txt": b"in it\n"})
+    p.recipe("packed", fetch=[{"file": "packed.tar.gz", "urls": [p.base + "plain/packed.tar.gz"], "unpack": "."}],
+             outputs={"file": "in.txt"})
+    p.recipe("proved", fetch=[{"file": "proved.txt", "urls": [p.base + "plain/proved.txt"]}], outputs={"file": "proved.txt"},
+             check=[{"file": "proved.txt", "sha256": hashlib.sha256(b"right\n").hexdigest()}])
+    for name, file, right, has in (("packed", "packed.tar.gz", good, "is no archive that is known here"),
+                                   ("proved", "proved.txt", b"right\n", "is not the file that is wanted")):
+        p.serve(file, b"<html>log in first</html>\n")
+        p.assay("get", name, code=3, has=[has])
+        p.serve(file, right)
+        p.assay("get", name)
+        p.assay("plan", name, has=["Nothing is to be done"])
+        kept = p.read(p.folder + "/config/first-seen").decode()
+        if hashlib.sha256(right).hexdigest() + " " + p.base + "plain/" + file not in kept or kept.count(file) != 1:
+            sys.exit("first seen: " + kept)
 
 
 def refused(p):
@@ -144,7 +160,7 @@ def refused(p):
     p.recipe("checked", build=[{"write": "a", "text": "b"}], check=[{"file": "a", "md5": "0" * 32}])
     p.assay("get", "checked", code=3, has=["its MD5 is 92eb5ffee6ae2fec3ad71c777531578f, not 000"])
     p.recipe("large", resources={"disk": "900 TB"}, build=[{"write": "a", "text": "b"}])
-    p.assay("get", "large", code=3, has=["GB of disk are needed"])
+    p.assay("get", "large", code=3, has=["900 TB of disk are needed, "])
     p.recipe("terms", licence={"name": "Hard Terms", "accept": True}, build=[{"write": "a", "text": "b"}])
     p.assay("get", "terms", code=3, has=["its licence, Hard Terms, is yours to accept: --accept terms"])
     p.assay("get", "terms", "--accept", "terms")

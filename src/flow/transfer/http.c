@@ -81,6 +81,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *ctx)
             snprintf(t->head.mark, sizeof(t->head.mark), "%s", value);
     } else if (header_is(line, n, "content-range", value, sizeof(value))) {
         read_range(&t->head, value);
+    } else if (header_is(line, n, "content-type", value, sizeof(value))) {
+        t->head.page = !strncasecmp(value, "text/html", 9);
     } else if (header_is(line, n, "transfer-encoding", value, sizeof(value))) {
         t->chunked = strcasestr(value, "chunked") != NULL;
     }

@@ -226,6 +226,18 @@ static void test_ways_to_come(void **state)
     must_fail(&bare, url("endless/data"), NULL, "neither size nor end");
 }
 
+/* A login, or an error that says 200, in the place of a file of which nothing is known. */
+static void test_page(void **state)
+{
+    struct fetch_ask ask = asking(-1, sha), bare = asking(-1, NULL);
+
+    (void)state;
+    must_fail(&bare, url("page/data"), NULL, "answers with a web page");
+    must_come(&bare, url("page/data"), url("good/data"));
+    unlink(path);
+    must_come(&ask, url("page/data"), NULL);
+}
+
 static void test_there_already(void **state)
 {
     struct fetch_ask ask = asking(BYTES, sha);
@@ -690,6 +702,7 @@ int main(void)
                                        CASE(test_empty_file),
                                        CASE(test_ways_to_come),
                                        CASE(test_there_already),
+                                       CASE(test_page),
                                        CASE(test_md5),
                                        CASE(test_file_urls),
                                        CASE(test_check),

@@ -548,6 +548,12 @@ static void test_after_the_dead(void **state)
     utimensat(AT_FDCWD, path, (struct timespec[]){{1000, 0}, {1000, 0}}, 0);
     assert_int_equal(shelf_open(dir, &other, &err), 0);
     assert_int_equal(names_in("parts") + names_in("tmp"), 0); /* old enough */
+    make(1, 10);
+    snprintf(path, sizeof(path), "%s/parts", dir);
+    put(path, key_of(1), "h"); /* its maker was killed before they went */
+    assert_int_equal(shelf_open(dir, &other, &err), 0);
+    assert_int_equal(names_in("parts"), 0);
+    assert_true(is_there(1));
 }
 
 static void in_twenty(int number, const char *log)
