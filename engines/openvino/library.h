@@ -24,7 +24,9 @@
     ROW(ov_model_inputs_size)                                                                      \
     ROW(ov_model_outputs_size)                                                                     \
     ROW(ov_model_const_input_by_index)                                                             \
+    ROW(ov_model_const_input_by_name)                                                              \
     ROW(ov_model_const_output_by_index)                                                            \
+    ROW(ov_model_const_output_by_name)                                                             \
     ROW(ov_model_reshape_by_port_indexes)                                                          \
     ROW(ov_port_get_any_name)                                                                      \
     ROW(ov_port_get_element_type)                                                                  \

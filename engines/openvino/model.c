@@ -50,16 +50,63 @@ static ov_status_e read_spec(const struct library *lib, const ov_output_const_po
     return OK;
 }
 
-static int read_tensor(struct model *m, const struct library *lib, const ov_model_t *model,
-                       bool output, uint32_t i, struct assay_err *err)
+/* What model_read works with. */
+struct reader {
+    struct model *m;
+    const struct library *lib;
+    const ov_model_t *model;
+    const struct assay_engine_config *c;
+};
+
+/* Whether name is one of a port's: a tensor has the names of all nodes that only pass it on, of
+ * which `any`, the port's first, stands for it. */
+static bool is_called(const struct reader *r, bool output, const char *name, const char *any)
 {
+    const struct library *lib = r->lib;
+    ov_output_const_port_t *port = NULL;
+    char *first = NULL;
+    ov_status_e st = output ? lib->ov_model_const_output_by_name(r->model, name, &port)
+                            : lib->ov_model_const_input_by_name(r->model, name, &port);
+    bool same = st == OK && lib->ov_port_get_any_name(port, &first) == OK && !strcmp(first, any);
+
+    if (first)
+        lib->ov_free(first);
+    if (port)
+        lib->ov_output_const_port_free(port);
+    return same;
+}
+
+/* The name by which the benchmark wants the port, where it has that name; else its first.  Of a
+ * TensorFlow file "op" is "op:0". */
+static const char *wanted_name(const struct reader *r, bool output, const char *any)
+{
+    const struct assay_tensor_spec *w = output ? r->c->want_outputs : r->c->want_inputs;
+    uint32_t count = output ? r->c->want_output_count : r->c->want_input_count;
+    bool tensorflow = strcmp(r->c->format, "tensorflow") == 0;
+    char full[300];
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!w[i].name)
+            continue;
+        snprintf(full, sizeof(full), "%s%s", w[i].name,
+                 tensorflow && !strchr(w[i].name, ':') ? ":0" : "");
+        if (is_called(r, output, full, any))
+            return w[i].name;
+    }
+    return any;
+}
+
+static int read_tensor(const struct reader *r, bool output, uint32_t i, struct assay_err *err)
+{
+    const struct library *lib = r->lib;
+    struct model *m = r->m;
     uint32_t at = (output ? m->graph.input_count : 0) + i;
     struct assay_tensor_spec *spec = &m->specs[at];
     ov_output_const_port_t *port = NULL;
     char *name = NULL;
     int rc = ASSAY_OK;
-    ov_status_e st = output ? lib->ov_model_const_output_by_index(model, i, &port)
-                            : lib->ov_model_const_input_by_index(model, i, &port);
+    ov_status_e st = output ? lib->ov_model_const_output_by_index(r->model, i, &port)
+                            : lib->ov_model_const_input_by_index(r->model, i, &port);
 
     if (st == OK)
         st = read_spec(lib, port, spec);
@@ -69,7 +116,7 @@ static int read_tensor(struct model *m, const struct library *lib, const ov_mode
     }
     if (lib->ov_port_get_any_name(port, &name) != OK) /* a result without a name of its own */
         name = NULL;
-    m->names[at] = strdup(name ? name : output ? "output" : "input");
+    m->names[at] = strdup(name ? wanted_name(r, output, name) : output ? "output" : "input");
     if (!m->names[at])
         rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
     else if (!spec->dtype)
@@ -96,8 +143,9 @@ static bool only_batch_free(const struct assay_graph_desc *g)
 }
 
 int model_read(struct model *m, const struct library *lib, const ov_model_t *model,
-               const char *name, struct assay_err *err)
+               const char *name, const struct assay_engine_config *c, struct assay_err *err)
 {
+    const struct reader r = {m, lib, model, c};
     size_t in = 0, out = 0;
     int rc = ASSAY_OK;
     ov_status_e st = lib->ov_model_inputs_size(model, &in);
@@ -113,9 +161,9 @@ int model_read(struct model *m, const struct library *lib, const ov_model_t *mod
     m->graph =
         (struct assay_graph_desc){name, (uint32_t)in, (uint32_t)out, m->specs, m->specs + in};
     for (uint32_t i = 0; i < in && !rc; i++)
-        rc = read_tensor(m, lib, model, false, i, err);
+        rc = read_tensor(&r, false, i, err);
     for (uint32_t o = 0; o < out && !rc; o++)
-        rc = read_tensor(m, lib, model, true, o, err);
+        rc = read_tensor(&r, true, o, err);
     m->only_batch_free = only_batch_free(&m->graph);
     return rc ? rc : assay_graphs_find_batch(&m->graph, &m->max_batch, err);
 }

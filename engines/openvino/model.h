@@ -15,10 +15,10 @@ struct model {
     bool only_batch_free; /* every dimension but the first of every input is a number */
 };
 
-/* name: the graph's, which lives as long as m.  Dimensions without a number become -1.  On failure
- * m can be released all the same. */
+/* name: the graph's, which lives as long as m.  A tensor of several names has the one that c wants.
+ * Dimensions without a number become -1.  On failure m can be released all the same. */
 int model_read(struct model *m, const struct library *lib, const ov_model_t *model,
-               const char *name, struct assay_err *err);
+               const char *name, const struct assay_engine_config *c, struct assay_err *err);
 void model_release(struct model *m);
 
 int model_dtype(ov_element_type_e type); /* ASSAY_NONE: not supported */

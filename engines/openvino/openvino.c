@@ -358,7 +358,7 @@ static int open_graph(struct engine *s, uint32_t i, const struct assay_engine_co
     int rc = load_model(s, &own, &model, err);
 
     if (!rc)
-        rc = model_read(&g->model, &s->lib, model, s->files.name[i], err);
+        rc = model_read(&g->model, &s->lib, model, s->files.name[i], &own, err);
     if (!rc)
         rc = make_forms(s, g, &own, device, model, err);
     if (!rc)

@@ -130,21 +130,16 @@ static int write_bound(struct cli_input *in, const char *format, const char *pre
     const char *to = cli_value(in, "manifest"), *yaml;
     struct assay_err err;
     json_t *said;
-    int rc = net_write_weights(in->args[0], format, precision, cli_value(in, "weights"), output,
-                               &said, &err);
+    int rc = net_write_weights(in->args[0], format, precision, cli_value(in, "weights"), to != NULL,
+                               output, &said, &err);
 
     if (rc)
         return cli_fail(&err);
-    yaml = tree_text(said, "manifest", NULL);
     fprintf(stderr, "%s: %s (%s) with the %sweights of %s (%s)\n", output,
             tree_text(said, "net", ""), tree_text(said, "summary", ""),
             tree_bool(said, "synthetic", false) ? "synthetic " : "", cli_value(in, "weights"),
             tree_text(json_object_get(said, "weights"), "format", ""));
-    if (to && !yaml) {
-        json_decref(said);
-        return cli_usage(in->command, "no benchmark is known for '%s', so it has no --manifest",
-                         in->args[0]);
-    }
+    yaml = tree_text(said, "manifest", "");
     if (to)
         rc = file_write_whole(to, yaml, strlen(yaml), &err);
     if (!rc && cli_wants_json(in))

@@ -274,8 +274,8 @@ static int choose(const char *name, const struct state *s, struct choice *best,
 /* ---- what is said about it ---- */
 
 /* The manifest that `assay run` takes: how the written model is fed. */
-static char *manifest(const struct choice *c, const char *format, const char *precision,
-                      const char *path, const char *sha256, const struct state *s)
+static char *make_manifest(const struct choice *c, const char *format, const char *precision,
+                           const char *path, const char *sha256, const struct state *s)
 {
     const char *file = file_base(path), *dot = strrchr(file, '.');
     char *full = file_absolute(path),
@@ -307,7 +307,7 @@ static int describe(const struct choice *c, const char *format, const char *prec
 
     if (rc)
         return rc;
-    yaml = c->net->feeding ? manifest(c, format, precision, path, sha256, s) : NULL;
+    yaml = c->net->feeding ? make_manifest(c, format, precision, path, sha256, s) : NULL;
     *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:s, s:s}, s:s?}", "net",
                      c->net->name, "summary", c->net->summary, "format", format, "precision",
                      precision, "file", path, "sha256", sha256, "synthetic", (int)c->w->synthetic,
@@ -318,7 +318,8 @@ static int describe(const struct choice *c, const char *format, const char *prec
 }
 
 int net_write_weights(const char *name, const char *format, const char *precision,
-                      const char *weights, const char *path, json_t **out, struct assay_err *err)
+                      const char *weights, bool manifest, const char *path, json_t **out,
+                      struct assay_err *err)
 {
     struct choice c = {0};
     struct state *s = NULL;
@@ -326,6 +327,11 @@ int net_write_weights(const char *name, const char *format, const char *precisio
 
     if (!rc)
         rc = choose(name, s, &c, err);
+    if (!rc && manifest && !c.net->feeding)
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "how a benchmark feeds the net '%s' is not known, so it has no --manifest: "
+                        "write one by hand (docs/models.md)",
+                        name);
     if (!rc)
         rc = net_write_as(c.net, c.w, format, precision, 0, path, err);
     if (!rc)

@@ -39,10 +39,11 @@ int net_write_images(const char *net, uint64_t seed, size_t n, const char *path,
 /* Writes the net with the weights of a file (bind.h): ONNX, PyTorch's state dict or safetensors.
  * Where NAME-… of the table fits the weights and NAME does not, that net is written: which, is in
  * *out, {"net", "summary", "format", "precision", "file", "sha256" (of the written file),
- * "synthetic", "weights": {"file", "format", "sha256"}, "manifest" (YAML text)}.  The caller
- * json_decref()s *out. */
+ * "synthetic", "weights": {"file", "format", "sha256"}, "manifest" (YAML text)}.  With manifest a
+ * net that has none is refused before it is written.  The caller json_decref()s *out. */
 int net_write_weights(const char *net, const char *format, const char *precision,
-                      const char *weights, const char *path, json_t **out, struct assay_err *err);
+                      const char *weights, bool manifest, const char *path, json_t **out,
+                      struct assay_err *err);
 
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":

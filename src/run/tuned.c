@@ -136,6 +136,12 @@ bool tuned_any(const json_t *entries, const json_t *part)
     return false;
 }
 
+/* As the user writes it: an engine's option without the "option." before it. */
+static const char *bare(const char *name)
+{
+    return strncmp(name, "option.", 7) ? name : name + 7;
+}
+
 static bool fits(const json_t *entry, const json_t *given, char why[200])
 {
     json_t *all = json_copy(json_object_get(entry, "found"));
@@ -145,9 +151,10 @@ static bool fits(const json_t *entry, const json_t *given, char why[200])
 
     json_object_update(all, (json_t *)(uintptr_t)fixed);
     if (!agrees(given, fixed, &name))
-        snprintf(why, 200, "it was found with %s %s given", name, tree_text(fixed, name, "?"));
+        snprintf(why, 200, "it was found with %s %s given", bare(name),
+                 tree_text(fixed, name, "?"));
     else if (!agrees(all, given, &name))
-        snprintf(why, 200, "%s %s is given, and it was found with %s", name,
+        snprintf(why, 200, "%s %s is given, and it was found with %s", bare(name),
                  tree_text(given, name, "?"), tree_text(all, name, "the default"));
     else
         good = true;

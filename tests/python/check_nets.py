@@ -8,14 +8,14 @@ Not part of the normal tests: needs onnx, onnxruntime, openvino, tensorflow (or 
 
 Each net of `assay net list` (or those named) is written in each of its formats, and as ONNX in int8 where there is
 that; one file at a time, which is removed when it was read.  ONNX is read by the ONNX project's checker, ONNX Runtime
-and OpenVINO, a GraphDef by TensorFlow and OpenVINO, TorchScript by PyTorch; resnet50 besides by a forward pass in numpy
-of the topology as the papers give it.  Each reader is a process of its own, and must find inputs and outputs with the
-names, types and shapes that `assay net list` says, free dimensions free.  It runs a batch of made-up inputs (the same
-for all readers) and its first sample alone, which must agree; outputs must have the types and shapes, be finite, and
-lie within 1e-3 of the range of ONNX Runtime's, with the same class wherever the lead is above twice that; images must
-fall into several classes.  In int8 the root mean square of the difference from ONNX Runtime's int8 may be 0.3 of the
-outputs' deviation (probabilities: of their logarithms'): made-up weights amplify every rounding from layer to layer,
-and both lie as far from fp32; what is computed wrongly is above 1.
+and OpenVINO, a GraphDef by TensorFlow and OpenVINO, TorchScript by PyTorch, and so is a checkpoint, whose numbers are
+counted; resnet50 besides by a forward pass in numpy of the topology as the papers give it.  Each reader is a process of
+its own, and must find inputs and outputs with the names, types and shapes that `assay net list` says, free dimensions
+free.  It runs a batch of made-up inputs (the same for all readers) and its first sample alone, which must agree;
+outputs must have the types and shapes, be finite, and lie within 1e-3 of the range of ONNX Runtime's, with the same
+class wherever the lead is above twice that; images must fall into several classes.  In int8 the root mean square of the
+difference from ONNX Runtime's int8 may be 0.3 of the outputs' deviation (probabilities: of their logarithms'): made-up
+weights amplify every rounding from layer to layer, and both lie as far from fp32; what is computed wrongly is above 1.
 
 A line a reader and file: the first of a precision "runs", the others say by how much they differ from it.  A reader
 that is not installed, or that took more than --memory (5), is left out and says so.  What an engine cannot read, though
@@ -38,12 +38,13 @@ except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
 
-ENDING = {"onnx": "onnx", "tensorflow": "pb", "torchscript": "pt"}
+ENDING = {"onnx": "onnx", "tensorflow": "pb", "torchscript": "pt", "checkpoint": "pth"}
 READERS = {"onnx": ["onnx", "onnxruntime", "openvino"], "tensorflow": ["tensorflow", "openvino"],
-           "torchscript": ["torch"]}
+           "torchscript": ["torch"], "checkpoint": ["state dict"]}
+PACKAGE = {"numpy": "onnx", "state dict": "torch"}  # of readers that are not called after theirs
 BATCH = {"resnet50": 32, "resnet50-torchvision": 32, "check": 32, "retinanet": 1, "3d-unet": 1, "dlrm": 64,
-         "rnnt-prediction": 30}  # else 3
-WRITTEN_AS = {"dlrm": "dlrm:rows=1000"}
+         "dlrm-v2": 64, "rnnt-prediction": 30}  # else 3
+WRITTEN_AS = {"dlrm": "dlrm:rows=1000", "dlrm-v2": "dlrm-v2:rows=1000"}
 LENGTH = 23  # of sequences
 PIXELS = {"resnet50": ([123.68, 116.78, 103.94], 1), "resnet50-torchvision": ([123.675, 116.28, 103.53], 58),
           "check": ([123.68, 116.78, 103.94], 1), "retinanet": ([0] * 3, 255)}  # mean and deviation of what a net takes
@@ -83,7 +84,8 @@ def image(rng, kind, n):
 
 def table_rows(layers):
     """Of each embedding: numbers below them are its."""
-    return [layer["parameters"] // layer["output"][-1] for layer in layers if layer["op"] == "embedding"]
+    return [layer["parameters"] // layer["output"][-1] for layer in layers
+            if layer["op"] in ("embedding", "embedding bag")]
 
 
 def integers(rng, net, spec, shape):
@@ -92,6 +94,8 @@ def integers(rng, net, spec, shape):
         return np.arange(shape[0]) % (max(rows) + 1)
     if net["name"] == "dlrm":
         return rng.integers(0, rows, shape)
+    if net["name"] == "dlrm-v2":  # which of its numbers are which table's is not said
+        return rng.integers(0, min(rows), shape)
     if spec["name"] == "input_mask":  # the second sample is shorter
         return (np.arange(shape[1]) < np.array([shape[1], shape[1] - 7] + [shape[1]] * shape[0])[:shape[0], None]) * 1
     return rng.integers(0, 2 if spec["name"] == "segment_ids" else max(rows), shape)
@@ -208,6 +212,18 @@ def read_torch(path, net):
     return *faces, run, torch.__version__
 
 
+def read_state_dict(path, net):
+    """Weights alone, which have no face and cannot be run.  What a batch norm has seen is no parameter, and the
+    official RNN-T's file has its preprocessor's constants as well."""
+    import torch
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert all(t.dtype == torch.float32 and t.isfinite().all() for t in state.values())
+    found = sum(t.numel() for name, t in state.items()
+                if not name.endswith((".running_mean", ".running_var")) and not name.startswith("audio_preprocessor."))
+    assert found == net["parameters"], f"{found} parameters, said {net['parameters']}"
+    return described(net, "inputs"), described(net, "outputs"), None, torch.__version__
+
+
 def convolve(x, w, b, stride):
     k = w.shape[2]
     x = np.pad(x, ((0, 0), (0, 0), (k // 2, k // 2), (k // 2, k // 2)))
@@ -274,7 +290,7 @@ def read(reader, path, job, out):
     with np.load(job + ".npz") as f:
         inputs = [f[str(i)] for i in range(len(f.files))]
     strict = reader in ("onnx", "onnxruntime", "torch")
-    found_in, found_out, run, version = globals()["read_" + reader](path, net)
+    found_in, found_out, run, version = globals()["read_" + reader.replace(" ", "_")](path, net)
     check_faces(net, "inputs", found_in, True)
     check_faces(net, "outputs", found_out, strict)
     print(version)
@@ -364,7 +380,7 @@ class Checks:
 
     def look(self, net, file, reader, reference):
         """One reader of one file; its outputs, or None."""
-        package = "onnx" if reader == "numpy" else reader
+        package = PACKAGE.get(reader, reader)
         if not importlib.util.find_spec(package):
             self.say("left out", file, reader, f"{package} is not installed")
             return None

@@ -101,6 +101,8 @@ static void what_is_given_decides(void **state)
 
     (void)state;
     keep("m", "1", json_object(), json_pack("{s:s, s:s}", "lanes", "4", "option.wait", "spin"));
+    assert_int_equal(lanes_for("m", "1", json_pack("{s:s}", "option.wait", "sleep"), why), -1);
+    assert_string_equal(why, "wait sleep is given, and it was found with spin");
     keep("m", "1", json_pack("{s:s}", "threads", "2"), json_pack("{s:s}", "lanes", "6"));
     assert_int_equal(lanes_for("m", "1", json_object(), why), 4);
     assert_int_equal(lanes_for("m", "1", json_pack("{s:s}", "lanes", "4"), why), 4);
