@@ -91,7 +91,9 @@ struct batcher {
     _Atomic uint64_t issued, completed, inferred; /* inferred: by benchmarks that drive */
     _Atomic int failed;                           /* nothing is completed any more */
     _Atomic int careful;
-    _Atomic int told; /* and ops.fail has been called */
+    _Atomic int trying;
+    struct assay_err tried; /* of the first that failed; under idle_lock */
+    _Atomic int told;       /* and ops.fail has been called */
     pthread_mutex_t idle_lock;
     pthread_cond_t idle;
     _Atomic int idle_waiters;
@@ -337,6 +339,22 @@ static void count_completed(struct batcher *b, uint32_t n)
     }
 }
 
+/* An inference failed: the end, unless that is what is tried. */
+static void slot_fail(struct slot *s, const struct assay_err *err)
+{
+    struct batcher *b = s->lane->b;
+
+    if (!atomic_load(&b->trying)) {
+        batch_fail(b, err);
+        return;
+    }
+    pthread_mutex_lock(&b->idle_lock);
+    if (!b->tried.code)
+        b->tried = *err;
+    pthread_mutex_unlock(&b->idle_lock);
+    count_completed(b, s->item_count);
+}
+
 /* Turns the outputs into responses and hands them to LoadGen. */
 static void slot_respond(struct slot *s)
 {
@@ -409,10 +427,10 @@ static void slot_done(struct assay_batch *batch, int code, const struct assay_er
 
         assay_fail(&why, code, "%s",
                    err && err->text[0] ? err->text : "an inference failed, without a reason");
-        batch_fail(b, &why);
-        return;
+        slot_fail(s, &why);
+    } else {
+        slot_respond(s);
     }
-    slot_respond(s);
     if (b->config.async) /* else it is inside submit: the lane still has it in hand */
         slot_give_back(s);
 }
@@ -480,13 +498,18 @@ static void lane_run(struct lane *l, struct slot *s, uint32_t n)
     int rc = n ? slot_fill(s, n, &err) : ASSAY_OK;
 
     t1 = n ? clock_ns() : t0;
-    if (!rc) {
-        s->taken++;
-        rc = lane_submit(l, s, &err);
-    }
     if (rc) {
-        if (rc != ASSAY_ESTOP)
-            batch_fail(b, &err);
+        batch_fail(b, &err);
+        return;
+    }
+    s->taken++;
+    if ((rc = lane_submit(l, s, &err))) {
+        s->taken--;
+        if (rc != ASSAY_ESTOP) {
+            slot_fail(s, &err);
+            if (b->config.async)
+                slot_give_back(s);
+        }
         return;
     }
     if (b->config.async && atomic_load_explicit(&b->careful, memory_order_relaxed))
@@ -600,9 +623,10 @@ static bool drive_some(struct lane *l, struct slot *s, uint32_t from, uint32_t n
                             : b->ops.drive(b->ops.ctx, s->driven[0], &driver, s->responses, cap,
                                            s->driven_bytes, &err);
     if (rc) {
+        s->item_count = n;
         if (rc != ASSAY_ESTOP)
-            batch_fail(b, &err);
-        return false;
+            slot_fail(s, &err);
+        return !atomic_load(&b->failed);
     }
     t1 = clock_ns();
     ADD(l->stats.respond_ns, t1 - t0 - (l->stats.engine_ns - engine));
@@ -917,6 +941,23 @@ void batch_wait_idle(struct batcher *b)
 void batch_careful(struct batcher *b, bool careful)
 {
     atomic_store(&b->careful, careful && b->ops.drain);
+}
+
+void batch_try(struct batcher *b, bool trying)
+{
+    b->tried = (struct assay_err){0};
+    atomic_store(&b->trying, trying);
+}
+
+int batch_tried(struct batcher *b, struct assay_err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&b->idle_lock);
+    if ((rc = b->tried.code))
+        *err = b->tried;
+    pthread_mutex_unlock(&b->idle_lock);
+    return rc;
 }
 
 void batch_limit(struct batcher *b, uint32_t limit)

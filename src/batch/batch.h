@@ -119,6 +119,11 @@ void batch_limit(struct batcher *b, uint32_t limit);
  * that has not come by then is reported as lost at once.  For warm-up, where nothing else tells a
  * slow engine from a lossy one. */
 void batch_careful(struct batcher *b, bool careful);
+/* Trying: an inference that fails is not the end, its samples count as completed.  For a search of
+ * what the engine can do; while nothing is in flight. */
+void batch_try(struct batcher *b, bool trying);
+/* Whether one has failed since batch_try; err is the first one's. */
+int batch_tried(struct batcher *b, struct assay_err *err);
 /* Issued minus completed; any thread. */
 uint64_t batch_outstanding(const struct batcher *b);
 uint64_t batch_completed(const struct batcher *b);

@@ -90,7 +90,7 @@ static const struct settings_row rows[] = {
            "whose build of LoadGen: the recipe's, or auto: the set-up's where it has one"),
 
     INT("lanes", 'l', lanes, "0", 0, 1024, "N", GROUP_HOW, NULL, "parallel lanes of the engine; 0: one"),
-    INT("threads", 't', threads, "0", 0, 4096, "N", GROUP_HOW, NULL, "compute threads of each lane; 0: the CPUs shared out"),
+    INT("threads", 't', threads, "0", 0, 4096, "N", GROUP_HOW, NULL, "compute threads of each lane; 0: the CPUs shared out, on a GPU one"),
     INT("batch", 'b', batch, "0", 0, 65536, "N", GROUP_HOW, NULL, "most samples of one batch; 0: Offline finds it, MultiStream takes the query, else one"),
     REAL("batch-wait-ms", batch_wait_ms, "0", 0, 60000, "MS", GROUP_HOW, NULL,
          "how long a batch may wait to be filled in Server"),

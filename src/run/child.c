@@ -295,8 +295,7 @@ static double sample_bytes(const struct assay_benchmark_desc *b)
 static void choose_shape(struct child *c)
 {
     const struct settings *s = &c->r.s;
-    uint32_t cpus = cpus_usable();
-    bool any = c->r.engine->caps & ASSAY_CAP_ANY_MODEL;
+    uint32_t cpus = strcmp(s->device, "cpu") ? 1 : cpus_usable(); /* that compute */
 
     /* SingleStream never has two samples on their way: more lanes would only take threads away. */
     c->lanes = s->lanes && s->scenario != SINGLE_STREAM ? (uint32_t)s->lanes : 1;
@@ -306,7 +305,7 @@ static void choose_shape(struct child *c)
     else if (bench_drive(c->r.benchmark)) /* it takes one sample at a time */
         c->max_batch = 1;
     else if (s->scenario == OFFLINE)
-        c->max_batch = any ? 1024 : 32; /* the most that the warm-up tries */
+        c->max_batch = resolve_most_batch(&c->r);
     else if (s->scenario == MULTI_STREAM)
         c->max_batch = ((uint32_t)s->samples_per_query + c->lanes - 1) / c->lanes;
     else

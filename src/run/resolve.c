@@ -244,6 +244,13 @@ static int resolve_library(struct resolved *r, struct assay_err *err)
                          &(struct supplied){r->get, r->lock}, &r->engine_hold, err);
 }
 
+uint32_t resolve_most_batch(const struct resolved *r)
+{
+    if (r->engine->caps & ASSAY_CAP_ANY_MODEL)
+        return 1024;
+    return strcmp(r->s.device, "cpu") ? 256 : 32;
+}
+
 bool resolve_waits(const struct resolved *r)
 {
     return r->runtime && !file_exists(r->runtime);

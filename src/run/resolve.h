@@ -63,6 +63,8 @@ void resolve_use(const struct resolved *r);
 /* Whether the benchmark takes the manifest and the data set's list: opens it, takes a look and
  * closes it again. */
 int resolve_check(struct resolved *r, struct assay_err *err);
+/* The most samples of a batch that is tried where nobody has set it. */
+uint32_t resolve_most_batch(const struct resolved *r);
 /* Whether the engine's library is to be got first. */
 bool resolve_waits(const struct resolved *r);
 /* assay.plan/1, after resolve_check; "missing": what the run would fail for (preflight.h). */

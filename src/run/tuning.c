@@ -256,8 +256,7 @@ static void batch_space(struct tuning *t)
 {
     const struct settings *s = &t->r->s;
     struct tune_space *p = &t->space;
-    bool any = t->r->engine->caps & ASSAY_CAP_ANY_MODEL;
-    uint32_t most = any ? 1024 : p->cpu ? 32 : 256, b;
+    uint32_t most = resolve_most_batch(t->r), b;
 
     if (json_object_get(t->given, "batch") || s->scenario == SINGLE_STREAM ||
         bench_drive(t->r->benchmark))

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "base/tree.h"
 #include "record/system.h"
 #include "run/child.h"
 #include "run/latency.h"
@@ -114,15 +115,22 @@ double warmup_rate(struct child *c, uint32_t batch, double seconds, size_t *at)
 }
 
 /* Offline with a free batch size: doubles it while that helps by 2 %, and stops when a batch takes
- * long. */
+ * long, or is too much for the engine (on a card mostly for its memory), which nobody asked for. */
 static double find_batch(struct child *c, double seconds, size_t *at)
 {
     double best = 0, rate;
     uint32_t batch, chosen = 1;
     json_t *tried = json_array();
+    struct assay_err why;
 
     for (batch = 1; batch <= c->max_batch; batch *= 2) {
+        batch_try(c->batcher, batch > 1);
         rate = warmup_rate(c, batch, seconds, at);
+        if (batch_tried(c->batcher, &why)) {
+            json_array_append_new(tried, json_pack("{s:i, s:o}", "batch", (int)batch, "error",
+                                                   tree_string(why.text)));
+            break;
+        }
         json_array_append_new(
             tried, json_pack("{s:i, s:f}", "batch", (int)batch, "samples_per_second", rate));
         if (rate > best * 1.02) {
@@ -134,6 +142,7 @@ static double find_batch(struct child *c, double seconds, size_t *at)
         if ((double)batch * c->lanes / rate > 1.0)
             break;
     }
+    batch_try(c->batcher, false);
     batch_limit(c->batcher, chosen);
     c->max_batch = chosen;
     json_object_set_new(c->warmup, "batches_tried", tried);

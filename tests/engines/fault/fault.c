@@ -40,20 +40,21 @@ enum fault {
     HANG_OPEN,
     LANES,
     THREADS,
-    SETTLE
+    SETTLE,
+    MEMORY
 };
 static const char *const faults[] = {
     "none",  "segfault", "exit",   "abort",       "drop", "twice",       "nan",
     "error", "throw",    "refuse", "refuse_done", "late", "wrong_shape", "wrong_type",
     "short", "hang",     "slow",   "silent",      "mix",  "open",        "hang_open",
-    "lanes", "threads",  "settle", NULL};
+    "lanes", "threads",  "settle", "memory",      NULL};
 
 enum { ROW_FAULT, ROW_AT, ROW_SLOW, OWN_ROWS };
 
 /* clang-format off */
 static const struct assay_option options[] = {
     {"fault", ASSAY_OPTION_CHOICE, "none", 0, 0, faults, "what goes wrong"},
-    {"at", ASSAY_OPTION_INT, "1", 1, 1e15, NULL, "at which submit, counted over all lanes"},
+    {"at", ASSAY_OPTION_INT, "1", 1, 1e15, NULL, "at which submit, counted over all lanes; fault=memory: at a batch of so many samples and more"},
     {"slow_s", ASSAY_OPTION_REAL, "1", 0, 1e6, NULL, "fault=slow: how long that submit takes, in seconds"},
     NULL_OPTION_ROWS,
     {0}};
@@ -267,6 +268,10 @@ static int fault_submit(void *self, struct assay_batch *b, struct assay_err *err
         return s->fault == LANES || s->null_config.threads > 1
                    ? overwritten(s, b)
                    : s->null->submit(s->null_self, b, err);
+    if (s->fault == MEMORY)
+        return b->samples < s->at
+                   ? s->null->submit(s->null_self, b, err)
+                   : assay_fail(err, ASSAY_EFAIL, "CUDA out of memory. Tried to allocate 20 GiB");
     /* mix makes every answer depend on the batch: a sin that one submit alone cannot show. */
     if (s->fault != NONE && (n == s->at || (s->fault == MIX && n >= s->at)))
         return sin_of(s, b, err);

@@ -462,6 +462,46 @@ static void test_failure_stops(void **state)
     fail_and_stop(true);
 }
 
+/* The fourth batch is too much for the engine: the rest goes on, and the words are kept. */
+static void test_try(void **state)
+{
+    static const struct assay_graph_desc graph = {.name = "stub"};
+    static const struct batch_config cases[] = {
+        {.lanes = 1, .max_batch = 8, .on_issuer = true},
+        {.lanes = 2, .max_batch = 8},
+        {.lanes = 2, .max_batch = 8, .pack = true, .ahead = true},
+        {.lanes = 1, .max_batch = 8, .graphs = &graph, .graph_count = 1}, /* drives */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stub *s = stub_create(FAILING);
+        struct batch_config c = cases[i];
+        struct batcher *b = make(s, &c, c.graph_count);
+        struct batch_item items[64];
+        struct assay_err err = {0};
+        int seen = 0;
+
+        for (size_t k = 0; k < 64; k++)
+            items[k] = (struct batch_item){k, k};
+        batch_try(b, true);
+        assert_int_equal(batch_tried(b, &err), ASSAY_OK);
+        batch_issue(b, items, 64);
+        batch_wait_idle(b);
+        assert_int_equal(batch_completed(b), 64);
+        assert_int_equal(s->failed, 0);
+        assert_int_equal(batch_tried(b, &err), ASSAY_EFAIL);
+        assert_string_equal(err.text, "stub: no more");
+        for (size_t k = 0; k < 64; k++)
+            seen += s->seen[k];
+        assert_in_range(seen, 56, 63);
+        batch_try(b, false);
+        assert_int_equal(batch_tried(b, &err), ASSAY_OK);
+        batch_destroy(b);
+        stub_destroy(s);
+    }
+}
+
 static void test_driven(void **state)
 {
     enum way ways[] = {INSIDE, LATER, AGAIN_OFTEN};
@@ -572,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_wait_fills_batches),
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_failure_stops),
+        cmocka_unit_test(test_try),
         cmocka_unit_test(test_driven),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_unequal_samples),
