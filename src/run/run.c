@@ -412,6 +412,20 @@ static void add_note(struct job *j, const char *fmt, const char *a)
         json_array_append_new(notes, json_sprintf(fmt, a));
 }
 
+/* The warm-up of Offline tries larger batches until one fails. */
+static void add_vain_batch(struct job *j, const json_t *warm)
+{
+    const json_t *tried = json_object_get(warm, "batches_tried");
+    const json_t *last = json_array_get(tried, json_array_size(tried) - 1);
+    const char *error = tree_text(last, "error", NULL);
+    char text[600];
+
+    snprintf(text, sizeof(text), "batches of %lld fail: %s", (long long)tree_int(last, "batch", 0),
+             error ? error : "");
+    if (error)
+        add_note(j, "%s", text);
+}
+
 static void add_notes(struct job *j)
 {
     json_t *warm = json_object_get(j->result, "warmup");
@@ -444,6 +458,7 @@ static void add_notes(struct job *j)
         snprintf(text, sizeof(text), "%.40s was asked for, %.40s was executed", asked, executed);
         add_note(j, "%s", text);
     }
+    add_vain_batch(j, warm);
     if (own > 0) {
         snprintf(text, sizeof(text),
                  "own bound %.0f ms: a single sample's p99 is over the official %.0f ms", own,
