@@ -98,7 +98,7 @@ static const char *const rnnt_score[] = {
 /* It chooses the sizes of its tables by the range, has LoadGen's settings by the name of the
  * model's file, and draws our samples from the repository's list of lengths. */
 #define DLRM(backend)                                                                              \
-    "--profile", "dlrm-terabyte-" backend, "--model", "dlrm", "--model-path", "{reads}",           \
+    "--profile", ("dlrm-terabyte-" backend), "--model", "dlrm", "--model-path", "{reads}",         \
         "--dataset-path", "{clicks}", "--scenario", "{scenario}", "--max-ind-range", "{range}",    \
         "--samples-to-aggregate-quantile-file", "{lengths}", "--samples-to-aggregate-trace-file",  \
         "{work}/trace.txt", "--samples-per-query-offline", "{performance-samples}",                \
