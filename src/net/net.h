@@ -45,6 +45,10 @@ int net_write_weights(const char *net, const char *format, const char *precision
                       const char *weights, bool manifest, const char *path, json_t **out,
                       struct assay_err *err);
 
+/* Whether a file that a writer of ours made, or one in a folder of such files, says that its
+ * weights are synthetic.  Anything else does not; no error. */
+bool net_says_synthetic(const char *path);
+
 /* What `assay net list/show` prints: {"name", "summary", "parameters", "parameters_folded", "macs",
  * "convolutions", "inputs": [{"name", "dtype", "dims"}], "outputs": […], "formats": […], "layers":
  * [{"name", "op", "inputs": [names], "output": [dims behind the batch], "parameters", "macs"}]}.

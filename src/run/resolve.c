@@ -121,6 +121,8 @@ static int resolve_model(struct resolved *r, struct assay_err *err)
     int rc = find_model(r, err);
 
     manifest_settle(&r->manifest, r->format);
+    if (!rc && r->model_path && !r->manifest.synthetic)
+        r->manifest.synthetic = net_says_synthetic(r->model_path);
     return rc;
 }
 

@@ -442,7 +442,7 @@ static void add_notes(struct job *j)
     if (j->r.manifest.synthetic)
         add_note(
             j, "synthetic weights (%s): speed is real, accuracy means nothing, never a submission",
-            j->r.manifest.net ? j->r.manifest.net : "manifest");
+            j->r.manifest.net ? j->r.manifest.net : j->r.manifest.name);
     if (!j->final.dataset)
         add_note(j, "synthetic samples%s: accuracy means nothing, never a submission", "");
     if (model)
