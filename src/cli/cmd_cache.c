@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/tree.h"
 #include "flow/get.h"
 #include "flow/have.h"
@@ -53,6 +54,7 @@ static bool read_size(const char *text, double *bytes)
     static const struct unit units[] = {{"", 1},
                                         {"B", 1},
                                         {"K", 1e3},
+                                        {"kB", 1e3},
                                         {"KB", 1e3},
                                         {"M", 1e6},
                                         {"MB", 1e6},
@@ -67,17 +69,6 @@ static bool read_size(const char *text, double *bytes)
                                         {NULL, 0}};
 
     return with_unit(text, units, bytes);
-}
-
-static void write_size(int64_t bytes, char out[32])
-{
-    static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
-    double value = (double)bytes;
-    int u = 0;
-
-    for (; value >= 1000 && u < 4; u++)
-        value /= 1000;
-    snprintf(out, 32, u ? "%.3g %s" : "%.0f %s", value, units[u]);
 }
 
 /* ---- opening ---- */
@@ -124,7 +115,7 @@ static void print_row(struct cli_table *t, const json_t *row)
     char key[13], size[32], files[32], used[11];
 
     snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
-    write_size(tree_int(row, "bytes", 0), size);
+    text_bytes(size, (double)tree_int(row, "bytes", 0));
     snprintf(files, sizeof(files), "%lld", (long long)tree_int(row, "files", 0));
     snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
     state = damaged ? "damaged" : tree_bool(row, "pinned", false) ? "pinned" : "";
@@ -157,7 +148,7 @@ static void print_left(const json_t *left)
     cli_table_init(&t, heading);
     json_array_foreach(left, i, row)
     {
-        write_size(tree_int(row, "bytes", 0), size);
+        text_bytes(size, (double)tree_int(row, "bytes", 0));
         snprintf(files, sizeof(files), "%lld", (long long)tree_int(row, "files", 0));
         snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
         cli_table_row(&t, (const char *[]){tree_text(row, "folder", ""), size, files, used});
@@ -180,8 +171,9 @@ static void print_logs(const json_t *logs, const char *cache)
 {
     char size[32];
 
-    write_size(total_of(logs), size);
-    fprintf(stderr, "%zu logs of recipes, %s in %s/logs\n", json_array_size(logs), size, cache);
+    text_bytes(size, (double)total_of(logs));
+    fprintf(stderr, "%zu log%s of recipes, %s in %s/logs\n", json_array_size(logs),
+            json_array_size(logs) == 1 ? "" : "s", size, cache);
 }
 
 /* What is not on the shelf, but pruned as entries are. */
@@ -198,14 +190,14 @@ static void print_kept(const json_t *kept)
     cli_table_init(&t, heading);
     json_array_foreach(kept, i, row)
     {
-        write_size(tree_int(row, "bytes", 0), size);
+        text_bytes(size, (double)tree_int(row, "bytes", 0));
         snprintf(used, sizeof(used), "%s", tree_text(row, "used", ""));
         cli_table_row(&t, (const char *[]){tree_text(row, "name", ""), size, used,
                                            tree_bool(row, "pinned", false) ? "pinned" : "",
                                            tree_text(row, "what", "")});
     }
     cli_table_print(&t, stdout);
-    write_size(total_of(kept), size);
+    text_bytes(size, (double)total_of(kept));
     fprintf(stderr, "%zu beside the shelf, %s\n", json_array_size(kept), size);
 }
 
@@ -253,8 +245,9 @@ static int list(struct cli_input *in)
     logs = json_object_get(tree, "logs");
     if (json_array_size(all)) {
         print_list(all);
-        write_size(tree_int(tree, "bytes", 0), size);
-        fprintf(stderr, "%zu entries, %s in %s\n", json_array_size(all), size, s.dir);
+        text_bytes(size, (double)tree_int(tree, "bytes", 0));
+        fprintf(stderr, "%zu entr%s, %s in %s\n", json_array_size(all),
+                json_array_size(all) == 1 ? "y" : "ies", size, s.dir);
     } else {
         fprintf(stderr, "There is nothing in %s yet.\n", s.dir);
     }
@@ -319,7 +312,7 @@ static void print_entry(const json_t *meta, const json_t *row, const char *folde
     const char *name;
     json_t *value;
 
-    write_size(tree_int(meta, "bytes", 0), size);
+    text_bytes(size, (double)tree_int(meta, "bytes", 0));
     print_member("key", json_object_get(meta, "key"));
     print_member("recipe", json_object_get(meta, "recipe"));
     print_member("why", json_object_get(meta, "why"));
@@ -453,7 +446,7 @@ static void print_removed(const json_t *removed, bool dry)
         char key[13];
 
         snprintf(key, sizeof(key), "%s", tree_text(row, "key", ""));
-        write_size(tree_int(row, "bytes", 0), size);
+        text_bytes(size, (double)tree_int(row, "bytes", 0));
         cli_table_row(
             &t, (const char *[]){key, tree_text(row, "name", ""), size, tree_text(row, "why", "")});
     }
@@ -461,7 +454,7 @@ static void print_removed(const json_t *removed, bool dry)
         cli_table_print(&t, stdout);
     else
         json_decref(t.rows);
-    write_size(total_of(removed), size);
+    text_bytes(size, (double)total_of(removed));
     fprintf(stderr, "%s: %zu, %s\n", dry ? "Would be removed" : "Removed", i, size);
 }
 

@@ -310,6 +310,6 @@ const struct cli_command cli_cmd_get = {
         "\n"
         "    assay get bert-onnx\n"
         "    assay get imagenet --have imagenet=/data/imagenet\n"
-        "    assay get model,bert,onnx --dry-run\n"
+        "    assay get model,bert,onnx,fp32 --dry-run\n"
         "    assay get squad --offline",
     .run = cmd_get};

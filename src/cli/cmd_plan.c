@@ -48,6 +48,6 @@ const struct cli_command cli_cmd_plan = {
         "variations; behind an @ a range of versions.\n"
         "\n"
         "    assay plan bert-onnx\n"
-        "    assay plan model,bert,int8 --json\n"
+        "    assay plan model,bert,onnx,int8 --json\n"
         "    assay plan 'loadgen@>=6 <7'",
     .run = cmd_plan};

@@ -185,10 +185,12 @@ static void say_missing(const json_t *facts, const json_t *sources)
     json_array_foreach(strangers, i, line) cli_warn("%s", json_string_value(line));
     json_decref(strangers);
     for (const struct submit_field *f = submit_fields; f->name; f++) {
-        source = json_object_get(sources, f->name);
-        detected = json_object_get(source, "detected");
+        detected = json_object_get(json_object_get(sources, f->name), "detected");
         if (detected)
             cli_warn("%s is declared; detected is '%s'", f->name, json_string_value(detected));
+    }
+    for (const struct submit_field *f = submit_fields; f->name; f++) {
+        source = json_object_get(sources, f->name);
         if (source && f->meaningful && !strcmp(tree_text(source, "from", ""), "unknown"))
             fprintf(stderr, "%s %s", missing++ ? "," : "to be declared in system.yaml:", f->name);
     }

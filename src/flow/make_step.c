@@ -15,6 +15,8 @@
 #include "flow/unpack.h"
 #include "flow/work.h"
 
+#define MAX_TRIES 10 /* to make what others prune */
+
 static int no_memory(struct assay_err *err)
 {
     return assay_fail(err, ASSAY_EFAIL, "not enough memory");
@@ -469,19 +471,42 @@ static int make_entry(struct step *s, struct assay_err *err)
     return rc;
 }
 
+/* Makes it and holds it: nobody prunes it while others are made of it.  Somebody may have done so
+ * before it was held; then it is made again. */
+static int make_and_hold(struct step *s, struct assay_err *err)
+{
+    const struct shelf *shelf = &s->plan->shelf;
+    char *files = NULL;
+    int rc;
+
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
+        rc = make_entry(s, err);
+        if (!rc)
+            rc = shelf_hold(shelf, s->node->key, &s->hold, err);
+        if (!rc)
+            rc = shelf_find(shelf, s->node->key, &files, NULL, err);
+        if (rc || files) {
+            free(files);
+            return rc;
+        }
+        shelf_let_go(shelf, s->node->key, s->hold);
+        s->hold = -1;
+    }
+    return assay_fail(err, ASSAY_EFAIL,
+                      "it was removed %d times as soon as it was made: something empties %s",
+                      MAX_TRIES, shelf->dir);
+}
+
 static int do_it(struct step *s, struct assay_err *err)
 {
     int rc = ASSAY_OK;
 
     if (s->node->state == PLAN_MAKE)
-        rc = make_entry(s, err);
+        rc = make_and_hold(s, err);
     else
         atomic_store(&s->phase, STEP_WORKS);
     if (s->node->state == PLAN_VERIFY)
         return verify(s, err);
-    /* Nobody prunes it while others are made of it. */
-    if (!rc && s->hold < 0)
-        rc = shelf_hold(&s->plan->shelf, s->node->key, &s->hold, err);
     return rc ? rc : check_again(s, err);
 }
 

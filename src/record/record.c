@@ -480,6 +480,11 @@ static int choose(const char *store, const json_t *rows, const json_t *gone, con
     else if (!json_array_size(rows))
         rc =
             assay_fail(err, ASSAY_EUSAGE, "%s: no records yet; `assay run` makes the first", store);
+    else if (last)
+        rc = assay_fail(err, ASSAY_EUSAGE,
+                        "%s: no run of this machine yet, and 'last' is none of those that were "
+                        "imported: `assay results list` shows their ids",
+                        store);
     else
         rc = assay_fail(err, ASSAY_EUSAGE, "no record '%.40s' in %s; %s%s", id, store,
                         t.len ? "nearest: " : "`assay results list` shows all", t.len ? t.s : "");

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -251,6 +252,33 @@ def at_once(p):
         sys.exit("twenty at once: %s, made %s" % (paths, p.read(p.folder + "/count")))
 
 
+def beside_prune(p):
+    """Nothing is taken away from who has just made it, however often somebody empties the shelf meanwhile."""
+    needs = []
+    for i in range(12):
+        p.recipe("piece-%d" % i, inputs={"n": {"type": "int", "default": 0}}, build=[{"write": "b", "text": "${input.n}"}],
+                 outputs={"b": "b"})
+        needs.append({"tags": ["piece-%d" % i], "with": {"n": "${input.n}"}})
+    p.recipe("pieces", inputs={"n": {"type": "int", "default": 0}}, needs=needs, outputs={"all": "all"},
+             build=[{"run": ["cat"] + ["${dep.piece-%d.b}" % i for i in range(12)], "to": "all"}])
+    over = threading.Event()
+
+    def empty():
+        while not over.is_set():
+            subprocess.run([ASSAY, "cache", "prune", "--keep", "0"], env=p.env, capture_output=True, check=False)
+
+    emptying = [threading.Thread(target=empty) for _ in range(3)]
+    for one in emptying:
+        one.start()
+    try:
+        for n in range(20):
+            p.assay("get", "pieces", "--set", "n=%d" % n)
+    finally:
+        over.set()
+        for one in emptying:
+            one.join()
+
+
 def interrupted(p):
     """Ctrl-C ends it with 130; what was downloaded is gone on with."""
     data = os.urandom(2000000)
@@ -364,7 +392,7 @@ def killed(p):
 
 def main():
     with tempfile.TemporaryDirectory(prefix="assay-get-") as folder, Place(folder) as p:
-        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, interrupted, told, killed_while_building,
+        for part in (the_whole_way, first_seen, refused, gated, secrets, at_once, beside_prune, interrupted, told, killed_while_building,
                      killed):
             part(p)
             print(part.__name__, "good")
