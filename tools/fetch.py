@@ -518,9 +518,17 @@ def origin(row):
     return "%s %r\n" % (row.sha256, wheel_members(row.file, row.part)) if row.kind == "wheel" else None
 
 
+def contents(folder):
+    """A line for each file that was unpacked: what was removed or cut off since is seen."""
+    paths = (os.path.join(at, name) for at, _, names in os.walk(folder) for name in names)
+    return "".join(sorted("%s %d\n" % (os.path.relpath(p, folder), os.lstat(p).st_size) for p in paths
+                          if os.path.basename(p) != MADE_FROM))
+
+
 def unpacked(row, folder):
-    with contextlib.suppress(OSError), open(os.path.join(folder, row.target, MADE_FROM), encoding="utf-8") as f:
-        return f.read() == origin(row)
+    target = os.path.join(folder, row.target)
+    with contextlib.suppress(OSError), open(os.path.join(target, MADE_FROM), encoding="utf-8") as f:
+        return f.read() == origin(row) + contents(target)
     return False
 
 
@@ -530,7 +538,7 @@ def unpack(row, path, folder):
         return
     unpack_wheel(path, folder, row.part)
     with open(os.path.join(folder, MADE_FROM), "x", encoding="utf-8") as f:
-        f.write(origin(row))
+        f.write(origin(row) + contents(folder))
 
 
 def install_folder(make, target):

@@ -214,6 +214,40 @@ class FetchTest(unittest.TestCase):
         self.assertEqual([f.split("-")[0] for f in self.fetched], ["nvidia_cublas_cu12"])
         self.assertNotEqual(os.stat(shared).st_ino, before)
 
+    def test_what_is_gone_or_cut_off_is_unpacked_again(self):
+        rows = self.index()
+        self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 0)
+        there = self.files("cuda12")
+        library = next(at + "/libcublas.so.12" for at, _, names in os.walk(self.dir + "/deps/cuda12")
+                       if "libcublas.so.12" in names)
+        for damage in (os.remove, lambda path: os.truncate(path, 1)):
+            damage(library)
+            self.assertEqual(self.run_main(*rows, engine="tensorflow-cuda"), 0)
+            self.assertGreater(os.stat(library).st_size, 1)
+            self.assertEqual(self.files("cuda12"), there)
+
+    def test_set_up_sees_what_is_gone(self):
+        """tools/bootstrap, which asks fetch.py only when there is something to do."""
+        tools = self.dir + "/tree/tools"
+        os.makedirs(tools)
+        os.makedirs(self.cache.folder + "/downloads")
+        for name in ("bootstrap", "fetch.py"):
+            shutil.copy(ROOT + "/tools/" + name, tools)
+        wheel = cublas(self.cache.folder + "/downloads")
+        with open(tools + "/deps.lock", "w", encoding="utf-8") as f:
+            f.write("- base/cublas wheel cublas 1 any %s\nmine mine wheel cublas 1 any %s\n" % (wheel, wheel))
+        env = dict(os.environ, ASSAY_NO_PACKAGES="1", ASSAY_OFFLINE="1", ASSAY_CACHE=self.cache.folder)
+        stamps = [self.dir + "/tree/build/deps/.made-from-" + name for name in ("-", "mine")]
+        made = []
+        for gone in (None, None, "base/cublas", "mine"):
+            if gone:
+                library = "%s/tree/build/deps/%s/lib/libcublas.so.12" % (self.dir, gone)
+                os.remove(library)
+            subprocess.run(["sh", tools + "/bootstrap", "engine:mine"], check=True, env=env)
+            self.assertTrue(not gone or os.path.isfile(library), gone)
+            made.append([os.stat(stamp).st_ino for stamp in stamps])
+        self.assertEqual(made[0], made[1])  # nothing was done
+
     def test_dry_run_tells_what_would_be_downloaded(self):
         rows = self.index()
         out = io.StringIO()
