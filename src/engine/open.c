@@ -150,6 +150,8 @@ static void engine_free(struct engine *e)
     for (uint32_t i = 0; e->lanes && i < e->lane_count; i++)
         free(e->lanes[i].guards);
     free(e->lanes);
+    free(e->told);
+    free(e->told_specs);
     free(e);
 }
 
@@ -196,6 +198,9 @@ static int describe(struct engine *e, struct assay_err *err)
     rc = e->table->describe(e->self, &e->desc, &words);
     if (!rc)
         rc = engine_check_desc(&e->desc, &words);
+    e->own = e->desc.graphs;
+    if (!rc)
+        rc = engine_hide_halves(e, &words);
     return rc ? engine_name_error(e, "describe", rc, &words, err) : ASSAY_OK;
 }
 
@@ -263,6 +268,7 @@ void engine_lane_close(struct engine *e, uint32_t lane)
         return;
     if (e->table->lane_close)
         e->table->lane_close(e->self, lane);
+    engine_free_halves(&e->lanes[lane]);
     e->lanes[lane].open = false;
 }
 
