@@ -74,6 +74,10 @@ int engine_check_precision(const struct assay_engine *table, const char *precisi
 /* Whether it is written as a device is; the engine may still have none of that name. */
 int engine_check_device(const struct assay_engine *table, const char *device,
                         struct assay_err *err);
+/* Whether there is such a device at all: cpu, one of CUDA, or what this engine's library finds here
+ * (which is asked then, as engine_probe does; not where asks is false). */
+int engine_know_device(const struct assay_engine *table, const char *name, const char *runtime,
+                       bool asks, const char *device, struct assay_err *err);
 /* Whether the probe found it; "cuda" is "cuda:0". */
 bool engine_has_device(const struct assay_engine_probe *probe, const char *device);
 /* As people call it; "": it is unknown. */
