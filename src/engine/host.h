@@ -19,6 +19,16 @@
 int engine_load(const char *name, const struct assay_engine **table, char path[1024],
                 struct assay_err *err);
 
+/* Each of them as engine_load does, side by side: one that hangs costs its time once.  For free();
+ * NULL: no memory. */
+struct engine_loaded {
+    int rc;
+    const struct assay_engine *table; /* where rc is good */
+    char path[1024];
+    struct assay_err err;
+};
+struct engine_loaded *engine_load_all(const json_t *names);
+
 /* Of "NAME@VERSION" the version, or range of versions, of its library; NULL: none is asked for. */
 const char *engine_version_asked(const char *name);
 
