@@ -93,6 +93,9 @@ bool engine_has_device(const struct assay_engine_probe *probe, const char *devic
 /* As people call it; "": it is unknown. */
 const char *engine_device_name(const struct assay_engine_probe *probe, const char *device);
 
+/* Whether a library's words are of memory that it did not get. */
+bool engine_is_of_memory(const char *words);
+
 struct engine_hook_stats {
     uint64_t calls;
     int64_t total_ns, max_ns;

@@ -42,6 +42,7 @@ struct engine {
     struct assay_graph_desc *told;      /* desc's, where those have float16; else NULL */
     struct assay_tensor_spec *told_specs;
     bool async;
+    uint32_t asked_batch; /* 1: it is still looked for */
     uint32_t lane_count;
     struct engine_lane *lanes;
     atomic_flag faulted;
@@ -63,8 +64,8 @@ void engine_free_halves(struct engine_lane *lane);
 int engine_halve_inputs(struct guard *g, struct assay_err *err);
 int engine_widen_outputs(struct guard *g, struct assay_err *err);
 /* Passes an engine's own words on as "NAME: words", in one line, or says that there were none (text
- * is empty). Returns code. */
-int engine_name_error(const struct engine *e, const char *hook, int code,
+ * is empty).  samples: of the batch that failed; 0: it was none.  Returns code. */
+int engine_name_error(const struct engine *e, const char *hook, uint32_t samples, int code,
                       const struct assay_err *words, struct assay_err *err);
 
 #endif

@@ -80,7 +80,7 @@ static void deliver(struct guard *g, int code, const struct assay_err *err)
         code = ASSAY_EFAIL;
         err = &wrong;
     }
-    engine_name_error(g->lane->engine, "inference", code, err ? err : &silent,
+    engine_name_error(g->lane->engine, "inference", g->view.samples, code, err ? err : &silent,
                       &named);
     g->caller->done(g->caller, code, &named);
 }
@@ -167,7 +167,7 @@ static int judge(struct engine_lane *lane, struct guard *g, uint64_t flight, uin
         return ASSAY_OK; /* the caller has it back already */
     }
     if (rc != ASSAY_EAGAIN)
-        return engine_name_error(e, "submit", rc, words, err);
+        return engine_name_error(e, "submit", samples, rc, words, err);
     lane->stats.again++;
     return rc;
 }
@@ -226,7 +226,7 @@ int engine_drain(struct engine *e, uint32_t lane, struct assay_err *err)
     set_inside(l, 0);
     add_one(&l->stats.drain, clock_ns() - start);
     if (rc)
-        return engine_name_error(e, "drain", rc, &words, err);
+        return engine_name_error(e, "drain", 0, rc, &words, err);
     for (uint32_t i = 0; i < l->guard_count; i++) {
         uint64_t word = atomic_load(&l->guards[i].word);
 

@@ -212,6 +212,8 @@ static int overwritten(struct engine *s, struct assay_batch *b)
 
 static int sin_of(struct engine *s, struct assay_batch *b, struct assay_err *err)
 {
+    const char *words;
+
     switch (s->fault) {
     case SEGFAULT:
         signal(SIGSEGV, SIG_DFL); /* a sanitizer's own handler would turn it into an exit */
@@ -220,7 +222,8 @@ static int sin_of(struct engine *s, struct assay_batch *b, struct assay_err *err
     case EXIT:
         exit(0);
     case ABORT:
-        fprintf(stderr, "its words are in Latin-1: caf\xe9\n");
+        words = getenv("ASSAY_FAULT_WORDS");
+        fprintf(stderr, "%s\n", words ? words : "its words are in Latin-1: caf\xe9");
         abort();
     case DROP:
         return ASSAY_OK;
