@@ -133,6 +133,28 @@ void flatten(const c10::IValue &value, std::vector<at::Tensor> &out)
                     ", which is no tensor and no tuple, list or dictionary of tensors");
 }
 
+// Waits for the stream also when something is thrown: what was begun still reads the inputs, and
+// writes outputs that are gone then.
+struct settled {
+    const std::optional<c10::Stream> &stream;
+    bool waited = false;
+
+    void wait()
+    {
+        waited = true;
+        if (stream)
+            stream->synchronize();
+    }
+    ~settled()
+    {
+        try {
+            if (!waited)
+                wait();
+        } catch (...) { // what was thrown first says why
+        }
+    }
+};
+
 } // namespace
 
 std::vector<at::Tensor> graph_run(graph &g, std::vector<c10::IValue> inputs,
@@ -141,6 +163,7 @@ std::vector<at::Tensor> graph_run(graph &g, std::vector<c10::IValue> inputs,
     c10::InferenceMode inference;
     c10::OptionalStreamGuard guard;
     std::vector<at::Tensor> out;
+    settled work{stream};
 
     use_threads(g.where.threads);
     if (stream)
@@ -153,8 +176,7 @@ std::vector<at::Tensor> graph_run(graph &g, std::vector<c10::IValue> inputs,
     flatten(g.module.forward(std::move(inputs)), out);
     for (auto &t : out)
         t = from_device(g, t);
-    if (stream)
-        stream->synchronize();
+    work.wait();
     return out;
 }
 

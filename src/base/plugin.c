@@ -306,43 +306,71 @@ static bool is_trusted(const struct plugin_kind *kind, const char *path)
 
 /* Static initialisation (also that of a library which the plugin is linked with), the entry
  * function and what runs at exit may crash, end the process or hang. */
-static int try_in_child(const struct plugin_kind *kind, const char *path, struct assay_err *err)
+static int try_begin(struct plugin_opening *o, struct assay_err *err)
 {
-    const char *const argv[] = {"assay-child", "load", path, kind->symbol, NULL};
-    struct text answer;
+    const char *const argv[] = {"assay-child", "load", o->path, o->kind->symbol, NULL};
     char what[200];
     int rc;
 
-    snprintf(what, sizeof(what), "%s %.150s: its loading", kind->what, path);
+    snprintf(what, sizeof(what), "%s %.150s: its loading", o->kind->what, o->path);
+    rc = ask_begin(&o->ask, argv, TRY_LIMIT_S, what, err);
+    o->asking = !rc;
+    return rc;
+}
+
+static int try_end(struct plugin_opening *o, struct assay_err *err)
+{
+    struct text answer;
+    int rc;
+
     text_init(&answer, 64);
-    rc = ask_child(argv, TRY_LIMIT_S, what, &answer, err);
+    rc = ask_end(&o->ask, &answer, err);
     if (!rc && strcmp(answer.s, TRIED) != 0)
         rc = assay_fail(err, ASSAY_EFAIL,
                         "%s ended the process (a constructor of it, or of a library of it, called "
                         "exit)",
-                        what);
+                        o->ask.what);
     text_release(&answer);
     return rc;
+}
+
+int plugin_open_begin(const struct plugin_kind *kind, const char *name, struct plugin_opening *o,
+                      struct assay_err *err)
+{
+    struct search s = {name, o->path};
+
+    o->kind = kind;
+    o->asking = false;
+    o->path[0] = 0;
+    if (strchr(name, '/'))
+        snprintf(o->path, sizeof(o->path), "%s", name);
+    else if (!each_folder(kind, find_one, &s))
+        return unknown(kind, name, err);
+    if (!file_exists(o->path))
+        return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", o->path, kind->what);
+    if (plugin_check_whole(o->path, err))
+        return ASSAY_EFAIL;
+    return !is_trusted(kind, o->path) && try_begin(o, err) ? ASSAY_EFAIL : ASSAY_OK;
+}
+
+int plugin_open_end(struct plugin_opening *o, const void **table, struct assay_err *err)
+{
+    int kept;
+
+    if (o->asking && try_end(o, err))
+        return ASSAY_EFAIL;
+    kept = stdout_away();
+    *table = load(o->kind, o->path, err);
+    stdout_back(kept);
+    return *table ? ASSAY_OK : ASSAY_EFAIL;
 }
 
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err)
 {
-    struct search s = {name, path};
-    int kept;
+    struct plugin_opening o;
+    int rc = plugin_open_begin(kind, name, &o, err);
 
-    if (strchr(name, '/'))
-        snprintf(path, 1024, "%s", name);
-    else if (!each_folder(kind, find_one, &s))
-        return unknown(kind, name, err);
-    if (!file_exists(path))
-        return assay_fail(err, ASSAY_EUSAGE, "%s: there is no such %s file", path, kind->what);
-    if (plugin_check_whole(path, err))
-        return ASSAY_EFAIL;
-    if (!is_trusted(kind, path) && try_in_child(kind, path, err))
-        return ASSAY_EFAIL;
-    kept = stdout_away();
-    *table = load(kind, path, err);
-    stdout_back(kept);
-    return *table ? ASSAY_OK : ASSAY_EFAIL;
+    snprintf(path, 1024, "%s", o.path);
+    return rc ? rc : plugin_open_end(&o, table, err);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "assay/types.h"
+#include "base/ask.h"
 
 struct plugin_kind {
     const char *what;   /* "engine": for messages */
@@ -21,6 +22,17 @@ struct plugin_kind {
  * loaded in a child first (assay-child load): one that crashes or exits there is an error. */
 int plugin_open(const struct plugin_kind *kind, const char *name, const void **table,
                 char path[1024], struct assay_err *err);
+/* The same in two steps, so that several children try at once: begin, then end in any case where
+ * begin was good.  By value. */
+struct plugin_opening {
+    const struct plugin_kind *kind;
+    char path[1024];
+    bool asking; /* a child tries it */
+    struct ask ask;
+};
+int plugin_open_begin(const struct plugin_kind *kind, const char *name, struct plugin_opening *o,
+                      struct assay_err *err);
+int plugin_open_end(struct plugin_opening *o, const void **table, struct assay_err *err);
 /* Fails when the file is a shared object that is cut off: the loader would crash on one.  Anything
  * else is for the loader to say. */
 int plugin_check_whole(const char *path, struct assay_err *err);

@@ -229,7 +229,9 @@ static int slot_reserve(struct slot *s, uint32_t input, size_t row, uint32_t n,
     if (s->packed[input])
         return ASSAY_OK;
     return assay_fail(err, ASSAY_EFAIL,
-                      "not enough memory to pack a batch of %u samples (%zu bytes)", n, row * n);
+                      "not enough memory to pack a batch of %u samples (%zu bytes): give a smaller "
+                      "--batch, or fewer --lanes",
+                      n, row * n);
 }
 
 /* Copies the rows together, unless they lie so already, and where the engine wants them. */

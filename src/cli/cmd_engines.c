@@ -102,22 +102,21 @@ static void hear_library(struct asked *a)
     json_object_set_new(a->json, "usable", json_boolean(probe.device_count > 0));
 }
 
-/* What the table says; err: why the engine cannot be loaded, and then nothing is asked. */
-static int ask_engine(struct asked *a, const char *name, const struct settings *s,
-                      struct assay_err *err)
+/* What the table says; of an engine that cannot be loaded nothing is asked, and its err says why.
+ */
+static void ask_engine(struct asked *a, const char *name, const struct engine_loaded *e,
+                       const struct settings *s)
 {
-    const struct assay_engine *table;
-    char path[1024] = "";
-    int rc = engine_load(name, &table, path, err);
-
     *a = (struct asked){.name = name};
-    if (rc)
-        return rc;
-    a->json = table_json(table);
+    if (e->rc) {
+        a->json = json_pack("{s:s, s:b, s:b, s:o}", "name", name, "installed", 1, "usable", 0,
+                            "note", tree_string(e->err.text));
+        return;
+    }
+    a->json = table_json(e->table);
     json_object_set_new(a->json, "installed", json_true());
-    json_object_set_new(a->json, "plugin", tree_string(path));
+    json_object_set_new(a->json, "plugin", tree_string(e->path));
     ask_library(a, s);
-    return ASSAY_OK;
 }
 
 static void device_words(const json_t *engine, char *out, size_t size)
@@ -202,25 +201,20 @@ static json_t *offer_json(const json_t *offer)
     return e;
 }
 
-/* The engines that are here, added to a list. */
+/* The engines that are here, added to a list; a broken plugin does not hide the others. */
 static void add_installed(const json_t *names, const struct settings *s, json_t *list)
 {
-    struct asked *all = calloc(json_array_size(names) + 1, sizeof(*all));
-    struct assay_err err;
-    json_t *item;
-    size_t i;
+    size_t n = json_array_size(names), i;
+    struct asked *all = calloc(n + 1, sizeof(*all));
+    struct engine_loaded *loaded = all ? engine_load_all(names) : NULL;
 
-    json_array_foreach((json_t *)names, i, item)
-    {
-        /* a broken plugin does not hide the others */
-        if (all && ask_engine(&all[i], json_string_value(item), s, &err))
-            all[i].json = json_pack("{s:O, s:b, s:b, s:o}", "name", item, "installed", 1, "usable",
-                                    0, "note", tree_string(err.text));
-    }
-    for (i = 0; all && i < json_array_size(names); i++) {
+    for (i = 0; loaded && i < n; i++)
+        ask_engine(&all[i], json_string_value(json_array_get(names, i)), &loaded[i], s);
+    for (i = 0; loaded && i < n; i++) {
         hear_library(&all[i]);
         json_array_append_new(list, all[i].json);
     }
+    free(loaded);
     free(all);
 }
 
@@ -323,15 +317,16 @@ static json_t *not_installed(const char *name)
 
 static int cmd_engines(struct cli_input *in)
 {
-    struct assay_err err;
+    struct engine_loaded one;
     struct asked asked;
     json_t *e;
 
     if (!in->count)
         return list_engines(in);
     if (!(e = not_installed(in->args[0]))) {
-        if (ask_engine(&asked, in->args[0], &in->settings, &err))
-            return cli_fail(&err);
+        if ((one.rc = engine_load(in->args[0], &one.table, one.path, &one.err)))
+            return cli_fail(&one.err);
+        ask_engine(&asked, in->args[0], &one, &in->settings);
         hear_library(&asked);
         e = asked.json;
     }

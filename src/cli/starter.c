@@ -105,6 +105,14 @@ static int list_inputs(struct starter *s, struct assay_err *err)
     return ASSAY_OK;
 }
 
+/* Float16 is float32 to a benchmark: the host converts. */
+static void widen(struct onnx_value *v, size_t n)
+{
+    for (; n--; v++)
+        if (onnx_dtype(v->elem_type) == ASSAY_F16)
+            v->elem_type = 1; /* float32 */
+}
+
 static bool is_synthetic(const struct onnx_model *m)
 {
     for (size_t i = 0; i < m->metadata_count; i++)
@@ -243,6 +251,8 @@ int starter_make(const char *net, const char *benchmark, const char *to, char **
     text_init(&t, MAX_YAML);
     if (!rc)
         rc = onnx_read_file(net, &m, err);
+    widen(m.inputs, m.input_count);
+    widen(m.outputs, m.output_count);
     if (!rc)
         rc = list_inputs(&s, err);
     if (!rc)

@@ -149,14 +149,15 @@ static void compare_level(struct side *mine, struct side *theirs, const struct l
 }
 
 /* Whether the engine can be run here; the words say what is missing.  The caller frees *runtime. */
-static int usable(const char *name, const struct engine_agree_ask *ask,
-                  const struct assay_engine **table, char **runtime, struct assay_err *err)
+static int usable(const char *name, const struct engine_loaded *e,
+                  const struct engine_agree_ask *ask, char **runtime, struct assay_err *err)
 {
     struct assay_engine_probe probe;
-    char path[1024];
-    int rc = engine_load(name, table, path, err);
+    int rc = e->rc;
 
     *runtime = NULL;
+    if (rc)
+        *err = e->err;
     if (!rc && ask->find)
         rc = ask->find(ask->ctx, name, runtime, err);
     if (!rc)
@@ -166,13 +167,13 @@ static int usable(const char *name, const struct engine_agree_ask *ask,
     return rc;
 }
 
-static void compare_with(struct side *mine, const char *name, const struct engine_agree_ask *ask,
-                         FILE *out, struct engine_conform *sum)
+static void compare_with(struct side *mine, const char *name, const struct engine_loaded *e,
+                         const struct engine_agree_ask *ask, FILE *out, struct engine_conform *sum)
 {
-    struct side theirs = {.name = name};
+    struct side theirs = {.name = name, .table = e->table};
     struct assay_err err = {0};
     char *runtime;
-    bool here = !usable(name, ask, &theirs.table, &runtime, &err);
+    bool here = !usable(name, e, ask, &runtime, &err);
 
     theirs.runtime = runtime;
     if (!here) /* one that was asked for must be there */
@@ -205,6 +206,7 @@ int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out
         .name = name, .device = ask->device, .options = ask->options, .runtime = ask->runtime};
     const struct assay_engine *with;
     char path[1024];
+    struct engine_loaded *others;
     json_t *list, *other;
     size_t i;
     int rc = engine_load(name, &mine.table, path, err);
@@ -220,8 +222,15 @@ int engine_agree(const char *name, const struct engine_agree_ask *ask, FILE *out
         return ASSAY_OK;
     }
     list = partners(&mine, ask);
-    json_array_foreach(list, i, other) compare_with(&mine, json_string_value(other), ask, out, sum);
+    if (!(others = engine_load_all(list)))
+        rc = assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    json_array_foreach(list, i, other)
+    {
+        if (others)
+            compare_with(&mine, json_string_value(other), &others[i], ask, out, sum);
+    }
+    free(others);
     json_decref(list);
     side_release(&mine);
-    return ASSAY_OK;
+    return rc;
 }

@@ -132,11 +132,8 @@ const char *engine_version_asked(const char *name)
     return at ? at + 1 : NULL;
 }
 
-int engine_load(const char *name, const struct assay_engine **table, char path[1024],
-                struct assay_err *err)
+static int load_begin(const char *name, struct plugin_opening *o, struct assay_err *err)
 {
-    const void *entry = NULL;
-    const struct assay_engine *t;
     const char *version = engine_version_asked(name);
     char plain[256];
     int rc;
@@ -145,18 +142,59 @@ int engine_load(const char *name, const struct assay_engine **table, char path[1
         snprintf(plain, sizeof(plain), "%.*s", (int)(version - 1 - name), name);
         name = plain;
     }
-    rc = plugin_open(&kind, name, &entry, path, err);
-    if (rc == ASSAY_EUSAGE && engine_offer_check(name, err))
-        return ASSAY_EFAIL;
+    rc = plugin_open_begin(&kind, name, o, err);
+    return rc == ASSAY_EUSAGE && engine_offer_check(name, err) ? ASSAY_EFAIL : rc;
+}
+
+static int load_end(struct plugin_opening *o, const struct assay_engine **table,
+                    struct assay_err *err)
+{
+    const void *entry = NULL;
+    const struct assay_engine *t;
+    int rc = plugin_open_end(o, &entry, err);
+
     if (rc)
         return rc;
     t = entry;
     if (!t)
-        return assay_fail(err, ASSAY_EFAIL, "engine %s: assay_engine_entry gave no table", path);
-    if ((rc = abi_check(t, path, err)) || (rc = table_check(t, path, err)))
+        return assay_fail(err, ASSAY_EFAIL, "engine %s: assay_engine_entry gave no table", o->path);
+    if ((rc = abi_check(t, o->path, err)) || (rc = table_check(t, o->path, err)))
         return rc;
     *table = t;
     return ASSAY_OK;
+}
+
+int engine_load(const char *name, const struct assay_engine **table, char path[1024],
+                struct assay_err *err)
+{
+    struct plugin_opening o;
+    int rc = load_begin(name, &o, err);
+
+    if (!rc)
+        rc = load_end(&o, table, err);
+    snprintf(path, 1024, "%s", o.path);
+    return rc;
+}
+
+struct engine_loaded *engine_load_all(const json_t *names)
+{
+    size_t n = json_array_size(names), i;
+    struct engine_loaded *all = calloc(n + 1, sizeof(*all));
+    struct plugin_opening *o = calloc(n + 1, sizeof(*o));
+
+    for (i = 0; all && o && i < n; i++)
+        all[i].rc = load_begin(json_string_value(json_array_get(names, i)), &o[i], &all[i].err);
+    for (i = 0; all && o && i < n; i++) {
+        if (!all[i].rc)
+            all[i].rc = load_end(&o[i], &all[i].table, &all[i].err);
+        snprintf(all[i].path, sizeof(all[i].path), "%s", o[i].path);
+    }
+    if (!o) {
+        free(all);
+        all = NULL;
+    }
+    free(o);
+    return all;
 }
 
 static const char *one_runtime;

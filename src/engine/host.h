@@ -19,6 +19,16 @@
 int engine_load(const char *name, const struct assay_engine **table, char path[1024],
                 struct assay_err *err);
 
+/* Each of them as engine_load does, side by side: one that hangs costs its time once.  For free();
+ * NULL: no memory. */
+struct engine_loaded {
+    int rc;
+    const struct assay_engine *table; /* where rc is good */
+    char path[1024];
+    struct assay_err err;
+};
+struct engine_loaded *engine_load_all(const json_t *names);
+
 /* Of "NAME@VERSION" the version, or range of versions, of its library; NULL: none is asked for. */
 const char *engine_version_asked(const char *name);
 
@@ -74,10 +84,17 @@ int engine_check_precision(const struct assay_engine *table, const char *precisi
 /* Whether it is written as a device is; the engine may still have none of that name. */
 int engine_check_device(const struct assay_engine *table, const char *device,
                         struct assay_err *err);
+/* Whether there is such a device at all: cpu, one of CUDA, or what this engine's library finds here
+ * (which is asked then, as engine_probe does; not where asks is false). */
+int engine_know_device(const struct assay_engine *table, const char *name, const char *runtime,
+                       bool asks, const char *device, struct assay_err *err);
 /* Whether the probe found it; "cuda" is "cuda:0". */
 bool engine_has_device(const struct assay_engine_probe *probe, const char *device);
 /* As people call it; "": it is unknown. */
 const char *engine_device_name(const struct assay_engine_probe *probe, const char *device);
+
+/* Whether a library's words are of memory that it did not get. */
+bool engine_is_of_memory(const char *words);
 
 struct engine_hook_stats {
     uint64_t calls;

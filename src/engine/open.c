@@ -14,12 +14,45 @@
 #define GUARDS_SYNC  16
 #define GUARDS_ASYNC 4096
 
-int engine_name_error(const struct engine *e, const char *hook, int code,
+#define ERR_TEXT sizeof(((struct assay_err *)0)->text)
+
+bool engine_is_of_memory(const char *text)
+{
+    static const char *const hints[] = {
+        "bad_alloc",     "bad allocation", "t alloc",      "to allocate",
+        "out of memory", "OOM when",       "ALLOC_FAILED", "could not create a primitive"};
+
+    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+        if (strstr(text, hints[i]))
+            return true;
+    return false;
+}
+
+/* Puts in front what a library's words only hint at, and what helps; samples: 0: of no batch. */
+static void say_memory(const struct engine *e, uint32_t samples, char text[ERR_TEXT])
+{
+    bool batch = samples ? samples > 1 : e->asked_batch > 1, lanes = e->lane_count > 1;
+    char words[ERR_TEXT], of[32] = "";
+    const char *less = batch && lanes ? ", give a smaller --batch or fewer --lanes"
+                       : batch        ? ", give a smaller --batch"
+                       : lanes        ? ", give fewer --lanes"
+                                      : "";
+
+    if (!engine_is_of_memory(text) || !strncmp(text, "not enough memory", 17))
+        return;
+    snprintf(words, sizeof(words), "%s", text);
+    if (samples)
+        snprintf(of, sizeof(of), " for a batch of %u", samples);
+    snprintf(text, ERR_TEXT, "not enough memory%s%s: %.380s", of, less, words);
+}
+
+int engine_name_error(const struct engine *e, const char *hook, uint32_t samples, int code,
                       const struct assay_err *words, struct assay_err *err)
 {
     struct assay_err line = *words;
 
     text_one_line(line.text);
+    say_memory(e, samples, line.text);
     if (line.text[0])
         return assay_fail(err, code, "%s: %.480s", e->table->name, line.text);
     return assay_fail(err, code, "%s: %s failed with code %d and no words", e->table->name, hook,
@@ -150,23 +183,9 @@ static void engine_free(struct engine *e)
     for (uint32_t i = 0; e->lanes && i < e->lane_count; i++)
         free(e->lanes[i].guards);
     free(e->lanes);
+    free(e->told);
+    free(e->told_specs);
     free(e);
-}
-
-/* Puts in front what a library's words only hint at. */
-static void say_memory(struct assay_err *words)
-{
-    static const char *const hints[] = {"bad_alloc", "t alloc", "to allocate",
-                                        "could not create a primitive"};
-    char text[sizeof(words->text)];
-
-    for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++) {
-        if (!strstr(words->text, hints[i]) || !strncmp(words->text, "not enough memory", 17))
-            continue;
-        snprintf(text, sizeof(text), "%s", words->text);
-        snprintf(words->text, sizeof(words->text), "not enough memory: %.480s", text);
-        return;
-    }
 }
 
 /* The engines name the command of the source tree. */
@@ -196,7 +215,10 @@ static int describe(struct engine *e, struct assay_err *err)
     rc = e->table->describe(e->self, &e->desc, &words);
     if (!rc)
         rc = engine_check_desc(&e->desc, &words);
-    return rc ? engine_name_error(e, "describe", rc, &words, err) : ASSAY_OK;
+    e->own = e->desc.graphs;
+    if (!rc)
+        rc = engine_hide_halves(e, &words);
+    return rc ? engine_name_error(e, "describe", 0, rc, &words, err) : ASSAY_OK;
 }
 
 int engine_open(const struct assay_engine *table, const struct assay_engine_config *config,
@@ -213,6 +235,7 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
         return assay_fail(err, ASSAY_EFAIL, "%s: not enough memory", table->name);
     e->table = table;
     e->async = (table->caps & ASSAY_CAP_ASYNC) != 0;
+    e->asked_batch = config->settles ? 1 : config->max_batch;
     atomic_flag_clear(&e->faulted);
     if ((rc = lanes_init(e, config->lanes, err)))
         goto out;
@@ -220,9 +243,8 @@ int engine_open(const struct assay_engine *table, const struct assay_engine_conf
     if (!rc)
         rc = table->open(config, &e->self, &words);
     if (rc) {
-        say_memory(&words);
         say_install(table->name, &words);
-        engine_name_error(e, "open", rc, &words, err);
+        engine_name_error(e, "open", 0, rc, &words, err);
         goto out;
     }
     if ((rc = describe(e, err))) {
@@ -252,7 +274,7 @@ int engine_lane_open(struct engine *e, uint32_t lane, struct assay_err *err)
     for (uint32_t g = 0; g < e->lanes[lane].guard_count; g++)
         e->lanes[lane].guards[g].view.lane = lane;
     if (e->table->lane_open && (rc = e->table->lane_open(e->self, lane, &words)))
-        return engine_name_error(e, "lane_open", rc, &words, err);
+        return engine_name_error(e, "lane_open", 0, rc, &words, err);
     e->lanes[lane].open = true;
     return ASSAY_OK;
 }
@@ -263,6 +285,7 @@ void engine_lane_close(struct engine *e, uint32_t lane)
         return;
     if (e->table->lane_close)
         e->table->lane_close(e->self, lane);
+    engine_free_halves(&e->lanes[lane]);
     e->lanes[lane].open = false;
 }
 
@@ -276,7 +299,7 @@ int engine_settle(struct engine *e, uint32_t samples, struct assay_err *err)
     struct assay_err words = {0};
     int rc = engine_settles(e->table) ? e->table->settle(e->self, samples, &words) : ASSAY_OK;
 
-    return rc ? engine_name_error(e, "settle", rc, &words, err) : ASSAY_OK;
+    return rc ? engine_name_error(e, "settle", 0, rc, &words, err) : ASSAY_OK;
 }
 
 void *engine_alloc(struct engine *e, size_t bytes)

@@ -28,13 +28,21 @@ struct engine_lane {
     uint32_t guard_count; /* a power of two */
     uint32_t next;        /* where the lane's thread looks first for a free guard */
     bool open;
+    /* half.c: of the batch that is on its way. */
+    struct assay_tensor *half_inputs;
+    void *halves, *wholes; /* the inputs in float16, of engine_alloc; the outputs in float32 */
+    size_t halves_cap, wholes_cap;
 };
 
 struct engine {
     const struct assay_engine *table;
     void *self;
-    struct assay_model_desc desc;
+    struct assay_model_desc desc;       /* as the host is told */
+    const struct assay_graph_desc *own; /* the graphs as they are */
+    struct assay_graph_desc *told;      /* desc's, where those have float16; else NULL */
+    struct assay_tensor_spec *told_specs;
     bool async;
+    uint32_t asked_batch; /* 1: it is still looked for */
     uint32_t lane_count;
     struct engine_lane *lanes;
     atomic_flag faulted;
@@ -49,9 +57,15 @@ int engine_check_output(const struct assay_tensor_spec *spec, const struct assay
                         struct assay_err *err);
 /* Whether a description can be trusted by later code. */
 int engine_check_desc(const struct assay_model_desc *desc, struct assay_err *err);
+/* half.c: makes desc say float32 where the model has float16. */
+int engine_hide_halves(struct engine *e, struct assay_err *err);
+void engine_free_halves(struct engine_lane *lane);
+/* Where told is there: a batch's inputs, before the engine gets it, and its outputs behind. */
+int engine_halve_inputs(struct guard *g, struct assay_err *err);
+int engine_widen_outputs(struct guard *g, struct assay_err *err);
 /* Passes an engine's own words on as "NAME: words", in one line, or says that there were none (text
- * is empty). Returns code. */
-int engine_name_error(const struct engine *e, const char *hook, int code,
+ * is empty).  samples: of the batch that failed; 0: it was none.  Returns code. */
+int engine_name_error(const struct engine *e, const char *hook, uint32_t samples, int code,
                       const struct assay_err *words, struct assay_err *err);
 
 #endif

@@ -177,3 +177,20 @@ int engine_usable(const char *name, const char *runtime, struct assay_engine_pro
     return assay_fail(err, ASSAY_EFAIL, "%s",
                       *probe->note ? probe->note : "the engine finds nothing to execute on");
 }
+
+int engine_know_device(const struct assay_engine *table, const char *name, const char *runtime,
+                       bool asks, const char *device, struct assay_err *err)
+{
+    struct assay_engine_probe probe = {.size = sizeof(probe)};
+    bool cuda = !strncmp(device, "cuda", 4) && (!device[4] || device[4] == ':'),
+         cpu = !strncmp(device, "cpu", 3) && (!device[3] || device[3] == ':');
+    int rc = engine_check_device(table, device, err);
+
+    if (rc || cuda || (cpu && !device[3]))
+        return rc;
+    if (asks && !cpu && table->probe && !engine_probe(name, runtime, &probe, NULL) &&
+        engine_has_device(&probe, device))
+        return ASSAY_OK;
+    return assay_fail(err, ASSAY_EUSAGE, "%s: there is no device '%s'; did you mean cpu or cuda:0?",
+                      table->name, device);
+}

@@ -18,7 +18,7 @@
 
 #include "base/file.h"
 #include "net/fold.h"
-#include "net/half.h"
+#include "base/half.h"
 #include "net/onnx_nodes.h"
 #include "net/wire.h"
 

@@ -11,7 +11,7 @@
 #include <stdarg.h>
 
 #include "net/fold.h"
-#include "net/half.h"
+#include "base/half.h"
 
 enum { GRAPH_NODE = 1, NODE_INPUT = 1, NODE_OUTPUT, NODE_NAME, NODE_OP, NODE_ATTRIBUTE };
 enum {

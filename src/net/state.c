@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "net/half.h"
+#include "base/half.h"
 
 #define MAX_FILE    (1ull << 40)
 #define MAX_TENSORS 100000u

@@ -179,19 +179,21 @@ static int add_engine(struct exploring *x, const char *model, const struct manif
 static json_t *engines_for(const struct exploring *x, const struct manifest *m)
 {
     json_t *all, *fit, *name;
-    const struct assay_engine *table;
-    char path[1024], *file = NULL;
+    struct engine_loaded *loaded;
+    char *file = NULL;
     const char *format, *recipe;
     size_t i;
 
     if (json_array_size(x->ask->engines))
         return json_incref((json_t *)(uintptr_t)x->ask->engines);
     all = engine_list();
+    loaded = engine_load_all(all);
     fit = json_array();
     json_array_foreach(all, i, name)
     {
-        if (engine_load(json_string_value(name), &table, path, NULL) ||
-            (table->caps & ASSAY_CAP_ANY_MODEL))
+        const struct assay_engine *table = loaded ? loaded[i].table : NULL;
+
+        if (!table || (table->caps & ASSAY_CAP_ANY_MODEL))
             continue;
         if (m->net || manifest_wants(m, table->formats, &format, &recipe) ||
             !manifest_file(m, table->formats, &file, &format, NULL))
@@ -199,6 +201,7 @@ static json_t *engines_for(const struct exploring *x, const struct manifest *m)
         free(file);
         file = NULL;
     }
+    free(loaded);
     json_decref(all);
     return fit;
 }

@@ -32,16 +32,15 @@ static json_t *texts(const char *a, const char *b)
 static json_t *all_engines(void)
 {
     json_t *names = engine_list(), *offers = engine_offers(), *all = json_array(), *item;
-    const struct assay_engine *table;
-    char path[1024];
+    struct engine_loaded *loaded = engine_load_all(names);
     size_t i;
 
     json_array_foreach(names, i, item)
     {
-        if (engine_load(json_string_value(item), &table, path, NULL) ||
-            !(table->caps & ASSAY_CAP_ANY_MODEL))
+        if (!loaded || loaded[i].rc || !(loaded[i].table->caps & ASSAY_CAP_ANY_MODEL))
             json_array_append(all, item);
     }
+    free(loaded);
     json_array_foreach(offers, i, item)
     {
         if (!list_holds(all, tree_text(item, "name", "")))
@@ -104,21 +103,21 @@ static bool probe_known(const struct known *other, struct known *k)
 }
 
 /* Fails only for a word that is no engine.  other: the same engine for another device, or NULL. */
-static int know_engine(const struct matrix_ask *ask, const char *name, const char *device,
+static int know_engine(const struct matrix_ask *ask, const char *name,
+                       const struct engine_loaded *loaded, const char *device,
                        const struct known *other, struct known *k, struct assay_err *err)
 {
-    char path[1024];
     bool got = ask->get && json_array_size(json_object_get(ask->axes, "engines"));
-    int rc;
 
     k->name = name;
     k->probe.size = sizeof(k->probe);
-    rc = engine_load(name, &k->table, path, &k->why);
-    if (rc == ASSAY_EUSAGE) {
+    k->table = loaded->table;
+    k->why = loaded->err;
+    if (loaded->rc == ASSAY_EUSAGE) {
         *err = k->why;
-        return rc;
+        return loaded->rc;
     }
-    if (rc ||
+    if (loaded->rc ||
         supply_runtime(ask->base->cache, name, device, &k->runtime, NULL, got ? &k->waits : NULL,
                        &k->why) ||
         (!k->waits && !probe_known(other, k)))
@@ -571,14 +570,15 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
            *devices = axis(ask, "devices"), *name;
     size_t i, n = json_array_size(engines), per = json_array_size(devices);
     struct known *known = calloc(n * per + 1, sizeof(*known));
-    int rc = known ? read_evidence(ask, &p.evidence, err)
-                   : assay_fail(err, ASSAY_EFAIL, "not enough memory");
+    struct engine_loaded *loaded = engine_load_all(engines);
+    int rc = known && loaded ? read_evidence(ask, &p.evidence, err)
+                             : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     evidence_init(&p.known);
     p.devices = devices;
     p.modes = axis(ask, "modes");
     for (i = 0; !rc && i < n * per; i++)
-        rc = know_engine(ask, json_string_value(json_array_get(engines, i / per)),
+        rc = know_engine(ask, json_string_value(json_array_get(engines, i / per)), &loaded[i / per],
                          json_string_value(json_array_get(devices, i % per)),
                          i % per ? &known[i - 1] : NULL, &known[i], err);
     json_array_foreach(benchmarks, i, name)
@@ -589,6 +589,7 @@ int matrix_plan(const struct matrix_ask *ask, json_t **cells, struct assay_err *
     for (i = 0; known && i < n * per; i++)
         free(known[i].runtime);
     free(known);
+    free(loaded);
     json_decref(engines);
     json_decref(benchmarks);
     json_decref(devices);

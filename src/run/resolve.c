@@ -405,7 +405,9 @@ int resolve_check(struct resolved *r, struct assay_err *err)
     void *bench = NULL;
     int rc;
 
-    if ((rc = engine_check_device(r->engine, r->s.device, err))) {
+    rc =
+        engine_know_device(r->engine, r->s.engine, r->runtime, !resolve_waits(r), r->s.device, err);
+    if (rc) {
         free(manifest);
         return rc;
     }

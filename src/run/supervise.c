@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/spawn.h"
+#include "engine/host.h"
 #include "run/progress.h"
 
 extern char **environ;
@@ -87,9 +88,10 @@ static int spawn(const char *job, const char *dir, const struct supervised *s, p
 }
 
 /* The last line that the child printed, for crashes that explain themselves there. */
-static void last_words(const char *dir, char out[200])
+static void last_words(const char *dir, char out[300])
 {
     char path[1200], *text = NULL, *line;
+    const char *less;
     size_t len;
 
     out[0] = 0;
@@ -99,8 +101,12 @@ static void last_words(const char *dir, char out[200])
     while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
         text[--len] = 0;
     line = strrchr(text, '\n');
+    line = line ? line + 1 : text;
+    less = engine_is_of_memory(line)
+               ? " (not enough memory: give a smaller --batch or fewer --lanes)"
+               : "";
     if (len)
-        snprintf(out, 200, "; its last words: %.160s", line ? line + 1 : text);
+        snprintf(out, 300, "; its last words%s: %.160s", less, line);
     free(text);
 }
 
@@ -109,7 +115,7 @@ static int how_it_ended(int status, const char *dir, const struct supervised *s,
 {
     int phase = atomic_load(&s->shared->phase);
     const char *where = run_phase_names[phase >= 0 && phase < PHASE_COUNT ? phase : 0];
-    char words[200];
+    char words[300];
 
     if (atomic_load(&s->shared->failed)) {
         *err = s->shared->error;

@@ -212,6 +212,8 @@ static int overwritten(struct engine *s, struct assay_batch *b)
 
 static int sin_of(struct engine *s, struct assay_batch *b, struct assay_err *err)
 {
+    const char *words;
+
     switch (s->fault) {
     case SEGFAULT:
         signal(SIGSEGV, SIG_DFL); /* a sanitizer's own handler would turn it into an exit */
@@ -220,7 +222,8 @@ static int sin_of(struct engine *s, struct assay_batch *b, struct assay_err *err
     case EXIT:
         exit(0);
     case ABORT:
-        fprintf(stderr, "its words are in Latin-1: caf\xe9\n");
+        words = getenv("ASSAY_FAULT_WORDS");
+        fprintf(stderr, "%s\n", words ? words : "its words are in Latin-1: caf\xe9");
         abort();
     case DROP:
         return ASSAY_OK;
@@ -304,10 +307,12 @@ static int fault_drain(void *self, uint32_t lane, struct assay_err *err)
 
 #ifndef FAULT_UNVERSIONED
 /* ASSAY_FAULT_PROBE=crash|exit|hang|noise|error|daemon|bytes makes the probe misbehave; with =tidy
- * it does what it may.  ASSAY_FAULT_CARD=NAME tells of a card. */
+ * it does what it may.  ASSAY_FAULT_CARD=NAME tells of a card, ASSAY_FAULT_DEVICE=NAME of another
+ * device. */
 static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, struct assay_err *err)
 {
-    const char *how = getenv("ASSAY_FAULT_PROBE"), *card = getenv("ASSAY_FAULT_CARD");
+    const char *how = getenv("ASSAY_FAULT_PROBE"), *card = getenv("ASSAY_FAULT_CARD"),
+               *device = getenv("ASSAY_FAULT_DEVICE");
 
     (void)runtime_dir;
     if (how && strcmp(how, "crash") == 0) {
@@ -339,6 +344,8 @@ static int fault_probe(const char *runtime_dir, struct assay_engine_probe *p, st
         snprintf(p->devices[p->device_count], sizeof(p->devices[0]), "cuda:0");
         snprintf(p->device_names[p->device_count++], sizeof(p->device_names[0]), "%s", card);
     }
+    if (device)
+        snprintf(p->devices[p->device_count++], sizeof(p->devices[0]), "%s", device);
     return ASSAY_OK;
 }
 #endif

@@ -2,8 +2,8 @@
  *
  * PLUGIN_NEWER: built for another engine ABI.  PLUGIN_SMALL: a table that ends too early.
  * PLUGIN_LAME: one without submit.  PLUGIN_EMPTY: none at all.  PLUGIN_NOISY: a good one that
- * prints when it is loaded and when it is asked.  PLUGIN_CRASH, PLUGIN_EXIT: good ones whose static
- * initialisation does that; PLUGIN_LATE crashes when the process ends. */
+ * prints when it is loaded and when it is asked.  PLUGIN_CRASH, PLUGIN_EXIT, PLUGIN_HANG: good ones
+ * whose static initialisation does that; PLUGIN_LATE crashes when the process ends. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -99,5 +99,13 @@ crash(void)
 __attribute__((constructor)) static void leave(void)
 {
     _exit(0);
+}
+#endif
+
+#ifdef PLUGIN_HANG
+__attribute__((constructor)) static void hang(void)
+{
+    for (;;)
+        pause();
 }
 #endif

@@ -35,6 +35,22 @@ static int open_model(struct trial *t, const char *options, const char *device,
     return trial_open(t, &ask, err);
 }
 
+static void check_answers(const struct load *l, double bound)
+{
+    for (int s = 0; s < 3; s++) {
+        const float *x = (const float *)l->inputs[0].data + s * 4,
+                    *y = (const float *)l->answer[0] + s * 3;
+
+        for (int j = 0; j < 3; j++) {
+            double sum = 0;
+
+            for (int i = 0; i < 4; i++)
+                sum += (double)x[i] * (i - j);
+            assert_true(fabs(sum - (double)y[j]) < bound);
+        }
+    }
+}
+
 static void the_answer_is_right(void **state)
 {
     static const char *const options[] = {
@@ -56,21 +72,29 @@ static void the_answer_is_right(void **state)
         assert_int_equal(t.graph->inputs[0].dims[1], 4);
         assert_string_equal(t.graph->outputs[0].name, "y");
         assert_string_equal(engine_desc(t.engine)->precision, "fp32");
-        for (int s = 0; s < 3; s++) {
-            const float *x = (const float *)l.inputs[0].data + s * 4,
-                        *y = (const float *)l.answer[0] + s * 3;
-
-            for (int j = 0; j < 3; j++) {
-                double sum = 0;
-
-                for (int i = 0; i < 4; i++)
-                    sum += (double)x[i] * (i - j);
-                assert_true(fabs(sum - (double)y[j]) < 1e-5);
-            }
-        }
+        check_answers(&l, 1e-5);
         load_release(&l);
         assert_int_equal(trial_close(&t, &err), 0);
     }
+}
+
+static void a_float16_model_is_fed_float32(void **state)
+{
+    uint32_t samples[3] = {4, 2, 7};
+    struct assay_err err = {0};
+    struct trial t;
+    struct load l;
+
+    (void)state;
+    assert_int_equal(tiny_onnx_write_type(model, TINY_HALF, 0, 4, 13, "MatMul"), 0);
+    if (open_model(&t, "", "cpu", &err) || load_init(&l, &t, 0, samples, 3, &err) ||
+        load_run(&l, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(t.graph->inputs[0].dtype, ASSAY_F32);
+    assert_int_equal(t.graph->outputs[0].dtype, ASSAY_F32);
+    check_answers(&l, 2e-2);
+    load_release(&l);
+    assert_int_equal(trial_close(&t, &err), 0);
 }
 
 static void a_fixed_batch_is_respected(void **state)
@@ -422,8 +446,8 @@ static void write_model(struct bytes *graph)
     struct bytes file = {0}, set = {0};
 
     put_text(graph, 2, "tiny");
-    put_value(graph, 11, "x", 0, 4);
-    put_value(graph, 12, "y", 0, 3);
+    put_value(graph, 11, "x", TINY_FLOAT, 0, 4);
+    put_value(graph, 12, "y", TINY_FLOAT, 0, 3);
     put_int(&file, 1, 7);
     put_part(&file, 7, graph);
     put_int(&set, 2, 13);
@@ -684,6 +708,7 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_answer_is_right),
+                                       cmocka_unit_test(a_float16_model_is_fed_float32),
                                        cmocka_unit_test(a_fixed_batch_is_respected),
                                        cmocka_unit_test(broken_models_are_named),
                                        cmocka_unit_test(a_folder_is_a_model_of_several_graphs),

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/half.h"
 #include "engine/host.h"
 
 enum act { GOOD, TWICE, NOT_AT_ALL, AGAIN, REFUSE, REFUSE_DONE, LATER, WORDLESS, BAD_SHAPE };
@@ -253,6 +254,71 @@ static void asynchronous_flights_are_timed_and_lost_ones_found(void **state)
     engine_close(e);
 }
 
+/* ---- float16 ---- */
+
+static uint16_t half_answer[8];
+static const struct assay_tensor_spec half_in = {"x", ASSAY_F16, 2, {-1, 2}},
+                                      half_out = {"y", ASSAY_F16, 2, {-1, 1}};
+static const struct assay_graph_desc half_graph = {"g", 1, 1, &half_in, &half_out};
+
+static int half_describe(void *self, struct assay_model_desc *d, struct assay_err *err)
+{
+    int rc = t_describe(self, d, err);
+
+    d->graphs = &half_graph;
+    return rc;
+}
+
+/* The sum of a row's two numbers. */
+static int half_submit(void *self, struct assay_batch *b, struct assay_err *err)
+{
+    const uint16_t *x = b->inputs[0].data;
+
+    (void)self;
+    if (b->inputs[0].dtype != ASSAY_F16 || b->inputs[0].bytes != 4 * b->samples)
+        return assay_fail(err, ASSAY_EFAIL, "it is not float16");
+    for (uint32_t i = 0; i < b->samples; i++, x += 2)
+        half_answer[i] = half_from_float(half_to_float(x[0]) + half_to_float(x[1]));
+    b->outputs[0] = (struct assay_tensor){
+        act == BAD_SHAPE ? ASSAY_F32 : ASSAY_F16, 2, {b->samples, 1}, half_answer, 2 * b->samples};
+    b->done(b, ASSAY_OK, NULL);
+    return ASSAY_OK;
+}
+
+static void float16_is_converted(void **state)
+{
+    struct assay_engine table = sync_table;
+    float x[] = {1, 2, 1e-3f, -8}, *y;
+    struct assay_tensor in = {ASSAY_F32, 2, {2, 2}, x, sizeof(x)};
+    struct assay_err err = {0};
+    struct engine *e;
+
+    (void)state;
+    table.describe = half_describe;
+    table.submit = half_submit;
+    e = open_with(&table);
+    assert_int_equal(engine_desc(e)->graphs[0].inputs[0].dtype, ASSAY_F32);
+    assert_int_equal(engine_desc(e)->graphs[0].outputs[0].dtype, ASSAY_F32);
+    assert_string_equal(engine_desc(e)->graphs[0].inputs[0].name, "x");
+    batch.inputs = &in;
+    for (int i = 0; i < 3; i++) {
+        x[0] = (float)i;
+        if (submit(e, GOOD, &err))
+            fail_msg("%s", err.text);
+        assert_int_equal(last_code, 0);
+        y = outputs[0].data;
+        assert_int_equal(outputs[0].dtype, ASSAY_F32);
+        assert_int_equal(outputs[0].bytes, 8);
+        assert_true(y[0] == (float)i + 2);
+        assert_true(y[1] == -8); /* -7.999 is nearer to it than to -7.996 */
+    }
+    assert_int_equal(in.dtype, ASSAY_F32); /* the caller's own are as they were */
+    assert_int_equal(in.bytes, sizeof(x));
+    assert_int_equal(submit(e, BAD_SHAPE, &err), 0);
+    assert_non_null(strstr(done_text, "the model describes float16"));
+    engine_close(e);
+}
+
 /* What the wrapper costs, printed; the limit is generous, for sanitizers and busy machines. */
 static void it_costs_little(void **state)
 {
@@ -284,6 +350,7 @@ int main(void)
         cmocka_unit_test(a_synchronous_engine_must_complete),
         cmocka_unit_test(completing_and_refusing_is_a_breach),
         cmocka_unit_test(asynchronous_flights_are_timed_and_lost_ones_found),
+        cmocka_unit_test(float16_is_converted),
         cmocka_unit_test(it_costs_little)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

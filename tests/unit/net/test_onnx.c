@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "net/half.h"
+#include "base/half.h"
 #include "net/onnx.h"
 #include "tiny.h"
 

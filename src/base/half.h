@@ -1,6 +1,6 @@
 /* float16, IEEE 754's binary16: to and from float32, by bits, so the same everywhere. */
-#ifndef NET_HALF_H
-#define NET_HALF_H
+#ifndef BASE_HALF_H
+#define BASE_HALF_H
 
 #include <stdbool.h>
 #include <stdint.h>
