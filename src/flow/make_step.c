@@ -491,6 +491,8 @@ static int make_and_hold(struct step *s, struct assay_err *err)
         }
         shelf_let_go(shelf, s->node->key, s->hold);
         s->hold = -1;
+        s->by_other = false;
+        atomic_store(&s->bytes, 0);
     }
     return assay_fail(err, ASSAY_EFAIL,
                       "it was removed %d times as soon as it was made: something empties %s",
