@@ -486,6 +486,10 @@ void read_file(graph &g, const char *path, torch::jit::ExtraFilesMap &extra)
         TORCH_CHECK(op == std::string::npos, "it calls ",
                     why.substr(op + unknown.size(), why.rfind('.') - op - unknown.size()),
                     ", an operator that this libtorch lacks (those of extensions are not loaded)");
+        TORCH_CHECK(why.find("constants.pkl") == std::string::npos,
+                    "no TorchScript, but what torch.save or torch.export wrote: save it with "
+                    "torch.jit.save; of weights alone `assay net write NET --weights FILE --format "
+                    "torchscript` makes a model");
         TORCH_CHECK(why.find("PytorchStreamReader") == std::string::npos &&
                         why.find("Unknown type") == std::string::npos,
                     "cut off, or no TorchScript file: ", why.substr(0, why.find(". This is")));

@@ -434,7 +434,8 @@ static void add_notes(struct job *j)
             filled = tree_int(engine, "fixed_batch", 0);
     const char *padding = tree_text(json_object_get(j->result, "dataset"), "padding", NULL);
     const char *model = tree_text(j->result, "note", NULL);
-    const char *asked = j->final.precision,
+    const char *asked = j->final.precision ? j->final.precision
+                                           : tree_text(j->r.manifest.tree, "precision", NULL),
                *executed = asked ? cell_executed(j->result, asked) : NULL;
     double own = tree_real(warm, "own_bound_ms", 0);
     char text[160];
