@@ -351,8 +351,11 @@ static void slot_fail(struct slot *s, const struct assay_err *err)
         return;
     }
     pthread_mutex_lock(&b->idle_lock);
-    if (!b->tried.code)
+    if (!b->tried.code) {
         b->tried = *err;
+        if (!err->code) /* a benchmark that drives, without a word */
+            b->tried.code = ASSAY_EFAIL;
+    }
     pthread_mutex_unlock(&b->idle_lock);
     count_completed(b, s->item_count);
 }
