@@ -206,7 +206,7 @@ static int sources(struct cli_input *in)
     return EXIT_OK;
 }
 
-/* What a source has, which programs that runs, and what it takes the place of. */
+/* What a source has, and which programs that runs. */
 static void print_recipes(const json_t *recipes)
 {
     static const char *const heading[] = {"NAME", "VERSION", "PROGRAMS", "WHAT", NULL};
@@ -224,9 +224,6 @@ static void print_recipes(const json_t *recipes)
                                        programs, tree_text(row, "summary", "")});
     }
     cli_table_print(&t, stdout);
-    json_array_foreach(recipes, i, row) if (json_object_get(row, "before")) cli_warn(
-        "%s %s goes before what is called so now, as the highest version does: %s",
-        tree_text(row, "name", ""), tree_text(row, "version", ""), tree_text(row, "before", ""));
 }
 
 static int add(struct cli_input *in)

@@ -7,7 +7,6 @@
 #include "base/tree.h"
 #include "flow/catalog.h"
 #include "flow/sources_inside.h"
-#include "flow/version.h"
 
 char *source_recipes(const char *dir)
 {
@@ -57,9 +56,9 @@ static json_t *programs_of(const json_t *tree)
     return programs;
 }
 
-static bool same(const struct catalog_entry *a, const struct catalog_entry *b)
+static bool same_name(const struct catalog_entry *a, const struct catalog_entry *b)
 {
-    return !*a->error && !*b->error && !strcmp(a->name, b->name) && !strcmp(a->version, b->version);
+    return !*a->error && !*b->error && !strcmp(a->name, b->name);
 }
 
 static bool is_below(const char *file, const char *dir)
@@ -69,12 +68,22 @@ static bool is_below(const char *file, const char *dir)
     return dir && !strncmp(file, dir, n) && file[n] == '/';
 }
 
-static const char *twin_in(const struct catalog *c, size_t begin, const struct catalog_entry *e,
-                           const char *own)
+/* In itself a source may have several versions of a recipe. */
+static const char *twin_in(const struct catalog *c, size_t begin, const struct catalog_entry *e)
 {
     for (size_t i = begin; i < c->count; i++)
-        if (same(&c->entries[i], e) && !is_below(c->entries[i].file, own))
+        if (same_name(&c->entries[i], e) && !strcmp(c->entries[i].version, e->version))
             return c->entries[i].file;
+    return NULL;
+}
+
+/* Of whatever version: a higher one would be taken wherever the known one is asked for. */
+static const char *known_as(const struct catalog *known, const struct catalog_entry *e,
+                            const char *own)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (same_name(&known->entries[i], e) && !is_below(known->entries[i].file, own))
+            return known->entries[i].file;
     return NULL;
 }
 
@@ -89,14 +98,15 @@ static int check(const struct catalog *c, const struct catalog *known, const cha
         if (*e->error)
             return assay_fail(err, ASSAY_EUSAGE, "a recipe is broken: %s",
                               strncmp(e->error, e->file, skip) ? e->error : e->error + skip);
-        if ((other = twin_in(c, i + 1, e, NULL)))
+        if ((other = twin_in(c, i + 1, e)))
             return assay_fail(err, ASSAY_EUSAGE,
                               "the recipe %s%s%s is there twice: %.180s and %.180s", e->name,
                               *e->version ? " " : "", e->version, e->file + skip, other + skip);
-        if ((other = twin_in(known, 0, e, own)))
+        if ((other = known_as(known, e, own)))
             return assay_fail(err, ASSAY_EUSAGE,
-                              "the recipe %s%s%s (%.150s) is known already: it lies in %.200s",
-                              e->name, *e->version ? " " : "", e->version, e->file + skip, other);
+                              "the recipe %s (%.150s) is known already, in %.200s: another name is "
+                              "wanted, also of another version",
+                              e->name, e->file + skip, other);
     }
     return c->count ? ASSAY_OK
                     : assay_fail(err, ASSAY_EUSAGE,
@@ -104,25 +114,7 @@ static int check(const struct catalog *c, const struct catalog *known, const cha
                                  "`recipes`, or in itself, and one folder deeper");
 }
 
-/* The file of what is called so now and would no longer be taken, as the highest version is; NULL:
- * none is. */
-static const char *passed_over(const struct catalog *known, const struct catalog_entry *e,
-                               const char *own)
-{
-    const struct catalog_entry *best = NULL;
-
-    for (size_t i = 0; i < known->count; i++) {
-        const struct catalog_entry *k = &known->entries[i];
-
-        if (!*k->error && !strcmp(k->name, e->name) && !is_below(k->file, own) &&
-            (!best || version_compare(k->version, best->version) > 0))
-            best = k;
-    }
-    return best && version_compare(e->version, best->version) > 0 ? best->file : NULL;
-}
-
-static int describe(struct catalog *c, const struct catalog *known, const char *own, size_t skip,
-                    json_t *recipes, struct assay_err *err)
+static int describe(struct catalog *c, size_t skip, json_t *recipes, struct assay_err *err)
 {
     const struct recipe *r;
     int rc = ASSAY_OK;
@@ -132,10 +124,9 @@ static int describe(struct catalog *c, const struct catalog *known, const char *
 
         if (!(rc = catalog_recipe(c, i, &r, err)))
             json_array_append_new(recipes,
-                                  json_pack("{s:s, s:s, s:s, s:s, s:s*, s:o}", "name", e->name,
-                                            "version", e->version, "summary", e->summary, "file",
-                                            e->file + skip, "before", passed_over(known, e, own),
-                                            "programs", programs_of(r->tree)));
+                                  json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", e->name, "version",
+                                            e->version, "summary", e->summary, "file",
+                                            e->file + skip, "programs", programs_of(r->tree)));
     }
     return rc;
 }
@@ -156,7 +147,7 @@ int source_look(const char *cache, const char *dir, const char *own, json_t **re
     if (!rc)
         rc = check(&c, &known, own, skip, err);
     if (!rc)
-        rc = describe(&c, &known, own, skip, *recipes, err);
+        rc = describe(&c, skip, *recipes, err);
     if (rc) {
         json_decref(*recipes);
         *recipes = NULL;
