@@ -355,19 +355,20 @@ static int put_performance(struct job *j, const struct detail *d, struct assay_e
     struct verdict v = {0};
     json_t *stages = json_object_get(j->result, "stages");
     double seconds = tree_real(stages, "wall_ns", 0) * 1e-9;
+    long long major = (long long)tree_int(json_object_get(j->result, "faults"), "major", 0);
     int rc = verdict_judge(d, &j->final, &j->r.official, samples, &v, err);
 
     if (rc)
         return rc;
     judge_dataset(j, &v);
-    if (tree_int(json_object_get(j->result, "faults"), "major", 0)) {
+    if (major) {
         v.valid = false;
         snprintf(v.word, sizeof(v.word), "INVALID");
         json_array_append_new(
             v.reasons,
-            json_sprintf("%lld major page faults in the timed part: the samples or the "
-                         "model were not resident in memory",
-                         (long long)tree_int(json_object_get(j->result, "faults"), "major", 0)));
+            json_sprintf("%lld major page fault%s in the timed part: samples, the model or a "
+                         "program waited for the disk: leave more memory free, and run again",
+                         major, major == 1 ? "" : "s"));
     }
     /* A run that ended too early has no headline: NaN, which JSON has not. */
     put(j, "performance",
