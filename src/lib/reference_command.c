@@ -121,6 +121,14 @@ static const char *const dlrm_score[] = {"--mlperf-accuracy-file", (LOGS "/" REF
         "input", "max_index_range", "40000000", true, "10000000"                                   \
     }
 
+/* Disk, in bytes a pair, of which ours takes 260: 40 numbers, and the log's two digits for each of
+ * 8 bytes. */
+#define DLRM_BOTH                                                                                  \
+    .benchmark = "dlrm", .python = "reference-pytorch,dlrm",                                       \
+    .program = REFERENCE_DLRM "/python/main.py", .env = dlrm_env, .written = dlrm_written,         \
+    .write = reference_clicks, .score = "accuracy-dlrm", .score_args = dlrm_score,                 \
+    .disk = (40 * 4 + 8 * 2) / 260.0, .code = "dlrm", .any_model = true
+
 static const struct reference references[] = {
     {.benchmark = "resnet50",
      .engine = "onnxruntime",
@@ -186,45 +194,18 @@ static const struct reference references[] = {
                {"output", "payload", "int64", true}},
      .score = "accuracy-rnnt",
      .score_args = rnnt_score},
-    /* Disk, in bytes a pair, of which ours takes 260: 40 numbers, and the log's two digits for each
-     * of 8 bytes. */
-    {.benchmark = "dlrm",
-     .engine = "onnxruntime",
-     .python = "reference-pytorch,dlrm",
-     .program = REFERENCE_DLRM "/python/main.py",
-     .args = dlrm_onnx_args,
-     .env = dlrm_env,
-     .written = dlrm_written,
-     .write = reference_clicks,
+    {DLRM_BOTH, .engine = "onnxruntime", .args = dlrm_onnx_args,
      .wants = {DLRM_DATA,
                {"input", "layout", "tables", false},
                {"input", "dense", "dense_x", false},
                {"input", "offsets", "offsets", false},
                {"input", "indices", "indices", false},
-               {"output", "kind", "probability", true}},
-     .score = "accuracy-dlrm",
-     .score_args = dlrm_score,
-     .disk = (40 * 4 + 8 * 2) / 260.0,
-     .code = "dlrm",
-     .any_model = true},
-    {.benchmark = "dlrm",
-     .engine = "pytorch",
-     .python = "reference-pytorch,dlrm",
-     .weights = "dlrm-pytorch",
-     .program = REFERENCE_DLRM "/python/main.py",
-     .args = dlrm_args,
-     .env = dlrm_env,
-     .written = dlrm_written,
-     .write = reference_clicks,
+               {"output", "kind", "probability", true}}},
+    {DLRM_BOTH, .engine = "pytorch", .weights = "dlrm-pytorch", .args = dlrm_args,
      .wants = {DLRM_DATA,
                {"input", "width", "128", true},
                {"sizes", "rows", "40000000", true},
-               {"output", "kind", "probability", true}},
-     .score = "accuracy-dlrm",
-     .score_args = dlrm_score,
-     .disk = (40 * 4 + 8 * 2) / 260.0,
-     .code = "dlrm",
-     .any_model = true},
+               {"output", "kind", "probability", true}}},
 };
 #define REFERENCES (sizeof(references) / sizeof(references[0]))
 
