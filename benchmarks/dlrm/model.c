@@ -53,7 +53,7 @@ static int parse_sizes(const json_t *in, struct model *m, struct assay_err *err)
     for (i = 0; i < CRITEO_CATEGORIES; i++)
         m->hots[i] = 1;
     m->width = 128;
-    m->range = 40000000;
+    m->range = CRITEO_RANGE;
     if ((rc = parse_list(in, "rows", INT32_MAX, m->rows, err)) ||
         (rc = parse_list(in, "hots", 1000, m->hots, err)) ||
         (rc = block_integer(in, "input", "width", 1, 65536, &m->width, err)) ||

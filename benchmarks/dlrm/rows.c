@@ -382,12 +382,11 @@ static bool there(const char *folder, const char *name)
 
 static int open_numbers(struct rows *r, const char *folder, struct hash *h, struct assay_err *err)
 {
-    static const char binary[] = "terabyte_processed_test.bin";
     char *path = NULL;
     int rc;
 
-    if (there(folder, binary)) {
-        path = file_join(folder, binary);
+    if (there(folder, CRITEO_BINARY)) {
+        path = file_join(folder, CRITEO_BINARY);
         rc = criteo_binary_open(path ? path : "", &r->binary, &r->n, err);
         if (!rc)
             add_hash(h, &r->binary);
@@ -396,7 +395,7 @@ static int open_numbers(struct rows *r, const char *folder, struct hash *h, stru
                   : assay_fail(err, ASSAY_EFAIL,
                                "%s: has neither %s nor day_23; wanted: Criteo's Terabyte logs, "
                                "pre-processed or raw%s",
-                               folder, binary,
+                               folder, CRITEO_BINARY,
                                there(folder, "day_23_dense.npy")
                                    ? " (what is there is for DLRM-v2, whose manifests have "
                                      "input.hots)"

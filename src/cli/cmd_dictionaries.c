@@ -11,8 +11,6 @@
 #include "flow/get.h"
 #include "run/child.h"
 
-#define RANGE 40000000 /* of MLPerf's model of version 1 */
-
 struct shown {
     int64_t begun, last; /* ns */
     bool line;           /* at a terminal */
@@ -85,7 +83,7 @@ static int cmd_dictionaries(struct cli_input *in)
     struct criteo_make m = {
         .folder = in->args[0], .output = cli_value(in, "output"), .progress = show, .ctx = &shown};
     struct assay_err err;
-    int64_t range = RANGE;
+    int64_t range = CRITEO_RANGE;
     int rc = cli_value_int(in, "range", 1, INT32_MAX, &range);
 
     if (rc)

@@ -13,6 +13,7 @@
 #include "data/bench_host.h"
 #include "data/manifest.h"
 #include "engine/open.h"
+#include "net/net.h"
 
 #define MAX_YAML 65536
 #define MAX_NAME 127 /* of a tensor, in a manifest */
@@ -113,15 +114,6 @@ static void widen(struct onnx_value *v, size_t n)
             v->elem_type = 1; /* float32 */
 }
 
-static bool is_synthetic(const struct onnx_model *m)
-{
-    for (size_t i = 0; i < m->metadata_count; i++)
-        if (m->metadata[i].key && m->metadata[i].value &&
-            !strcmp(m->metadata[i].key, "assay.synthetic") && !strcmp(m->metadata[i].value, "true"))
-            return true;
-    return false;
-}
-
 /* The operators by which engines know a model in int8, too. */
 static bool is_int8(const struct onnx_model *m)
 {
@@ -195,7 +187,7 @@ static void add_frame(const struct starter *s, const char *benchmark, const char
     text_add(t, "schema: 1\nname: ");
     tree_add_quoted(t, name ? name : base);
     text_addf(t, "\nbenchmark: %s\n", benchmark);
-    if (is_synthetic(s->model))
+    if (net_says_synthetic(s->file))
         text_add(t, "synthetic: true  # the file says that its weights are made up\n");
     if (is_int8(s->model))
         text_add(t, "precision: int8\n");

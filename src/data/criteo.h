@@ -18,6 +18,9 @@
 #define CRITEO_CATEGORIES 26
 #define CRITEO_COLUMNS    (1 + CRITEO_DENSE + CRITEO_CATEGORIES)
 #define CRITEO_ROW_BYTES  (CRITEO_COLUMNS * sizeof(int32_t))
+#define CRITEO_DAYS       24
+#define CRITEO_RANGE      40000000 /* index range of MLPerf's model of version 1 */
+#define CRITEO_BINARY     "terabyte_processed_test.bin"
 #define CRITEO_BLOCK      1024 /* rows of a raw file that are found at once */
 
 struct criteo_ids {

@@ -6,8 +6,6 @@
 
 #include "data/criteo.h"
 
-#define CRITEO_DAYS 24
-
 struct criteo_make {
     /* given */
     const char *folder;       /* with day_0 … day_23, each as .gz, or else plain */

@@ -1,5 +1,4 @@
-/* What DLRM's reference reads and no recipe gives: its rows, and a synthetic net's weights; see
- * reference_inside.h.
+/* What DLRM's reference reads and no recipe gives: its rows; see reference_inside.h.
  *
  * Its own pre-processing goes through all 24 days, and leaves of each a day_N_reordered.npz: the
  * integers, the categories by their places in the dictionaries, and the labels.  A run looks
@@ -20,9 +19,6 @@
 #include "lib/reference_inside.h"
 #include "net/zip.h"
 
-#define DAYS    24
-#define BINARY  "terabyte_processed_test.bin"
-#define RANGE   40000000
 #define MEMBERS 3
 
 /* An array of int32: a member's bytes, with numpy's head. */
@@ -48,10 +44,10 @@ struct clicks {
 static int open_clicks(const struct beside *b, struct clicks *c, struct assay_err *err)
 {
     const json_t *input = json_object_get(b->r.manifest.tree, "input");
-    char *path = file_join(b->dataset, BINARY), *raw = NULL;
+    char *path = file_join(b->dataset, CRITEO_BINARY), *raw = NULL;
     int rc = path ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    c->ids.range = (uint32_t)tree_int(input, "max_index_range", RANGE);
+    c->ids.range = (uint32_t)tree_int(input, "max_index_range", CRITEO_RANGE);
     c->ids.fold = !strcmp(tree_text(input, "ids", "dictionary"), "modulo");
     for (size_t i = 0; i < CRITEO_CATEGORIES; i++) {
         const json_t *rows = json_array_get(json_object_get(input, "rows"), i);
@@ -61,9 +57,9 @@ static int open_clicks(const struct beside *b, struct clicks *c, struct assay_er
     if (!rc && file_exists(path))
         rc = criteo_binary_open(path, &c->binary, &c->n, err);
     else if (!rc && !(rc = criteo_find(b->dataset, &raw, err)))
-        rc =
-            raw ? criteo_raw_open(raw, &c->raw, err)
-                : assay_fail(err, ASSAY_EFAIL, "%s: has neither %s nor day_23", b->dataset, BINARY);
+        rc = raw ? criteo_raw_open(raw, &c->raw, err)
+                 : assay_fail(err, ASSAY_EFAIL, "%s: has neither %s nor day_23", b->dataset,
+                              CRITEO_BINARY);
     if (!rc && raw) {
         c->n = criteo_half(c->raw.rows);
         rc = c->ids.fold ? ASSAY_OK : criteo_dictionary_read(b->dataset, &c->ids, err);
@@ -166,14 +162,14 @@ static int add_members(void *ctx, struct zip *z, struct assay_err *err)
 /* It takes half of the last day's rows, as many as there are in the file. */
 static int write_counts(const struct clicks *c, const char *dir, struct assay_err *err)
 {
-    int64_t days[DAYS] = {0}, counts[CRITEO_CATEGORIES] = {0};
+    int64_t days[CRITEO_DAYS] = {0}, counts[CRITEO_CATEGORIES] = {0};
     struct assay_tensor t = {
-        .dtype = ASSAY_I64, .rank = 1, .dims = {DAYS}, .data = days, .bytes = sizeof(days)};
+        .dtype = ASSAY_I64, .rank = 1, .dims = {CRITEO_DAYS}, .data = days, .bytes = sizeof(days)};
     char *day = file_join(dir, "day_day_count.npz"), *fea = file_join(dir, "day_fea_count.npz");
     const int32_t *id = c->members[1].numbers;
     int rc = day && fea ? ASSAY_OK : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
-    days[DAYS - 1] = 2 * (int64_t)c->n;
+    days[CRITEO_DAYS - 1] = 2 * (int64_t)c->n;
     for (uint64_t i = 0; i < c->n * CRITEO_CATEGORIES; i++)
         if (id[i] >= counts[i % CRITEO_CATEGORIES])
             counts[i % CRITEO_CATEGORIES] = id[i] + 1;
@@ -191,12 +187,12 @@ static int write_counts(const struct clicks *c, const char *dir, struct assay_er
 
 static int write_days(struct clicks *c, const char *dir, struct assay_err *err)
 {
-    char *last = text_format("%s/day_%d_reordered.npz", dir, DAYS - 1);
+    char *last = text_format("%s/day_%d_reordered.npz", dir, CRITEO_DAYS - 1);
     int rc = last ? file_make_dirs(dir, err) : assay_fail(err, ASSAY_EFAIL, "not enough memory");
 
     if (!rc)
         rc = zip_write_file(last, add_members, c, err);
-    for (int i = 0; i < DAYS - 1 && !rc; i++)
+    for (int i = 0; i < CRITEO_DAYS - 1 && !rc; i++)
         rc = reference_link(strdup(file_base(last)), text_format("%s/day_%d_reordered.npz", dir, i),
                             err);
     free(last);
@@ -221,5 +217,5 @@ int reference_clicks(struct beside *b, struct assay_err *err)
     if (!rc)
         rc = write_days(&c, dir, err);
     close_clicks(&c);
-    return rc ? rc : reference_weights(b, err);
+    return rc;
 }

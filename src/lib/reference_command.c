@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/tree.h"
+#include "data/criteo.h"
 #include "data/squad.h"
 #include "lib/outside.h"
 #include "load/rounds.h"
@@ -370,7 +371,7 @@ int reference_names(struct beside *b, struct assay_err *err)
     reference_name(b, "weights", b->weights ? b->weights : tree_text(b->names, "made-weights", ""));
     reference_name(b, "reads", b->row->weights ? tree_text(b->names, "weights", "") : b->model);
     snprintf(number, sizeof(number), "%lld",
-             (long long)tree_int(input, "max_index_range", 40000000));
+             (long long)tree_int(input, "max_index_range", CRITEO_RANGE));
     reference_name(b, "range", number);
     if (!json_object_get(b->names, "performance-samples"))
         reference_name(b, "performance-samples", "(those of our run)");

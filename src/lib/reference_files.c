@@ -198,5 +198,7 @@ int reference_files(struct beside *b, const json_t *own, struct assay_err *err)
 {
     int rc = write_conf(b, own, err);
 
-    return rc || !b->row->write ? rc : b->row->write(b, err);
+    if (!rc && b->row->write)
+        rc = b->row->write(b, err);
+    return rc ? rc : reference_weights(b, err);
 }

@@ -1,5 +1,4 @@
-/* What RNN-T's reference reads and no recipe gives: its list, and a synthetic net's weights; see
- * reference_inside.h.
+/* What RNN-T's reference reads and no recipe gives: its list; see reference_inside.h.
  *
  * The reference reads a JSON list of recordings with their lengths and transcripts, which its own
  * conversion of LibriSpeech makes along with .wav files.  Ours is of the same form, in the order in
@@ -59,5 +58,5 @@ int reference_speech(struct beside *b, struct assay_err *err)
         rc = link_program(b, "accuracy_eval.py", err);
     if (!rc)
         rc = write_list(b, err);
-    return rc ? rc : reference_weights(b, err);
+    return rc;
 }
